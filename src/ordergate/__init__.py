@@ -1,0 +1,1 @@
+"""One HTTP API for orders in front of several payment providers."""

@@ -1,0 +1,140 @@
+"""What an adapter's emulator is: a provider's behaviour without sockets, threads or a clock of its own.
+
+An emulator is a state machine over requests. The server in ``ordergate.emulation`` owns the socket, the
+clock, the faults and the control plane; the emulator is told the time and answers as the provider would.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+
+class EmulatedRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One request as it arrived.
+
+    Attributes:
+        method: Upper case.
+        path: The raw path as sent, still percent-encoded, without the query.
+        query: The raw query string without ``?``; empty when there was none.
+        headers: Names in lower case; of repeated headers the last value.
+        body: The bytes of the body; empty when there was none.
+    """
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
+    body: bytes = b""
+
+
+class EmulatedResponse(msgspec.Struct, frozen=True, kw_only=True):
+    """One answer, complete: the server adds only ``Content-Length`` and ``Date``."""
+
+    status: int
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
+    body: bytes = b""
+
+
+class EmulatorDescription(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client needs to talk to a running emulator.
+
+    Attributes:
+        base_path: Appended to ``http://host:port`` to form the account's ``base_url``; ``""`` or ``"/v2"``.
+        credentials: The keys and values that the adapter's account configuration wants.
+        webhook_secret: Signs what the emulator delivers; null where the credentials do.
+        customer: A customer with an email and a default card that pays without further action.
+        products: What a product link holds: ids that exist in the catalog from the start.
+        payment_methods: Ids that exist from the start; the first is the default card of `customer`.
+    """
+
+    base_path: str
+    credentials: Mapping[str, str]
+    webhook_secret: str | None
+    customer: str
+    products: Sequence[str]
+    payment_methods: Sequence[str]
+
+
+class UnknownOrderError(LookupError):
+    """The control plane named an order that does not exist here."""
+
+
+class InvalidControlError(ValueError):
+    """A control plane call that makes no sense; the message says why, for a human."""
+
+
+class ProviderEmulator(Protocol):
+    """A provider's behaviour as a pure state machine.
+
+    Every method takes ``now``: Unix time in seconds, already shifted by the control plane's offset. An
+    instance is used by one task at a time. It is built from a seed, and equal seeds, requests and times give
+    equal answers, ids included.
+    """
+
+    def describe(self) -> EmulatorDescription:
+        """Return what a client needs; constant for one seed."""
+        ...
+
+    def handle(self, request: EmulatedRequest, now: float) -> EmulatedResponse:
+        """Act on one request to one of the provider's own paths, and answer as the provider would."""
+        ...
+
+    def advance(self, now: float) -> None:
+        """Let whatever is due happen: payments close, keys expire. Called before each request and often."""
+        ...
+
+    def rate_limited(self, now: float) -> EmulatedResponse:
+        """Return the provider's own 429 answer, for a fault rule."""
+        ...
+
+    def failure(self, status: int, now: float) -> EmulatedResponse:
+        """Return an error answer with this HTTP status in the provider's own form, for a fault rule."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """Return ``{"orders": [...], "payments": [...], "returns": [...]}`` in the provider's own form."""
+        ...
+
+    def reset(self) -> None:
+        """Forget everything; the catalog and the switches return to their defaults."""
+        ...
+
+    def act(self, order_id: str, action: str, amount: int | None, now: float) -> dict[str, Any]:
+        """Do what happens at the provider without its client, and return the order.
+
+        Args:
+            order_id: The provider's id of the order.
+            action: ``3ds_ok``, ``3ds_fail``, ``payment_closed``, ``refund`` or ``dashboard_cancel``.
+            amount: Minor units, for a refund; the whole when None.
+            now: Unix time in seconds.
+
+        Raises:
+            UnknownOrderError: There is no such order.
+            InvalidControlError: The action is unknown, or impossible in the order's state.
+        """
+        ...
+
+    def catalog(self) -> dict[str, Any]:
+        """Return the customers, products and payment methods that exist."""
+        ...
+
+    def replace_catalog(self, catalog: bytes) -> None:
+        """Replace the catalog by this JSON document.
+
+        Raises:
+            InvalidControlError: The document is not a catalog.
+        """
+        ...
+
+    def switches(self) -> dict[str, Any]:
+        """Return every switch with its present value."""
+        ...
+
+    def set_switches(self, switches: Mapping[str, Any]) -> None:
+        """Change the named switches.
+
+        Raises:
+            InvalidControlError: A name is unknown or a value impossible.
+        """
+        ...
