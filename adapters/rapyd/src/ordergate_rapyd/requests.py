@@ -1,0 +1,260 @@
+"""Canonical commands to Rapyd's requests. Pure; refuses by name what Rapyd cannot carry.
+
+Bodies are compact JSON in the form that JavaScript would write: Rapyd verifies signatures over its own
+re-serialisation, so any other notation of the same document fails (docs, Request Signatures; trailing zeros).
+"""
+
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from ordergate.domain.commands import CreateOrder, FulfillOrder, ListOrders, PayOrder
+from ordergate.domain.draft import Address as CanonicalAddress
+from ordergate.domain.draft import Draft, DraftLine
+from ordergate.domain.errors import FieldError
+from ordergate.domain.money import minor_unit_digits, to_major_units
+from ordergate.domain.order import Notice
+from ordergate.domain.provider_order import ADDED_SHIPPING_MARK, MERCHANT_MARK, OPERATION_MARK
+from ordergate.spi.paging import Cursor
+from ordergate.spi.refusals import (
+    path_segment,
+    read_extension,
+    refuse_if_any,
+    required_by_provider,
+    unsupported_field,
+)
+from ordergate.spi.wire import WireRequest
+from ordergate_rapyd.wire import (
+    CreateBody,
+    CreateExtension,
+    NoExtension,
+    PayBody,
+    Sent,
+    SentAddress,
+    SentItem,
+    UpdateBody,
+)
+
+JSON = (("content-type", "application/json"),)
+"""Rapyd asks for it on every request, GET included (docs, Header Parameters)."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+def create(command: CreateOrder) -> WireRequest:
+    """``POST /v1/orders``: the draft with the operation's mark in its metadata."""
+    draft = command.draft
+    _refuse_unsupported(draft)
+    refuse_if_any(_missing(command))
+    extension = read_extension(command.extension, CreateExtension, "rapyd")
+    items = _items(command)
+    added = not any(line.type == "shipping" for line in draft.line_items)
+    body = CreateBody(
+        customer=command.customer or "",
+        currency=draft.currency,
+        items=[*items, _free_shipping(draft.currency)] if added else items,
+        shipping_address=_address(draft.shipping_address),
+        email=draft.customer.email if draft.customer else None,
+        upstream_id=draft.reference,
+        tax_percent=_percent(draft),
+        coupon=extension.coupon,
+        external_coupon_code=extension.external_coupon_code,
+        metadata=_metadata(command, added_shipping=added),
+    )
+    notices = _notices(draft, added_shipping=added)
+    return _write("/v1/orders", body, command.operation, notices=notices)
+
+
+def retrieve(provider_order_id: str) -> WireRequest:
+    """``GET /v1/orders/{id}``."""
+    return WireRequest(method="GET", path=_order_path(provider_order_id), headers=JSON)
+
+
+def list_orders(command: ListOrders, cursor: Cursor | None) -> WireRequest:
+    """``GET /v1/orders``.
+
+    The documentation can be read both ways about which direction ``starting_after`` goes; the last row of a
+    page, passed as ``starting_after``, leads on in either reading.
+    """
+    query: list[tuple[str, str | int]] = [("limit", command.limit)]
+    if cursor is not None:
+        query.append(("starting_after" if cursor.direction == "after" else "ending_before", cursor.id))
+    return WireRequest(method="GET", path=f"/v1/orders?{urlencode(query)}", headers=JSON)
+
+
+def pay(command: PayOrder) -> WireRequest:
+    """``POST /v1/orders/{id}/pay``: always in full; the operation's mark goes into the payment's metadata."""
+    read_extension(command.extension, NoExtension, "rapyd")
+    if command.amount != max(command.order.total - command.order.amount_paid, 0):
+        raise unsupported_field("/amount", "Rapyd pays an order in full or not at all; leave the amount out.")
+    body = PayBody(payment_method=command.payment_method, metadata={OPERATION_MARK: command.operation})
+    return _write(f"{_order_path(command.order.provider_order_id)}/pay", body, command.operation)
+
+
+def fulfill(command: FulfillOrder) -> WireRequest:
+    """``POST /v1/orders/{id}``: Rapyd is told by a status; it keeps no tracking and mails nobody."""
+    if command.lines is not None and len(command.lines) < len(command.order.line_items):
+        raise unsupported_field("/line_item_ids", "Rapyd fulfills an order as a whole; leave the lines out.")
+    if command.notify_customer:
+        raise unsupported_field(
+            "/notify_customer", "Rapyd notifies nobody of a fulfilment; tell them yourself."
+        )
+    return _write(
+        _order_path(command.order.provider_order_id), UpdateBody(status="fulfilled"), command.operation
+    )
+
+
+def _write(path: str, body: Sent, operation: str, *, notices: tuple[Notice, ...] = ()) -> WireRequest:
+    return WireRequest(
+        method="POST",
+        path=path,
+        body=_encode(body),
+        headers=(*JSON, ("idempotency", operation)),
+        acts=True,
+        notices=notices,
+    )
+
+
+def _order_path(provider_order_id: str) -> str:
+    return f"/v1/orders/{path_segment(provider_order_id)}"
+
+
+def _refuse_unsupported(draft: Draft) -> None:
+    if draft.billing_type == "recurring":
+        raise unsupported_field("/billing_type", "Rapyd's orders are one-time; use a subscription there.")
+    if draft.expires_at is not None:
+        raise unsupported_field("/expires_at", "Rapyd's orders do not expire.")
+
+
+def _missing(command: CreateOrder) -> list[FieldError]:
+    draft = command.draft
+    errors = []
+    if command.customer is None:
+        errors.append(required_by_provider("/customer/id", "Rapyd takes no order without a customer."))
+    if all(line.type == "shipping" for line in draft.line_items):
+        errors.append(required_by_provider("/line_items", "Rapyd takes no order without a product line."))
+    for index, (line, product) in enumerate(zip(draft.line_items, command.products, strict=True)):
+        if line.type == "product":
+            errors += _missing_in_product_line(f"/line_items/{index}", line, product)
+    return errors + _missing_in_address(draft.shipping_address)
+
+
+def _missing_in_product_line(pointer: str, line: DraftLine, product: str | None) -> list[FieldError]:
+    errors = []
+    if product is None:
+        errors.append(required_by_provider(f"{pointer}/sku", "Rapyd takes no product line without a SKU."))
+    if line.unit_amount == 0:
+        errors.append(required_by_provider(f"{pointer}/unit_amount", "Rapyd takes only prices above zero."))
+    return errors
+
+
+def _missing_in_address(address: CanonicalAddress | None) -> list[FieldError]:
+    if address is None:
+        return []
+    return [
+        required_by_provider(f"/shipping_address/{name}", f"Rapyd takes no address without {name}.")
+        for name in ("name", "line_1")
+        if not getattr(address, name)
+    ]
+
+
+def _items(command: CreateOrder) -> list[SentItem]:
+    """The draft's lines as items; lines of one SKU become one, since Rapyd takes each SKU once."""
+    currency = command.draft.currency
+    merged: dict[str, SentItem] = {}
+    items: list[SentItem] = []
+    for index, (line, product) in enumerate(zip(command.draft.line_items, command.products, strict=True)):
+        item = _item(line, product, currency)
+        if item.parent is None:
+            items.append(item)
+        elif item.parent not in merged:
+            merged[item.parent] = item
+            items.append(item)
+        else:
+            first = merged[item.parent]
+            merged[item.parent] = _merge(first, item, index)
+            items[items.index(first)] = merged[item.parent]
+    return items
+
+
+def _item(line: DraftLine, product: str | None, currency: str) -> SentItem:
+    shipping = line.type == "shipping"
+    return SentItem(
+        type="shipping" if shipping else "sku",
+        currency=currency,
+        amount=_amount(line.unit_amount, currency),
+        quantity=None if shipping else line.quantity,
+        parent=None if shipping else product,
+        description=line.description,
+    )
+
+
+def _merge(first: SentItem, second: SentItem, index: int) -> SentItem:
+    if bytes(first.amount) != bytes(second.amount) or first.description != second.description:
+        raise unsupported_field(
+            f"/line_items/{index}/sku",
+            "Rapyd takes each SKU once, and another line has this one with another price or description.",
+        )
+    return msgspec.structs.replace(first, quantity=(first.quantity or 0) + (second.quantity or 0))
+
+
+def _free_shipping(currency: str) -> SentItem:
+    return SentItem(type="shipping", currency=currency, amount=msgspec.Raw(b"0"), description="Shipping")
+
+
+def _amount(amount: int, currency: str) -> msgspec.Raw:
+    return msgspec.Raw(to_major_units(amount, minor_unit_digits(currency)).encode())
+
+
+def _percent(draft: Draft) -> msgspec.Raw | None:
+    """The percentage as a plain JSON number; the draft's text has no exponent and at most four decimals."""
+    if not draft.taxed or draft.tax_percent is None:
+        return None
+    whole, _, fraction = draft.tax_percent.partition(".")
+    fraction = fraction.rstrip("0")
+    plain = f"{int(whole)}.{fraction}" if fraction else str(int(whole))
+    return msgspec.Raw(plain.encode())
+
+
+def _address(address: CanonicalAddress | None) -> SentAddress | None:
+    if address is None:
+        return None
+    return SentAddress(
+        name=address.name,
+        line_1=address.line_1,
+        line_2=address.line_2,
+        line_3=address.line_3,
+        city=address.city,
+        district=address.district,
+        state=address.state,
+        country=address.country,
+        zip=address.postal_code,
+        phone_number=address.phone,
+    )
+
+
+def _metadata(command: CreateOrder, *, added_shipping: bool) -> dict[str, Any]:
+    marks: dict[str, Any] = {OPERATION_MARK: command.operation, MERCHANT_MARK: command.merchant}
+    if added_shipping:
+        marks[ADDED_SHIPPING_MARK] = True
+    return {**(command.draft.metadata or {}), **marks}
+
+
+def _notices(draft: Draft, *, added_shipping: bool) -> tuple[Notice, ...]:
+    kept = "Rapyd has no place for it; the gateway keeps it."
+    pointers = [
+        f"/line_items/{index}/metadata" for index, line in enumerate(draft.line_items) if line.metadata
+    ]
+    if draft.notes is not None:
+        pointers.append("/notes")
+    notices = [Notice(pointer=pointer, kind="kept", detail=kept) for pointer in pointers]
+    if added_shipping:
+        notices.append(
+            Notice(
+                pointer="/line_items",
+                kind="added",
+                detail="Rapyd demands a shipping item; a free one was added there and is not shown here.",
+            )
+        )
+    return tuple(notices)

@@ -1,0 +1,182 @@
+"""Rapyd's bodies as types: what is sent, exactly; what is answered, tolerant of anything new.
+
+Amounts are JSON numbers of major units. They cross this module as raw JSON text, so that no float and no
+decimal type ever touches them; :mod:`ordergate.domain.money` converts.
+"""
+
+from typing import Any
+
+import msgspec
+
+
+NULL = msgspec.Raw(b"null")
+"""A number that is not there."""
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A request body: what is not given is left out."""
+
+
+class SentItem(Sent, frozen=True, kw_only=True, omit_defaults=True):
+    """One item of a create. The currency is said on each: Rapyd takes none from the order."""
+
+    type: str
+    currency: str
+    amount: msgspec.Raw
+    quantity: int | None = None
+    parent: str | None = None
+    description: str | None = None
+
+
+class SentAddress(Sent, frozen=True, kw_only=True, omit_defaults=True):
+    """Where the goods go; `name` and `line_1` are required inside it."""
+
+    name: str | None = None
+    line_1: str | None = None
+    line_2: str | None = None
+    line_3: str | None = None
+    city: str | None = None
+    district: str | None = None
+    state: str | None = None
+    country: str | None = None
+    zip: str | None = None
+    phone_number: str | None = None
+
+
+class CreateBody(Sent, frozen=True, kw_only=True, omit_defaults=True):
+    """``POST /v1/orders``."""
+
+    customer: str
+    currency: str
+    items: list[SentItem]
+    shipping_address: SentAddress | None = None
+    email: str | None = None
+    upstream_id: str | None = None
+    tax_percent: msgspec.Raw | None = None
+    coupon: str | None = None
+    external_coupon_code: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class PayBody(Sent, frozen=True, kw_only=True, omit_defaults=True):
+    """``POST /v1/orders/{id}/pay``: Rapyd takes no amount, an order is always paid in full."""
+
+    payment_method: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class UpdateBody(Sent, frozen=True, kw_only=True, omit_defaults=True):
+    """``POST /v1/orders/{id}``: an update is a POST."""
+
+    status: str | None = None
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """The envelope's verdict; every part is optional in the wild."""
+
+    status: str | None = None
+    error_code: str | None = None
+    response_code: str | None = None
+    message: str | None = None
+    operation_id: str | None = None
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """One item of an answer; `amount` is a unit's price, or the whole price of shipping."""
+
+    type: str
+    amount: msgspec.Raw
+    quantity: int | None = None
+    parent: str | None = None
+    description: str | None = None
+
+
+class Address(msgspec.Struct, frozen=True, kw_only=True):
+    """An address as answered: what is not set comes as an empty string."""
+
+    name: str | None = None
+    line_1: str | None = None
+    line_2: str | None = None
+    line_3: str | None = None
+    city: str | None = None
+    district: str | None = None
+    state: str | None = None
+    country: str | None = None
+    zip: str | None = None
+    phone_number: str | None = None
+
+
+class Payment(msgspec.Struct, frozen=True, kw_only=True):
+    """The payment inside an order; an older schema answered its bare id instead."""
+
+    id: str
+    status: str | None = None
+    amount: msgspec.Raw = NULL
+    original_amount: msgspec.Raw = NULL
+    paid: bool | None = None
+    next_action: str | None = None
+    redirect_url: str | None = None
+    expiration: int | None = None
+    failure_code: str | None = None
+    error_code: str | None = None
+    payment_method_type: str | None = None
+    created_at: int | None = None
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """An order as answered; times are Unix seconds. Statuses stay text: a new one breaks nothing."""
+
+    id: str
+    amount: msgspec.Raw
+    amount_returned: msgspec.Raw = NULL
+    payment: Payment | str | None = None
+    created: int
+    updated: int
+    customer: str | None = None
+    currency: str
+    email: str | None = None
+    coupon: str | None = None
+    external_coupon_code: str | None = None
+    items: list[Item] | None = None
+    metadata: dict[str, Any] | None = None
+    shipping_address: Address | None = None
+    status: str
+    status_transitions: dict[str, int] | None = None
+    tax_percent: msgspec.Raw = NULL
+    upstream_id: str | None = None
+
+
+class OrderEnvelope(msgspec.Struct, frozen=True, kw_only=True):
+    """Every answer about one order."""
+
+    status: Status
+    data: Order | None = None
+
+
+class OrderListEnvelope(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of ``GET /v1/orders``: no total, no sign of more."""
+
+    status: Status
+    data: list[Order] | None = None
+
+
+class ErrorEnvelope(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer of which only the verdict matters."""
+
+    status: Status
+
+
+class CreateExtension(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a draft may say to Rapyd alone.
+
+    Attributes:
+        coupon: The id of a coupon at Rapyd; it changes the total.
+        external_coupon_code: The merchant's own label; it changes nothing.
+    """
+
+    coupon: str | None = None
+    external_coupon_code: str | None = None
+
+
+class NoExtension(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Nothing may be said to Rapyd alone here."""

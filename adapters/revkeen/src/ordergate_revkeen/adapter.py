@@ -1,0 +1,123 @@
+"""RevKeen's orders behind the gateway's adapter interface."""
+
+from collections.abc import Generator
+from typing import ClassVar
+
+import msgspec
+
+from ordergate.domain.commands import (
+    CancelOrder,
+    Command,
+    CreateOrder,
+    FulfillOrder,
+    ListOrders,
+    PayOrder,
+    RetrieveOrder,
+)
+from ordergate.domain.errors import FieldError, ProviderError
+from ordergate.domain.lifecycle import OperationKind
+from ordergate.domain.outcome import Applied, NotApplied, Outcome, Unknown
+from ordergate.domain.provider_order import ProviderOrder
+from ordergate.spi.adapter import AdapterSettings, Environment, Plan
+from ordergate.spi.capabilities import Capabilities, Support
+from ordergate.spi.emulator import ProviderEmulator
+from ordergate.spi.paging import page, read_cursor
+from ordergate.spi.wire import WireRequest, WireResponse
+from ordergate_revkeen import requests, responses
+from ordergate_revkeen.errors import read_failure
+from ordergate_revkeen.settings import API_VERSION, BASE_URLS, RevKeenSettings, key_errors
+
+
+class RevKeenAdapter:
+    """RevKeen v2 orders, API version 2026-05-01."""
+
+    name: ClassVar[str] = "revkeen"
+    title: ClassVar[str] = "RevKeen"
+    settings_type: ClassVar[type[AdapterSettings]] = RevKeenSettings
+    base_urls = BASE_URLS
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        operations={
+            OperationKind.CREATE: Support(
+                "partly", "Currencies with two decimals, up to 2147483647; no tax, no coupon."
+            ),
+            OperationKind.RETRIEVE: Support("yes"),
+            OperationKind.LIST: Support("yes"),
+            OperationKind.PAY: Support("yes"),
+            OperationKind.CANCEL: Support("yes", "Before any money is taken."),
+            OperationKind.FULFILL: Support("yes"),
+            OperationKind.RETURN: Support("no", "Refund in RevKeen's dashboard, or with its refunds API."),
+        },
+        list_filters=frozenset({"customer", "status", "billing_type", "created_gte", "created_lte"}),
+        partial_pay=True,
+        fulfill_lines=True,
+        links_required=frozenset({"customers", "payment_methods"}),
+    )
+
+    def plan(self, command: Command, settings: RevKeenSettings) -> Plan:  # noqa: ARG002 - the interface's
+        """Begin the conversation for a command: one request each, since RevKeen needs no preparation."""
+        match command:
+            case ListOrders():
+                return _list(command)
+            case RetrieveOrder():
+                return _one_call(requests.retrieve(command.provider_order_id), command, None)
+            case CreateOrder():
+                return _one_call(requests.create(command), command, None)
+            case PayOrder():
+                return _one_call(requests.pay(command), command, command.order)
+            case CancelOrder():
+                return _one_call(requests.cancel(command), command, command.order)
+            case FulfillOrder():
+                return _one_call(requests.fulfill(command), command, command.order)
+            case _:
+                raise TypeError(f"RevKeen declares nothing for {type(command).__name__}")
+
+    def sign(self, request: WireRequest, settings: RevKeenSettings, now: int, nonce: str) -> WireRequest:  # noqa: ARG002
+        """Add the key and the API version; RevKeen signs nothing."""
+        headers = (
+            ("accept", "application/json"),
+            ("revkeen-version", API_VERSION),
+            ("x-api-key", settings.api_key.reveal()),
+        )
+        return msgspec.structs.replace(request, headers=request.headers + headers)
+
+    def check_settings(self, settings: RevKeenSettings, environment: Environment) -> list[FieldError]:
+        """Return a key of the other world."""
+        return key_errors(settings, environment)
+
+    def emulator(self, seed: int) -> ProviderEmulator:
+        """Build RevKeen's emulator."""
+        from ordergate_revkeen.emulator import RevKeenEmulator  # noqa: PLC0415 - a server never needs it
+
+        return RevKeenEmulator(seed)
+
+
+def _one_call(
+    request: WireRequest, command: Command, before: ProviderOrder | None
+) -> Generator[WireRequest, WireResponse, Outcome]:
+    response = yield request
+    if not 200 <= response.status < 300:
+        return read_failure(response, command)
+    try:
+        return Applied(order=responses.read_order(response.body, before))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _unreadable(response, acts=request.acts)
+
+
+def _list(command: ListOrders) -> Generator[WireRequest, WireResponse, Outcome]:
+    cursor = read_cursor(command.cursor)
+    response = yield requests.list_orders(command, cursor)
+    if not 200 <= response.status < 300:
+        return read_failure(response, command)
+    try:
+        orders, has_more = responses.read_list(response.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _unreadable(response, acts=False)
+    return page(orders, cursor, has_more=has_more)
+
+
+def _unreadable(response: WireResponse, *, acts: bool) -> NotApplied | Unknown:
+    reason = f"RevKeen answered {response.status} with a body that is not an order."
+    provider = ProviderError(http_status=response.status)
+    if acts:
+        return Unknown(reason=reason, provider=provider)
+    return NotApplied(code="provider_protocol_error", detail=reason, provider=provider)

@@ -1,0 +1,168 @@
+"""RevKeen's refusals to ours: by operation and code first, by HTTP status where no code is known.
+
+RevKeen's documentation spells its codes in two ways (schemas and reference pages); both are here. It says to
+branch on the status first and never on the message (docs, Errors).
+"""
+
+from typing import Any
+
+import msgspec
+
+from ordergate.domain.commands import Command, CreateOrder, ListOrders, PayOrder, RetrieveOrder
+from ordergate.domain.errors import FieldError, ProviderError
+from ordergate.domain.outcome import NotApplied, Unknown
+from ordergate.spi.wire import WireResponse
+
+REFUSING_STATUSES = frozenset({400, 401, 402, 403, 404, 405, 409, 410, 413, 415, 422, 429})
+"""With these RevKeen, or what stands before it, says that it did nothing; others leave that open."""
+
+CODES: dict[str, str] = {
+    "validation_error": "provider_rejected",
+    "invalid_request": "provider_rejected",
+    "authentication_failed": "provider_unauthenticated",
+    "authentication_required": "provider_unauthenticated",
+    "merchant_api_key_required": "provider_unauthenticated",
+    "invalid_api_key": "provider_unauthenticated",
+    "expired_api_key": "provider_unauthenticated",
+    "unauthenticated": "provider_unauthenticated",
+    "insufficient_permissions": "provider_unauthenticated",
+    "forbidden": "provider_unauthenticated",
+    "permission_denied": "provider_unauthenticated",
+    "resource_not_found": "provider_rejected",
+    "resource_missing": "provider_rejected",
+    "conflict": "invalid_state",
+    "gone": "provider_rejected",
+    "unprocessable_entity": "provider_rejected",
+    "rate_limit_exceeded": "provider_rate_limited",
+}
+"""RevKeen's code to the problem's; one table serves every operation, since RevKeen's codes are general."""
+
+_STATUSES: dict[int, str] = {
+    401: "provider_unauthenticated",
+    402: "payment_declined",
+    403: "provider_unauthenticated",
+    429: "provider_rate_limited",
+}
+"""Statuses that mean the same whatever the code says."""
+
+_UNSETTLED_CODES = frozenset({"idempotency_in_progress", "idempotency_conflict"})
+"""RevKeen knows the operation already: what became of it must be looked up."""
+
+_REFERENCES = {
+    "customer_id": "/customer/id",
+    "invoice_id": "/extensions/revkeen/invoice_id",
+    "subscription_id": "/extensions/revkeen/subscription_id",
+    "currency": "/currency",
+    "notes": "/notes",
+    "expires_at": "/expires_at",
+    "billing_type": "/billing_type",
+    "metadata": "/metadata",
+    "payment_method_id": "/payment_method",
+    "payment_token": "/extensions/revkeen/payment_token",
+    "amount": "/amount",
+    "reason": "/reason",
+    "tracking_number": "/tracking_number",
+    "carrier": "/carrier",
+    "line_item_ids": "/line_item_ids",
+}
+_LINE_FIELDS = {"product_id": "sku", "unit_price": "unit_amount"}
+
+
+def read_failure(response: WireResponse, command: Command) -> NotApplied | Unknown:
+    """Return what a failed call means; any bytes are survived."""
+    error = read_error(response)
+    reads = isinstance(command, RetrieveOrder | ListOrders)
+    if response.status not in REFUSING_STATUSES or error.code in _UNSETTLED_CODES:
+        return _unsettled(error, reads=reads)
+    code = _STATUSES.get(response.status) or CODES.get(error.code or "")
+    return NotApplied(
+        code=code or "provider_rejected",
+        detail=_sentence(error),
+        provider=error,
+        errors=_field_errors(response, command),
+        retry_after=_retry_after(response),
+        mapped=code is not None,
+    )
+
+
+def _unsettled(error: ProviderError, *, reads: bool) -> NotApplied | Unknown:
+    if not reads:
+        return Unknown(reason=_sentence(error), provider=error)
+    code = "provider_unavailable" if (error.http_status or 0) >= 500 else "provider_protocol_error"
+    return NotApplied(code=code, detail=_sentence(error), provider=error)
+
+
+def read_error(response: WireResponse) -> ProviderError:
+    """Read any of the shapes that RevKeen and its intermediaries answer errors in."""
+    document = _document(response.body)
+    error = document.get("error")
+    parts: dict[str, Any] = error if isinstance(error, dict) else {}
+    code = parts.get("code") or document.get("code") or (error if _is_code(error) else None)
+    message = parts.get("message") or document.get("message") or (error if isinstance(error, str) else None)
+    return ProviderError(
+        http_status=response.status,
+        code=code.lower() if isinstance(code, str) else None,
+        message=message if isinstance(message, str) else None,
+        request_id=_text(parts.get("request_id")),
+    )
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    try:
+        document = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _is_code(error: Any) -> bool:
+    return isinstance(error, str) and " " not in error
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _sentence(error: ProviderError) -> str:
+    said = f": {error.message}" if error.message else "."
+    return f"RevKeen answered {error.http_status} {error.code or 'without a code'}{said}"
+
+
+def _retry_after(response: WireResponse) -> int | None:
+    """Whole seconds; RevKeen's own client takes anything else, and zero, for absent."""
+    value = response.headers.get("retry-after", "")
+    if value.isdecimal() and int(value) > 0:
+        return int(value)
+    return 60 if response.status == 429 else None
+
+
+def _field_errors(response: WireResponse, command: Command) -> tuple[FieldError, ...]:
+    error = _document(response.body).get("error")
+    param = error.get("param") if isinstance(error, dict) else None
+    pointers = [_pointer(param)] if isinstance(param, str) else []
+    if not pointers and response.status == 404 and isinstance(command, CreateOrder):
+        pointers = _references(command)
+    if not pointers and isinstance(command, PayOrder) and response.status == 404 and command.payment_method:
+        pointers = ["/payment_method"]
+    detail = (
+        "RevKeen does not accept it."
+        if response.status != 404
+        else "RevKeen does not know it, or one of these."
+    )
+    return tuple(FieldError(pointer=pointer, code="provider_rejected", detail=detail) for pointer in pointers)
+
+
+def _references(command: CreateOrder) -> list[str]:
+    """Everything in a create that names a thing at RevKeen: a 404 means that one of these is not there."""
+    pointers = ["/customer/id"] if command.customer else []
+    pointers += [f"/line_items/{index}/sku" for index, product in enumerate(command.products) if product]
+    pointers += [f"/extensions/revkeen/{name}" for name, value in command.extension.items() if value]
+    return pointers or [""]
+
+
+def _pointer(param: str) -> str:
+    """RevKeen's dotted path (docs, Errors) to a pointer into the caller's body."""
+    head, *rest = param.replace("[", ".").replace("]", "").split(".")
+    if head == "line_items" and len(rest) == 2:
+        return f"/line_items/{rest[0]}/{_LINE_FIELDS.get(rest[1], rest[1])}"
+    return _REFERENCES.get(head, "/" + "/".join([head, *rest]))

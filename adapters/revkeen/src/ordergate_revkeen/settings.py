@@ -1,0 +1,46 @@
+"""What an account at RevKeen is configured with."""
+
+from ordergate.domain.errors import FieldError
+from ordergate.spi.adapter import AdapterSettings, Environment
+from ordergate.spi.secret import Secret
+
+BASE_URLS: dict[Environment, str] = {
+    "sandbox": "https://staging-api.revkeen.com/v2",
+    "production": "https://api.revkeen.com/v2",
+}
+"""RevKeen docs, API overview; the version is part of the base."""
+
+API_VERSION = "2026-05-01"
+"""Sent with each request: without it, the version that the key was issued with applies (docs, Versioning)."""
+
+_PREFIXES: dict[Environment, str] = {
+    "emulator": "rk_sandbox_",
+    "sandbox": "rk_sandbox_",
+    "production": "rk_live_",
+}
+
+
+class RevKeenSettings(AdapterSettings, frozen=True, kw_only=True):
+    """The keys of an account's table that only RevKeen knows.
+
+    Attributes:
+        api_key: Sent as ``x-api-key``; ``rk_sandbox_…`` or ``rk_live_…`` (docs, Authentication).
+        webhook_secrets: What RevKeen signs deliveries with; several while one is being rotated.
+    """
+
+    api_key: Secret
+    webhook_secrets: tuple[Secret, ...] = ()
+
+
+def key_errors(settings: RevKeenSettings, environment: Environment) -> list[FieldError]:
+    """Return what is wrong with the key: RevKeen's keys say which world they belong to."""
+    prefix = _PREFIXES[environment]
+    if settings.api_key.reveal().startswith(prefix):
+        return []
+    return [
+        FieldError(
+            pointer="/api_key",
+            code="wrong_environment",
+            detail=f"A key for {environment} begins with {prefix}; this one does not.",
+        )
+    ]

@@ -1,0 +1,126 @@
+"""RevKeen's bodies as types: what is sent, exactly; what is answered, tolerant of anything new.
+
+Shapes from RevKeen's OpenAPI document, version 2026-05-01. Amounts are integer cents everywhere.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A request body: absent rather than null, since create refuses nulls."""
+
+
+class CreateLine(Sent, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of a create; RevKeen knows no line types, no tax and no discount here."""
+
+    product_id: str | None = None
+    description: str
+    quantity: int
+    unit_price: int
+    metadata: dict[str, Any] | None = None
+
+
+class CreateBody(Sent, frozen=True, kw_only=True, omit_defaults=True):
+    """``POST /orders``."""
+
+    customer_id: str | None = None
+    currency: str
+    billing_type: str | None = None
+    line_items: list[CreateLine]
+    metadata: dict[str, Any] | None = None
+    notes: str | None = None
+    expires_at: datetime | None = None
+    invoice_id: str | None = None
+    subscription_id: str | None = None
+
+
+class PayBody(Sent, frozen=True, kw_only=True, omit_defaults=True):
+    """``POST /orders/{id}/pay``; `amount` in cents."""
+
+    payment_method_id: str | None = None
+    payment_token: str | None = None
+    amount: int
+
+
+class CancelBody(Sent, frozen=True, kw_only=True, omit_defaults=True):
+    """``POST /orders/{id}/cancel``."""
+
+    reason: str | None = None
+
+
+class FulfillBody(Sent, frozen=True, kw_only=True):
+    """``POST /orders/{id}/fulfill``; RevKeen mails the customer unless told not to, so it is always said."""
+
+    notify_customer: bool
+    line_item_ids: list[str] | msgspec.UnsetType = msgspec.UNSET
+    tracking_number: str | msgspec.UnsetType = msgspec.UNSET
+    carrier: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of an answer; amounts in cents."""
+
+    id: str
+    product_id: str | None = None
+    description: str
+    quantity: int
+    unit_price: int
+    subtotal: int
+    discount: int = 0
+    tax: int = 0
+    total: int
+    metadata: dict[str, Any] | None = None
+    position: int = 0
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """An order as answered; amounts in cents. Statuses stay text: a new one must not break the reading."""
+
+    id: str
+    public_id: str
+    status: str
+    billing_type: str
+    fulfillment_status: str | None = None
+    currency: str
+    customer_id: str | None = None
+    subtotal: int
+    discount: int
+    tax: int
+    total: int
+    amount_paid: int
+    amount_refunded: int
+    amount_due: int
+    line_items: list[Line] | None = None
+    metadata: dict[str, Any] | None = None
+    notes: str | None = None
+    invoice_id: str | None = None
+    subscription_id: str | None = None
+    created_at: datetime
+    updated_at: datetime
+    paid_at: datetime | None = None
+    canceled_at: datetime | None = None
+    fulfilled_at: datetime | None = None
+    expires_at: datetime | None = None
+
+
+class OrderList(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of ``GET /orders``."""
+
+    data: list[Order]
+    has_more: bool
+
+
+class CreateExtension(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a draft may say to RevKeen alone: links to things that exist there."""
+
+    invoice_id: str | None = None
+    subscription_id: str | None = None
+
+
+class PayExtension(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a pay may say to RevKeen alone: a one-time token instead of a saved method."""
+
+    payment_token: str | None = None

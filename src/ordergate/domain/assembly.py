@@ -1,0 +1,266 @@
+"""Puts the canonical order together from what the merchant said and what the provider says.
+
+The merchant's lines, ids, reference and kept fields come from the journal's record; money, status and times
+from the provider. Both functions are pure.
+"""
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from ordergate.domain.draft import Address, Customer, Draft, LineType
+from ordergate.domain.lifecycle import (
+    OrderStatus,
+    PaymentFacts,
+    PaymentStatus,
+    Phase,
+    ReviewReason,
+    order_status,
+    payment_status,
+)
+from ordergate.domain.order import (
+    Fulfillment,
+    LineItem,
+    Notice,
+    Order,
+    Return,
+)
+from ordergate.domain.provider_order import ProviderLine, ProviderOrder
+
+
+class OrderedLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One line as the merchant ordered it, with the gateway's id; `unit_amount` in minor units."""
+
+    id: str | None
+    type: LineType
+    sku: str | None
+    description: str
+    quantity: int
+    unit_amount: int
+    metadata: dict[str, Any]
+
+
+class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """All that the gateway keeps of one order.
+
+    Attributes:
+        id: The gateway's id.
+        merchant: Whose order it is.
+        world: Which keys may see it.
+        account: Where it lives, for life.
+        adapter: The adapter's name.
+        lines: The merchant's lines, as ordered.
+        customer: The customer as the merchant named it.
+        expected_total: What the order should cost, in minor units; None where nothing was expected.
+        seen: What the provider said last.
+        synced_at: When it said so.
+        canceled_here: When the gateway itself canceled it, at a provider that cannot.
+    """
+
+    id: str
+    merchant: str
+    world: Literal["test", "live"]
+    account: str
+    adapter: str
+    reference: str | None
+    lines: list[OrderedLine]
+    customer: Customer | None
+    shipping_address: Address | None
+    metadata: dict[str, Any]
+    notes: str | None
+    tax_percent: str | None
+    expires_at: datetime | None
+    expected_total: int | None
+    extensions: dict[str, Any]
+    notices: list[Notice]
+    fulfillments: list[Fulfillment]
+    returns: list[Return]
+    canceled_here: datetime | None
+    purpose: Literal["comparison"] | None
+    seen: ProviderOrder
+    synced_at: datetime
+
+
+def expected_total(draft: Draft, *, coupon: bool) -> int | None:
+    """Return what the created order should cost, in minor units; None where the merchant cannot know.
+
+    Args:
+        draft: The order as the merchant means it.
+        coupon: A coupon will change the total.
+    """
+    if draft.expected_total is not None:
+        return draft.expected_total
+    return None if coupon or draft.taxed else draft.lines_total
+
+
+def review_reasons(record: OrderRecord) -> list[ReviewReason]:
+    """Return why a person must look at the order; empty for nearly every one."""
+    seen = record.seen
+    canceled = seen.phase is Phase.CANCELED or record.canceled_here is not None
+    rows = (
+        (seen.phase is Phase.UNMAPPED, ReviewReason.UNMAPPED_STATUS),
+        (
+            record.expected_total is not None and record.expected_total != seen.total,
+            ReviewReason.AMOUNT_MISMATCH,
+        ),
+        (
+            canceled and seen.amount_paid > seen.amount_refunded,
+            ReviewReason.CANCELED_WITH_MONEY_HELD,
+        ),
+    )
+    return [reason for holds, reason in rows if holds]
+
+
+def order_from_record(record: OrderRecord) -> Order:
+    """Return the canonical order of a record."""
+    seen = record.seen
+    reasons = review_reasons(record)
+    paid = _payment_status(seen)
+    canceled_here = record.canceled_here is not None
+    return Order(
+        id=record.id,
+        reference=record.reference,
+        account=record.account,
+        provider=record.adapter,
+        provider_order_id=seen.provider_order_id,
+        provider_status=seen.provider_status,
+        status=order_status(
+            payment=paid,
+            fulfillment=seen.fulfillment_status,
+            phase=Phase.CANCELED if canceled_here else seen.phase,
+            review=reasons,
+        ),
+        payment_status=paid,
+        fulfillment_status=seen.fulfillment_status,
+        review_reasons=reasons,
+        billing_type=seen.billing_type,
+        currency=seen.currency,
+        subtotal=seen.subtotal,
+        shipping=seen.shipping,
+        discount=seen.discount,
+        tax=seen.tax,
+        total=seen.total,
+        amount_paid=seen.amount_paid,
+        amount_refunded=seen.amount_refunded,
+        amount_due=max(seen.total - seen.amount_paid, 0),
+        customer=record.customer,
+        line_items=_ordered_lines(record),
+        shipping_address=record.shipping_address,
+        metadata=record.metadata,
+        notes=record.notes,
+        expires_at=record.expires_at,
+        tax_percent=record.tax_percent,
+        payments=seen.payments,
+        fulfillments=record.fulfillments,
+        returns=record.returns,
+        next_action=seen.next_action,
+        created_at=seen.created_at,
+        updated_at=seen.updated_at,
+        paid_at=seen.paid_at,
+        fulfilled_at=seen.fulfilled_at,
+        canceled_at=record.canceled_here or seen.canceled_at,
+        refunded_at=seen.refunded_at,
+        synced_at=record.synced_at,
+        purpose=record.purpose,
+        extensions={record.adapter: seen.extensions},
+        notices=record.notices,
+    )
+
+
+def order_from_provider(seen: ProviderOrder, *, account: str, adapter: str, synced_at: datetime) -> Order:
+    """Return the canonical row of an order that the gateway has not adopted: its `id` is null."""
+    record = OrderRecord(
+        id="",
+        merchant="",
+        world="test",
+        account=account,
+        adapter=adapter,
+        reference=seen.reference,
+        lines=[_line_of_provider(line) for line in seen.line_items],
+        customer=Customer(email=seen.email) if seen.email else None,
+        shipping_address=seen.shipping_address,
+        metadata=seen.metadata,
+        notes=seen.notes,
+        tax_percent=seen.tax_percent,
+        expires_at=seen.expires_at,
+        expected_total=None,
+        extensions={},
+        notices=[],
+        fulfillments=[],
+        returns=[],
+        canceled_here=None,
+        purpose=None,
+        seen=seen,
+        synced_at=synced_at,
+    )
+    return msgspec.structs.replace(order_from_record(record), id=None)
+
+
+def settled_status(record: OrderRecord) -> OrderStatus:
+    """Return the status without the review reasons: what decides which operations are possible."""
+    seen = record.seen
+    return order_status(
+        payment=_payment_status(seen),
+        fulfillment=seen.fulfillment_status,
+        phase=Phase.CANCELED if record.canceled_here else seen.phase,
+    )
+
+
+def _payment_status(seen: ProviderOrder) -> PaymentStatus:
+    return payment_status(
+        PaymentFacts(
+            total=seen.total,
+            paid=seen.amount_paid,
+            refunded=seen.amount_refunded,
+            in_full=seen.paid_in_full,
+            pending=seen.payment_pending,
+            failed=seen.payment_failed,
+        )
+    )
+
+
+def _ordered_lines(record: OrderRecord) -> list[LineItem]:
+    """The merchant's lines, each with its own discount, tax and total where the provider tells them."""
+    at_provider = record.seen.line_items
+    matched = len(at_provider) == len(record.lines)
+    untouched = record.seen.discount == 0 and record.seen.tax == 0
+    return [
+        _ordered_line(line, at_provider[position] if matched else None, position, untouched=untouched)
+        for position, line in enumerate(record.lines)
+    ]
+
+
+def _ordered_line(
+    line: OrderedLine, told: ProviderLine | None, position: int, *, untouched: bool
+) -> LineItem:
+    subtotal = line.quantity * line.unit_amount
+    discount, tax, total = (0, 0, subtotal) if untouched else (None, None, None)
+    if told is not None and told.total is not None:
+        discount, tax, total = told.discount, told.tax, told.total
+    return LineItem(
+        id=line.id,
+        type=line.type,
+        sku=line.sku,
+        description=line.description,
+        quantity=line.quantity,
+        unit_amount=line.unit_amount,
+        subtotal=subtotal,
+        discount=discount,
+        tax=tax,
+        total=total,
+        metadata=line.metadata,
+        position=position,
+    )
+
+
+def _line_of_provider(line: ProviderLine) -> OrderedLine:
+    return OrderedLine(
+        id=None,
+        type=line.type,
+        sku=None,
+        description=line.description,
+        quantity=line.quantity,
+        unit_amount=line.unit_amount,
+        metadata=line.metadata,
+    )

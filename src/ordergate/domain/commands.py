@@ -1,0 +1,98 @@
+"""What the gateway asks an adapter to do. Ids of customers, products and methods are the provider's by now.
+
+The gateway has resolved every link before a command is made, so an adapter never sees a merchant's id where
+the provider wants its own.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from ordergate.domain.draft import BillingType, Draft
+from ordergate.domain.lifecycle import OrderStatus
+from ordergate.domain.provider_order import ProviderOrder
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """One thing to do at the provider."""
+
+
+class CreateOrder(Command, frozen=True, kw_only=True):
+    """Create an order.
+
+    Attributes:
+        operation: The gateway's id of this write; the mark that proves it was applied.
+        merchant: Whose order it is.
+        draft: The order as the merchant means it.
+        customer: The provider's id of the customer.
+        products: For each line the provider's id of its product; None where it is not linked.
+        extension: The draft's block for this adapter.
+    """
+
+    operation: str
+    merchant: str
+    draft: Draft
+    customer: str | None
+    products: tuple[str | None, ...]
+    extension: dict[str, Any]
+
+
+class RetrieveOrder(Command, frozen=True, kw_only=True):
+    """Read one order."""
+
+    provider_order_id: str
+
+
+class ListFilters(msgspec.Struct, frozen=True, kw_only=True):
+    """What a provider's list is narrowed to; `customer` is the provider's id.
+
+    An adapter gets only the filters that its capabilities declare.
+    """
+
+    customer: str | None = None
+    status: OrderStatus | None = None
+    billing_type: BillingType | None = None
+    created_gte: datetime | None = None
+    created_lte: datetime | None = None
+
+
+class ListOrders(Command, frozen=True, kw_only=True):
+    """Read one page of the provider's own list; `cursor` is an earlier page's, None for the first."""
+
+    limit: int
+    cursor: str | None
+    filters: ListFilters
+
+
+class PayOrder(Command, frozen=True, kw_only=True):
+    """Pay an order; `amount` in minor units is what to charge, `order` what the provider said just before."""
+
+    operation: str
+    order: ProviderOrder
+    amount: int
+    payment_method: str | None
+    extension: dict[str, Any]
+
+
+class CancelOrder(Command, frozen=True, kw_only=True):
+    """Cancel an unpaid order."""
+
+    operation: str
+    order: ProviderOrder
+    reason: str | None
+
+
+class FulfillOrder(Command, frozen=True, kw_only=True):
+    """Say that goods were handed over; `lines` are positions of the order's lines, None for all."""
+
+    operation: str
+    order: ProviderOrder
+    lines: tuple[int, ...] | None
+    tracking_number: str | None
+    carrier: str | None
+    notify_customer: bool
+
+
+Write = CreateOrder | PayOrder | CancelOrder | FulfillOrder
+Read = RetrieveOrder | ListOrders

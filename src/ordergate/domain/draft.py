@@ -1,0 +1,253 @@
+"""The draft that creates an order, and the bodies of the other writes: what a merchant may send.
+
+The constraints that one field can state stand on the field. Those that need two stand in
+:func:`draft_errors`.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from iso3166 import countries_by_alpha2
+from msgspec import UNSET, Meta, UnsetType
+
+from ordergate.domain.errors import FieldError
+from ordergate.domain.money import MAX_AMOUNT, UnknownCurrencyError, minor_unit_digits
+
+PRINTABLE = "^[^\\x00-\\x1f\\x7f]*$"
+
+Reference = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        pattern=PRINTABLE,
+        description="The merchant's own order number; it also goes to the provider.",
+    ),
+]
+CurrencyCode = Annotated[
+    str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217, upper case, with a minor unit.", examples=["USD"])
+]
+Amount = Annotated[
+    int, Meta(ge=0, le=MAX_AMOUNT, description="An amount in the currency's minor unit: 20000 is 200.00 USD.")
+]
+PositiveAmount = Annotated[
+    int, Meta(ge=1, le=MAX_AMOUNT, description="An amount in the currency's minor unit.")
+]
+Quantity = Annotated[int, Meta(ge=1, le=1_000_000_000)]
+LinkedId = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=255,
+        pattern=PRINTABLE,
+        description="The merchant's own id, linked to each account's; or `provider:` and a provider's id.",
+    ),
+]
+MetadataKey = Annotated[
+    str,
+    Meta(
+        pattern="^[A-Za-z_][A-Za-z0-9_.-]{0,39}(?!\\n)$",
+        description="A letter or _ and up to 39 letters, digits, _, . or -.",
+    ),
+]
+MetadataValue = Annotated[str, Meta(max_length=500)] | bool | Annotated[int, Meta(ge=-(2**53), le=2**53)]
+Metadata = Annotated[
+    dict[MetadataKey, MetadataValue],
+    Meta(
+        max_length=40, description="The merchant's own data; keys that begin with `ordergate_` are refused."
+    ),
+]
+TaxPercent = Annotated[
+    str,
+    Meta(
+        pattern="^(100(\\.0{1,4})?|[0-9]{1,2}(\\.[0-9]{1,4})?)(?!\\n)$",
+        description="A percentage as a decimal string, 0 to 100, up to 4 decimals.",
+        examples=["13.5"],
+    ),
+]
+Notes = Annotated[str, Meta(max_length=1000)]
+Time = Annotated[datetime, Meta(tz=True)]
+BillingType = Literal["one_time", "recurring"]
+LineType = Literal["product", "shipping"]
+Extensions = Annotated[
+    dict[str, dict[str, Any]],
+    Meta(description="Fields that only one provider knows, by adapter; only the chosen one's are used."),
+]
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a caller sends: every field is known, or the request is refused."""
+
+
+class Customer(Body, frozen=True, kw_only=True):
+    """Who buys: the merchant's own customer, an email, or both."""
+
+    id: LinkedId | None = None
+    email: Annotated[str, Meta(max_length=512, pattern="^[^@\\s]+@[^@\\s]+(?!\\n)$")] | None = None
+
+
+class DraftLine(Body, frozen=True, kw_only=True):
+    """One line to order; `unit_amount` is one unit's price, in minor units."""
+
+    type: LineType = "product"
+    sku: LinkedId | None = None
+    description: Annotated[str, Meta(min_length=1, max_length=500)]
+    quantity: Quantity
+    unit_amount: Amount
+    metadata: Metadata | None = None
+
+
+class Address(Body, frozen=True, kw_only=True):
+    """A postal address; `country` is ISO 3166-1 alpha-2."""
+
+    name: Annotated[str, Meta(max_length=255)] | None = None
+    line_1: Annotated[str, Meta(max_length=255)] | None = None
+    line_2: Annotated[str, Meta(max_length=255)] | None = None
+    line_3: Annotated[str, Meta(max_length=255)] | None = None
+    city: Annotated[str, Meta(max_length=255)] | None = None
+    district: Annotated[str, Meta(max_length=255)] | None = None
+    state: Annotated[str, Meta(max_length=255)] | None = None
+    postal_code: Annotated[str, Meta(max_length=32)] | None = None
+    country: Annotated[str, Meta(pattern="^[A-Z]{2}$", examples=["US"])] | None = None
+    phone: Annotated[str, Meta(max_length=32)] | None = None
+
+
+class Draft(Body, frozen=True, kw_only=True):
+    """An order as the merchant means it, before any provider has seen it."""
+
+    reference: Reference | None = None
+    account: Annotated[str, Meta(max_length=64, description="Overrides the routing.")] | None = None
+    currency: CurrencyCode
+    customer: Customer | None = None
+    line_items: Annotated[list[DraftLine], Meta(min_length=1)]
+    shipping_address: Address | None = None
+    tax_percent: TaxPercent | None = None
+    billing_type: BillingType | None = None
+    metadata: Metadata | None = None
+    notes: Notes | None = None
+    expires_at: Time | None = None
+    expected_total: Amount | None = None
+    extensions: Extensions | None = None
+
+    @property
+    def lines_total(self) -> int:
+        """The sum of the lines, in minor units."""
+        return sum(line.quantity * line.unit_amount for line in self.line_items)
+
+    @property
+    def taxed(self) -> bool:
+        """Whether a tax that changes the total is asked for."""
+        return self.tax_percent is not None and self.tax_percent.strip("0.") != ""
+
+
+class PayBody(Body, frozen=True, kw_only=True):
+    """How to pay; everything may be left out: the customer's default method pays what is due."""
+
+    payment_method: LinkedId | None = None
+    amount: PositiveAmount | None = None
+    expected_total: Amount | None = None
+    extensions: Extensions | None = None
+
+
+class CancelBody(Body, frozen=True, kw_only=True):
+    """Why to cancel."""
+
+    reason: Annotated[str, Meta(max_length=500)] | None = None
+
+
+class FulfillBody(Body, frozen=True, kw_only=True):
+    """What was handed over: all lines unless some are named."""
+
+    line_item_ids: Annotated[list[str], Meta(min_length=1)] | None = None
+    tracking_number: Annotated[str, Meta(max_length=100)] | None = None
+    carrier: Annotated[str, Meta(max_length=50)] | None = None
+    notify_customer: bool = False
+
+
+class UpdateBody(Body, frozen=True, kw_only=True):
+    """What to change: absent leaves, null clears."""
+
+    metadata: dict[str, MetadataValue | None] | UnsetType | None = UNSET
+    notes: Notes | UnsetType | None = UNSET
+    customer: Customer | UnsetType | None = UNSET
+    tax_percent: TaxPercent | UnsetType | None = UNSET
+    extensions: Extensions | UnsetType | None = UNSET
+
+
+def draft_errors(draft: Draft) -> list[FieldError]:
+    """Return everything wrong with a draft that no single field can tell."""
+    return [
+        *_currency_errors(draft.currency),
+        *_line_errors(draft),
+        *_reserved_metadata_errors(draft.metadata, "/metadata"),
+        *(
+            error
+            for index, line in enumerate(draft.line_items)
+            for error in _reserved_metadata_errors(line.metadata, f"/line_items/{index}/metadata")
+        ),
+        *_country_errors(draft.shipping_address),
+    ]
+
+
+def _currency_errors(currency: str) -> list[FieldError]:
+    try:
+        minor_unit_digits(currency)
+    except UnknownCurrencyError as error:
+        return [FieldError(pointer="/currency", code="unknown_currency", detail=f"{error}.")]
+    return []
+
+
+def _line_errors(draft: Draft) -> list[FieldError]:
+    errors = []
+    shipping = [index for index, line in enumerate(draft.line_items) if line.type == "shipping"]
+    errors += [
+        FieldError(
+            pointer=f"/line_items/{index}/type",
+            code="too_many_shipping_lines",
+            detail="An order has at most one shipping line; add the amounts together.",
+        )
+        for index in shipping[1:]
+    ]
+    errors += [
+        FieldError(
+            pointer=f"/line_items/{index}/quantity",
+            code="invalid_value",
+            detail="A shipping line has quantity 1; put the whole price into unit_amount.",
+        )
+        for index in shipping
+        if draft.line_items[index].quantity != 1
+    ]
+    if draft.lines_total > MAX_AMOUNT:
+        errors.append(
+            FieldError(
+                pointer="/line_items",
+                code="amount_too_large",
+                detail=f"The lines add up to {draft.lines_total}; the largest total is {MAX_AMOUNT}.",
+            )
+        )
+    return errors
+
+
+def _reserved_metadata_errors(metadata: dict[str, Any] | None, pointer: str) -> list[FieldError]:
+    return [
+        FieldError(
+            pointer=f"{pointer}/{key}",
+            code="reserved",
+            detail="Keys that begin with ordergate_ are the gateway's own; choose another name.",
+        )
+        for key in metadata or ()
+        if key.startswith("ordergate_")
+    ]
+
+
+def _country_errors(address: Address | None) -> list[FieldError]:
+    if address is None or address.country is None or address.country in countries_by_alpha2:
+        return []
+    return [
+        FieldError(
+            pointer="/shipping_address/country",
+            code="unknown_country",
+            detail=f"{address.country} is not an ISO 3166-1 alpha-2 code.",
+        )
+    ]

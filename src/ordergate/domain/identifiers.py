@@ -1,0 +1,25 @@
+"""The gateway's own ids: a prefix that says what it names, and a UUIDv7, so that ids sort by time."""
+
+from typing import Final, Literal
+
+import uuid_utils
+
+Prefix = Literal["ord", "op", "li", "ret", "evt", "wh", "key", "req"]
+
+_LENGTH: Final = 32
+
+
+def new_id(prefix: Prefix) -> str:
+    """Return a fresh id, larger than every one made before it in this process."""
+    return f"{prefix}_{uuid_utils.uuid7().hex}"
+
+
+def is_id(text: str, prefix: Prefix) -> bool:
+    """Tell whether the text has the form of an id with this prefix."""
+    head, separator, digits = text.partition("_")
+    return (
+        head == prefix
+        and separator == "_"
+        and len(digits) == _LENGTH
+        and all(digit in "0123456789abcdef" for digit in digits)
+    )

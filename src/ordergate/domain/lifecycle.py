@@ -1,0 +1,180 @@
+"""The life of an order, as tables: the only file that decides a status or what may be done in it.
+
+Providers mix payment, fulfilment and cancellation in one status word, each in its own way. Here the three are
+kept apart, and the one word that a merchant reads is derived from them by :func:`order_status`.
+"""
+
+from collections.abc import Collection
+from enum import StrEnum
+
+import msgspec
+
+
+class OrderStatus(StrEnum):
+    """The one word for where an order stands."""
+
+    OPEN = "open"
+    PENDING = "pending"
+    PARTIALLY_PAID = "partially_paid"
+    PAID = "paid"
+    FULFILLED = "fulfilled"
+    PARTIALLY_REFUNDED = "partially_refunded"
+    CANCELED = "canceled"
+    REFUNDED = "refunded"
+    REVIEW = "review"
+
+
+class PaymentStatus(StrEnum):
+    """Where the money stands."""
+
+    UNPAID = "unpaid"
+    PENDING = "pending"
+    PARTIALLY_PAID = "partially_paid"
+    PAID = "paid"
+    PARTIALLY_REFUNDED = "partially_refunded"
+    REFUNDED = "refunded"
+    FAILED = "failed"
+
+
+class FulfillmentStatus(StrEnum):
+    """Where the goods stand."""
+
+    UNFULFILLED = "unfulfilled"
+    PARTIAL = "partial"
+    FULFILLED = "fulfilled"
+    RETURNED = "returned"
+
+
+class Phase(StrEnum):
+    """What an adapter makes of its provider's status word, apart from money and goods."""
+
+    OPEN = "open"
+    PENDING = "pending"
+    CANCELED = "canceled"
+    UNMAPPED = "unmapped"
+
+
+class ReviewReason(StrEnum):
+    """Why a person must look at an order."""
+
+    UNMAPPED_STATUS = "unmapped_status"
+    AMOUNT_MISMATCH = "amount_mismatch"
+    CANCELED_WITH_MONEY_HELD = "canceled_with_money_held"
+
+
+class OperationKind(StrEnum):
+    """What can be done with an order."""
+
+    CREATE = "create"
+    RETRIEVE = "retrieve"
+    LIST = "list"
+    UPDATE = "update"
+    PAY = "pay"
+    CANCEL = "cancel"
+    FULFILL = "fulfill"
+    RETURN = "return"
+
+
+class PaymentFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """The facts that decide a payment status; amounts in minor units.
+
+    Attributes:
+        total: What the order costs.
+        paid: What has been received.
+        refunded: What of it went back.
+        in_full: The provider says that the order is paid, whatever the figures.
+        pending: A payment has begun and has not ended.
+        failed: The last payment failed.
+    """
+
+    total: int
+    paid: int
+    refunded: int
+    in_full: bool
+    pending: bool
+    failed: bool
+
+
+def payment_status(payment: PaymentFacts) -> PaymentStatus:
+    """Derive the payment status: the first row that holds."""
+    rows = (
+        (payment.refunded > 0 and payment.refunded >= payment.paid, PaymentStatus.REFUNDED),
+        (payment.refunded > 0, PaymentStatus.PARTIALLY_REFUNDED),
+        (payment.in_full or 0 < payment.total <= payment.paid, PaymentStatus.PAID),
+        (payment.pending, PaymentStatus.PENDING),
+        (payment.paid > 0, PaymentStatus.PARTIALLY_PAID),
+        (payment.failed, PaymentStatus.FAILED),
+    )
+    return next((status for holds, status in rows if holds), PaymentStatus.UNPAID)
+
+
+def order_status(
+    *,
+    payment: PaymentStatus,
+    fulfillment: FulfillmentStatus,
+    phase: Phase,
+    review: Collection[ReviewReason] = (),
+) -> OrderStatus:
+    """Derive the one word: the first row that holds."""
+    rows = (
+        (bool(review), OrderStatus.REVIEW),
+        (payment is PaymentStatus.REFUNDED, OrderStatus.REFUNDED),
+        (phase is Phase.CANCELED, OrderStatus.CANCELED),
+        (payment is PaymentStatus.PARTIALLY_REFUNDED, OrderStatus.PARTIALLY_REFUNDED),
+        (fulfillment is FulfillmentStatus.FULFILLED, OrderStatus.FULFILLED),
+        (payment is PaymentStatus.PAID, OrderStatus.PAID),
+        (payment is PaymentStatus.PARTIALLY_PAID, OrderStatus.PARTIALLY_PAID),
+        (payment is PaymentStatus.PENDING or phase is Phase.PENDING, OrderStatus.PENDING),
+    )
+    return next((status for holds, status in rows if holds), OrderStatus.OPEN)
+
+
+_WAIT = "a payment is in flight; read the order again until it has ended"
+_RETURNS = "money has been taken: give it back with a return, or a refund at the provider"
+_CANCELED = "the order is canceled"
+_PAID = "the order is paid"
+_REFUNDED = "the order is refunded"
+_UNPAID = "the order must be paid in full first"
+_FULFILLED = "the order is fulfilled"
+_NOTHING_TO_RETURN = "no money has been taken, so there is nothing to return; cancel the order instead"
+
+REFUSALS: dict[OperationKind, dict[OrderStatus, str]] = {
+    OperationKind.PAY: {
+        OrderStatus.PENDING: _WAIT,
+        OrderStatus.PAID: _PAID,
+        OrderStatus.FULFILLED: _PAID,
+        OrderStatus.PARTIALLY_REFUNDED: _REFUNDED,
+        OrderStatus.REFUNDED: _REFUNDED,
+        OrderStatus.CANCELED: _CANCELED,
+    },
+    OperationKind.CANCEL: {
+        OrderStatus.PENDING: _WAIT,
+        OrderStatus.PARTIALLY_PAID: _RETURNS,
+        OrderStatus.PAID: _RETURNS,
+        OrderStatus.FULFILLED: _RETURNS,
+        OrderStatus.PARTIALLY_REFUNDED: _RETURNS,
+        OrderStatus.REFUNDED: _REFUNDED,
+        OrderStatus.CANCELED: _CANCELED,
+    },
+    OperationKind.FULFILL: {
+        OrderStatus.OPEN: _UNPAID,
+        OrderStatus.PENDING: _WAIT,
+        OrderStatus.PARTIALLY_PAID: _UNPAID,
+        OrderStatus.FULFILLED: _FULFILLED,
+        OrderStatus.REFUNDED: _REFUNDED,
+        OrderStatus.CANCELED: _CANCELED,
+    },
+    OperationKind.RETURN: {
+        OrderStatus.OPEN: _NOTHING_TO_RETURN,
+        OrderStatus.PENDING: _WAIT,
+        OrderStatus.REFUNDED: _REFUNDED,
+        OrderStatus.CANCELED: _CANCELED,
+    },
+}
+"""Operation by status: why it is refused there. A pair that is absent is allowed. ``review`` never stands
+here: the status without the review reasons decides, and each use case judges the reasons."""
+
+
+def refusal(operation: OperationKind, status: OrderStatus) -> str | None:
+    """Return why the operation is refused in this status, as half a sentence; None if it is allowed."""
+    return REFUSALS.get(operation, {}).get(status)

@@ -1,0 +1,149 @@
+"""The canonical order: what a merchant reads, the same for every provider.
+
+Amounts are integers of the currency's minor unit. Every documented key is always there.
+"""
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from ordergate.domain.draft import Address, BillingType, Customer, LineType
+from ordergate.domain.lifecycle import FulfillmentStatus, OrderStatus, PaymentStatus, ReviewReason
+
+NoticeKind = Literal["kept", "unlinked", "added"]
+DeclineCode = Literal[
+    "insufficient_funds", "expired_card", "authentication_failed", "limit_exceeded", "declined"
+]
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """What the gateway answers: frozen, by keyword, tolerant of fields of later releases."""
+
+
+class Notice(Record, frozen=True, kw_only=True):
+    """What the adapter did that the caller should know.
+
+    Attributes:
+        pointer: JSON Pointer into the draft.
+        kind: ``kept`` (inert at the provider, held here), ``unlinked`` (a sku sent as a plain line) or
+            ``added`` (something the provider demands and the merchant did not give).
+        detail: A sentence for a human.
+    """
+
+    pointer: str
+    kind: NoticeKind
+    detail: str
+
+
+class LineItem(Record, frozen=True, kw_only=True):
+    """One line as the merchant ordered it.
+
+    `discount`, `tax` and `total` are null where only the order's are known; `id` where the order is not
+    adopted.
+    """
+
+    id: str | None
+    type: LineType
+    sku: str | None
+    description: str
+    quantity: int
+    unit_amount: int
+    subtotal: int
+    discount: int | None
+    tax: int | None
+    total: int | None
+    metadata: dict[str, Any]
+    position: int
+
+
+class Decline(Record, frozen=True, kw_only=True):
+    """Why a payment failed: a word that means the same everywhere, and the provider's own."""
+
+    code: DeclineCode
+    provider_code: str | None
+
+
+class Payment(Record, frozen=True, kw_only=True):
+    """One payment as the provider reports it; `amount` in minor units."""
+
+    provider_payment_id: str
+    method_type: str | None
+    amount: int
+    status: str
+    decline: Decline | None
+    created_at: datetime | None
+
+
+class Fulfillment(Record, frozen=True, kw_only=True):
+    """One hand-over of goods; the provider may have forgotten the details."""
+
+    line_item_ids: list[str]
+    tracking_number: str | None
+    carrier: str | None
+    created_at: datetime
+
+
+class Return(Record, frozen=True, kw_only=True):
+    """Goods that came back and the money that went with them; `amount` in minor units."""
+
+    id: str
+    lines: list[dict[str, Any]]
+    amount: int
+    provider_return_id: str | None
+    refund_id: str | None
+    refund_status: str | None
+
+
+class NextAction(Record, frozen=True, kw_only=True):
+    """What the shopper must do before the payment can go on."""
+
+    type: Literal["redirect"]
+    url: str
+    expires_at: datetime | None
+
+
+class Order(Record, frozen=True, kw_only=True):
+    """One order. Ids are the merchant's and the gateway's own; `provider_…` are the provider's, verbatim."""
+
+    id: str | None
+    reference: str | None
+    account: str
+    provider: str
+    provider_order_id: str
+    provider_status: str
+    status: OrderStatus
+    payment_status: PaymentStatus
+    fulfillment_status: FulfillmentStatus
+    review_reasons: list[ReviewReason]
+    billing_type: BillingType
+    currency: str
+    subtotal: int
+    shipping: int
+    discount: int | None
+    tax: int | None
+    total: int
+    amount_paid: int
+    amount_refunded: int
+    amount_due: int
+    customer: Customer | None
+    line_items: list[LineItem]
+    shipping_address: Address | None
+    metadata: dict[str, Any]
+    notes: str | None
+    expires_at: datetime | None
+    tax_percent: str | None
+    payments: list[Payment]
+    fulfillments: list[Fulfillment]
+    returns: list[Return]
+    next_action: NextAction | None
+    created_at: datetime
+    updated_at: datetime
+    paid_at: datetime | None
+    fulfilled_at: datetime | None
+    canceled_at: datetime | None
+    refunded_at: datetime | None
+    synced_at: datetime | None
+    purpose: Literal["comparison"] | None
+    extensions: dict[str, dict[str, Any]]
+    notices: list[Notice]

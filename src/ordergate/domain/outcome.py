@@ -1,0 +1,55 @@
+"""What came of a command: applied, not applied, or unknown; and a page, for a list.
+
+There is no fourth. A payment that the provider accepted and has not finished is *applied*: the order says
+that it is pending.
+"""
+
+import msgspec
+
+from ordergate.domain.errors import FieldError, ProviderError
+from ordergate.domain.provider_order import ProviderOrder
+
+
+class Applied(msgspec.Struct, frozen=True, kw_only=True):
+    """The provider did it, or answered the read; `order` is what it says now."""
+
+    order: ProviderOrder
+
+
+class NotApplied(msgspec.Struct, frozen=True, kw_only=True):
+    """The provider did nothing.
+
+    Attributes:
+        code: The problem's code, a key of :data:`ordergate.domain.errors.PROBLEMS`.
+        detail: A sentence for a human.
+        provider: The provider's own words.
+        errors: Which fields of the caller's body are to blame, where that is known.
+        retry_after: Seconds that the provider asked to wait.
+        mapped: False when nobody has mapped the provider's code on purpose.
+    """
+
+    code: str
+    detail: str
+    provider: ProviderError
+    errors: tuple[FieldError, ...] = ()
+    retry_after: int | None = None
+    mapped: bool = True
+
+
+class Unknown(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the provider acted cannot be told from what it answered; `reason` says why, for a human."""
+
+    reason: str
+    provider: ProviderError | None = None
+
+
+class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of the provider's list; cursors are the adapter's own text, None at an end."""
+
+    orders: tuple[ProviderOrder, ...]
+    has_more: bool
+    next_cursor: str | None
+    previous_cursor: str | None
+
+
+Outcome = Applied | NotApplied | Unknown | OrderPage

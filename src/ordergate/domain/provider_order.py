@@ -1,0 +1,90 @@
+"""What a provider says about an order, in the gateway's terms: an adapter's reading of one answer.
+
+It holds only what the provider said, or what follows from it exactly. What the merchant said stands in the
+journal; :mod:`ordergate.domain.assembly` puts the two together.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from ordergate.domain.draft import Address, BillingType, LineType
+from ordergate.domain.lifecycle import FulfillmentStatus, Phase
+from ordergate.domain.order import NextAction, Payment
+
+OPERATION_MARK = "ordergate_operation"
+"""Metadata key at the provider: the operation that wrote, so that a lost answer can be proven."""
+MERCHANT_MARK = "ordergate_merchant"
+"""Metadata key at the provider: whose order it is, so that it can be adopted."""
+REFERENCE_MARK = "ordergate_reference"
+"""Metadata key at a provider without a field for the merchant's order number."""
+LINE_TYPE_MARK = "ordergate_type"
+"""Metadata key of a line at a provider without line types."""
+ADDED_SHIPPING_MARK = "ordergate_added_shipping"
+"""Metadata key at the provider: the free shipping line was added by an adapter, not ordered."""
+MARK_PREFIX = "ordergate_"
+
+
+class ProviderLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One line at the provider; amounts in minor units, null where the provider tells none."""
+
+    provider_line_id: str | None
+    type: LineType
+    product: str | None
+    description: str
+    quantity: int
+    unit_amount: int
+    subtotal: int
+    discount: int | None
+    tax: int | None
+    total: int | None
+    metadata: dict[str, Any]
+    position: int
+
+
+class ProviderOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """An order as its provider reports it; amounts in minor units, ids the provider's.
+
+    Attributes:
+        paid_in_full: The provider's status says that the order is paid, whatever the figures.
+        payment_pending: A payment has begun and has not ended.
+        payment_failed: The last payment failed.
+        marks: The metadata entries that the gateway wrote, apart from the merchant's.
+    """
+
+    provider_order_id: str
+    provider_status: str
+    phase: Phase
+    billing_type: BillingType
+    currency: str
+    subtotal: int
+    shipping: int
+    discount: int | None
+    tax: int | None
+    total: int
+    amount_paid: int
+    amount_refunded: int
+    paid_in_full: bool
+    payment_pending: bool
+    payment_failed: bool
+    fulfillment_status: FulfillmentStatus
+    customer: str | None
+    email: str | None
+    reference: str | None
+    line_items: list[ProviderLine]
+    shipping_address: Address | None
+    metadata: dict[str, Any]
+    marks: dict[str, Any]
+    notes: str | None
+    expires_at: datetime | None
+    tax_percent: str | None
+    payments: list[Payment]
+    next_action: NextAction | None
+    created_at: datetime
+    updated_at: datetime
+    paid_at: datetime | None
+    fulfilled_at: datetime | None
+    canceled_at: datetime | None
+    refunded_at: datetime | None
+    extensions: dict[str, Any]

@@ -1,0 +1,40 @@
+"""One request and one answer as they cross the wire: exact bytes, nothing implied."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from ordergate.domain.order import Notice
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class WireRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One request to a provider; what stands here is what is sent.
+
+    Attributes:
+        method: Upper case.
+        path: What follows the account's base URL, percent-encoded, with the query.
+        body: The exact bytes; empty for none.
+        headers: Besides those that the transport adds (Host, Content-Length, User-Agent).
+        acts: The request may change something at the provider. A plan has at most one such request.
+        notices: What the merchant should know about how the order was put into this request.
+        confidential: The body holds a one-time token, so it is journaled masked and sent by nobody else.
+    """
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+    path: str
+    body: bytes = b""
+    headers: Headers = ()
+    acts: bool = False
+    notices: tuple[Notice, ...] = ()
+    confidential: bool = False
+
+
+class WireResponse(msgspec.Struct, frozen=True, kw_only=True):
+    """One answer as it came: header names in lower case, of repeated ones the last."""
+
+    status: int
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
+    body: bytes = b""
