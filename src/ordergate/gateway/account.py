@@ -1,0 +1,50 @@
+"""One configured account at a provider, ready to be used."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from ordergate.spi.adapter import Adapter, Environment
+
+World = Literal["test", "live"]
+"""Test keys and live keys see two separate worlds: orders, operations, references, links."""
+
+Accept = Literal["all", "existing", "none"]
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """An account at a provider.
+
+    Attributes:
+        name: As configuration names it: ``rapyd-eu``.
+        adapter: What speaks the provider's dialect.
+        base_url: Where requests go, without a slash at the end.
+        settings: The adapter's own settings, of its ``settings_type``.
+        accept: ``existing`` takes no new orders, ``none`` nothing at all.
+        merchants: Who may use it; None for everybody.
+        connect_timeout: Seconds to make a connection.
+        read_timeout: Seconds to wait for the answer to go on.
+        total_timeout: Seconds for one attempt, all in all.
+    """
+
+    name: str
+    adapter: Adapter
+    environment: Environment
+    base_url: str
+    settings: Any
+    accept: Accept = "all"
+    merchants: frozenset[str] | None = None
+    connect_timeout: float = 5.0
+    read_timeout: float = 30.0
+    total_timeout: float = 45.0
+
+    @property
+    def world(self) -> World:
+        """Which keys reach it."""
+        return "live" if self.environment == "production" else "test"
+
+    def open_to(self, merchant: str | None, world: World) -> bool:
+        """Whether this merchant's keys of this world may use it; None stands for an operator."""
+        return self.world == world and (
+            merchant is None or self.merchants is None or merchant in self.merchants
+        )

@@ -1,0 +1,191 @@
+"""What the journal keeps, and what it is asked."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from ordergate.domain.assembly import OrderRecord
+from ordergate.domain.errors import OutcomeWord, Sent
+from ordergate.domain.lifecycle import OperationKind, OrderStatus
+from ordergate.domain.provider_order import ProviderOrder
+from ordergate.gateway.account import World
+
+OperationState = Literal["in_progress", "succeeded", "failed", "unknown"]
+LinkKind = Literal["customers", "products", "payment_methods"]
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One try to send an operation's request.
+
+    Attributes:
+        number: Counts from 1.
+        started_at: Durable before the first byte may leave.
+        finished_at: Null while it runs, or when the process died.
+        sent: Whether the provider may have got it.
+        http_status: What it answered.
+        provider_request_id: Its own id of the call, for a support ticket.
+        detail: What went wrong, for a human.
+    """
+
+    number: int
+    started_at: datetime
+    finished_at: datetime | None = None
+    sent: Sent = "maybe"
+    http_status: int | None = None
+    provider_request_id: str | None = None
+    detail: str | None = None
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One write, from its intent to its outcome.
+
+    Attributes:
+        id: Also the mark at the provider.
+        method: With `path` and `key` the scope of idempotency.
+        content_hash: Of the parsed body; the same key with another is refused.
+        order: The order that it creates or changes.
+        reference: The merchant's order number, for a create.
+        performed_by: ``gateway`` where the provider cannot and the gateway does it itself.
+        outcome: Null while it is in progress.
+        problem: The code that the caller was answered, where one was.
+    """
+
+    id: str
+    merchant: str
+    world: World
+    kind: OperationKind
+    method: str
+    path: str
+    key: str | None
+    content_hash: str
+    account: str
+    order: str
+    reference: str | None
+    state: OperationState
+    performed_by: Literal["provider", "gateway"]
+    attempts: tuple[Attempt, ...]
+    outcome: OutcomeWord | None
+    problem: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class StoredResponse(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer to give again, byte for byte."""
+
+    status: int
+    body: bytes
+
+
+class Intent(msgspec.Struct, frozen=True, kw_only=True):
+    """What is about to be done: durable before the first byte leaves.
+
+    Attributes:
+        request: The exact bytes to send; stars where they hold a one-time token, None where nothing is sent.
+        baseline: What the provider said of the order just before.
+        revision: Of the order's row when the baseline was read; another since then makes the intent stale.
+        allow_duplicate: The caller knows that the reference was used before.
+        since: Keys and references of operations made before have expired.
+    """
+
+    operation: Operation
+    request: bytes | None
+    baseline: ProviderOrder | None
+    revision: int | None
+    allow_duplicate: bool
+    since: datetime
+
+
+class Claimed(msgspec.Struct, frozen=True):
+    """The intent is durable and nobody else has it; `operation` counts its attempts."""
+
+    operation: Operation
+
+
+class Existing(msgspec.Struct, frozen=True):
+    """The key is taken."""
+
+    operation: Operation
+    response: StoredResponse | None
+
+
+class Duplicate(msgspec.Struct, frozen=True):
+    """The reference is taken by this create."""
+
+    operation: Operation
+
+
+class Busy(msgspec.Struct, frozen=True):
+    """Another write on the order is unsettled."""
+
+    operation: Operation
+
+
+class Stale(msgspec.Struct, frozen=True):
+    """The order has changed since it was read."""
+
+
+Claim = Claimed | Existing | Duplicate | Busy | Stale
+
+
+class StoredOrder(msgspec.Struct, frozen=True):
+    """An order's record and the revision of its row."""
+
+    record: OrderRecord
+    revision: int
+
+
+class OrderQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which orders to list; newest first by id."""
+
+    world: World
+    merchant: str | None = None
+    status: OrderStatus | None = None
+    account: str | None = None
+    provider: str | None = None
+    customer: str | None = None
+    reference: str | None = None
+    created_gte: datetime | None = None
+    created_lte: datetime | None = None
+    limit: int = 20
+    starting_after: str | None = None
+    ending_before: str | None = None
+
+
+class OperationQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which operations to list; newest first by id."""
+
+    world: World
+    merchant: str | None = None
+    state: OperationState | None = None
+    limit: int = 20
+    starting_after: str | None = None
+    ending_before: str | None = None
+
+
+class LinkKey(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the merchant's own ids."""
+
+    merchant: str
+    world: World
+    kind: LinkKind
+    id: str
+
+
+Links = Mapping[str, str]
+"""By account, what the provider calls it."""
+
+
+class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
+    """An API key without the key itself: `merchant` is None for an operator's."""
+
+    id: str
+    merchant: str | None
+    world: World
+    operator: bool
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None

@@ -1,0 +1,68 @@
+"""Records to documents and back, and the columns that stand beside a document."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from ordergate.domain.assembly import OrderRecord, order_from_record
+from ordergate.domain.provider_order import ProviderOrder
+from ordergate.gateway.records import ApiKey, Intent, Operation
+
+encode = msgspec.json.Encoder().encode
+decode_operation = msgspec.json.Decoder(Operation).decode
+decode_order = msgspec.json.Decoder(OrderRecord).decode
+decode_key = msgspec.json.Decoder(ApiKey).decode
+decode_baseline = msgspec.json.Decoder(ProviderOrder).decode
+
+
+def milliseconds(time: datetime) -> int:
+    """Return Unix milliseconds."""
+    return int(time.timestamp() * 1000)
+
+
+def operation_columns(operation: Operation) -> dict[str, Any]:
+    """Return what is searched of an operation, and its document."""
+    return {
+        "id": operation.id,
+        "merchant": operation.merchant,
+        "world": operation.world,
+        "kind": operation.kind.value,
+        "method": operation.method,
+        "path": operation.path,
+        "idempotency_key": operation.key,
+        "content_hash": operation.content_hash,
+        "order_id": operation.order,
+        "reference": operation.reference,
+        "state": operation.state,
+        "created_at": milliseconds(operation.created_at),
+        "updated_at": milliseconds(operation.updated_at),
+        "record": encode(operation),
+    }
+
+
+def intent_columns(intent: Intent) -> dict[str, Any]:
+    """Return an intent's columns: the operation's, the bytes to send, the baseline."""
+    return {
+        **operation_columns(intent.operation),
+        "request": intent.request,
+        "baseline": None if intent.baseline is None else encode(intent.baseline),
+    }
+
+
+def order_columns(record: OrderRecord) -> dict[str, Any]:
+    """Return what is searched of an order, and its document."""
+    return {
+        "id": record.id,
+        "merchant": record.merchant,
+        "world": record.world,
+        "account": record.account,
+        "adapter": record.adapter,
+        "provider_order_id": record.seen.provider_order_id,
+        "status": order_from_record(record).status.value,
+        "reference": record.reference,
+        "customer": record.customer.id if record.customer else None,
+        "purpose": record.purpose,
+        "created_at": milliseconds(record.seen.created_at),
+        "record": encode(record),
+    }

@@ -1,0 +1,62 @@
+"""Builds the two list queries: only the filters that are given stand in the SQL, so that an index serves."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from ordergate.gateway.records import OperationQuery, OrderQuery
+from ordergate.journal.codec import milliseconds
+
+T = TypeVar("T")
+
+
+def orders(query: OrderQuery) -> tuple[str, dict[str, Any]]:
+    """Return the statement and its parameters for a list of orders."""
+    equal = {
+        "world": query.world,
+        "merchant": query.merchant,
+        "status": query.status and query.status.value,
+        "account": query.account,
+        "adapter": query.provider,
+        "customer": query.customer,
+        "reference": query.reference,
+    }
+    bounds = {
+        "created_at >= :created_gte": query.created_gte and milliseconds(query.created_gte),
+        "created_at <= :created_lte": query.created_lte and milliseconds(query.created_lte),
+    }
+    return _statement("orders", equal, bounds, query, "purpose IS NULL")
+
+
+def operations(query: OperationQuery) -> tuple[str, dict[str, Any]]:
+    """Return the statement and its parameters for a list of operations."""
+    equal = {"world": query.world, "merchant": query.merchant, "state": query.state}
+    return _statement("operations", equal, {}, query)
+
+
+def in_order(rows: list[T], ending_before: str | None) -> list[T]:
+    """Return rows newest first: a page before a row is read away from it."""
+    return rows if ending_before is None else rows[::-1]
+
+
+def _statement(
+    table: str,
+    equal: Mapping[str, Any],
+    bounds: Mapping[str, Any],
+    query: OrderQuery | OperationQuery,
+    *always: str,
+) -> tuple[str, dict[str, Any]]:
+    """The caller's values are parameters only; the names all come from this file."""
+    cursors = {"id < :starting_after": query.starting_after, "id > :ending_before": query.ending_before}
+    conditions = [
+        *(f"{column} = :{column}" for column, value in equal.items() if value is not None),
+        *(condition for condition, value in {**bounds, **cursors}.items() if value is not None),
+        *always,
+    ]
+    parameters = {
+        **equal,
+        **{condition.rpartition(":")[2]: value for condition, value in {**bounds, **cursors}.items()},
+        "limit": query.limit + 1,
+    }
+    direction = "ASC" if query.ending_before is not None else "DESC"
+    sql = f"SELECT record FROM {table} WHERE {' AND '.join(conditions)} ORDER BY id {direction} LIMIT :limit"  # noqa: S608
+    return sql, parameters

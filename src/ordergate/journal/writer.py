@@ -1,0 +1,120 @@
+"""One thread that owns the only writing connection, and commits whatever waits in one transaction.
+
+A durable commit costs a disk flush. While one is on its way, further writes queue up, and share the next.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import Any, NamedTuple, TypeVar
+
+from ordergate.gateway.ports import JournalUnavailableError
+
+T = TypeVar("T")
+
+MAX_BATCH = 256
+"""Writes that share a transaction at most, so that nobody waits behind an endless one."""
+
+
+class _Item(NamedTuple):
+    work: Callable[[sqlite3.Connection], Any]
+    loop: asyncio.AbstractEventLoop
+    future: "asyncio.Future[Any]"
+
+
+class GroupWriter:
+    """Runs functions on the writing connection, each all or nothing, many in one durable transaction."""
+
+    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+        """Start the thread; `connect` is called in it."""
+        self._connect = connect
+        self._queue: SimpleQueue[_Item | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
+        self._thread.start()
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` and return its result once it is durable.
+
+        What `work` raises is raised here, and its own changes are undone; other writes of the transaction are
+        not touched. A caller that is cancelled does not stop the write.
+
+        Raises:
+            JournalUnavailableError: The store failed; nothing of this write was kept.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._queue.put(_Item(work, loop, future))
+        return await future
+
+    def close(self) -> None:
+        """Finish what waits, then end the thread."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        connection = self._connect()
+        with contextlib.closing(connection):
+            open_ = True
+            while open_:
+                batch = self._next_batch()
+                open_ = None not in batch
+                items = [item for item in batch if item is not None]
+                if items:
+                    _deliver(items, _transact(connection, items))
+
+    def _next_batch(self) -> list[_Item | None]:
+        batch = [self._queue.get()]
+        with contextlib.suppress(Empty):
+            while len(batch) < MAX_BATCH and batch[-1] is not None:
+                batch.append(self._queue.get_nowait())
+        return batch
+
+
+def _transact(connection: sqlite3.Connection, items: list[_Item]) -> list[Any]:
+    """Run the items in one transaction and return their results; a failure of the store is everybody's."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        results = [_attempt(connection, item) for item in items]
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        # A full disk has rolled back by itself already; a second ROLLBACK would then fail.
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        unavailable = JournalUnavailableError(f"SQLite: {error}")
+        return [unavailable] * len(items)
+    return results
+
+
+def _attempt(connection: sqlite3.Connection, item: _Item) -> Any:
+    connection.execute("SAVEPOINT item")
+    try:
+        result = item.work(connection)
+    except sqlite3.IntegrityError as error:
+        connection.execute("ROLLBACK TO item")
+        result = error
+    except sqlite3.Error:
+        raise
+    except Exception as error:  # noqa: BLE001 - it is the caller's, and is raised there
+        connection.execute("ROLLBACK TO item")
+        result = error
+    connection.execute("RELEASE item")
+    return result
+
+
+def _deliver(items: list[_Item], results: list[Any]) -> None:
+    for item, result in zip(items, results, strict=True):
+        # The loop may be gone if the process is ending; the write is durable all the same.
+        with contextlib.suppress(RuntimeError):
+            item.loop.call_soon_threadsafe(_resolve, item.future, result)
+
+
+def _resolve(future: "asyncio.Future[Any]", result: Any) -> None:
+    if future.done():
+        return
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)

@@ -1,0 +1,85 @@
+"""Takes out of anything that is kept or logged what must not stand there: secrets, tokens, personal data.
+
+It errs on the side of stars: a name that looks like one of the listed ones is masked whatever it holds.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+MASK = "***"
+
+SECRET_NAMES = frozenset(
+    {
+        "access_key",
+        "api_key",
+        "authorization",
+        "cookie",
+        "payment_token",
+        "salt",
+        "secret",
+        "secret_key",
+        "set-cookie",
+        "signature",
+        "token",
+        "webhook_secret",
+        "webhook_secrets",
+        "x-api-key",
+    }
+)
+"""Headers and fields that authenticate."""
+
+PERSONAL_NAMES = frozenset(
+    {
+        "city",
+        "district",
+        "email",
+        "line_1",
+        "line_2",
+        "line_3",
+        "name",
+        "notes",
+        "phone",
+        "phone_number",
+        "postal_code",
+        "shipping_address",
+        "state_or_province",
+        "zip",
+    }
+)
+"""Fields that tell who somebody is, or where."""
+
+_MASKED = SECRET_NAMES | PERSONAL_NAMES
+
+
+def redact(value: Any) -> Any:
+    """Return a copy of a decoded document with stars for every secret and every personal field."""
+    if isinstance(value, Mapping):
+        return {name: MASK if _masked(name, item) else redact(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [redact(item) for item in value]
+    return value
+
+
+def redact_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers with stars for those that authenticate."""
+    return {name: MASK if name.lower() in SECRET_NAMES else value for name, value in headers.items()}
+
+
+def redact_json(body: bytes) -> bytes:
+    """Return a JSON body redacted; a body that is not JSON is replaced by its length, since it may hold anything."""
+    try:
+        document = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return f"{len(body)} bytes that are not JSON".encode()
+    return msgspec.json.encode(redact(document))
+
+
+def redact_event(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Redact one log event; a structlog processor."""
+    return {name: MASK if _masked(name, item) else redact(item) for name, item in event.items()}
+
+
+def _masked(name: Any, value: Any) -> bool:
+    return isinstance(name, str) and name.lower() in _MASKED and value not in (None, "", [], {})

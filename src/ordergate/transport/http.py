@@ -1,0 +1,136 @@
+"""Sends one signed request and returns its answer, or says whether the request may have arrived.
+
+Nothing here sends twice: no retries, no redirects, no cookies. httpx is used below its client layer, which adds
+all three.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+
+import httpx
+import structlog
+
+from ordergate.gateway.account import Account
+from ordergate.gateway.ports import Clock, TransportError
+from ordergate.spi.wire import WireRequest, WireResponse
+
+MAX_ANSWER = 16 * 2**20
+"""Bytes of an answer that are read at most; no order comes near it."""
+
+NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+"""Raised before a connection existed, so not one byte can have left. Every other failure may have arrived."""
+
+_log = structlog.get_logger("ordergate.transport")
+_USER_AGENT = ("user-agent", f"ordergate/{version('ordergate')}")
+
+Engine = Callable[[Account], httpx.AsyncBaseTransport]
+
+
+def default_engine(account: Account) -> httpx.AsyncBaseTransport:
+    """Return httpx's own transport: a pool of connections per account, so that none starves another."""
+    secure = account.base_url.startswith("https:")
+    limits = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=15)
+    return httpx.AsyncHTTPTransport(verify=secure, limits=limits, retries=0)
+
+
+class HttpTransport:
+    """The way to the providers over HTTP."""
+
+    def __init__(self, clock: Clock, engine: Engine = default_engine) -> None:
+        """Keep one engine per account, made when it is first used.
+
+        Args:
+            clock: The time, for signatures.
+            engine: Makes an account's engine; the seam for tests.
+        """
+        self._clock = clock
+        self._engine = engine
+        self._engines: dict[str, httpx.AsyncBaseTransport] = {}
+
+    async def send(self, account: Account, request: WireRequest) -> WireResponse:
+        """Sign and send one request, and return the answer.
+
+        Raises:
+            TransportError: No whole answer came; it says whether the request may have arrived.
+        """
+        started = time.perf_counter()
+        try:
+            response = await self._send(account, request)
+        except TransportError as error:
+            _log_attempt(account, request, started, sent=error.sent, error=error.reason)
+            raise
+        _log_attempt(account, request, started, sent="yes", status=response.status)
+        return response
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for engine in self._engines.values():
+            await engine.aclose()
+        self._engines.clear()
+
+    async def _send(self, account: Account, request: WireRequest) -> WireResponse:
+        now = int(self._clock().timestamp())
+        signed = account.adapter.sign(request, account.settings, now, secrets.token_hex(8))
+        try:
+            async with asyncio.timeout(account.total_timeout):
+                return await _exchange(self._engine_of(account), _outgoing(account, signed))
+        except NOT_SENT as error:
+            raise TransportError("no", _sentence(account, error)) from error
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
+            raise TransportError("maybe", _sentence(account, error)) from error
+
+    def _engine_of(self, account: Account) -> httpx.AsyncBaseTransport:
+        engine = self._engines.get(account.name)
+        if engine is None:
+            engine = self._engines[account.name] = self._engine(account)
+        return engine
+
+
+async def _exchange(engine: httpx.AsyncBaseTransport, outgoing: httpx.Request) -> WireResponse:
+    response = await engine.handle_async_request(outgoing)
+    try:
+        body = bytearray()
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > MAX_ANSWER:
+                raise TransportError("maybe", f"The answer is longer than {MAX_ANSWER} bytes.")
+    finally:
+        await response.aclose()
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return WireResponse(status=response.status_code, headers=headers, body=bytes(body))
+
+
+def _outgoing(account: Account, signed: WireRequest) -> httpx.Request:
+    timeout = {
+        "connect": account.connect_timeout,
+        "pool": account.connect_timeout,
+        "read": account.read_timeout,
+        "write": account.read_timeout,
+    }
+    return httpx.Request(
+        signed.method,
+        account.base_url + signed.path,
+        headers=[*signed.headers, _USER_AGENT],
+        content=signed.body or None,
+        extensions={"timeout": timeout},
+    )
+
+
+def _sentence(account: Account, error: Exception) -> str:
+    text = str(error) or type(error).__name__
+    return f"{account.adapter.title} did not answer: {text}."
+
+
+def _log_attempt(account: Account, request: WireRequest, started: float, **facts: object) -> None:
+    _log.info(
+        "provider.attempt",
+        account=account.name,
+        adapter=account.adapter.name,
+        method=request.method,
+        path=request.path.partition("?")[0],
+        milliseconds=round((time.perf_counter() - started) * 1000, 1),
+        **facts,
+    )
