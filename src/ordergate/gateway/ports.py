@@ -67,8 +67,8 @@ class Journal(Protocol):
     async def claim(self, intent: Intent) -> Claim:
         """Make an intent durable, unless its key, its reference or its order is taken.
 
-        An intent that has one attempt more than its operation has in the journal is the next attempt of it; it
-        is let through only after one that was not applied and whose answer is not kept.
+        An intent with one attempt more than its operation has in the journal is the next attempt of it; it is
+        let through only after one that was not applied and whose answer is not kept.
         """
         ...
 

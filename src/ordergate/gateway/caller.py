@@ -1,0 +1,112 @@
+"""Who calls: API keys are random, stored as hashes, and belong to one merchant and one world."""
+
+import secrets
+from datetime import datetime
+from hashlib import sha256
+
+import msgspec
+
+from ordergate.domain.errors import Problem
+from ordergate.domain.identifiers import new_id
+from ordergate.gateway.account import World
+from ordergate.gateway.ports import Clock, Journal
+from ordergate.gateway.records import ApiKey
+
+MERCHANT_SCOPES = ("orders:read", "orders:write", "payments:write", "links:write", "webhooks:write")
+OPERATOR_SCOPE = "admin"
+
+_PREFIXES: dict[World, str] = {"test": "og_test_", "live": "og_live_"}
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """Who calls; `merchant` is None for an operator."""
+
+    key: str
+    merchant: str | None
+    world: World
+    operator: bool
+    scopes: frozenset[str]
+
+    def require(self, scope: str) -> None:
+        """Refuse a call that the key has no scope for.
+
+        Raises:
+            Problem: ``forbidden``, naming the scope.
+        """
+        if self.operator or scope in self.scopes:
+            return
+        raise Problem("forbidden", f"This key lacks the scope {scope}; use one that has it.")
+
+    def require_merchant(self) -> str:
+        """Return whose key it is.
+
+        Raises:
+            Problem: ``forbidden``: an operator's key belongs to no merchant.
+        """
+        if self.merchant is None:
+            raise Problem(
+                "forbidden", "An operator's key belongs to no merchant; use one of the merchant's own."
+            )
+        return self.merchant
+
+    def sees(self, merchant: str, world: World) -> bool:
+        """Whether something of this merchant and world may be known to exist."""
+        return self.world == world and (self.operator or self.merchant == merchant)
+
+
+def make_key(
+    *,
+    merchant: str | None,
+    world: World,
+    scopes: tuple[str, ...],
+    now: datetime,
+    expires_at: datetime | None = None,
+) -> tuple[ApiKey, str]:
+    """Return a new key's record, and the key itself, which is shown once and never kept."""
+    key = ApiKey(
+        id=new_id("key"),
+        merchant=merchant,
+        world=world,
+        operator=merchant is None,
+        scopes=scopes,
+        created_at=now,
+        expires_at=expires_at,
+    )
+    return key, _PREFIXES[world] + secrets.token_urlsafe(32)
+
+
+def hash_key(token: str) -> bytes:
+    """Return what is stored of a key: it has 256 random bits, so a fast hash is enough."""
+    return sha256(token.encode()).digest()
+
+
+async def authenticate(journal: Journal, clock: Clock, authorization: str | None) -> Caller:
+    """Return who calls.
+
+    Args:
+        journal: Where keys are kept, by hash: the comparison leaks nothing about the key.
+        clock: The time, for keys that expire.
+        authorization: The header's value.
+
+    Raises:
+        Problem: ``unauthenticated``.
+    """
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not token.startswith(tuple(_PREFIXES.values())):
+        raise _unauthenticated("Send Authorization: Bearer og_test_… or og_live_….")
+    key = await journal.find_key(hash_key(token.strip()))
+    if key is None or key.revoked_at is not None:
+        raise _unauthenticated("This API key is not known here, or has been revoked.")
+    if key.expires_at is not None and key.expires_at <= clock():
+        raise _unauthenticated("This API key has expired; make another with: ordergate keys create")
+    return Caller(
+        key=key.id,
+        merchant=key.merchant,
+        world=key.world,
+        operator=key.operator,
+        scopes=frozenset(key.scopes),
+    )
+
+
+def _unauthenticated(detail: str) -> Problem:
+    return Problem("unauthenticated", detail)

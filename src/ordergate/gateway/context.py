@@ -1,0 +1,47 @@
+"""The gateway as the use cases see it: a configuration in force, and the ways out."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from ordergate.domain.errors import Problem
+from ordergate.domain.order import Order
+from ordergate.gateway.configuration import Configuration
+from ordergate.gateway.ports import Clock, Journal, Transport
+from ordergate.gateway.records import StoredResponse
+
+
+class Renderer(Protocol):
+    """Writes answers as they are given to callers, and stored to be given again."""
+
+    def order(self, order: Order, *, created: bool) -> StoredResponse:
+        """Return the answer of a write that was applied."""
+        ...
+
+    def problem(self, problem: Problem) -> StoredResponse:
+        """Return the answer of a write that the provider refused."""
+        ...
+
+
+@dataclass(slots=True)
+class Gateway:
+    """Everything a use case works with; `configuration` is replaced as a whole when it changes."""
+
+    configuration: Configuration
+    journal: Journal
+    transport: Transport
+    clock: Clock
+    renderer: Renderer
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a write answers, byte for byte, and what its headers tell.
+
+    Attributes:
+        account: The account that was chosen.
+        replayed: The answer was given before and is given again.
+    """
+
+    response: StoredResponse
+    account: str
+    replayed: bool = False

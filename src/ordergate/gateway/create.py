@@ -1,0 +1,130 @@
+"""Creates an order: routes it, resolves the merchant's ids, and keeps what the provider has no place for."""
+
+from collections.abc import Iterator
+
+from ordergate.domain.assembly import OrderedLine, OrderRecord, expected_total
+from ordergate.domain.commands import CreateOrder
+from ordergate.domain.draft import Draft, draft_errors
+from ordergate.domain.errors import Problem
+from ordergate.domain.identifiers import new_id
+from ordergate.domain.lifecycle import OperationKind
+from ordergate.domain.order import Notice
+from ordergate.domain.provider_order import ProviderOrder
+from ordergate.domain.validation import summary
+from ordergate.gateway.account import Account
+from ordergate.gateway.caller import Caller
+from ordergate.gateway.context import Answer, Gateway
+from ordergate.gateway.links import Wanted, resolve
+from ordergate.gateway.records import LinkKind, Operation
+from ordergate.gateway.routing import choose_account
+from ordergate.gateway.write import Call, Prepared, write
+
+PATH = "/v1/orders"
+
+
+async def create_order(
+    gateway: Gateway, caller: Caller, draft: Draft, key: str, *, allow_duplicate: bool
+) -> Answer:
+    """Create an order at the account that the draft names, or that the routing chooses.
+
+    Raises:
+        Problem: As :func:`ordergate.gateway.write.write`.
+    """
+    errors = draft_errors(draft)
+    if errors:
+        raise Problem("invalid_request", summary(errors), errors=errors)
+
+    async def prepare(operation: Operation) -> Prepared:
+        return await _prepare(gateway, draft, operation)
+
+    call = Call(
+        caller=caller,
+        kind=OperationKind.CREATE,
+        method="POST",
+        path=PATH,
+        key=key,
+        body=draft,
+        reference=draft.reference,
+        allow_duplicate=allow_duplicate,
+    )
+    return await write(gateway, call, prepare)
+
+
+async def _prepare(gateway: Gateway, draft: Draft, operation: Operation) -> Prepared:
+    account = choose_account(gateway.configuration, operation.merchant, operation.world, draft.account)
+    native = await resolve(gateway.journal, account, operation.merchant, operation.world, _wanted(draft))
+    command = CreateOrder(
+        operation=operation.id,
+        merchant=operation.merchant,
+        draft=draft,
+        customer=_native_customer(draft, native),
+        products=tuple(native.get(("products", line.sku)) if line.sku else None for line in draft.line_items),
+        extension=(draft.extensions or {}).get(account.adapter.name, {}),
+    )
+    plan = account.adapter.plan(command, account.settings)
+    request = next(plan)
+
+    def finish(seen: ProviderOrder) -> OrderRecord:
+        return _record(gateway, draft, operation, account, seen, list(request.notices))
+
+    return Prepared(account=account, plan=plan, request=request, before=None, finish=finish)
+
+
+def _wanted(draft: Draft) -> Iterator[Wanted]:
+    if draft.customer is not None and draft.customer.id is not None:
+        yield "customers", draft.customer.id, "/customer/id"
+    for index, line in enumerate(draft.line_items):
+        if line.sku is not None:
+            yield "products", line.sku, f"/line_items/{index}/sku"
+
+
+def _native_customer(draft: Draft, native: dict[tuple[LinkKind, str], str]) -> str | None:
+    if draft.customer is None or draft.customer.id is None:
+        return None
+    return native.get(("customers", draft.customer.id))
+
+
+def _record(
+    gateway: Gateway,
+    draft: Draft,
+    operation: Operation,
+    account: Account,
+    seen: ProviderOrder,
+    notices: list[Notice],
+) -> OrderRecord:
+    extension = (draft.extensions or {}).get(account.adapter.name, {})
+    return OrderRecord(
+        id=operation.order,
+        merchant=operation.merchant,
+        world=operation.world,
+        account=account.name,
+        adapter=account.adapter.name,
+        reference=draft.reference,
+        lines=[
+            OrderedLine(
+                id=new_id("li"),
+                type=line.type,
+                sku=line.sku,
+                description=line.description,
+                quantity=line.quantity,
+                unit_amount=line.unit_amount,
+                metadata=dict(line.metadata or {}),
+            )
+            for line in draft.line_items
+        ],
+        customer=draft.customer,
+        shipping_address=draft.shipping_address,
+        metadata=dict(draft.metadata or {}),
+        notes=draft.notes,
+        tax_percent=draft.tax_percent,
+        expires_at=draft.expires_at,
+        expected_total=expected_total(draft, coupon="coupon" in extension),
+        extensions=extension,
+        notices=notices,
+        fulfillments=[],
+        returns=[],
+        canceled_here=None,
+        purpose=None,
+        seen=seen,
+        synced_at=gateway.clock(),
+    )

@@ -1,0 +1,248 @@
+"""Reads orders, operations and accounts; shows nobody what is another merchant's."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from typing import TypeVar
+
+import msgspec
+
+from ordergate.domain.assembly import OrderRecord, order_from_provider, order_from_record
+from ordergate.domain.commands import ListFilters, ListOrders, RetrieveOrder
+from ordergate.domain.draft import Customer
+from ordergate.domain.errors import FieldError, Problem
+from ordergate.domain.order import Order
+from ordergate.domain.outcome import OrderPage
+from ordergate.domain.provider_order import ProviderOrder
+from ordergate.gateway.account import Account
+from ordergate.gateway.caller import Caller
+from ordergate.gateway.context import Gateway
+from ordergate.gateway.conversation import read_order, read_page
+from ordergate.gateway.links import NATIVE, resolve
+from ordergate.gateway.records import Operation, OperationQuery, OrderQuery, StoredOrder
+from ordergate.gateway.routing import account_of_order
+
+T = TypeVar("T")
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of orders, and whether there are more in the direction of travel."""
+
+    data: list[Order]
+    has_more: bool
+
+
+class OperationPage(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of operations, and whether there are more in the direction of travel."""
+
+    data: list[Operation]
+    has_more: bool
+
+
+class ProviderPage(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of the provider's own list; cursors are opaque, null at an end."""
+
+    data: list[Order]
+    has_more: bool
+    next_cursor: str | None
+    previous_cursor: str | None
+
+
+async def visible_order(gateway: Gateway, caller: Caller, order_id: str) -> StoredOrder:
+    """Return an order that the caller may know of.
+
+    Raises:
+        Problem: ``not_found``; with the operation while the create is unsettled.
+    """
+    stored = await gateway.journal.order(order_id)
+    if stored is not None and caller.sees(stored.record.merchant, stored.record.world):
+        return stored
+    creating = await gateway.journal.unsettled(order_id) if stored is None else None
+    if creating is not None and caller.sees(creating.merchant, creating.world):
+        raise Problem(
+            "not_found",
+            f"The order is still being created; read GET /v1/operations/{creating.id}.",
+            operation=creating.id,
+            order=order_id,
+        )
+    raise Problem("not_found", f"There is no order {order_id!r}.")
+
+
+async def get_order(gateway: Gateway, caller: Caller, order_id: str, *, refresh: bool) -> Order:
+    """Return one order: from the journal, or, to `refresh`, as the provider has it now.
+
+    Raises:
+        Problem: ``not_found``; when refreshing, whatever kept the provider from being read.
+    """
+    stored = await visible_order(gateway, caller, order_id)
+    if refresh:
+        account = account_of_order(gateway.configuration, stored.record.account)
+        seen = await read_order(
+            gateway, account, RetrieveOrder(provider_order_id=stored.record.seen.provider_order_id)
+        )
+        record = msgspec.structs.replace(stored.record, seen=seen, synced_at=gateway.clock())
+        stored = await gateway.journal.refresh(record, stored.revision)
+    return order_from_record(stored.record)
+
+
+async def list_orders(gateway: Gateway, query: OrderQuery) -> Page:
+    """Return one page of orders from the journal, newest first."""
+    records = await gateway.journal.orders(query)
+    shown, has_more = _trim(records, query.limit, backwards=query.ending_before is not None)
+    return Page(data=[order_from_record(record) for record in shown], has_more=has_more)
+
+
+async def get_operation(gateway: Gateway, caller: Caller, operation_id: str) -> Operation:
+    """Return one operation.
+
+    Raises:
+        Problem: ``not_found``.
+    """
+    operation = await gateway.journal.operation(operation_id)
+    if operation is None or not caller.sees(operation.merchant, operation.world):
+        raise Problem("not_found", f"There is no operation {operation_id!r}.")
+    return operation
+
+
+async def list_operations(gateway: Gateway, query: OperationQuery) -> OperationPage:
+    """Return one page of operations, newest first."""
+    operations = await gateway.journal.operations(query)
+    shown, has_more = _trim(operations, query.limit, backwards=query.ending_before is not None)
+    return OperationPage(data=list(shown), has_more=has_more)
+
+
+def visible_accounts(gateway: Gateway, caller: Caller) -> list[Account]:
+    """Return the accounts that the caller's keys reach, by name."""
+    accounts = gateway.configuration.accounts.values()
+    return sorted(
+        (account for account in accounts if account.open_to(caller.merchant, caller.world)),
+        key=lambda account: account.name,
+    )
+
+
+def visible_account(gateway: Gateway, caller: Caller, name: str) -> Account:
+    """Return one account that the caller's keys reach.
+
+    Raises:
+        Problem: ``not_found``.
+    """
+    account = gateway.configuration.accounts.get(name)
+    if account is None or not account.open_to(caller.merchant, caller.world):
+        raise Problem("not_found", f"There is no account {name!r} for these keys.")
+    return account
+
+
+async def list_at_provider(
+    gateway: Gateway, caller: Caller, name: str, *, filters: ListFilters, cursor: str | None, limit: int
+) -> ProviderPage:
+    """Return one page of the provider's own list; orders that the gateway does not know have no id.
+
+    Raises:
+        Problem: ``forbidden`` on a shared account, ``invalid_request`` for a filter that the provider lacks.
+    """
+    account = visible_account(gateway, caller, name)
+    _require_whole_account(account, caller)
+    _refuse_undeclared(account, filters)
+    command = ListOrders(
+        limit=limit,
+        cursor=_unwrap(cursor, account),
+        filters=await _native_filters(gateway, account, caller, filters),
+    )
+    page = await read_page(gateway, account, command)
+    rows = await _rows(gateway, caller, account, page)
+    return ProviderPage(
+        data=rows,
+        has_more=page.has_more,
+        next_cursor=_wrap(page.next_cursor, account),
+        previous_cursor=_wrap(page.previous_cursor, account),
+    )
+
+
+def _trim(rows: Sequence[T], limit: int, *, backwards: bool) -> tuple[Sequence[T], bool]:
+    """Cut the one row too many that tells whether there are more: it is the farthest from the cursor."""
+    has_more = len(rows) > limit
+    if not has_more:
+        return rows, False
+    return (rows[-limit:] if backwards else rows[:limit]), True
+
+
+def _require_whole_account(account: Account, caller: Caller) -> None:
+    if caller.operator or account.merchants == frozenset({caller.merchant}):
+        return
+    raise Problem(
+        "forbidden",
+        f"The account {account.name} is open to more than one merchant, so only an operator's key may list "
+        "what the provider has there.",
+    )
+
+
+def _refuse_undeclared(account: Account, filters: ListFilters) -> None:
+    given = [name for name, value in msgspec.structs.asdict(filters).items() if value is not None]
+    declared = account.adapter.capabilities.list_filters
+    known = ", ".join(sorted(declared)) or "none"
+    errors = [
+        FieldError(
+            pointer=f"/{name}",
+            code="unsupported_filter",
+            detail=f"{account.adapter.title}'s list cannot be filtered so; its filters: {known}.",
+        )
+        for name in given
+        if name not in declared
+    ]
+    if errors:
+        raise Problem("invalid_request", errors[0].detail, errors=errors)
+
+
+async def _native_filters(
+    gateway: Gateway, account: Account, caller: Caller, filters: ListFilters
+) -> ListFilters:
+    customer = filters.customer
+    if customer is None:
+        return filters
+    if customer.startswith(NATIVE):
+        return msgspec.structs.replace(filters, customer=customer.removeprefix(NATIVE))
+    wanted = [("customers", customer, "/customer")]
+    native = await resolve(gateway.journal, account, caller.merchant or "", caller.world, wanted)  # type: ignore[arg-type]
+    return msgspec.structs.replace(filters, customer=native["customers", customer])
+
+
+async def _rows(gateway: Gateway, caller: Caller, account: Account, page: OrderPage) -> list[Order]:
+    known = await gateway.journal.adopted(account.name, [seen.provider_order_id for seen in page.orders])
+    return [
+        await _row(gateway, caller, account, seen, known.get(seen.provider_order_id)) for seen in page.orders
+    ]
+
+
+async def _row(
+    gateway: Gateway, caller: Caller, account: Account, seen: ProviderOrder, record: OrderRecord | None
+) -> Order:
+    now = gateway.clock()
+    if record is not None and caller.sees(record.merchant, record.world):
+        return order_from_record(msgspec.structs.replace(record, seen=seen, synced_at=now))
+    order = order_from_provider(seen, account=account.name, adapter=account.adapter.name, synced_at=now)
+    if seen.customer is None or caller.merchant is None:
+        return order
+    linked = await gateway.journal.merchant_id(
+        caller.merchant, caller.world, account.name, "customers", seen.customer
+    )
+    return msgspec.structs.replace(order, customer=Customer(id=linked, email=seen.email)) if linked else order
+
+
+def _wrap(cursor: str | None, account: Account) -> str | None:
+    """Bind a cursor to its account, so that one of another is refused."""
+    if cursor is None:
+        return None
+    return urlsafe_b64encode(f"{account.name} {cursor}".encode()).decode().rstrip("=")
+
+
+def _unwrap(cursor: str | None, account: Account) -> str | None:
+    if cursor is None:
+        return None
+    try:
+        name, _, inner = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition(" ")
+    except ValueError:
+        name, inner = "", ""
+    if name != account.name:
+        detail = "The cursor is none that a page of this account's list has answered."
+        error = FieldError(pointer="/cursor", code="invalid_cursor", detail=detail)
+        raise Problem("invalid_request", detail, errors=[error])
+    return inner
