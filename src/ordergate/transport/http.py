@@ -1,7 +1,7 @@
 """Sends one signed request and returns its answer, or says whether the request may have arrived.
 
-Nothing here sends twice: no retries, no redirects, no cookies. httpx is used below its client layer, which adds
-all three.
+Nothing here sends twice: no retries, no redirects, no cookies. httpx is used below its client layer, which
+would add all three.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ import structlog
 
 from ordergate.gateway.account import Account
 from ordergate.gateway.ports import Clock, TransportError
+from ordergate.observability import current_call
 from ordergate.spi.wire import WireRequest, WireResponse
 
 MAX_ANSWER = 16 * 2**20
@@ -57,12 +58,15 @@ class HttpTransport:
             TransportError: No whole answer came; it says whether the request may have arrived.
         """
         started = time.perf_counter()
+        facts: dict[str, object] = {}
         try:
             response = await self._send(account, request)
+            facts = {"sent": "yes", "status": response.status}
         except TransportError as error:
-            _log_attempt(account, request, started, sent=error.sent, error=error.reason)
+            facts = {"sent": error.sent, "error": error.reason}
             raise
-        _log_attempt(account, request, started, sent="yes", status=response.status)
+        finally:
+            _note_attempt(account, request, time.perf_counter() - started, facts)
         return response
 
     async def close(self) -> None:
@@ -124,13 +128,16 @@ def _sentence(account: Account, error: Exception) -> str:
     return f"{account.adapter.title} did not answer: {text}."
 
 
-def _log_attempt(account: Account, request: WireRequest, started: float, **facts: object) -> None:
+def _note_attempt(account: Account, request: WireRequest, seconds: float, facts: dict[str, object]) -> None:
+    call = current_call.get()
+    if call is not None:
+        call.provider_seconds += seconds
     _log.info(
         "provider.attempt",
         account=account.name,
         adapter=account.adapter.name,
         method=request.method,
         path=request.path.partition("?")[0],
-        milliseconds=round((time.perf_counter() - started) * 1000, 1),
+        milliseconds=round(seconds * 1000, 1),
         **facts,
     )

@@ -1,0 +1,53 @@
+"""Logs: one line per request and per provider attempt, JSON unless a person reads along; never a secret."""
+
+import logging
+import sys
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Literal, TextIO
+
+import structlog
+
+from ordergate.redaction import redact_event
+
+LogFormat = Literal["auto", "json", "console"]
+
+
+@dataclass(slots=True)
+class CallFacts:
+    """What is learned while one request is served, for its headers and its log line.
+
+    Attributes:
+        account: The account that was chosen.
+        provider_seconds: Time spent waiting for providers.
+    """
+
+    request_id: str
+    account: str | None = None
+    provider_seconds: float = 0.0
+
+
+current_call: ContextVar[CallFacts | None] = ContextVar("ordergate_call", default=None)
+
+
+def configure_logging(log_format: LogFormat, level: str, stream: TextIO = sys.stderr) -> None:
+    """Send every log line to the stream: JSON where no terminal is, colours where one is."""
+    pretty = log_format == "console" or (log_format == "auto" and stream.isatty())
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            redact_event,
+            *_renderers(pretty=pretty),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.WriteLoggerFactory(stream),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _renderers(*, pretty: bool) -> list[Any]:
+    if pretty:
+        return [structlog.dev.ConsoleRenderer()]
+    return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]

@@ -1,0 +1,1 @@
+"""The HTTP facade: the only code that knows what an HTTP status is to a caller."""

@@ -1,0 +1,89 @@
+"""Builds the HTTP application around a gateway."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+import structlog
+from litestar import Litestar, Router
+from litestar.connection import Request
+from litestar.datastructures import State
+from litestar.response import Response
+
+from ordergate.gateway.context import Gateway
+from ordergate.web import openapi
+from ordergate.web.authentication import require_key
+from ordergate.web.edge import Edge
+from ordergate.web.handlers import accounts, links, operations, orders, service
+from ordergate.web.problems import answer_problem, problem_of
+from ordergate.web.strictness import StrictRequest, refuse_loose_query
+
+_log = structlog.get_logger("ordergate.web")
+
+
+def create_app(
+    gateway: Gateway, *, max_body_bytes: int, on_shutdown: Callable[[], Awaitable[None]] | None = None
+) -> Edge:
+    """Return the ASGI application.
+
+    Args:
+        gateway: What it serves.
+        max_body_bytes: Larger bodies are refused with 413.
+        on_shutdown: Awaited when the application ends.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_app: Litestar) -> AsyncIterator[None]:
+        yield
+        if on_shutdown is not None:
+            await on_shutdown()
+
+    keyed = Router(
+        "/",
+        guards=[require_key],
+        security=[{"key": []}],
+        route_handlers=[
+            orders.create_order,
+            orders.list_orders,
+            orders.get_order,
+            orders.pay_order,
+            orders.cancel_order,
+            orders.fulfill_order,
+            operations.get_operation,
+            operations.list_operations,
+            accounts.list_accounts,
+            accounts.get_account,
+            accounts.list_provider_orders,
+            links.put_link,
+            links.get_link,
+            links.delete_link,
+        ],
+    )
+    app = Litestar(
+        route_handlers=[
+            keyed,
+            service.live,
+            service.ready,
+            service.problems,
+            service.problem_page,
+            openapi.assets_router(),
+        ],
+        guards=[refuse_loose_query],
+        request_class=StrictRequest,
+        request_max_body_size=max_body_bytes,
+        exception_handlers={Exception: _answer_and_log},
+        openapi_config=openapi.openapi_config(version("ordergate")),
+        on_app_init=[openapi.describe_strictness],
+        lifespan=[lifespan],
+        state=State({"gateway": gateway}),
+        logging_config=None,
+    )
+    return Edge(app, gateway)
+
+
+def _answer_and_log(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Answer a problem; what nobody expected goes to the log, with its traceback."""
+    if problem_of(error).code == "internal_error":
+        _log.error("request.failed", path=request.url.path, exc_info=error)
+    return answer_problem(request, error)

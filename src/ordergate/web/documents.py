@@ -1,0 +1,139 @@
+"""What the API answers besides orders and problems."""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from ordergate.domain.errors import OutcomeWord
+from ordergate.domain.lifecycle import OperationKind
+from ordergate.gateway.account import Accept, Account
+from ordergate.gateway.records import Attempt, Operation, OperationState
+from ordergate.spi.adapter import Environment
+from ordergate.spi.capabilities import Support
+
+
+class OperationDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """One write, from its intent to its outcome.
+
+    Attributes:
+        performed_by: `gateway` where the provider cannot and the gateway does it itself.
+        outcome: Null while it is in progress.
+        problem: The code that the caller was answered, where one was.
+    """
+
+    id: str
+    kind: OperationKind
+    state: OperationState
+    performed_by: Literal["provider", "gateway"]
+    outcome: OutcomeWord | None
+    problem: str | None
+    order: str
+    account: str
+    reference: str | None
+    idempotency_key: str | None
+    attempts: list[Attempt]
+    created_at: datetime
+    updated_at: datetime
+
+
+class OperationList(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of operations, newest first."""
+
+    data: list[OperationDocument]
+    has_more: bool
+
+
+class CapabilitiesDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """What can be done with an account's orders, and which filters its own list has."""
+
+    operations: dict[OperationKind, Support]
+    list_filters: list[str]
+    partial_pay: bool
+    fulfill_lines: bool
+    links_required: list[str]
+
+
+class LimitsDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """How long the gateway waits for the provider, in seconds."""
+
+    connect_timeout: float
+    read_timeout: float
+    total_timeout: float
+
+
+class HealthDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the account takes work, and why not."""
+
+    status: Literal["ok", "closed"]
+    reasons: list[str]
+
+
+class AccountDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """One configured account at a provider."""
+
+    name: str
+    adapter: str
+    environment: Environment
+    accept: Accept
+    capabilities: CapabilitiesDocument
+    limits: LimitsDocument
+    health: HealthDocument
+
+
+class AccountList(msgspec.Struct, frozen=True, kw_only=True):
+    """The accounts that the key reaches."""
+
+    data: list[AccountDocument]
+
+
+class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+    """The gateway answers."""
+
+    status: Literal["live", "ready"]
+
+
+def operation_document(operation: Operation) -> OperationDocument:
+    """Return what a caller reads of an operation."""
+    return OperationDocument(
+        id=operation.id,
+        kind=operation.kind,
+        state=operation.state,
+        performed_by=operation.performed_by,
+        outcome=operation.outcome,
+        problem=operation.problem,
+        order=operation.order,
+        account=operation.account,
+        reference=operation.reference,
+        idempotency_key=operation.key,
+        attempts=list(operation.attempts),
+        created_at=operation.created_at,
+        updated_at=operation.updated_at,
+    )
+
+
+def account_document(account: Account) -> AccountDocument:
+    """Return what a caller reads of an account: never its credentials."""
+    capabilities = account.adapter.capabilities
+    closed = account.accept == "none"
+    return AccountDocument(
+        name=account.name,
+        adapter=account.adapter.name,
+        environment=account.environment,
+        accept=account.accept,
+        capabilities=CapabilitiesDocument(
+            operations={kind: capabilities.support(kind) for kind in OperationKind},
+            list_filters=sorted(capabilities.list_filters),
+            partial_pay=capabilities.partial_pay,
+            fulfill_lines=capabilities.fulfill_lines,
+            links_required=sorted(capabilities.links_required),
+        ),
+        limits=LimitsDocument(
+            connect_timeout=account.connect_timeout,
+            read_timeout=account.read_timeout,
+            total_timeout=account.total_timeout,
+        ),
+        health=HealthDocument(
+            status="closed" if closed else "ok", reasons=["accept = none"] if closed else []
+        ),
+    )

@@ -1,0 +1,95 @@
+"""The outermost layer: request ids, the headers that every answer carries, one log line per request."""
+
+import re
+import time
+from typing import Any
+
+import structlog
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from ordergate.domain.identifiers import new_id
+from ordergate.gateway.context import Gateway
+from ordergate.observability import CallFacts, current_call
+
+_SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+_log = structlog.get_logger("ordergate.web")
+
+
+class Edge:
+    """Wraps the whole application, 404s and errors included."""
+
+    def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
+        """Wrap an application."""
+        self.app = app
+        self._gateway = gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != ScopeType.HTTP:
+            await self.app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        facts = CallFacts(_request_id(scope))
+        status = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], *self._headers(facts, started)]
+            await send(message)
+
+        token = current_call.set(facts)
+        structlog.contextvars.bind_contextvars(request_id=facts.request_id)
+        try:
+            await self.app(scope, receive, send_with_headers)
+        finally:
+            _log_request(scope, status, facts, time.perf_counter() - started)
+            structlog.contextvars.unbind_contextvars("request_id")
+            current_call.reset(token)
+
+    def _headers(self, facts: CallFacts, started: float) -> list[tuple[bytes, bytes]]:
+        total = time.perf_counter() - started
+        timing = (
+            f"gateway;dur={(total - facts.provider_seconds) * 1000:.1f}, "
+            f"provider;dur={facts.provider_seconds * 1000:.1f}"
+        )
+        headers = [
+            (b"x-request-id", facts.request_id.encode()),
+            (b"ordergate-config", self._gateway.configuration.hash.encode()),
+            (b"server-timing", timing.encode()),
+        ]
+        if facts.account is not None:
+            headers.append((b"ordergate-account", facts.account.encode()))
+        return headers
+
+
+def note_account(name: str) -> None:
+    """Say which account was chosen, for the headers and the log line."""
+    facts = current_call.get()
+    if facts is not None:
+        facts.account = name
+
+
+def _request_id(scope: Scope) -> str:
+    """The caller's own id, if it can stand in a log and a header."""
+    for name, value in scope["headers"]:
+        if name.lower() == b"x-request-id" and _SANE_ID.fullmatch(value):
+            return value.decode()
+    return new_id("req")
+
+
+def _log_request(scope: Any, status: int, facts: CallFacts, seconds: float) -> None:
+    caller = scope.get("state", {}).get("caller")
+    _log.info(
+        "request",
+        method=scope["method"],
+        path=scope["path"],
+        status=status,
+        milliseconds=round(seconds * 1000, 1),
+        provider_milliseconds=round(facts.provider_seconds * 1000, 1),
+        account=facts.account,
+        merchant=getattr(caller, "merchant", None),
+        key=getattr(caller, "key", None),
+    )

@@ -1,0 +1,100 @@
+"""The examples in the API's description: one order, from draft to answer. A test holds them valid."""
+
+from typing import Any
+
+from litestar.openapi.spec import Example
+
+CHAIR_DRAFT: dict[str, Any] = {
+    "reference": "2025-11-18a",
+    "currency": "USD",
+    "customer": {"id": "cust-42", "email": "johndoe@example.com"},
+    "line_items": [
+        {
+            "sku": "CHAIR-1",
+            "description": "Deluxe Gamer's Chair",
+            "quantity": 2,
+            "unit_amount": 20000,
+        },
+        {"type": "shipping", "description": "Shipping", "quantity": 1, "unit_amount": 1000},
+    ],
+    "metadata": {"channel": "web"},
+}
+
+CHAIR_ORDER: dict[str, Any] = {
+    "id": "ord_01a2003f07bd73a0bb21ddc3ff1c3bed",
+    "reference": "2025-11-18a",
+    "account": "main",
+    "provider": "example",
+    "provider_order_id": "87b78d2923633ab410654749e8817895",
+    "provider_status": "created",
+    "status": "open",
+    "payment_status": "unpaid",
+    "fulfillment_status": "unfulfilled",
+    "review_reasons": [],
+    "billing_type": "one_time",
+    "currency": "USD",
+    "subtotal": 40000,
+    "shipping": 1000,
+    "discount": 0,
+    "tax": 0,
+    "total": 41000,
+    "amount_paid": 0,
+    "amount_refunded": 0,
+    "amount_due": 41000,
+    "customer": {"id": "cust-42", "email": "johndoe@example.com"},
+    "line_items": [
+        {
+            "id": "li_01a2003f07bd73a0bb21dd10a38f0b11",
+            "type": "product",
+            "sku": "CHAIR-1",
+            "description": "Deluxe Gamer's Chair",
+            "quantity": 2,
+            "unit_amount": 20000,
+            "subtotal": 40000,
+            "discount": 0,
+            "tax": 0,
+            "total": 40000,
+            "metadata": {},
+            "position": 0,
+        },
+        {
+            "id": "li_01a2003f07bd73a0bb21dd2ab2ee0d7c",
+            "type": "shipping",
+            "sku": None,
+            "description": "Shipping",
+            "quantity": 1,
+            "unit_amount": 1000,
+            "subtotal": 1000,
+            "discount": 0,
+            "tax": 0,
+            "total": 1000,
+            "metadata": {},
+            "position": 1,
+        },
+    ],
+    "shipping_address": None,
+    "metadata": {"channel": "web"},
+    "notes": None,
+    "expires_at": None,
+    "tax_percent": None,
+    "payments": [],
+    "fulfillments": [],
+    "returns": [],
+    "next_action": None,
+    "created_at": "2025-11-18T14:53:25Z",
+    "updated_at": "2025-11-18T14:53:25Z",
+    "paid_at": None,
+    "fulfilled_at": None,
+    "canceled_at": None,
+    "refunded_at": None,
+    "synced_at": "2025-11-18T14:53:25Z",
+    "purpose": None,
+    "extensions": {"example": {}},
+    "notices": [],
+}
+
+CHAIR_LINK = {"main": "sku_6eb43887fd478baaf9223ec7ec17da21"}
+
+DRAFT = [Example(summary="Two chairs and shipping: 410.00 USD", value=CHAIR_DRAFT)]
+ORDER = [Example(summary="Two chairs and shipping: 410.00 USD", value=CHAIR_ORDER)]
+LINK = [Example(summary="What CHAIR-1 is called at the account main", value=CHAIR_LINK)]

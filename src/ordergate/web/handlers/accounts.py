@@ -1,0 +1,84 @@
+"""Accounts: what is configured, what it can do, and what the provider has there."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from litestar import Request, get
+from litestar.params import FromPath, FromQuery, QueryParameter
+
+from ordergate.domain.commands import ListFilters
+from ordergate.domain.draft import BillingType
+from ordergate.domain.lifecycle import OrderStatus
+from ordergate.gateway import read
+from ordergate.web.authentication import caller_of
+from ordergate.web.documents import AccountDocument, AccountList, account_document
+from ordergate.web.edge import note_account
+from ordergate.web.handlers.orders import require_zone
+from ordergate.web.openapi import READ_PROBLEMS
+
+
+@get(
+    "/v1/accounts",
+    operation_id="list_accounts",
+    summary="List accounts",
+    tags=["accounts"],
+    opt={"scope": "orders:read"},
+    responses=READ_PROBLEMS,
+)
+async def list_accounts(request: Request[Any, Any, Any]) -> AccountList:
+    """List the accounts that this key reaches."""
+    accounts = read.visible_accounts(request.app.state.gateway, caller_of(request))
+    return AccountList(data=[account_document(account) for account in accounts])
+
+
+@get(
+    "/v1/accounts/{account:str}",
+    operation_id="get_account",
+    summary="Read an account",
+    tags=["accounts"],
+    opt={"scope": "orders:read"},
+    responses=READ_PROBLEMS,
+)
+async def get_account(request: Request[Any, Any, Any], account: FromPath[str]) -> AccountDocument:
+    """Read one account: what its provider can do, limits, health."""
+    note_account(account)
+    return account_document(read.visible_account(request.app.state.gateway, caller_of(request), account))
+
+
+@get(
+    "/v1/accounts/{account:str}/orders",
+    operation_id="list_provider_orders",
+    summary="List the provider's own orders",
+    tags=["accounts"],
+    opt={"scope": "orders:read"},
+    responses=READ_PROBLEMS,
+)
+async def list_provider_orders(
+    request: Request[Any, Any, Any],
+    account: FromPath[str],
+    customer: FromQuery[str | None] = None,
+    status: FromQuery[OrderStatus | None] = None,
+    billing_type: FromQuery[BillingType | None] = None,
+    created_gte: FromQuery[datetime | None] = None,
+    created_lte: FromQuery[datetime | None] = None,
+    cursor: Annotated[
+        str | None, QueryParameter(description="What an earlier page answered, unread.")
+    ] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=100, description="Rows per page.")] = 20,
+) -> read.ProviderPage:
+    """Read one page of the provider's own list; orders that were not made here have no `id`.
+
+    Only the filters that the account's capabilities declare are taken.
+    """
+    filters = ListFilters(
+        customer=customer,
+        status=status,
+        billing_type=billing_type,
+        created_gte=require_zone(created_gte, "created_gte"),
+        created_lte=require_zone(created_lte, "created_lte"),
+    )
+    page = await read.list_at_provider(
+        request.app.state.gateway, caller_of(request), account, filters=filters, cursor=cursor, limit=limit
+    )
+    note_account(account)
+    return page

@@ -1,0 +1,104 @@
+"""Links: what the merchant's own ids are called at each account."""
+
+from typing import Annotated, Any
+
+from litestar import Request, delete, get, put
+from litestar.params import FromPath, FromQuery, RequestBody
+
+from ordergate.domain.errors import Problem, invalid_request
+from ordergate.gateway.caller import Caller
+from ordergate.gateway.links import put_links
+from ordergate.gateway.records import LinkKey, LinkKind
+from ordergate.web import examples
+from ordergate.web.authentication import caller_of
+from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, READ_PROBLEMS
+
+Merchant = FromQuery[str | None]
+
+
+@put(
+    "/v1/links/{kind:str}/{link_id:str}",
+    operation_id="put_link",
+    summary="Link an id",
+    tags=["links"],
+    opt={"scope": "links:write"},
+    responses=PLAIN_WRITE_PROBLEMS,
+)
+async def put_link(
+    request: Request[Any, Any, Any],
+    kind: FromPath[LinkKind],
+    link_id: FromPath[str],
+    data: Annotated[dict[str, str | None], RequestBody(examples=examples.LINK)],
+    merchant: Merchant = None,
+) -> dict[str, str]:
+    """Say what one of the merchant's ids is called at the named accounts; others are left as they are.
+
+    An operator's key names the merchant by `?merchant=`.
+    """
+    gateway, caller = request.app.state.gateway, caller_of(request)
+    key = _key(caller, kind, link_id, merchant)
+    given = {account: native for account, native in data.items() if native is not None}
+    await put_links(gateway.journal, gateway.configuration, caller, key, given)
+    return dict(await gateway.journal.links(key))
+
+
+@get(
+    "/v1/links/{kind:str}/{link_id:str}",
+    operation_id="get_link",
+    summary="Read an id's links",
+    tags=["links"],
+    opt={"scope": "orders:read"},
+    responses=READ_PROBLEMS,
+)
+async def get_link(
+    request: Request[Any, Any, Any],
+    kind: FromPath[LinkKind],
+    link_id: FromPath[str],
+    merchant: Merchant = None,
+) -> dict[str, str]:
+    """Read what one of the merchant's ids is called at each account."""
+    key = _key(caller_of(request), kind, link_id, merchant)
+    links = await request.app.state.gateway.journal.links(key)
+    if not links:
+        raise _unlinked(key)
+    return dict(links)
+
+
+@delete(
+    "/v1/links/{kind:str}/{link_id:str}",
+    operation_id="delete_link",
+    summary="Forget an id's links",
+    tags=["links"],
+    opt={"scope": "links:write"},
+    status_code=204,
+    responses=READ_PROBLEMS,
+)
+async def delete_link(
+    request: Request[Any, Any, Any],
+    kind: FromPath[LinkKind],
+    link_id: FromPath[str],
+    merchant: Merchant = None,
+) -> None:
+    """Forget what one of the merchant's ids is called; orders go on showing it."""
+    key = _key(caller_of(request), kind, link_id, merchant)
+    if not await request.app.state.gateway.journal.delete_links(key):
+        raise _unlinked(key)
+
+
+def _key(caller: Caller, kind: LinkKind, link_id: str, merchant: str | None) -> LinkKey:
+    owner = caller.merchant or merchant
+    if owner is None:
+        raise invalid_request(
+            "/merchant", "required", "An operator's key must name the merchant: ?merchant=…."
+        )
+    if caller.merchant is not None and merchant not in {None, caller.merchant}:
+        raise Problem("forbidden", "This key belongs to another merchant.")
+    if len(link_id) > 255 or not link_id.isprintable() or link_id.startswith("provider:"):
+        raise invalid_request(
+            "/id", "invalid_value", "An id has 1 to 255 printable characters, without provider:."
+        )
+    return LinkKey(merchant=owner, world=caller.world, kind=kind, id=link_id)
+
+
+def _unlinked(key: LinkKey) -> Problem:
+    return Problem("not_found", f"{key.id!r} among the {key.kind} has no link.")

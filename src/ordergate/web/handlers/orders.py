@@ -1,0 +1,250 @@
+"""Orders: create, read, list, pay, cancel, fulfill."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from litestar import Request, Response, get, post
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter, RequestBody
+
+from ordergate.domain.draft import CancelBody, Draft, FulfillBody, PayBody
+from ordergate.domain.errors import Problem, invalid_request
+from ordergate.domain.identifiers import is_id
+from ordergate.domain.lifecycle import OrderStatus
+from ordergate.domain.order import Order
+from ordergate.gateway import change, create, read
+from ordergate.gateway.context import Answer, Gateway
+from ordergate.gateway.records import OrderQuery
+from ordergate.web import examples
+from ordergate.web.authentication import caller_of
+from ordergate.web.edge import note_account
+from ordergate.web.openapi import READ_PROBLEMS, WRITE_PROBLEMS
+
+IdempotencyKey = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        description="Required. 1 to 255 visible ASCII characters; a repeat gets the first answer again.",
+        examples=[Example(value="order-1001-create")],
+    ),
+]
+Duplicate = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Ordergate-Duplicate",
+        description="`allow` creates a second order with a reference that was used before.",
+    ),
+]
+Limit = Annotated[int, QueryParameter(ge=1, le=100, description="Rows per page.")]
+
+
+@post(
+    "/v1/orders",
+    operation_id="create_order",
+    summary="Create an order",
+    tags=["orders"],
+    opt={"scope": "orders:write"},
+    responses={**WRITE_PROBLEMS, 201: ResponseSpec(Order, description="Created", examples=examples.ORDER)},
+)
+async def create_order(
+    request: Request[Any, Any, Any],
+    data: Annotated[Draft, RequestBody(examples=examples.DRAFT)],
+    idempotency_key: IdempotencyKey = None,
+    duplicate: Duplicate = None,
+) -> Response[Any]:
+    """Create an order at the account that `account` names, or that the routing chooses.
+
+    The total is checked against `expected_total`, or against the lines where there is neither tax nor coupon; an
+    order that differs is created all the same and stands in `review`.
+    """
+    if duplicate not in {None, "allow"}:
+        raise invalid_request("/Ordergate-Duplicate", "invalid_value", "The header's only value is allow.")
+    answer = await create.create_order(
+        _gateway(request),
+        caller_of(request),
+        data,
+        _required(idempotency_key),
+        allow_duplicate=duplicate == "allow",
+    )
+    return _answer(answer)
+
+
+@get(
+    "/v1/orders",
+    operation_id="list_orders",
+    summary="List orders",
+    tags=["orders"],
+    opt={"scope": "orders:read"},
+    responses=READ_PROBLEMS,
+)
+async def list_orders(
+    request: Request[Any, Any, Any],
+    status: FromQuery[OrderStatus | None] = None,
+    account: FromQuery[str | None] = None,
+    provider: FromQuery[str | None] = None,
+    customer: FromQuery[str | None] = None,
+    reference: FromQuery[str | None] = None,
+    created_gte: FromQuery[datetime | None] = None,
+    created_lte: FromQuery[datetime | None] = None,
+    limit: Limit = 20,
+    starting_after: FromQuery[str | None] = None,
+    ending_before: FromQuery[str | None] = None,
+) -> read.Page:
+    """List orders from the journal, newest first; `starting_after` and `ending_before` are ids of orders."""
+    refuse_bad_cursors(starting_after, ending_before, "ord")
+    caller = caller_of(request)
+    query = OrderQuery(
+        world=caller.world,
+        merchant=caller.merchant,
+        status=status,
+        account=account,
+        provider=provider,
+        customer=customer,
+        reference=reference,
+        created_gte=require_zone(created_gte, "created_gte"),
+        created_lte=require_zone(created_lte, "created_lte"),
+        limit=limit,
+        starting_after=starting_after,
+        ending_before=ending_before,
+    )
+    return await read.list_orders(_gateway(request), query)
+
+
+@get(
+    "/v1/orders/{order_id:str}",
+    operation_id="get_order",
+    summary="Read an order",
+    tags=["orders"],
+    opt={"scope": "orders:read"},
+    responses={**READ_PROBLEMS, 200: ResponseSpec(Order, description="The order", examples=examples.ORDER)},
+)
+async def get_order(
+    request: Request[Any, Any, Any],
+    order_id: FromPath[str],
+    refresh: Annotated[bool, QueryParameter(description="Read the provider first, or fail.")] = False,
+) -> Order:
+    """Read an order from the journal; with `refresh=true` the provider is read first."""
+    order = await read.get_order(_gateway(request), caller_of(request), order_id, refresh=refresh)
+    note_account(order.account)
+    return order
+
+
+@post(
+    "/v1/orders/{order_id:str}/pay",
+    operation_id="pay_order",
+    summary="Pay an order",
+    tags=["orders"],
+    opt={"scope": "payments:write"},
+    status_code=200,
+    responses={**WRITE_PROBLEMS, 200: ResponseSpec(Order, description="Read payment_status")},
+)
+async def pay_order(
+    request: Request[Any, Any, Any],
+    order_id: FromPath[str],
+    data: JSONBody[PayBody],
+    idempotency_key: IdempotencyKey = None,
+) -> Response[Any]:
+    """Pay what is due, or `amount` where the provider takes a part.
+
+    A 200 does not mean paid: read `payment_status` and `next_action`.
+    """
+    answer = await change.pay_order(
+        _gateway(request), caller_of(request), order_id, data, _required(idempotency_key)
+    )
+    return _answer(answer)
+
+
+@post(
+    "/v1/orders/{order_id:str}/cancel",
+    operation_id="cancel_order",
+    summary="Cancel an unpaid order",
+    tags=["orders"],
+    opt={"scope": "orders:write"},
+    status_code=200,
+    responses={**WRITE_PROBLEMS, 200: ResponseSpec(Order, description="Canceled")},
+)
+async def cancel_order(
+    request: Request[Any, Any, Any],
+    order_id: FromPath[str],
+    data: JSONBody[CancelBody],
+    idempotency_key: IdempotencyKey = None,
+) -> Response[Any]:
+    """Cancel an order of which no money was taken; where the provider cannot, the gateway does so itself."""
+    answer = await change.cancel_order(
+        _gateway(request), caller_of(request), order_id, data, _required(idempotency_key)
+    )
+    return _answer(answer)
+
+
+@post(
+    "/v1/orders/{order_id:str}/fulfill",
+    operation_id="fulfill_order",
+    summary="Fulfill a paid order",
+    tags=["orders"],
+    opt={"scope": "orders:write"},
+    status_code=200,
+    responses={**WRITE_PROBLEMS, 200: ResponseSpec(Order, description="Fulfilled")},
+)
+async def fulfill_order(
+    request: Request[Any, Any, Any],
+    order_id: FromPath[str],
+    data: JSONBody[FulfillBody],
+    idempotency_key: IdempotencyKey = None,
+) -> Response[Any]:
+    """Say that the goods were handed over: all lines, or those named where the provider knows lines."""
+    answer = await change.fulfill_order(
+        _gateway(request), caller_of(request), order_id, data, _required(idempotency_key)
+    )
+    return _answer(answer)
+
+
+def refuse_bad_cursors(after: str | None, before: str | None, prefix: Any) -> None:
+    """Refuse cursors that are no ids of ours, and both at once.
+
+    Raises:
+        Problem: ``invalid_request``.
+    """
+    if after is not None and before is not None:
+        raise invalid_request(
+            "/ending_before", "conflicting_fields", "Give starting_after or ending_before, not both."
+        )
+    for name, value in (("starting_after", after), ("ending_before", before)):
+        if value is not None and not is_id(value, prefix):
+            raise invalid_request(f"/{name}", "invalid_cursor", f"{value!r} is not an id of this list.")
+
+
+def require_zone(time: datetime | None, name: str) -> datetime | None:
+    """Return the time; without a zone it would mean something else on every machine.
+
+    Raises:
+        Problem: ``invalid_request``.
+    """
+    if time is not None and time.tzinfo is None:
+        raise invalid_request(f"/{name}", "invalid_value", "Give the time in RFC 3339, with Z or an offset.")
+    return time
+
+
+def _gateway(request: Request[Any, Any, Any]) -> Gateway:
+    gateway: Gateway = request.app.state.gateway
+    return gateway
+
+
+def _required(key: str | None) -> str:
+    if key is None:
+        raise Problem(
+            "idempotency_key_missing",
+            "Send an Idempotency-Key header, unique to this operation, and the same one when you repeat it.",
+        )
+    return key
+
+
+def _answer(answer: Answer) -> Response[Any]:
+    note_account(answer.account)
+    problem = answer.response.status >= 400
+    return Response(
+        answer.response.body,
+        status_code=answer.response.status,
+        media_type="application/problem+json" if problem else "application/json",
+        headers={"Idempotent-Replayed": "true"} if answer.replayed else {},
+    )

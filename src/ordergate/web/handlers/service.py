@@ -1,0 +1,83 @@
+"""Addresses that need no key: health, and a page for each problem."""
+
+from html import escape
+from typing import Any
+
+from litestar import MediaType, Request, get
+from litestar.params import FromPath
+
+from ordergate.domain.errors import PROBLEMS, Problem
+from ordergate.web.documents import Readiness
+from ordergate.web.openapi import READ_PROBLEMS
+from ordergate.web.problems import STATUSES
+
+_NEXT = {
+    "never": "Repeating the request cannot help.",
+    "same_key": "Repeat it later, with the same Idempotency-Key.",
+    "new_key": "Try again with a new Idempotency-Key.",
+    "after_fix": "Mend the request, then send it; with a new Idempotency-Key if the answer was a stored one.",
+}
+_OUTCOMES = {
+    "not_applied": "The provider has not acted.",
+    "unknown": "The provider may have acted; the gateway will find out.",
+    "applied": "The provider has acted.",
+}
+_FAULTS = {"caller": "the request", "gateway": "this gateway", "provider": "the provider, or the way to it"}
+_STYLE = (
+    "body{font:1rem/1.5 system-ui,sans-serif;max-width:44rem;margin:3rem auto;padding:0 1rem;color-scheme:light dark}"
+    "table{border-collapse:collapse}td,th{text-align:left;padding:.2rem 1rem .2rem 0;vertical-align:top}"
+    "code{font-size:1.05em}"
+)
+
+
+@get("/health/live", operation_id="health_live", summary="Is the process up", tags=["service"])
+async def live() -> Readiness:
+    """Answer while the process runs."""
+    return Readiness(status="live")
+
+
+@get(
+    "/health/ready",
+    operation_id="health_ready",
+    summary="Can requests be served",
+    tags=["service"],
+    responses=READ_PROBLEMS,
+)
+async def ready(request: Request[Any, Any, Any]) -> Readiness:
+    """Answer while the journal does, whatever the providers do."""
+    await request.app.state.gateway.journal.ping()
+    return Readiness(status="ready")
+
+
+@get("/problems", include_in_schema=False, media_type=MediaType.HTML)
+async def problems() -> str:
+    """List every problem."""
+    rows = "".join(
+        f"<tr><td>{STATUSES[code]}<td><a href='/problems/{code}'><code>{code}</code></a><td>{escape(kind.title)}"
+        for code, kind in sorted(PROBLEMS.items(), key=lambda item: (STATUSES[item[0]], item[0]))
+    )
+    return _page("Problems", f"<h1>Problems</h1><table><tr><th>HTTP<th>code<th>meaning{rows}</table>")
+
+
+@get("/problems/{code:str}", include_in_schema=False, media_type=MediaType.HTML)
+async def problem_page(code: FromPath[str]) -> str:
+    """Explain one problem."""
+    kind = PROBLEMS.get(code)
+    if kind is None:
+        raise Problem("not_found", "There is no such problem; /problems lists them all.")
+    rows = (
+        ("HTTP status", str(STATUSES[code])),
+        ("Whose fault", _FAULTS[kind.fault]),
+        ("What became of it", _OUTCOMES[kind.outcome]),
+        ("What to do", _NEXT[kind.retry]),
+    )
+    table = "".join(f"<tr><th>{name}<td>{escape(value)}" for name, value in rows)
+    return _page(
+        code,
+        f"<h1>{escape(kind.title)}</h1><p><code>{code}</code></p><table>{table}</table>"
+        "<p><a href='/problems'>All problems</a></p>",
+    )
+
+
+def _page(title: str, body: str) -> str:
+    return f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{title}</title><style>{_STYLE}</style>{body}"

@@ -1,0 +1,126 @@
+"""The API's description, and its page, which loads nothing from elsewhere."""
+
+from pathlib import Path
+from typing import Any
+
+import swagger_ui
+from litestar import Response, Router
+from litestar.config.app import AppConfig
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme, Tag
+from litestar.static_files import create_static_files_router
+
+from ordergate.domain.errors import Problem
+from ordergate.web.problems import MEDIA_TYPE, ProblemDocument
+
+_ASSETS = "/schema/assets"
+
+
+def _problem(description: str) -> ResponseSpec:
+    return ResponseSpec(
+        ProblemDocument, description=description, media_type=MEDIA_TYPE, generate_examples=False
+    )
+
+
+READ_PROBLEMS: dict[int, ResponseSpec] = {
+    401: _problem("No valid API key"),
+    403: _problem("The key may not do this"),
+    404: _problem("There is no such thing"),
+    422: _problem("A parameter is invalid"),
+    500: _problem("The gateway failed"),
+    502: _problem("The provider's answer cannot be used"),
+    503: _problem("The journal or the provider does not answer"),
+}
+"""What any read may answer besides its result."""
+
+PLAIN_WRITE_PROBLEMS: dict[int, ResponseSpec] = {
+    **READ_PROBLEMS,
+    400: _problem("The body is not JSON, or a header is missing"),
+    413: _problem("The body is too large"),
+    415: _problem("The body is not JSON"),
+    422: _problem("The body is invalid"),
+}
+"""What a write that stays here may answer besides its result."""
+
+WRITE_PROBLEMS: dict[int, ResponseSpec] = {
+    **PLAIN_WRITE_PROBLEMS,
+    402: _problem("The payment was declined"),
+    409: _problem("The order's state, its amount, or another write stands against it"),
+    422: _problem("The body is invalid, or the provider refuses it"),
+    504: _problem("Whether the provider acted is not known yet"),
+}
+"""What a write at a provider may answer besides its result."""
+
+
+def openapi_config(version: str) -> OpenAPIConfig:
+    """Return how the API is described and where the description is served."""
+    return OpenAPIConfig(
+        title="ordergate",
+        version=version,
+        summary="One API for orders in front of several payment providers.",
+        description=(
+            "Amounts are integers in the currency's minor unit. Every write takes an Idempotency-Key and acts at "
+            "most once. Every error is application/problem+json; [/problems](/problems) explains each code."
+        ),
+        path="/schema",
+        openapi_router=Router(
+            "/schema", route_handlers=[], include_in_schema=False, after_request=_no_html_404
+        ),
+        render_plugins=[
+            SwaggerRenderPlugin(
+                path="/swagger",
+                js_url=f"{_ASSETS}/swagger-ui-bundle.js",
+                css_url=f"{_ASSETS}/swagger-ui.css",
+                standalone_preset_js_url=f"{_ASSETS}/swagger-ui-standalone-preset.js",
+                favicon="<link rel='icon' href='data:,'>",
+            ),
+            JsonRenderPlugin(),
+        ],
+        components=Components(
+            security_schemes={
+                "key": SecurityScheme(type="http", scheme="bearer", description="og_test_… or og_live_…")
+            }
+        ),
+        tags=[
+            Tag(name="orders", description="Create an order, and carry it through its life."),
+            Tag(name="operations", description="What became of a write."),
+            Tag(name="accounts", description="The configured accounts, and what the providers have there."),
+            Tag(name="links", description="What your own ids are called at each account."),
+            Tag(name="service", description="Health; no key needed."),
+        ],
+        use_handler_docstrings=True,
+    )
+
+
+def assets_router() -> Router:
+    """Return the address of the page's own scripts and styles."""
+    directory = Path(swagger_ui.__file__).parent / "static"
+    return create_static_files_router(_ASSETS, directories=[directory], include_in_schema=False)
+
+
+def describe_strictness(config: AppConfig) -> AppConfig:
+    """Say in the description, once it is made, that unknown fields are refused."""
+    config.on_startup.append(_forbid_unknown_fields)
+    return config
+
+
+def _forbid_unknown_fields(app: Any) -> None:
+    for name, schema in app.openapi_schema.components.schemas.items():
+        if name.startswith("ordergate_domain_draft_") or name in _BODIES:
+            schema.additional_properties = False
+
+
+_BODIES = frozenset(
+    {"Address", "CancelBody", "Customer", "Draft", "DraftLine", "FulfillBody", "PayBody", "UpdateBody"}
+)
+
+
+def _no_html_404(response: Response[Any]) -> Response[Any]:
+    """Litestar answers an unknown address under /schema in HTML; a problem is what everybody expects."""
+    if response.status_code == 404:
+        raise Problem(
+            "not_found", "There is nothing at this address; /schema/openapi.json is the description."
+        )
+    return response

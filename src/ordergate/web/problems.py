@@ -1,0 +1,186 @@
+"""Problems as RFC 9457 documents: the one place where a code gets its HTTP status."""
+
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from ordergate.domain.errors import (
+    PROBLEMS,
+    Fault,
+    FieldError,
+    OutcomeWord,
+    Problem,
+    ProviderError,
+    Retry,
+    Sent,
+)
+from ordergate.domain.validation import summary
+from ordergate.gateway.ports import JournalUnavailableError
+from ordergate.observability import current_call
+
+MEDIA_TYPE = "application/problem+json"
+
+STATUSES = MappingProxyType(
+    {
+        "invalid_json": 400,
+        "idempotency_key_missing": 400,
+        "idempotency_key_invalid": 400,
+        "unauthenticated": 401,
+        "bad_signature": 401,
+        "payment_declined": 402,
+        "forbidden": 403,
+        "not_found": 404,
+        "method_not_allowed": 405,
+        "invalid_state": 409,
+        "amount_mismatch": 409,
+        "order_busy": 409,
+        "idempotency_in_progress": 409,
+        "possible_duplicate": 409,
+        "payload_too_large": 413,
+        "unsupported_media_type": 415,
+        "invalid_request": 422,
+        "idempotency_key_reused": 422,
+        "unsupported_operation": 422,
+        "unsupported_field": 422,
+        "link_missing": 422,
+        "no_route": 422,
+        "provider_rejected": 422,
+        "rate_limited": 429,
+        "internal_error": 500,
+        "provider_unauthenticated": 502,
+        "provider_protocol_error": 502,
+        "overloaded": 503,
+        "store_unavailable": 503,
+        "provider_rate_limited": 503,
+        "provider_unavailable": 503,
+        "outcome_unknown": 504,
+    }
+)
+"""Code to HTTP status."""
+
+_CODE_OF_STATUS = {
+    400: "invalid_request",
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "payload_too_large",
+    415: "unsupported_media_type",
+}
+
+
+class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """What every error answers (RFC 9457).
+
+    Attributes:
+        type: A page about the code.
+        fault: Whose fault it is.
+        sent: Whether the provider may have got something.
+        outcome: What became of the write; null for reads.
+        retry: Whether to try again, and with which Idempotency-Key.
+        retry_after: Seconds to wait.
+        errors: What is wrong with the body, each with a JSON Pointer into it.
+        provider: What the provider said.
+        operation: The write that this is about: GET /v1/operations/{id}.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    fault: Fault
+    sent: Sent
+    outcome: OutcomeWord | None
+    retry: Retry
+    retry_after: int | None
+    errors: list[FieldError]
+    provider: ProviderError | None
+    operation: str | None
+    order: str | None
+    request_id: str
+
+
+def document(problem: Problem, *, instance: str, reads: bool) -> ProblemDocument:
+    """Return the document of a problem."""
+    call = current_call.get()
+    return ProblemDocument(
+        type=f"/problems/{problem.code}",
+        title=PROBLEMS[problem.code].title,
+        status=STATUSES[problem.code],
+        detail=problem.detail,
+        instance=instance,
+        code=problem.code,
+        fault=problem.fault,
+        sent=problem.sent,
+        outcome=None if reads else problem.outcome,
+        retry=problem.retry,
+        retry_after=problem.retry_after,
+        errors=list(problem.errors),
+        provider=problem.provider,
+        operation=problem.operation,
+        order=problem.order,
+        request_id=call.request_id if call else "",
+    )
+
+
+def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Answer any exception as a problem; Litestar's exception handler for everything."""
+    problem = problem_of(error)
+    shown = document(problem, instance=request.url.path, reads=request.method in {"GET", "HEAD", "OPTIONS"})
+    headers = {}
+    if problem.retry_after is not None:
+        headers["Retry-After"] = str(problem.retry_after)
+    if problem.code == "unauthenticated":
+        headers["WWW-Authenticate"] = 'Bearer realm="ordergate"'
+    if isinstance(error, HTTPException) and error.headers and "Allow" in error.headers:
+        headers["Allow"] = error.headers["Allow"]
+    return Response(
+        msgspec.json.encode(shown), status_code=shown.status, media_type=MEDIA_TYPE, headers=headers
+    )
+
+
+def problem_of(error: Exception) -> Problem:
+    """Return the problem behind any exception: our own, Litestar's, or one that nobody expected."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, JournalUnavailableError):
+        return Problem("store_unavailable", f"{error}. Nothing was sent.", retry_after=5)
+    if isinstance(error, ValidationException):
+        return _invalid_parameters(error)
+    if isinstance(error, HTTPException):
+        return _http_problem(error)
+    return Problem("internal_error", "The gateway failed; the log has the request id.", retry_after=5)
+
+
+def _http_problem(error: HTTPException) -> Problem:
+    code = _CODE_OF_STATUS.get(error.status_code)
+    sentences = {
+        "not_found": "There is nothing at this address; /schema lists what there is.",
+        "method_not_allowed": "This address does not take this method; the Allow header names those it takes.",
+        "payload_too_large": "The body is larger than this gateway accepts.",
+    }
+    if code is None:
+        return Problem("internal_error", "The gateway failed; the log has the request id.", retry_after=5)
+    return Problem(code, sentences.get(code, str(error.detail)))
+
+
+def _invalid_parameters(error: ValidationException) -> Problem:
+    """Litestar names each wrong query or path parameter by its key."""
+    extra = error.extra if isinstance(error.extra, list) else []
+    errors = [
+        FieldError(
+            pointer=f"/{item.get('key', '')}",
+            code="invalid_value",
+            detail=str(item.get("message", "Invalid.")),
+        )
+        for item in extra
+        if isinstance(item, dict)
+    ]
+    if not errors:
+        return Problem("invalid_request", str(error.detail))
+    return Problem("invalid_request", summary(errors), errors=errors)

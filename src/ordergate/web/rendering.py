@@ -1,0 +1,24 @@
+"""Writes the answers of writes as bytes, so that they can be stored and given again."""
+
+import msgspec
+
+from ordergate.domain.errors import Problem
+from ordergate.domain.order import Order
+from ordergate.gateway.records import StoredResponse
+from ordergate.web.problems import document
+
+_encode = msgspec.json.Encoder().encode
+
+
+class JsonRenderer:
+    """Orders as JSON, problems as problem+json."""
+
+    def order(self, order: Order, *, created: bool) -> StoredResponse:
+        """Return the answer of a write that was applied."""
+        return StoredResponse(status=201 if created else 200, body=_encode(order))
+
+    def problem(self, problem: Problem) -> StoredResponse:
+        """Return the answer of a write that the provider refused."""
+        instance = f"/v1/operations/{problem.operation}"
+        shown = document(problem, instance=instance, reads=False)
+        return StoredResponse(status=shown.status, body=_encode(shown))

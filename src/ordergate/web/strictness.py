@@ -1,0 +1,86 @@
+"""Refuses what Litestar would let pass: lenient numbers, other content types, unknown or repeated parameters."""
+
+import re
+from collections import Counter
+from typing import Any
+
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from litestar.params import QueryParameter
+
+from ordergate.domain.errors import FieldError, Problem
+from ordergate.domain.validation import decode_body, summary
+
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,18})", re.ASCII)
+
+
+class StrictRequest(Request[Any, Any, Any]):
+    """A request whose JSON body is read exactly: Litestar alone would take ``"2"`` and ``2.0`` for 2."""
+
+    async def json(self) -> Any:
+        """Return the body, decoded to the handler's own type.
+
+        Raises:
+            Problem: ``unsupported_media_type``, ``invalid_json`` or ``invalid_request``.
+        """
+        _require_json(self.headers.get("content-type"))
+        field = self.route_handler.parsed_data_field
+        return decode_body(await self.body(), Any if field is None else field.annotation)
+
+
+def _require_json(content_type: str | None) -> None:
+    media_type, _, parameters = (content_type or "").partition(";")
+    charset = parameters.strip().lower()
+    if media_type.strip().lower() != "application/json" or charset not in {
+        "",
+        "charset=utf-8",
+        'charset="utf-8"',
+    }:
+        raise Problem(
+            "unsupported_media_type",
+            f"Send Content-Type: application/json, in UTF-8; this was {content_type or 'missing'!r}.",
+        )
+
+
+async def refuse_loose_query(
+    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+) -> None:
+    """Refuse unknown and repeated query parameters, and numbers that are not plain integers; a guard.
+
+    Raises:
+        Problem: ``invalid_request``, each error with the parameter's name as its pointer.
+    """
+    given = connection.query_params.multi_items()
+    if not given:
+        return
+    known = _query_fields(handler)
+    counts = Counter(name for name, _ in given)
+    errors = [
+        error
+        for name, value in given
+        if (error := _parameter_error(name, value, known, repeated=counts[name] > 1)) is not None
+    ]
+    if errors:
+        raise Problem("invalid_request", summary(errors), errors=errors)
+
+
+def _query_fields(handler: BaseRouteHandler) -> dict[str, bool]:
+    """The handler's query parameters, and whether each is an integer."""
+    return {
+        name: field.annotation is int
+        for name, field in handler.parsed_fn_signature.parameters.items()
+        if isinstance(field.kwarg_definition, QueryParameter)
+    }
+
+
+def _parameter_error(name: str, value: str, known: dict[str, bool], *, repeated: bool) -> FieldError | None:
+    if name not in known:
+        names = ", ".join(sorted(known)) or "none"
+        detail = f"There is no such parameter here; known: {names}."
+        return FieldError(pointer=f"/{name}", code="unknown_parameter", detail=detail)
+    if repeated:
+        return FieldError(pointer=f"/{name}", code="repeated", detail="Give the parameter once.")
+    if known[name] and not _INTEGER.fullmatch(value):
+        return FieldError(pointer=f"/{name}", code="wrong_type", detail="The parameter is a whole number.")
+    return None
