@@ -3,7 +3,7 @@
 It errs on the side of stars: a name that looks like one of the listed ones is masked whatever it holds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import msgspec
@@ -68,7 +68,7 @@ def redact_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def redact_json(body: bytes) -> bytes:
-    """Return a JSON body redacted; a body that is not JSON is replaced by its length, since it may hold anything."""
+    """Return a JSON body redacted; of a body that is not JSON only the length, since it may hold anything."""
     try:
         document = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -76,7 +76,7 @@ def redact_json(body: bytes) -> bytes:
     return msgspec.json.encode(redact(document))
 
 
-def redact_event(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
     """Redact one log event; a structlog processor."""
     return {name: MASK if _masked(name, item) else redact(item) for name, item in event.items()}
 

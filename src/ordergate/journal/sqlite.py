@@ -1,13 +1,14 @@
 """The embedded journal: SQLite in WAL mode, durable on every commit, one writer and a few readers."""
 
 import asyncio
+import fcntl
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import msgspec
 
@@ -45,8 +46,12 @@ _BUSY_SECONDS = 5.0
 class SqliteJournal:
     """A journal in one file. Several processes may open it; one may serve."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, serving: bool = False) -> None:
         """Open the file, creating or upgrading its schema.
+
+        Args:
+            path: The database.
+            serving: Hold it as the one process that serves from it.
 
         Raises:
             JournalUnavailableError: The file cannot be used, or a later release has upgraded it.
@@ -54,6 +59,8 @@ class SqliteJournal:
         self._path = path
         self._sql = statements()
         self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        self._lock = _serve_alone(path) if serving else None
         _upgrade(path)
         self._writer = GroupWriter(lambda: _connect(path))
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="journal-reader")
@@ -62,6 +69,10 @@ class SqliteJournal:
         """Finish what waits and close the file."""
         await asyncio.to_thread(self._writer.close)
         self._readers.shutdown()
+        for connection in self._opened:
+            connection.close()
+        if self._lock is not None:
+            self._lock.close()
 
     async def claim(self, intent: Intent) -> Claim:
         """Make an intent durable, unless its key, its reference or its order is taken."""
@@ -313,6 +324,7 @@ class SqliteJournal:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = _connect(self._path)
+            self._opened.append(connection)
             connection.execute("PRAGMA query_only = 1")
         return connection
 
@@ -326,6 +338,22 @@ def _is_next_attempt(existing: Existing, wanted: Operation) -> bool:
         and existing.response is None
         and len(before.attempts) + 1 == len(wanted.attempts)
     )
+
+
+def _serve_alone(path: Path) -> TextIO:
+    """Lock a file beside the database; the lock ends with the process, however it ends."""
+    try:
+        lock = path.with_name(path.name + ".lock").open("w")
+    except OSError as error:
+        raise JournalUnavailableError(f"SQLite cannot use {path}: {error}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise JournalUnavailableError(
+            f"Another process serves from {path}; one SQLite file has one server. Stop it, or use another file."
+        ) from error
+    return lock
 
 
 def _connect(path: Path) -> sqlite3.Connection:

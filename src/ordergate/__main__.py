@@ -1,0 +1,5 @@
+"""``python -m ordergate`` is ``ordergate``."""
+
+from ordergate.cli import main
+
+main()

@@ -1,0 +1,272 @@
+"""``ordergate orders``: the same use cases as the API, on the configured store."""
+
+import sys
+import uuid
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ordergate.cli.session import (
+    config_option,
+    environment_option,
+    json_option,
+    print_json,
+    reports_problems,
+    with_gateway,
+)
+
+if TYPE_CHECKING:
+    from ordergate.gateway.caller import Caller
+    from ordergate.gateway.context import Answer, Gateway
+
+_merchant_option = click.option(
+    "--merchant",
+    envvar="ORDERGATE_MERCHANT",
+    help="Whose orders; not needed while only one merchant has keys.",
+)
+_key_option = click.option("--idempotency-key", "key", help="Default: a fresh one, printed on stderr.")
+
+
+@click.group()
+def orders() -> None:
+    """Create, read, pay, cancel and fulfill orders."""
+
+
+@orders.command()
+@click.argument("draft", type=click.File("rb"))
+@config_option
+@_merchant_option
+@environment_option
+@_key_option
+@click.option("--allow-duplicate", is_flag=True, help="The reference was used before, and that is meant.")
+@json_option
+@reports_problems
+def create(draft: Any, config: Path | None, merchant: str | None, **options: Any) -> None:
+    """Create an order from the JSON file DRAFT; - is standard input.
+
+    \b
+    ordergate orders create order.json
+    ordergate orders create - --merchant acme --idempotency-key order-1001 < order.json
+    """
+    from ordergate.domain.draft import Draft
+    from ordergate.domain.validation import decode_body
+    from ordergate.gateway.create import create_order
+
+    body = decode_body(draft.read(), Draft)
+
+    async def work(gateway: "Gateway", caller: "Caller", key: str) -> "Answer":
+        return await create_order(gateway, caller, body, key, allow_duplicate=options["allow_duplicate"])
+
+    _write(config, merchant, options, work)
+
+
+@orders.command()
+@click.argument("order_id")
+@config_option
+@environment_option
+@click.option("--refresh", is_flag=True, help="Read the provider first, or fail.")
+@json_option
+@reports_problems
+def get(order_id: str, config: Path | None, world: str, *, refresh: bool, as_json: bool) -> None:
+    """Show the order ORDER_ID."""
+    import msgspec
+
+    from ordergate.cli.tables import show_order
+    from ordergate.gateway.read import get_order
+
+    async def work(gateway: "Gateway") -> Any:
+        return await get_order(gateway, _operator(world), order_id, refresh=refresh)
+
+    order = with_gateway(config, work)
+    if as_json:
+        print_json(msgspec.json.encode(order))
+    else:
+        show_order(order)
+
+
+@orders.command(name="list")
+@config_option
+@environment_option
+@click.option("--merchant", help="Only this merchant's.")
+@click.option("--status", help="open, pending, paid, …")
+@click.option("--account", help="Only at this account.")
+@click.option("--reference", help="Only with this order number.")
+@click.option("--customer", help="Only of this customer.")
+@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True)
+@click.option("--starting-after", help="Only orders older than this one.")
+@json_option
+@reports_problems
+def list_orders(
+    config: Path | None, world: str, status: str | None, *, as_json: bool, **filters: Any
+) -> None:
+    """List orders, newest first."""
+    import msgspec
+
+    from ordergate.cli.tables import show_orders
+    from ordergate.domain.lifecycle import OrderStatus
+    from ordergate.gateway import read
+    from ordergate.gateway.records import OrderQuery
+
+    if status is not None and status not in list(OrderStatus):
+        raise click.BadParameter(f"one of {', '.join(OrderStatus)}", param_hint="--status")
+    query = OrderQuery(
+        world="live" if world == "live" else "test", status=OrderStatus(status) if status else None, **filters
+    )
+    page = with_gateway(config, lambda gateway: read.list_orders(gateway, query))
+    if as_json:
+        print_json(msgspec.json.encode(page))
+    else:
+        show_orders(page.data, has_more=page.has_more)
+
+
+@orders.command()
+@click.argument("order_id")
+@config_option
+@_merchant_option
+@environment_option
+@_key_option
+@click.option("--payment-method", help="Default: the customer's own default at the provider.")
+@click.option("--amount", type=int, help="A part, in minor units, where the provider takes one.")
+@click.option("--expected-total", type=int, help="Refuse unless the order costs this, in minor units.")
+@json_option
+@reports_problems
+def pay(order_id: str, config: Path | None, merchant: str | None, **options: Any) -> None:
+    """Pay the order ORDER_ID.
+
+    \b
+    ordergate orders pay ord_01a2… --expected-total 41000
+    """
+    from ordergate.domain.draft import PayBody
+    from ordergate.gateway.change import pay_order
+
+    body = _body(PayBody, options, "payment_method", "amount", "expected_total")
+    _write(
+        config,
+        merchant,
+        options,
+        lambda gateway, caller, key: pay_order(gateway, caller, order_id, body, key),
+    )
+
+
+@orders.command()
+@click.argument("order_id")
+@config_option
+@_merchant_option
+@environment_option
+@_key_option
+@click.option("--reason")
+@json_option
+@reports_problems
+def cancel(order_id: str, config: Path | None, merchant: str | None, **options: Any) -> None:
+    """Cancel the unpaid order ORDER_ID."""
+    from ordergate.domain.draft import CancelBody
+    from ordergate.gateway.change import cancel_order
+
+    body = _body(CancelBody, options, "reason")
+    _write(
+        config,
+        merchant,
+        options,
+        lambda gateway, caller, key: cancel_order(gateway, caller, order_id, body, key),
+    )
+
+
+@orders.command()
+@click.argument("order_id")
+@config_option
+@_merchant_option
+@environment_option
+@_key_option
+@click.option("--line", "line_item_ids", multiple=True, help="Only this line; may be repeated.")
+@click.option("--tracking-number")
+@click.option("--carrier")
+@click.option("--notify-customer", is_flag=True, help="Let the provider tell the customer.")
+@json_option
+@reports_problems
+def fulfill(order_id: str, config: Path | None, merchant: str | None, **options: Any) -> None:
+    """Say that the order ORDER_ID was handed over."""
+    from ordergate.domain.draft import FulfillBody
+    from ordergate.gateway.change import fulfill_order
+
+    options["line_item_ids"] = list(options["line_item_ids"]) or None
+    names = ("line_item_ids", "tracking_number", "carrier", "notify_customer")
+    body = _body(FulfillBody, options, *names)
+    _write(
+        config,
+        merchant,
+        options,
+        lambda gateway, caller, key: fulfill_order(gateway, caller, order_id, body, key),
+    )
+
+
+def _body(kind: Any, options: dict[str, Any], *names: str) -> Any:
+    """Read options as a body of the API, so that the same rules hold."""
+    import msgspec
+
+    from ordergate.domain.validation import decode_body
+
+    given = {name: options[name] for name in names if options[name] is not None}
+    return decode_body(msgspec.json.encode(given), kind)
+
+
+def _write(
+    config: Path | None,
+    merchant: str | None,
+    options: dict[str, Any],
+    work: "Callable[[Gateway, Caller, str], Awaitable[Answer]]",
+) -> None:
+    """Run one write for a merchant, and print what came of it."""
+    key = options["key"] or str(uuid.uuid4())
+
+    async def run(gateway: "Gateway") -> "Answer":
+        caller = await _merchant_caller(gateway, merchant, options["world"])
+        if options["key"] is None:
+            click.echo(f"idempotency key {key}", err=True)
+        return await work(gateway, caller, key)
+
+    answer = with_gateway(config, run)
+    _print_answer(answer, as_json=options["as_json"])
+    if answer.response.status >= 400:
+        sys.exit(1)
+
+
+def _print_answer(answer: "Answer", *, as_json: bool) -> None:
+    import msgspec
+
+    from ordergate.cli.tables import show_order
+    from ordergate.domain.order import Order
+
+    if as_json:
+        print_json(answer.response.body)
+    elif answer.response.status < 400:
+        show_order(msgspec.json.decode(answer.response.body, type=Order))
+    else:
+        problem = msgspec.json.decode(answer.response.body)
+        click.echo(f"{problem['code']}: {problem['detail']}", err=True)
+
+
+async def _merchant_caller(gateway: "Gateway", merchant: str | None, world: str) -> "Caller":
+    import msgspec
+
+    if merchant is None:
+        known = sorted({key.merchant for key in await gateway.journal.keys() if key.merchant})
+        if len(known) != 1:
+            names = ", ".join(known) or "none has a key"
+            raise click.UsageError(f"say which merchant, with --merchant ({names})")
+        merchant = known[0]
+    return msgspec.structs.replace(_operator(world), merchant=merchant)
+
+
+def _operator(world: str) -> "Caller":
+    """Whoever can open the store may see it all."""
+    from ordergate.gateway.caller import Caller
+
+    return Caller(
+        key="cli",
+        merchant=None,
+        world="live" if world == "live" else "test",
+        operator=True,
+        scopes=frozenset(),
+    )

@@ -1,0 +1,101 @@
+"""What commands share: options, the configuration, a gateway for one command, answers and failures in print."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from ordergate.gateway.context import Gateway
+    from ordergate.settings import Settings
+
+T = TypeVar("T")
+
+config_option = click.option(
+    "--config",
+    "config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The configuration file; else $ORDERGATE_CONFIG, else config/default.toml.",
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON on stdout, and nothing else there."
+)
+environment_option = click.option(
+    "--env",
+    "world",
+    type=click.Choice(["test", "live"]),
+    default="test",
+    show_default=True,
+    help="Test keys and accounts, or live ones.",
+)
+
+
+def settings_of(config: Path | None) -> "Settings":
+    """Read the configuration, or end the command with everything that is wrong with it."""
+    from ordergate.settings import SettingsError, find_file, load_settings
+
+    try:
+        return load_settings(find_file(config))
+    except SettingsError as error:
+        for line in error.lines:
+            click.echo(line, err=True)
+        sys.exit(1)
+
+
+def with_gateway(config: Path | None, work: "Callable[[Gateway], Awaitable[T]]") -> T:
+    """Open a gateway on the configured store for one command, and run it."""
+    from ordergate.bootstrap import open_gateway
+    from ordergate.observability import configure_logging
+
+    settings = settings_of(config)
+    configure_logging(settings.server.log_format, "warning")
+
+    async def run() -> T:
+        async with open_gateway(settings) as gateway:
+            return await work(gateway)
+
+    return asyncio.run(run())
+
+
+def reports_problems(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Print a problem as what it is, and exit with 1."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        from ordergate.domain.errors import Problem
+        from ordergate.gateway.ports import JournalUnavailableError
+
+        try:
+            return command(*args, **kwargs)
+        except Problem as problem:
+            fail(problem, as_json=kwargs.get("as_json", False))
+        except JournalUnavailableError as error:
+            fail(Problem("store_unavailable", f"{error}."), as_json=kwargs.get("as_json", False))
+
+    return wrapped
+
+
+def fail(problem: Any, *, as_json: bool) -> NoReturn:
+    """Print a problem and exit with 1."""
+    import msgspec
+
+    from ordergate.web.problems import document
+
+    if as_json:
+        print_json(msgspec.json.encode(document(problem, instance="", reads=False)))
+    else:
+        click.echo(f"{problem.code}: {problem.detail}", err=True)
+        for error in problem.errors:
+            click.echo(f"  {error.pointer}  {error.detail}", err=True)
+        if problem.operation:
+            click.echo(f"  operation {problem.operation}", err=True)
+    sys.exit(1)
+
+
+def print_json(document: bytes) -> None:
+    """Write one JSON document to stdout."""
+    click.echo(document.decode())

@@ -1,0 +1,75 @@
+"""Runs an ASGI application under uvicorn: says when it is up, ends in order, exits with 0."""
+
+import contextlib
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import uvicorn
+
+
+class Server(uvicorn.Server):
+    """A server that says when it accepts connections, and ends without a signal's exit code."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        """Serve as configured; `on_ready` is called once."""
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept connections, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End on SIGTERM and SIGINT; uvicorn would raise them again, and the exit code would be theirs."""
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind a port; 0 for any free one.
+
+    Raises:
+        OSError: The port is taken, or the host is not of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family)
+
+
+def address(listener: socket.socket) -> str:
+    """Return the URL of a bound port."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def server_of(app: Any, on_ready: Callable[[], None], *, shutdown_timeout: float) -> Server:
+    """Return a server for a gateway; `shutdown_timeout` in seconds is what requests in flight get."""
+    config = uvicorn.Config(
+        cast("Any", app),
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        log_level="error",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=int(shutdown_timeout),
+    )
+    return Server(config, on_ready)
+
+
+def stop_when_stdin_closes(server: uvicorn.Server) -> None:
+    """End the server when whoever started it is gone: its end of our standard input closes with it."""
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        server.should_exit = True
+
+    threading.Thread(target=wait, name="stdin-watch", daemon=True).start()

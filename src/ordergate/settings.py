@@ -1,0 +1,341 @@
+"""The configuration file as types, and everything that is wrong with one, each with its line.
+
+One TOML file. ``[server]`` and ``[store]`` keys can be overridden by the environment; secrets stand in it by
+reference only.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import msgspec
+from msgspec import Meta
+
+from ordergate.domain.errors import FieldError
+from ordergate.domain.validation import explain
+from ordergate.gateway.account import Accept, Account
+from ordergate.gateway.registry import AdapterMissingError, installed_adapter
+from ordergate.observability import LogFormat
+from ordergate.spi.adapter import Adapter, Environment
+from ordergate.spi.secret import Secret
+
+ENVIRONMENT_PREFIX = "ORDERGATE_"
+DEFAULT_FILE = Path("config/default.toml")
+
+Seconds = Annotated[float, Meta(gt=0, le=3600)]
+
+
+class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[server]``: where it listens, what it takes, how it logs."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8080
+    max_body_bytes: Annotated[int, Meta(ge=1024, le=64 * 2**20)] = 2**20
+    idempotency_wait: Annotated[float, Meta(ge=0, le=60)] = 5.0
+    shutdown_timeout: Seconds = 30.0
+    log_format: LogFormat = "auto"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[store]``: where the journal is, and how long it remembers keys."""
+
+    url: str = "sqlite:///ordergate.db"
+    retention_days: Annotated[int, Meta(ge=1, le=3650)] = 7
+
+
+class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """``[accounts.NAME]``: what every account has; the other keys are its adapter's."""
+
+    adapter: str
+    environment: Environment
+    base_url: Annotated[str, Meta(pattern="^https?://[^ ]+$")] | None = None
+    accept: Accept = "all"
+    merchants: list[str] | None = None
+    connect_timeout: Seconds = 5.0
+    read_timeout: Seconds = 30.0
+    total_timeout: Seconds = 45.0
+
+
+class RoutingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[routing]``: which accounts get new orders, in order of preference."""
+
+    default: list[str] = []
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole file, its accounts still unread."""
+
+    server: ServerSettings = ServerSettings()
+    store: StoreSettings = StoreSettings()
+    accounts: dict[str, dict[str, Any]] = {}
+    routing: RoutingSettings = RoutingSettings()
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """A configuration that is right as a whole.
+
+    Attributes:
+        file: Where it was read from.
+        hash: Short hash of its content; references count, not the secrets behind them.
+    """
+
+    file: Path
+    hash: str
+    server: ServerSettings
+    store: StoreSettings
+    accounts: Mapping[str, Account]
+    routing: RoutingSettings
+
+
+class SettingsError(Exception):
+    """The configuration is wrong; `lines` are sentences, each with file and line."""
+
+    def __init__(self, lines: list[str]) -> None:
+        """Keep every sentence."""
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+def find_file(given: Path | None, environment: Mapping[str, str] = os.environ) -> Path:
+    """Return the file to read: the one given, ``ORDERGATE_CONFIG``, the default, or the one that is shipped."""
+    named = given or (Path(environment["ORDERGATE_CONFIG"]) if environment.get("ORDERGATE_CONFIG") else None)
+    if named is not None:
+        return named
+    package = Path(__file__).parent
+    candidates = (DEFAULT_FILE, package / DEFAULT_FILE, package.parents[1] / DEFAULT_FILE)
+    return next((candidate for candidate in candidates if candidate.exists()), DEFAULT_FILE)
+
+
+def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read and check a configuration.
+
+    Raises:
+        SettingsError: Everything that is wrong with it.
+    """
+    try:
+        text = file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError([f"{file}: cannot be read: {error}"]) from error
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError([f"{file}: not valid TOML: {error}"]) from error
+    content = _with_overrides(content, environment)
+    resolved, errors = _with_store_url(content, environment)
+    errors += explain(resolved, Document)
+    document = Document() if errors else msgspec.convert(resolved, Document)
+    accounts, account_errors = _read_accounts(content.get("accounts", {}), environment)
+    errors += account_errors + _routing_errors(content)
+    if errors:
+        raise SettingsError([_sentence(file, text, error) for error in errors])
+    return Settings(
+        file=file,
+        hash=sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()[:12],
+        server=document.server,
+        store=document.store,
+        accounts=accounts,
+        routing=document.routing,
+    )
+
+
+def _with_overrides(content: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    """Lay ``ORDERGATE_SERVER_…`` and ``ORDERGATE_STORE_…`` over the file, as their fields' types."""
+    merged = dict(content)
+    for section, kind in (("server", ServerSettings), ("store", StoreSettings)):
+        for field in msgspec.structs.fields(kind):
+            value = environment.get(f"{ENVIRONMENT_PREFIX}{section}_{field.name}".upper())
+            if value is not None and isinstance(merged.get(section, {}), dict):
+                merged[section] = {**merged.get(section, {}), field.name: _typed(value, field.type)}
+    return merged
+
+
+def _typed(value: str, kind: Any) -> Any:
+    try:
+        return msgspec.convert(value, kind, strict=False)
+    except msgspec.ValidationError:
+        return value
+
+
+def _with_store_url(
+    content: dict[str, Any], environment: Mapping[str, str]
+) -> tuple[dict[str, Any], list[FieldError]]:
+    store = content.get("store")
+    url = store.get("url") if isinstance(store, dict) else None
+    if not isinstance(store, dict) or not isinstance(url, dict):
+        return content, []
+    try:
+        return {**content, "store": {**store, "url": _dereference(url, environment)}}, []
+    except ValueError as error:
+        store = {**store, "url": ""}
+        return {**content, "store": store}, [_error("/store/url", "unresolved", str(error))]
+
+
+def _read_accounts(
+    tables: Any, environment: Mapping[str, str]
+) -> tuple[dict[str, Account], list[FieldError]]:
+    accounts: dict[str, Account] = {}
+    errors: list[FieldError] = []
+    for name, table in tables.items() if isinstance(tables, dict) else ():
+        account, found = _read_account(name, table, environment)
+        errors += [
+            msgspec.structs.replace(error, pointer=f"/accounts/{name}{error.pointer}") for error in found
+        ]
+        if account is not None:
+            accounts[name] = account
+    return accounts, errors
+
+
+def _read_account(
+    name: str, table: Any, environment: Mapping[str, str]
+) -> tuple[Account | None, list[FieldError]]:
+    if not isinstance(table, dict):
+        return None, [_error("", "wrong_type", "An account is a table: [accounts.NAME].")]
+    own = {field.name for field in msgspec.structs.fields(AccountSettings)}
+    common = {key: value for key, value in table.items() if key in own}
+    errors = explain(common, AccountSettings)
+    if not name.replace("-", "").replace("_", "").isalnum() or not name.isascii():
+        errors.append(_error("", "invalid_value", "An account's name has letters, digits, - and _."))
+    if errors:
+        return None, errors
+    settings = msgspec.convert(common, AccountSettings)
+    try:
+        adapter = installed_adapter(settings.adapter)
+    except AdapterMissingError as error:
+        return None, [_error("/adapter", "unknown_adapter", str(error))]
+    rest = {key: value for key, value in table.items() if key not in own}
+    resolved, errors = _resolve_secrets(rest, adapter, settings.environment, environment)
+    errors += [error for error in explain(resolved, adapter.settings_type) if not _reported(error, errors)]
+    errors += _base_url_errors(settings)
+    if errors:
+        return None, errors
+    own_settings = msgspec.convert(resolved, adapter.settings_type)
+    errors = adapter.check_settings(own_settings, settings.environment)
+    if errors:
+        return None, errors
+    return _account(name, settings, adapter, own_settings), []
+
+
+def _account(name: str, settings: AccountSettings, adapter: Adapter, own: Any) -> Account:
+    base_url = settings.base_url or adapter.base_urls[settings.environment]
+    return Account(
+        name=name,
+        adapter=adapter,
+        environment=settings.environment,
+        base_url=base_url.rstrip("/"),
+        settings=own,
+        accept=settings.accept,
+        merchants=None if settings.merchants is None else frozenset(settings.merchants),
+        connect_timeout=settings.connect_timeout,
+        read_timeout=settings.read_timeout,
+        total_timeout=settings.total_timeout,
+    )
+
+
+def _base_url_errors(settings: AccountSettings) -> list[FieldError]:
+    if settings.environment == "emulator" and settings.base_url is None:
+        return [_error("/base_url", "required", "An emulator has no fixed address: set base_url.")]
+    if settings.environment != "emulator" and settings.base_url is not None:
+        detail = f"The address comes from environment = {settings.environment!r}; remove base_url."
+        return [_error("/base_url", "invalid_value", detail)]
+    return []
+
+
+def _resolve_secrets(
+    table: dict[str, Any], adapter: Adapter, environment: Environment, variables: Mapping[str, str]
+) -> tuple[dict[str, Any], list[FieldError]]:
+    resolved = dict(table)
+    errors = []
+    for field in msgspec.structs.fields(adapter.settings_type):
+        if field.name not in table or not _holds_secret(field.type):
+            continue
+        try:
+            resolved[field.name] = _secrets(table[field.name], environment, variables)
+        except ValueError as error:
+            errors.append(_error(f"/{field.name}", "secret", str(error)))
+    return resolved, errors
+
+
+def _secrets(value: Any, environment: Environment, variables: Mapping[str, str]) -> Any:
+    if isinstance(value, list):
+        return tuple(_secrets(item, environment, variables) for item in value)
+    if isinstance(value, dict):
+        return Secret(_dereference(value, variables))
+    if isinstance(value, str) and environment == "emulator":
+        return Secret(value)
+    if isinstance(value, str):
+        raise ValueError(  # noqa: TRY004 - it is the right type at the wrong place
+            'A secret does not stand in the file; refer to it: { env = "…" } or { file = "…" }.'
+        )
+    return value
+
+
+def _dereference(reference: Mapping[str, Any], variables: Mapping[str, str]) -> str:
+    """Return what a reference points to; the error never holds the value."""
+    match reference:
+        case {"env": str(name)} if len(reference) == 1:
+            if not variables.get(name):
+                raise ValueError(f"The environment variable {name} is not set.")
+            return variables[name]
+        case {"file": str(path)} if len(reference) == 1:
+            try:
+                return Path(path).read_text().strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise ValueError(f"The file {path} cannot be read: {error}.") from error
+        case _:
+            raise ValueError('A reference is { env = "NAME" } or { file = "PATH" }.')
+
+
+def _holds_secret(kind: Any) -> bool:
+    return kind is Secret or any(_holds_secret(part) for part in get_args(kind))
+
+
+def _reported(error: FieldError, errors: list[FieldError]) -> bool:
+    return any(error.pointer == other.pointer for other in errors)
+
+
+def _routing_errors(content: dict[str, Any]) -> list[FieldError]:
+    routing, accounts = content.get("routing"), content.get("accounts", {})
+    names = routing.get("default", []) if isinstance(routing, dict) else []
+    if not isinstance(names, list) or not isinstance(accounts, dict):
+        return []
+    return [
+        _error("/routing/default", "unknown_account", f"There is no [accounts.{name}].")
+        for name in names
+        if name not in accounts
+    ]
+
+
+def _error(pointer: str, code: str, detail: str) -> FieldError:
+    return FieldError(pointer=pointer, code=code, detail=detail)
+
+
+def _sentence(file: Path, text: str, error: FieldError) -> str:
+    path = [part.replace("~1", "/").replace("~0", "~") for part in error.pointer.split("/")[1:]]
+    return f"{file}:{line_of(text, path)}: {'.'.join(path) or 'the file'}: {error.detail}"
+
+
+def line_of(text: str, path: list[str]) -> int:
+    """Return the line where a key stands, or where the table that lacks it begins; 1 if nothing is found."""
+    best, table = (0, 1), []
+    for number, line in enumerate(text.splitlines(), start=1):
+        stripped = line.strip()
+        if stripped.startswith("["):
+            table = _header(stripped)
+            here = table
+        elif "=" in stripped and not stripped.startswith("#"):
+            here = [*table, *_header(stripped.partition("=")[0].strip())]
+        else:
+            continue
+        depth = len(here) if path[: len(here)] == here else 0
+        if depth > best[0]:
+            best = (depth, number)
+    return best[1]
+
+
+def _header(text: str) -> list[str]:
+    """The parts of a table's header or a key: ``[accounts.main]`` is ``accounts``, ``main``."""
+    return [part.strip().strip("\"'") for part in text.strip("[] ").split("#")[0].strip("] ").split(".")]
