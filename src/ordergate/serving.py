@@ -1,8 +1,8 @@
 """Runs an ASGI application under uvicorn: says when it is up, ends in order, exits with 0."""
 
 import contextlib
+import os
 import socket
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, cast
@@ -69,7 +69,9 @@ def stop_when_stdin_closes(server: uvicorn.Server) -> None:
     """End the server when whoever started it is gone: its end of our standard input closes with it."""
 
     def wait() -> None:
-        sys.stdin.buffer.read()
+        # Below Python's own stdin object, whose lock a waiting thread would hold when the process ends.
+        while os.read(0, 4096):
+            pass
         server.should_exit = True
 
     threading.Thread(target=wait, name="stdin-watch", daemon=True).start()

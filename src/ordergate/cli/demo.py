@@ -32,12 +32,13 @@ def demo(store: str | None, port: int, extra_config: Path | None, *, keep: bool,
     """
     from ordergate.demo.stage import StageError
     from ordergate.demo.tour import TourError
+    from ordergate.gateway.ports import JournalUnavailableError
 
     if as_json and not keep:
         raise click.UsageError("--json goes with --keep: it prints where everything is")
     try:
         asyncio.run(_run(store, port, extra_config, keep=keep, as_json=as_json))
-    except (StageError, TourError) as error:
+    except (StageError, TourError, JournalUnavailableError) as error:
         click.echo(f"the demonstration failed: {error}", err=True)
         sys.exit(1)
 

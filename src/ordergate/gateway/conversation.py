@@ -39,7 +39,7 @@ async def say(
                 outcome = request_or_outcome
     except TransportError as error:
         outcome = _unanswered(error, answered=response is not None)
-    except Exception:
+    except Exception:  # noqa: BLE001 - the reason stands below
         # An adapter that fails on an answer must not leave the write without an outcome.
         _log.exception("adapter.failed", adapter=account.adapter.name, operation=operation.id)
         outcome = Unknown(reason=f"The adapter for {account.adapter.title} failed on the answer.")

@@ -384,9 +384,9 @@ def _apply_migrations(connection: sqlite3.Connection, path: Path) -> None:
             f"{path} has schema {version}, made by a later release; this one knows up to {newest}. "
             "Run the release that upgraded it."
         )
-    for number, sql in migrations():
+    for number, script in migrations():
         if number > version:
-            for statement in sql.split(";"):
+            for statement in script:
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {number:d}")
     connection.execute("COMMIT")

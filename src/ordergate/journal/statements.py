@@ -18,7 +18,12 @@ def statements() -> Mapping[str, str]:
 
 
 @cache
-def migrations() -> tuple[tuple[int, str], ...]:
-    """Return the schema files in order, each with its number."""
+def migrations() -> tuple[tuple[int, tuple[str, ...]], ...]:
+    """Return the schema files in order: the number of each, and its statements."""
     numbered = sorted(file.name for file in _SQL.iterdir() if file.name[:4].isdigit())
-    return tuple((int(name[:4]), (_SQL / name).read_text()) for name in numbered)
+    return tuple((int(name[:4]), _split((_SQL / name).read_text())) for name in numbered)
+
+
+def _split(script: str) -> tuple[str, ...]:
+    code = "\n".join(line for line in script.splitlines() if not line.lstrip().startswith("--"))
+    return tuple(statement.strip() for statement in code.split(";") if statement.strip())

@@ -68,7 +68,7 @@ async def refuse_loose_query(
 def _query_fields(handler: BaseRouteHandler) -> dict[str, bool]:
     """The handler's query parameters, and whether each is an integer."""
     return {
-        name: field.annotation is int
+        field.kwarg_definition.name or name: field.annotation is int
         for name, field in handler.parsed_fn_signature.parameters.items()
         if isinstance(field.kwarg_definition, QueryParameter)
     }

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from litestar import Request, delete, get, put
-from litestar.params import FromPath, FromQuery, RequestBody
+from litestar.params import BodyKwarg, FromPath, FromQuery
 
 from ordergate.domain.errors import Problem, invalid_request
 from ordergate.gateway.caller import Caller
@@ -28,7 +28,7 @@ async def put_link(
     request: Request[Any, Any, Any],
     kind: FromPath[LinkKind],
     link_id: FromPath[str],
-    data: Annotated[dict[str, str | None], RequestBody(examples=examples.LINK)],
+    data: Annotated[dict[str, str | None], BodyKwarg(examples=examples.LINK)],
     merchant: Merchant = None,
 ) -> dict[str, str]:
     """Say what one of the merchant's ids is called at the named accounts; others are left as they are.

@@ -37,7 +37,7 @@ async def get_operation(request: Request[Any, Any, Any], operation_id: FromPath[
 )
 async def list_operations(
     request: Request[Any, Any, Any],
-    state: FromQuery[OperationState | None] = None,
+    operation_state: Annotated[OperationState | None, QueryParameter(name="state")] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=100, description="Rows per page.")] = 20,
     starting_after: FromQuery[str | None] = None,
     ending_before: FromQuery[str | None] = None,
@@ -48,7 +48,7 @@ async def list_operations(
     query = OperationQuery(
         world=caller.world,
         merchant=caller.merchant,
-        state=state,
+        state=operation_state,
         limit=limit,
         starting_after=starting_after,
         ending_before=ending_before,

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from litestar import Request, Response, get, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
-from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter, RequestBody
+from litestar.params import BodyKwarg, FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 
 from ordergate.domain.draft import CancelBody, Draft, FulfillBody, PayBody
 from ordergate.domain.errors import Problem, invalid_request
@@ -49,7 +49,7 @@ Limit = Annotated[int, QueryParameter(ge=1, le=100, description="Rows per page."
 )
 async def create_order(
     request: Request[Any, Any, Any],
-    data: Annotated[Draft, RequestBody(examples=examples.DRAFT)],
+    data: Annotated[Draft, BodyKwarg(examples=examples.DRAFT)],
     idempotency_key: IdempotencyKey = None,
     duplicate: Duplicate = None,
 ) -> Response[Any]:
