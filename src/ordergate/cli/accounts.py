@@ -21,7 +21,7 @@ def accounts(config: Path | None, *, as_json: bool) -> None:
     import msgspec
 
     from ordergate.cli.session import print_json
-    from ordergate.cli.tables import show_rows
+    from ordergate.terminal import show_rows
     from ordergate.web.documents import AccountList, account_document
 
     configured = settings_of(config).accounts

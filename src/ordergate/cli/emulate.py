@@ -42,8 +42,8 @@ def emulate(
     Any client of the provider can talk to it; /_emulator is its control plane.
 
     \b
-    ordergate emulate rapyd --port 9101
-    ordergate emulate revkeen --seed 7 --json
+    ordergate emulate NAME --port 9101
+    ordergate emulate NAME --seed 7 --json
     """
     from ordergate.emulation.server import announcement, serve_emulator
     from ordergate.spi.emulator import InvalidControlError

@@ -80,7 +80,7 @@ def create(
 @reports_problems
 def list_keys(config: Path | None, *, as_json: bool) -> None:
     """List keys, without the keys themselves."""
-    from ordergate.cli.tables import show_rows
+    from ordergate.terminal import show_rows
 
     found = with_gateway(config, lambda gateway: gateway.journal.keys())
     if as_json:

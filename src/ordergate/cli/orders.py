@@ -73,7 +73,7 @@ def get(order_id: str, config: Path | None, world: str, *, refresh: bool, as_jso
     """Show the order ORDER_ID."""
     import msgspec
 
-    from ordergate.cli.tables import show_order
+    from ordergate.terminal import show_order
     from ordergate.gateway.read import get_order
 
     async def work(gateway: "Gateway") -> Any:
@@ -104,7 +104,7 @@ def list_orders(
     """List orders, newest first."""
     import msgspec
 
-    from ordergate.cli.tables import show_orders
+    from ordergate.terminal import show_orders
     from ordergate.domain.lifecycle import OrderStatus
     from ordergate.gateway import read
     from ordergate.gateway.records import OrderQuery
@@ -235,7 +235,7 @@ def _write(
 def _print_answer(answer: "Answer", *, as_json: bool) -> None:
     import msgspec
 
-    from ordergate.cli.tables import show_order
+    from ordergate.terminal import show_order
     from ordergate.domain.order import Order
 
     if as_json:

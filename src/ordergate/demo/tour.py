@@ -10,7 +10,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from ordergate.cli.tables import amount
+from ordergate.terminal import amount
 from ordergate.demo.stage import CUSTOMER, Stage
 
 PAID_WITHIN = 5.0

@@ -16,7 +16,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     """An account at a provider.
 
     Attributes:
-        name: As configuration names it: ``rapyd-eu``.
+        name: As configuration names it: ``main-eu``.
         adapter: What speaks the provider's dialect.
         base_url: Where requests go, without a slash at the end.
         settings: The adapter's own settings, of its ``settings_type``.

@@ -1,20 +1,23 @@
 """The API's description, and its page, which loads nothing from elsewhere."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import swagger_ui
-from litestar import Response, Router
+from litestar import Litestar, Response, Router
 from litestar.config.app import AppConfig
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme, Tag
+from litestar.openapi.spec import Components, OpenAPI, OpenAPIType, Parameter, Schema, SecurityScheme, Tag
 from litestar.static_files import create_static_files_router
 
+from ordergate.domain.draft import Body
 from ordergate.domain.errors import Problem
 from ordergate.web.problems import MEDIA_TYPE, ProblemDocument
 
+IDEMPOTENCY_KEY = "Idempotency-Key"
 _ASSETS = "/schema/assets"
 
 
@@ -101,20 +104,29 @@ def assets_router() -> Router:
 
 
 def describe_strictness(config: AppConfig) -> AppConfig:
-    """Say in the description, once it is made, that unknown fields are refused."""
-    config.on_startup.append(_forbid_unknown_fields)
+    """Say in the description, once it is made, what the handlers' types cannot."""
+    config.on_startup.append(_complete_description)
     return config
 
 
-def _forbid_unknown_fields(app: Any) -> None:
-    for name, schema in app.openapi_schema.components.schemas.items():
-        if name.startswith("ordergate_domain_draft_") or name in _BODIES:
+def _complete_description(app: Litestar) -> None:
+    """Bodies take no unknown fields, and writes need their key: both are refused by us, not by Litestar."""
+    for kind in Body.__subclasses__():
+        schema = app.openapi_schema.components.schemas.get(kind.__name__)
+        if schema is not None:
             schema.additional_properties = False
+    for parameter in _parameters(app.openapi_schema):
+        if parameter.name == IDEMPOTENCY_KEY:
+            parameter.required = True
+            parameter.schema = Schema(type=OpenAPIType.STRING, pattern="^[!-~]{1,255}$")
 
 
-_BODIES = frozenset(
-    {"Address", "CancelBody", "Customer", "Draft", "DraftLine", "FulfillBody", "PayBody", "UpdateBody"}
-)
+def _parameters(description: OpenAPI) -> Iterator[Parameter]:
+    for path in (description.paths or {}).values():
+        for operation in (path.get, path.put, path.post, path.patch, path.delete):
+            for parameter in (operation.parameters if operation else None) or ():
+                if isinstance(parameter, Parameter):
+                    yield parameter
 
 
 def _no_html_404(response: Response[Any]) -> Response[Any]:

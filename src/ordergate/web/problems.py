@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException, MethodNotAllowedException, ValidationException
 
 from ordergate.domain.errors import (
     PROBLEMS,
@@ -137,8 +137,8 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
         headers["Retry-After"] = str(problem.retry_after)
     if problem.code == "unauthenticated":
         headers["WWW-Authenticate"] = 'Bearer realm="ordergate"'
-    if isinstance(error, HTTPException) and error.headers and "Allow" in error.headers:
-        headers["Allow"] = error.headers["Allow"]
+    if isinstance(error, MethodNotAllowedException) and error.headers:
+        headers["Allow"] = error.headers["allow"]
     return Response(
         msgspec.json.encode(shown), status_code=shown.status, media_type=MEDIA_TYPE, headers=headers
     )

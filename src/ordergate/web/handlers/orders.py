@@ -19,12 +19,12 @@ from ordergate.gateway.records import OrderQuery
 from ordergate.web import examples
 from ordergate.web.authentication import caller_of
 from ordergate.web.edge import note_account
-from ordergate.web.openapi import READ_PROBLEMS, WRITE_PROBLEMS
+from ordergate.web.openapi import IDEMPOTENCY_KEY, READ_PROBLEMS, WRITE_PROBLEMS
 
 IdempotencyKey = Annotated[
     str | None,
     HeaderParameter(
-        name="Idempotency-Key",
+        name=IDEMPOTENCY_KEY,
         description="Required. 1 to 255 visible ASCII characters; a repeat gets the first answer again.",
         examples=[Example(value="order-1001-create")],
     ),

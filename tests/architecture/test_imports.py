@@ -1,0 +1,55 @@
+"""Which way imports flow, and what an import costs."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_import_contracts_hold() -> None:
+    """Every contract in pyproject.toml is kept: layers, pure adapters, one file that sends."""
+    command = [
+        sys.executable,
+        "-c",
+        "from importlinter.cli import lint_imports_command; lint_imports_command()",
+    ]
+    result = subprocess.run([*command, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert result.returncode == 0, result.stdout
+    assert "0 broken" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "forbidden"),
+    [
+        ("ordergate.cli", {"litestar", "msgspec", "httpx", "uvicorn", "structlog", "rich", "sqlite3"}),
+        ("ordergate_rapyd", {"litestar", "httpx", "uvicorn", "structlog", "click", "asyncio", "socket"}),
+        ("ordergate_revkeen", {"litestar", "httpx", "uvicorn", "structlog", "click", "asyncio", "socket"}),
+    ],
+)
+def test_an_import_stays_light(module: str, forbidden: set[str]) -> None:
+    """A fresh interpreter that imports this module has loaded none of what only a server needs."""
+    script = f"import json, sys, {module}; print(json.dumps(sorted(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in json.loads(result.stdout)}
+
+    assert loaded & forbidden == set()
+
+
+def test_the_core_names_no_provider() -> None:
+    """Deleting a provider deletes one folder: nothing under src speaks of one."""
+    adapters = [folder.name for folder in (ROOT / "adapters").iterdir() if folder.is_dir()]
+    named = [
+        f"{file.relative_to(ROOT)}: {adapter}"
+        for file in (ROOT / "src").rglob("*")
+        if file.suffix in {".py", ".sql"}
+        for adapter in adapters
+        if adapter in file.read_text().lower()
+    ]
+
+    assert adapters
+    assert named == []
