@@ -73,8 +73,8 @@ def get(order_id: str, config: Path | None, world: str, *, refresh: bool, as_jso
     """Show the order ORDER_ID."""
     import msgspec
 
-    from ordergate.terminal import show_order
     from ordergate.gateway.read import get_order
+    from ordergate.terminal import show_order
 
     async def work(gateway: "Gateway") -> Any:
         return await get_order(gateway, _operator(world), order_id, refresh=refresh)
@@ -104,10 +104,10 @@ def list_orders(
     """List orders, newest first."""
     import msgspec
 
-    from ordergate.terminal import show_orders
     from ordergate.domain.lifecycle import OrderStatus
     from ordergate.gateway import read
     from ordergate.gateway.records import OrderQuery
+    from ordergate.terminal import show_orders
 
     if status is not None and status not in list(OrderStatus):
         raise click.BadParameter(f"one of {', '.join(OrderStatus)}", param_hint="--status")
@@ -235,8 +235,8 @@ def _write(
 def _print_answer(answer: "Answer", *, as_json: bool) -> None:
     import msgspec
 
-    from ordergate.terminal import show_order
     from ordergate.domain.order import Order
+    from ordergate.terminal import show_order
 
     if as_json:
         print_json(answer.response.body)

@@ -10,8 +10,8 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from ordergate.terminal import amount
 from ordergate.demo.stage import CUSTOMER, Stage
+from ordergate.terminal import amount
 
 PAID_WITHIN = 5.0
 """Seconds that a card payment may take to close; the emulators need less than one."""

@@ -15,11 +15,12 @@ from ordergate.gateway.account import Account
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.conversation import read_order
+from ordergate.gateway.idempotency import order_busy
 from ordergate.gateway.links import resolve
 from ordergate.gateway.read import visible_order
 from ordergate.gateway.records import Operation, StoredOrder
 from ordergate.gateway.routing import account_of_order
-from ordergate.gateway.write import Call, Prepared, order_busy, write
+from ordergate.gateway.write import Call, Prepared, write
 from ordergate.spi.capabilities import Support
 
 Finish = Callable[[OrderRecord, ProviderOrder], OrderRecord]

@@ -5,7 +5,6 @@ request and says how the order looks afterwards; everything else is here.
 """
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
 from hashlib import sha256
@@ -15,7 +14,7 @@ import msgspec
 
 from ordergate.domain.assembly import OrderRecord, order_from_record
 from ordergate.domain.commands import RetrieveOrder
-from ordergate.domain.errors import OutcomeWord, Problem, ProviderError
+from ordergate.domain.errors import OutcomeWord, Problem
 from ordergate.domain.identifiers import new_id
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.outcome import Applied, NotApplied, Outcome, Unknown
@@ -24,13 +23,19 @@ from ordergate.gateway.account import Account
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.conversation import named, read_order, say
+from ordergate.gateway.idempotency import (
+    answer_again,
+    check_key,
+    order_busy,
+    outcome_unknown,
+    possible_duplicate,
+)
 from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.records import (
     Attempt,
     Busy,
     Claimed,
     Duplicate,
-    Existing,
     Intent,
     Operation,
     StoredOrder,
@@ -42,9 +47,7 @@ from ordergate.spi.wire import WireRequest
 STORED_REFUSALS = frozenset({"payment_declined", "provider_rejected", "invalid_state"})
 """Refusals that the provider decided: a repeat of the key gets them again."""
 
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _RACES = 5
-_POLL_SECONDS = 0.05
 
 _running: set[asyncio.Task[Answer]] = set()
 
@@ -97,13 +100,13 @@ async def write(gateway: Gateway, call: Call, prepare: Prepare) -> Answer:
     Raises:
         Problem: Refused before anything was sent, refused by the provider, or of unknown outcome.
     """
-    _check_key(call.key)
+    check_key(call.key)
     merchant = call.caller.require_merchant()
     for _ in range(_RACES):
         operation = _operation(gateway, call, merchant)
         existing = await gateway.journal.by_key(operation)
         if existing is not None and existing.operation.created_at >= _since(gateway):
-            answer = await _answer_again(gateway, existing, operation)
+            answer = await answer_again(gateway, existing, operation)
             if answer is not None:
                 return answer
             operation = _next_attempt(gateway, existing.operation)
@@ -114,42 +117,10 @@ async def write(gateway: Gateway, call: Call, prepare: Prepare) -> Answer:
             case Claimed():
                 return await _in_own_task(_carry_out(gateway, call, claim.operation, prepared))
             case Duplicate():
-                raise _possible_duplicate(claim.operation)
+                raise possible_duplicate(claim.operation)
             case Busy():
                 raise order_busy(claim.operation)
     raise Problem("overloaded", "The order keeps changing under this call; repeat it.", retry_after=1)
-
-
-def order_busy(operation: Operation) -> Problem:
-    """Return the refusal of a second write while one is unsettled."""
-    return Problem(
-        "order_busy",
-        f"The {operation.kind} of this order is unsettled; wait for it, or read GET /v1/operations/{operation.id}.",
-        operation=operation.id,
-        order=operation.order,
-        retry_after=1,
-    )
-
-
-def outcome_unknown(operation: Operation, reason: str, provider: ProviderError | None = None) -> Problem:
-    """Return the problem of a write that may have been applied."""
-    return Problem(
-        "outcome_unknown",
-        f"{reason} It may have been applied. Repeat the same Idempotency-Key, or read "
-        f"GET /v1/operations/{operation.id}; do not send it under another key.",
-        operation=operation.id,
-        order=operation.order,
-        provider=provider,
-        retry_after=5,
-    )
-
-
-def _check_key(key: str | None) -> None:
-    if key is not None and not _KEY.fullmatch(key):
-        raise Problem(
-            "idempotency_key_invalid",
-            "An Idempotency-Key has 1 to 255 visible ASCII characters, without spaces.",
-        )
 
 
 def _operation(gateway: Gateway, call: Call, merchant: str) -> Operation:
@@ -206,51 +177,6 @@ def _intent(gateway: Gateway, call: Call, operation: Operation, prepared: Prepar
 
 def _since(gateway: Gateway) -> datetime:
     return gateway.clock() - gateway.configuration.retention
-
-
-async def _answer_again(gateway: Gateway, existing: Existing, wanted: Operation) -> Answer | None:
-    """Answer a repeat of a key; None if it may be sent, as the next attempt of the same operation."""
-    if existing.operation.content_hash != wanted.content_hash:
-        raise Problem(
-            "idempotency_key_reused",
-            "This Idempotency-Key was used for another body; use a new key for a new request.",
-            operation=existing.operation.id,
-        )
-    settled = await _wait(gateway, existing)
-    operation = settled.operation
-    if operation.state == "in_progress":
-        raise Problem(
-            "idempotency_in_progress",
-            "The first request with this Idempotency-Key is still running; repeat it later.",
-            operation=operation.id,
-            order=operation.order,
-            retry_after=2,
-        )
-    if operation.state == "unknown":
-        raise outcome_unknown(operation, "The provider's answer was lost.")
-    if settled.response is None:
-        return None
-    return Answer(settled.response, operation.account, replayed=True)
-
-
-async def _wait(gateway: Gateway, existing: Existing) -> Existing:
-    """Wait until the operation is no longer in progress, or patience ends."""
-    deadline = asyncio.get_running_loop().time() + gateway.configuration.idempotency_wait
-    while existing.operation.state == "in_progress" and asyncio.get_running_loop().time() < deadline:
-        await asyncio.sleep(_POLL_SECONDS)
-        existing = await gateway.journal.by_key(existing.operation) or existing
-    return existing
-
-
-def _possible_duplicate(first: Operation) -> Problem:
-    unsettled = " Its outcome is not known yet, so it must settle first." if first.state == "unknown" else ""
-    return Problem(
-        "possible_duplicate",
-        f"An order with the reference {first.reference!r} was created before, as {first.order}.{unsettled} "
-        "If a second one is meant, send the header Ordergate-Duplicate: allow.",
-        operation=first.id,
-        order=first.order,
-    )
 
 
 async def _in_own_task(work: Coroutine[None, None, Answer]) -> Answer:
