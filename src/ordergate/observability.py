@@ -30,6 +30,13 @@ class CallFacts:
 current_call: ContextVar[CallFacts | None] = ContextVar("ordergate_call", default=None)
 
 
+def note_account(name: str) -> None:
+    """Say which account was chosen, for the headers and the log line."""
+    facts = current_call.get()
+    if facts is not None:
+        facts.account = name
+
+
 def configure_logging(log_format: LogFormat, level: str, stream: TextIO = sys.stderr) -> None:
     """Send every log line to the stream: JSON where no terminal is, colours where one is."""
     pretty = log_format == "console" or (log_format == "auto" and stream.isatty())

@@ -70,10 +70,9 @@ def redact_headers(headers: Mapping[str, str]) -> dict[str, str]:
 def redact_json(body: bytes) -> bytes:
     """Return a JSON body redacted; of a body that is not JSON only the length, since it may hold anything."""
     try:
-        document = msgspec.json.decode(body)
+        return msgspec.json.encode(redact(msgspec.json.decode(body)))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return f"{len(body)} bytes that are not JSON".encode()
-    return msgspec.json.encode(redact(document))
 
 
 def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:

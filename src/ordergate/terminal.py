@@ -9,6 +9,9 @@ from rich.table import Table
 from ordergate.domain.money import minor_unit_digits
 
 
+_PIPE_WIDTH = 200
+
+
 def amount(units: int, currency: str) -> str:
     """Write minor units as a person reads them: ``410.00 USD``."""
     digits = minor_unit_digits(currency)
@@ -18,10 +21,16 @@ def amount(units: int, currency: str) -> str:
     return f"{whole}.{fraction:0{digits}d} {currency}"
 
 
+def console() -> Console:
+    """Return where to print: as wide as the terminal, and wide enough for whole rows in a pipe."""
+    terminal = Console()
+    return terminal if terminal.is_terminal else Console(width=_PIPE_WIDTH)
+
+
 def show_order(order: Any) -> None:
     """Print one order: where it stands, its lines, its money."""
-    console = Console()
-    console.print(f"[bold]{order.id or 'not adopted'}[/]  {order.status}", highlight=False)
+    screen = console()
+    screen.print(f"[bold]{order.id or 'not adopted'}[/]  {order.status}", highlight=False)
     facts = Table.grid(padding=(0, 2))
     facts.add_row(
         "at", f"{order.account} ({order.provider}) {order.provider_order_id}, {order.provider_status}"
@@ -32,23 +41,23 @@ def show_order(order: Any) -> None:
     facts.add_row("fulfillment", str(order.fulfillment_status))
     if order.review_reasons:
         facts.add_row("review", ", ".join(order.review_reasons))
-    console.print(facts)
+    screen.print(facts)
     lines = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     for line in order.line_items:
         lines.add_row(
             f"{line.quantity} x", line.description, line.sku or "", amount(line.subtotal, order.currency)
         )
     lines.add_row("", "[bold]total[/]", "", f"[bold]{amount(order.total, order.currency)}[/]")
-    console.print(lines)
+    screen.print(lines)
     for notice in order.notices:
-        console.print(f"[dim]{notice.kind} {notice.pointer}: {notice.detail}[/]")
+        screen.print(f"[dim]{notice.kind} {notice.pointer}: {notice.detail}[/]")
 
 
 def show_orders(orders: Sequence[Any], *, has_more: bool) -> None:
     """Print a list of orders."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for name in ("order", "status", "total", "account", "reference", "created"):
-        table.add_column(name, justify="right" if name == "total" else "left", no_wrap=name == "order")
+        table.add_column(name, justify="right" if name == "total" else "left", no_wrap=name != "reference")
     for order in orders:
         table.add_row(
             order.id or f"({order.provider_order_id})",
@@ -58,15 +67,17 @@ def show_orders(orders: Sequence[Any], *, has_more: bool) -> None:
             order.reference or "",
             f"{order.created_at:%Y-%m-%d %H:%M:%S}",
         )
-    console = Console()
-    console.print(table if orders else "no orders")
+    screen = console()
+    screen.print(table if orders else "no orders")
     if has_more:
-        console.print(f"[dim]more: --starting-after {orders[-1].id}[/]")
+        screen.print(f"[dim]more: --starting-after {orders[-1].id}[/]")
 
 
 def show_rows(headers: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> None:
     """Print rows under headers, or a word where there are none."""
-    table = Table(*headers, box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for position, header in enumerate(headers):
+        table.add_column(header, no_wrap=position == 0)
     for row in rows:
         table.add_row(*row)
-    Console().print(table if rows else empty)
+    console().print(table if rows else empty)

@@ -53,6 +53,7 @@ def serve(
                 if stop_with_stdin:
                     stop_when_stdin_closes(server)
                 await server.serve([listener])
+            await gateway.drain(settings.server.shutdown_timeout)
 
     try:
         _run(run())

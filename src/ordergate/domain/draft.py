@@ -14,7 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 from ordergate.domain.errors import FieldError
 from ordergate.domain.money import MAX_AMOUNT, UnknownCurrencyError, minor_unit_digits
 
-PRINTABLE = "^[^\\x00-\\x1f\\x7f]*$"
+PRINTABLE = "^[^\\x00-\\x1f\\x7f]*(?!\\n)$"
 
 Reference = Annotated[
     str,

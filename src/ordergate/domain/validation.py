@@ -23,8 +23,12 @@ def decode_body(content: bytes, wanted: type[T]) -> T:
     """
     try:
         return msgspec.json.decode(content, type=wanted, strict=True)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        errors = explain(_decode_untyped(content), wanted)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        refused = str(error)
+    # Of a name that stands twice the walk sees the last value only, and may find nothing wrong with it.
+    errors = explain(_decode_untyped(content), wanted) or [
+        FieldError(pointer="", code="invalid_value", detail=f"A name stands twice, once wrong: {refused}.")
+    ]
     raise Problem("invalid_request", summary(errors), errors=errors)
 
 

@@ -56,6 +56,14 @@ class _Server(Server):
         super().__init__(config, on_ready)
         self._session = app.session
 
+    async def main_loop(self) -> None:
+        """Serve; an emulator that fails ends the server in order before its error goes on."""
+        try:
+            await super().main_loop()
+        except Exception:
+            await self.shutdown()
+            raise
+
     async def on_tick(self, counter: int) -> bool:
         """Let whatever is due happen; uvicorn calls this every 0.1 s."""
         self._session.advance()

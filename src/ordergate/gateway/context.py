@@ -1,7 +1,8 @@
 """The gateway as the use cases see it: a configuration in force, and the ways out."""
 
-from dataclasses import dataclass
-from typing import Protocol
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from ordergate.domain.errors import Problem
 from ordergate.domain.order import Order
@@ -24,13 +25,23 @@ class Renderer(Protocol):
 
 @dataclass(slots=True)
 class Gateway:
-    """Everything a use case works with; `configuration` is replaced as a whole when it changes."""
+    """Everything a use case works with; `configuration` is replaced as a whole when it changes.
+
+    Attributes:
+        running: Writes that are under way, whether or not their callers still wait.
+    """
 
     configuration: Configuration
     journal: Journal
     transport: Transport
     clock: Clock
     renderer: Renderer
+    running: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    async def drain(self, seconds: float) -> None:
+        """Let the writes under way end, for so long at most; what then still runs is found out about later."""
+        if self.running:
+            await asyncio.wait(self.running, timeout=seconds)
 
 
 @dataclass(frozen=True, slots=True)

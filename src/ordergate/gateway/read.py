@@ -20,6 +20,7 @@ from ordergate.gateway.conversation import read_order, read_page
 from ordergate.gateway.links import NATIVE, resolve
 from ordergate.gateway.records import Operation, OperationQuery, OrderQuery, StoredOrder
 from ordergate.gateway.routing import account_of_order
+from ordergate.observability import note_account
 
 T = TypeVar("T")
 
@@ -74,6 +75,7 @@ async def get_order(gateway: Gateway, caller: Caller, order_id: str, *, refresh:
         Problem: ``not_found``; when refreshing, whatever kept the provider from being read.
     """
     stored = await visible_order(gateway, caller, order_id)
+    note_account(stored.record.account)
     if refresh:
         account = account_of_order(gateway.configuration, stored.record.account)
         seen = await read_order(
@@ -128,6 +130,7 @@ def visible_account(gateway: Gateway, caller: Caller, name: str) -> Account:
     account = gateway.configuration.accounts.get(name)
     if account is None or not account.open_to(caller.merchant, caller.world):
         raise Problem("not_found", f"There is no account {name!r} for these keys.")
+    note_account(name)
     return account
 
 

@@ -40,6 +40,7 @@ from ordergate.gateway.records import (
     Operation,
     StoredOrder,
 )
+from ordergate.observability import note_account
 from ordergate.redaction import MASK
 from ordergate.spi.adapter import Plan
 from ordergate.spi.wire import WireRequest
@@ -48,8 +49,6 @@ STORED_REFUSALS = frozenset({"payment_declined", "provider_rejected", "invalid_s
 """Refusals that the provider decided: a repeat of the key gets them again."""
 
 _RACES = 5
-
-_running: set[asyncio.Task[Answer]] = set()
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,11 +110,12 @@ async def write(gateway: Gateway, call: Call, prepare: Prepare) -> Answer:
                 return answer
             operation = _next_attempt(gateway, existing.operation)
         prepared = await prepare(operation)
+        note_account(prepared.account.name)
         operation = msgspec.structs.replace(operation, account=prepared.account.name)
         claim = await gateway.journal.claim(_intent(gateway, call, operation, prepared))
         match claim:
             case Claimed():
-                return await _in_own_task(_carry_out(gateway, call, claim.operation, prepared))
+                return await _in_own_task(gateway, _carry_out(gateway, call, claim.operation, prepared))
             case Duplicate():
                 raise possible_duplicate(claim.operation)
             case Busy():
@@ -179,18 +179,18 @@ def _since(gateway: Gateway) -> datetime:
     return gateway.clock() - gateway.configuration.retention
 
 
-async def _in_own_task(work: Coroutine[None, None, Answer]) -> Answer:
+async def _in_own_task(gateway: Gateway, work: Coroutine[None, None, Answer]) -> Answer:
     """Let the write end even if the caller goes away: it is cancelled, the write is not."""
     task = asyncio.create_task(work)
-    _running.add(task)
-    task.add_done_callback(_forget)
+    gateway.running.add(task)
+
+    def forget(ended: asyncio.Task[Answer]) -> None:
+        gateway.running.discard(ended)
+        if not ended.cancelled():
+            ended.exception()  # marks it as seen: the caller may be gone
+
+    task.add_done_callback(forget)
     return await asyncio.shield(task)
-
-
-def _forget(task: asyncio.Task[Answer]) -> None:
-    _running.discard(task)
-    if not task.cancelled():
-        task.exception()  # marks it as seen: the caller may be gone
 
 
 async def _carry_out(gateway: Gateway, call: Call, operation: Operation, prepared: Prepared) -> Answer:

@@ -65,13 +65,6 @@ class Edge:
         return headers
 
 
-def note_account(name: str) -> None:
-    """Say which account was chosen, for the headers and the log line."""
-    facts = current_call.get()
-    if facts is not None:
-        facts.account = name
-
-
 def _request_id(scope: Scope) -> str:
     """The caller's own id, if it can stand in a log and a header."""
     for name, value in scope["headers"]:

@@ -12,7 +12,6 @@ from ordergate.domain.lifecycle import OrderStatus
 from ordergate.gateway import read
 from ordergate.web.authentication import caller_of
 from ordergate.web.documents import AccountDocument, AccountList, account_document
-from ordergate.web.edge import note_account
 from ordergate.web.handlers.orders import require_zone
 from ordergate.web.openapi import READ_PROBLEMS
 
@@ -41,7 +40,6 @@ async def list_accounts(request: Request[Any, Any, Any]) -> AccountList:
 )
 async def get_account(request: Request[Any, Any, Any], account: FromPath[str]) -> AccountDocument:
     """Read one account: what its provider can do, limits, health."""
-    note_account(account)
     return account_document(read.visible_account(request.app.state.gateway, caller_of(request), account))
 
 
@@ -77,8 +75,6 @@ async def list_provider_orders(
         created_gte=require_zone(created_gte, "created_gte"),
         created_lte=require_zone(created_lte, "created_lte"),
     )
-    page = await read.list_at_provider(
+    return await read.list_at_provider(
         request.app.state.gateway, caller_of(request), account, filters=filters, cursor=cursor, limit=limit
     )
-    note_account(account)
-    return page

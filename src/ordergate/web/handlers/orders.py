@@ -16,9 +16,9 @@ from ordergate.domain.order import Order
 from ordergate.gateway import change, create, read
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.records import OrderQuery
+from ordergate.observability import note_account
 from ordergate.web import examples
 from ordergate.web.authentication import caller_of
-from ordergate.web.edge import note_account
 from ordergate.web.openapi import IDEMPOTENCY_KEY, READ_PROBLEMS, WRITE_PROBLEMS
 
 IdempotencyKey = Annotated[
@@ -125,9 +125,7 @@ async def get_order(
     refresh: Annotated[bool, QueryParameter(description="Read the provider first, or fail.")] = False,
 ) -> Order:
     """Read an order from the journal; with `refresh=true` the provider is read first."""
-    order = await read.get_order(_gateway(request), caller_of(request), order_id, refresh=refresh)
-    note_account(order.account)
-    return order
+    return await read.get_order(_gateway(request), caller_of(request), order_id, refresh=refresh)
 
 
 @post(
