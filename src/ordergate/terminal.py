@@ -8,7 +8,6 @@ from rich.table import Table
 
 from ordergate.domain.money import minor_unit_digits
 
-
 _PIPE_WIDTH = 200
 
 
