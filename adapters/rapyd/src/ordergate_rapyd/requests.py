@@ -94,7 +94,7 @@ def pay(command: PayOrder) -> WireRequest:
 
 def fulfill(command: FulfillOrder) -> WireRequest:
     """``POST /v1/orders/{id}``: Rapyd is told by a status; it keeps no tracking and mails nobody."""
-    if command.lines is not None and len(command.lines) < len(command.order.line_items):
+    if command.lines is not None:
         raise unsupported_field("/line_item_ids", "Rapyd fulfills an order as a whole; leave the lines out.")
     if command.notify_customer:
         raise unsupported_field(
@@ -243,9 +243,7 @@ def _metadata(command: CreateOrder, *, added_shipping: bool) -> dict[str, Any]:
 
 def _notices(draft: Draft, *, added_shipping: bool) -> tuple[Notice, ...]:
     kept = "Rapyd has no place for it; the gateway keeps it."
-    pointers = [
-        f"/line_items/{index}/metadata" for index, line in enumerate(draft.line_items) if line.metadata
-    ]
+    pointers = [pointer for index, line in enumerate(draft.line_items) for pointer in _kept_of(index, line)]
     if draft.notes is not None:
         pointers.append("/notes")
     notices = [Notice(pointer=pointer, kind="kept", detail=kept) for pointer in pointers]
@@ -258,3 +256,9 @@ def _notices(draft: Draft, *, added_shipping: bool) -> tuple[Notice, ...]:
             )
         )
     return tuple(notices)
+
+
+def _kept_of(index: int, line: DraftLine) -> list[str]:
+    """Pointers to what of a line Rapyd has no place for; a shipping item has no SKU there."""
+    pointers = [f"/line_items/{index}/sku"] if line.type == "shipping" and line.sku is not None else []
+    return [*pointers, f"/line_items/{index}/metadata"] if line.metadata else pointers

@@ -1,6 +1,6 @@
 """Rapyd's answers to the gateway's terms. Pure; unknown fields are ignored, unknown statuses reviewed."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -24,6 +24,9 @@ PAID_STATUSES = frozenset({"paid", "fulfilled", "returned"})
 PENDING_PAYMENTS = frozenset({"ACT", "NEW", "CRE"})
 FAILED_PAYMENTS = frozenset({"CAN", "ERR", "EXP", "REV", "DLD"})
 CLOSED_PAYMENT = "CLO"
+
+AUTHENTICATION_TIME = timedelta(minutes=15)
+"""How long the shopper has for 3-D Secure (docs, Pay an Order); the payment's own expiration is days away."""
 
 DECLINES: dict[str, DeclineCode] = {
     "ERROR_CREATE_PAYMENT_INSUFFICIENT_FUNDS": "insufficient_funds",
@@ -231,7 +234,12 @@ def _next_action(payment: wire.Payment | None) -> NextAction | None:
         return None
     if payment.next_action != "3d_verification":
         return None
-    return NextAction(type="redirect", url=payment.redirect_url, expires_at=_time(payment.expiration))
+    began = _time(payment.created_at)
+    return NextAction(
+        type="redirect",
+        url=payment.redirect_url,
+        expires_at=began + AUTHENTICATION_TIME if began is not None else None,
+    )
 
 
 def _address(address: wire.Address | None) -> Address | None:

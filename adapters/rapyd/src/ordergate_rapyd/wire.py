@@ -116,7 +116,6 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     paid: bool | None = None
     next_action: str | None = None
     redirect_url: str | None = None
-    expiration: int | None = None
     failure_code: str | None = None
     error_code: str | None = None
     payment_method_type: str | None = None

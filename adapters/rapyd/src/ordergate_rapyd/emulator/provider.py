@@ -1,0 +1,177 @@
+"""The emulator itself: it lets requests in, finds their operation and wraps the answer."""
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from ordergate.spi.emulator import (
+    EmulatedRequest,
+    EmulatedResponse,
+    EmulatorDescription,
+    InvalidControlError,
+    UnknownOrderError,
+)
+from ordergate_rapyd.emulator import controls, errors, routes, settlement, views
+from ordergate_rapyd.emulator.account import Account
+from ordergate_rapyd.emulator.catalog import Index, read_catalog
+from ordergate_rapyd.emulator.errors import RefusedError
+from ordergate_rapyd.emulator.firewall import BLOCKED, Firewall
+from ordergate_rapyd.emulator.idempotency import Memory
+from ordergate_rapyd.emulator.identifiers import Identifiers
+from ordergate_rapyd.emulator.javascript import JsonObject, stringify
+from ordergate_rapyd.emulator.signature import Credentials, Gate
+from ordergate_rapyd.emulator.stock import stock_catalog
+from ordergate_rapyd.emulator.switches import changed
+
+_HEADERS = {"content-type": "application/json; charset=utf-8"}
+_FAILURES = {400: "MISSING_INVALID_PARAMETERS", 401: "UNAUTHENTICATED_API_CALL"}
+
+
+class RapydEmulator:
+    """One Rapyd sandbox account, from its first order on.
+
+    Equal seeds, requests and times give equal answers, ids included; a reset leads back to the very start.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self._seed = seed
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything; catalog, switches and the sequence of ids start again."""
+        ids = Identifiers(self._seed)
+        self._credentials = Credentials(
+            access_key=f"AKTEST{ids.hexadecimal(14).upper()}", secret_key=f"sk_test_{ids.hexadecimal(64)}"
+        )
+        catalog = stock_catalog(ids)
+        self._account = Account(ids=ids, catalog=Index(catalog), ewallet=ids.object_id("ewallet"))
+        self._gate = Gate(self._credentials)
+        self._memory = Memory()
+        self._firewall = Firewall()
+        self._description = EmulatorDescription(
+            base_path="",
+            credentials=msgspec.structs.asdict(self._credentials),
+            webhook_secret=None,
+            customer=catalog.customers[0].id,
+            products=[sku.id for sku in catalog.skus if not sku.shippable],
+            payment_methods=[method.id for method in catalog.payment_methods],
+        )
+
+    def describe(self) -> EmulatorDescription:
+        """Return what a client needs; constant for one seed."""
+        return self._description
+
+    def handle(self, request: EmulatedRequest, now: float) -> EmulatedResponse:
+        """Act on one request, and answer as Rapyd would."""
+        if self._account.switches.rate_limits and self._firewall.blocks(now):
+            return BLOCKED
+        self.advance(now)
+        try:
+            return self._admitted(request, now)
+        except RefusedError as refused:
+            return self._refused(refused)
+
+    def advance(self, now: float) -> None:
+        """Let payments close, fail and expire that are due."""
+        settlement.settle(self._account, now)
+
+    def rate_limited(self, now: float) -> EmulatedResponse:  # noqa: ARG002 - the firewall tells no time
+        """Return the firewall's answer: HTML, not an envelope."""
+        return BLOCKED
+
+    def failure(self, status: int, now: float) -> EmulatedResponse:
+        """Return an envelope with this HTTP status; of those above 401 Rapyd documents no code."""
+        if status == 429:
+            return self.rate_limited(now)
+        code = _FAILURES.get(status) or _status_name(status)
+        return self._refused(RefusedError(code, status=status))
+
+    def state(self) -> dict[str, Any]:
+        """Return all orders, payments and returns as Rapyd shows them, oldest first."""
+        account = self._account
+        return {
+            "orders": [_plain(views.order(account, order)) for order in account.orders.values()],
+            "payments": [_plain(views.payment(account, payment)) for payment in account.payments.values()],
+            "returns": [
+                _plain(views.order_return(account, order_return)) for order_return in account.returns.values()
+            ],
+        }
+
+    def act(self, order_id: str, action: str, amount: int | None, now: float) -> dict[str, Any]:
+        """Do what happens at Rapyd without its client, and return the order.
+
+        Raises:
+            UnknownOrderError: There is no such order.
+            InvalidControlError: The action is unknown, or impossible in the order's state.
+        """
+        self.advance(now)
+        order = self._account.orders.get(order_id)
+        if order is None:
+            raise UnknownOrderError(f"There is no order {order_id}.")
+        controls.act(self._account, order, action, amount, int(now))
+        return _plain(views.order(self._account, order))
+
+    def catalog(self) -> dict[str, Any]:
+        """Return the customers, SKUs, coupons and payment methods that exist."""
+        catalog: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self._account.catalog.catalog))
+        return catalog
+
+    def replace_catalog(self, catalog: bytes) -> None:
+        """Replace the catalog; orders and payments that exist stay as they are.
+
+        Raises:
+            InvalidControlError: The document is not a catalog.
+        """
+        self._account.catalog = Index(read_catalog(catalog))
+
+    def switches(self) -> dict[str, Any]:
+        """Return every switch with its present value."""
+        return msgspec.structs.asdict(self._account.switches)
+
+    def set_switches(self, switches: Mapping[str, Any]) -> None:
+        """Change the named switches; they hold from the next request on.
+
+        Raises:
+            InvalidControlError: A name is unknown or a value impossible.
+        """
+        self._account.switches = changed(self._account.switches, switches)
+
+    def _admitted(self, request: EmulatedRequest, now: float) -> EmulatedResponse:
+        """Answer an authentic request, once per idempotency value where the account is set up so."""
+        switches = self._account.switches
+        body = self._gate.admit(request, now, switches)
+        if recalled := self._memory.recall(request, now, switches):
+            return recalled
+        try:
+            operation, object_id = routes.find(request)
+            data = operation(self._account, routes.read_call(request, object_id, body, now))
+            response = _respond(200, errors.success(data, self._account.ids.operation_id()))
+        except RefusedError as refused:
+            response = self._refused(refused)
+        self._memory.remember(request, response, now, switches)
+        return response
+
+    def _refused(self, refused: RefusedError) -> EmulatedResponse:
+        presence = self._account.switches.operation_id_on_errors
+        envelope = errors.failure(refused, self._account.ids.operation_id(), presence)
+        return _respond(refused.status, envelope)
+
+
+def _respond(status: int, envelope: JsonObject) -> EmulatedResponse:
+    return EmulatedResponse(status=status, headers=_HEADERS, body=stringify(envelope).encode("utf-8"))
+
+
+def _plain(shown: JsonObject) -> dict[str, Any]:
+    """Return what a reader of the JSON would hold."""
+    plain: dict[str, Any] = json.loads(stringify(shown))
+    return plain
+
+
+def _status_name(status: int) -> str:
+    try:
+        return HTTPStatus(status).name
+    except ValueError:
+        raise InvalidControlError(f"{status} is no HTTP status.") from None
