@@ -39,7 +39,11 @@ def listen(host: str, port: int) -> socket.socket:
         OSError: The port is taken, or the host is not of this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family)
+    listener = socket.create_server((host, port), family=family)
+    # Connections inherit it. Without it an answer's body may wait 40 ms for the client to acknowledge its head:
+    # asyncio sets it only where a socket names its protocol, which this one does not.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def address(listener: socket.socket) -> str:

@@ -103,9 +103,6 @@ async def serve_emulator(
     """
     app = create_app(emulator, clock, seed)
     with listen(host, port) as listener:
-        # Connections inherit this. asyncio sets it only where a socket names its protocol, which this one does
-        # not; without it an answer's body waits 40 ms for the client to acknowledge the head.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         base_url = address(listener) + emulator.describe().base_path
         server = _Server(app, lambda: on_ready(base_url))
         if stop_with_stdin:

@@ -176,11 +176,12 @@ def read_failure(response: WireResponse, command: Command) -> NotApplied | Unkno
 
 
 def read_error(response: WireResponse) -> ProviderError:
-    """Read the envelope's verdict, or what is left of it."""
+    """Read the envelope's verdict, or what is left of it; a 200 refuses only where it says ``ERROR``."""
     status = _status(response.body)
+    refuses = response.status != 200 or status.status == "ERROR"
     return ProviderError(
         http_status=response.status,
-        code=status.error_code or status.response_code or None,
+        code=(status.error_code or status.response_code or None) if refuses else None,
         message=status.message or None,
         request_id=status.operation_id or None,
     )

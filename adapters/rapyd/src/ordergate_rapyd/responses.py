@@ -7,7 +7,7 @@ import msgspec
 
 from ordergate.domain.draft import Address
 from ordergate.domain.lifecycle import FulfillmentStatus, Phase
-from ordergate.domain.money import InexactAmountError, UnknownCurrencyError, minor_unit_digits, to_minor_units
+from ordergate.domain.money import minor_unit_digits, to_minor_units
 from ordergate.domain.order import Decline, DeclineCode, NextAction
 from ordergate.domain.order import Payment as CanonicalPayment
 from ordergate.domain.provider_order import (
@@ -43,6 +43,10 @@ _decode_order = msgspec.json.Decoder(wire.OrderEnvelope).decode
 _decode_list = msgspec.json.Decoder(wire.OrderListEnvelope).decode
 
 
+_UNREADABLE = (msgspec.DecodeError, RecursionError, ValueError, OverflowError, OSError)
+"""Not JSON or not an order; of figures, no exact amount (a ValueError) or a time beyond the calendar."""
+
+
 class UnreadableAnswerError(ValueError):
     """The bytes are not what Rapyd documents."""
 
@@ -62,7 +66,7 @@ def read_order(body: bytes, before: ProviderOrder | None = None) -> ProviderOrde
         if envelope.status.status != "SUCCESS" or envelope.data is None:
             raise UnreadableAnswerError("the envelope holds no order")
         return _provider_order(envelope.data, before)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, *_AMOUNT_ERRORS) as error:
+    except _UNREADABLE as error:
         raise UnreadableAnswerError(str(error)) from None
 
 
@@ -77,11 +81,8 @@ def read_list(body: bytes) -> list[ProviderOrder]:
         if envelope.status.status != "SUCCESS" or envelope.data is None:
             raise UnreadableAnswerError("the envelope holds no list")
         return [_provider_order(order, None) for order in envelope.data]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, *_AMOUNT_ERRORS) as error:
+    except _UNREADABLE as error:
         raise UnreadableAnswerError(str(error)) from None
-
-
-_AMOUNT_ERRORS = (InexactAmountError, UnknownCurrencyError, OverflowError)
 
 
 def _provider_order(order: wire.Order, before: ProviderOrder | None) -> ProviderOrder:
@@ -89,11 +90,11 @@ def _provider_order(order: wire.Order, before: ProviderOrder | None) -> Provider
     marks, metadata = _split_marks(order.metadata or {})
     total = _minor(order.amount, digits)
     returned = _minor(order.amount_returned, digits)
-    payment = order.payment if isinstance(order.payment, wire.Payment) else None
+    payment = order.payment if isinstance(order.payment, wire.Payment) and order.payment.id else None
     lines = _lines(order, digits, marks, before)
     subtotal = sum(line.subtotal for line in lines if line.type == "product")
     shipping = sum(line.subtotal for line in lines if line.type == "shipping")
-    discount, tax = _discount_and_tax(order, digits, total - subtotal - shipping)
+    discount, tax = _discount_and_tax(order, digits, total - subtotal - shipping) if lines else (None, None)
     transitions = order.status_transitions or {}
     pending = payment is not None and payment.status in PENDING_PAYMENTS
     failed = payment is not None and payment.status in FAILED_PAYMENTS
@@ -113,7 +114,7 @@ def _provider_order(order: wire.Order, before: ProviderOrder | None) -> Provider
         paid_in_full=order.status in PAID_STATUSES,
         payment_pending=pending,
         payment_failed=failed,
-        fulfillment_status=_fulfillment(transitions, returned_all=0 < total <= returned),
+        fulfillment_status=_fulfillment(order, transitions, returned_all=0 < total <= returned),
         customer=order.customer or None,
         email=order.email or None,
         reference=order.upstream_id or None,
@@ -148,8 +149,11 @@ def _phase(status: str, *, failed: bool) -> Phase:
     return Phase.OPEN if status == "created" or status in PAID_STATUSES else Phase.UNMAPPED
 
 
-def _fulfillment(transitions: dict[str, int], *, returned_all: bool) -> FulfillmentStatus:
-    if not transitions.get("fulfilled"):
+def _fulfillment(
+    order: wire.Order, transitions: dict[str, int], *, returned_all: bool
+) -> FulfillmentStatus:
+    """Goods that were handed over stay so whatever the status becomes; the transitions remember."""
+    if order.status != "fulfilled" and not transitions.get("fulfilled"):
         return FulfillmentStatus.UNFULFILLED
     return FulfillmentStatus.RETURNED if returned_all else FulfillmentStatus.FULFILLED
 
@@ -242,8 +246,8 @@ def _next_action(payment: wire.Payment | None) -> NextAction | None:
     )
 
 
-def _address(address: wire.Address | None) -> Address | None:
-    if address is None:
+def _address(address: wire.Address | str | None) -> Address | None:
+    if not isinstance(address, wire.Address):
         return None
     read = Address(
         name=address.name or None,

@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 
-
 NULL = msgspec.Raw(b"null")
 """A number that is not there."""
 
@@ -107,9 +106,9 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Payment(msgspec.Struct, frozen=True, kw_only=True):
-    """The payment inside an order; an older schema answered its bare id instead."""
+    """The payment inside an order; an older schema answered its bare id instead. No id: no payment."""
 
-    id: str
+    id: str = ""
     status: str | None = None
     amount: msgspec.Raw = NULL
     original_amount: msgspec.Raw = NULL
@@ -138,7 +137,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     external_coupon_code: str | None = None
     items: list[Item] | None = None
     metadata: dict[str, Any] | None = None
-    shipping_address: Address | None = None
+    shipping_address: Address | str | None = None
     status: str
     status_transitions: dict[str, int] | None = None
     tax_percent: msgspec.Raw = NULL
