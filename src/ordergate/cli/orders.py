@@ -139,7 +139,7 @@ def pay(order_id: str, config: Path | None, merchant: str | None, **options: Any
     ordergate orders pay ord_01a2… --expected-total 41000
     """
     from ordergate.domain.draft import PayBody
-    from ordergate.gateway.change import pay_order
+    from ordergate.gateway.pay import pay_order
 
     body = _body(PayBody, options, "payment_method", "amount", "expected_total")
     _write(
@@ -162,7 +162,7 @@ def pay(order_id: str, config: Path | None, merchant: str | None, **options: Any
 def cancel(order_id: str, config: Path | None, merchant: str | None, **options: Any) -> None:
     """Cancel the unpaid order ORDER_ID."""
     from ordergate.domain.draft import CancelBody
-    from ordergate.gateway.change import cancel_order
+    from ordergate.gateway.cancel import cancel_order
 
     body = _body(CancelBody, options, "reason")
     _write(
@@ -188,7 +188,7 @@ def cancel(order_id: str, config: Path | None, merchant: str | None, **options: 
 def fulfill(order_id: str, config: Path | None, merchant: str | None, **options: Any) -> None:
     """Say that the order ORDER_ID was handed over."""
     from ordergate.domain.draft import FulfillBody
-    from ordergate.gateway.change import fulfill_order
+    from ordergate.gateway.fulfill import fulfill_order
 
     options["line_item_ids"] = list(options["line_item_ids"]) or None
     names = ("line_item_ids", "tracking_number", "carrier", "notify_customer")
@@ -198,6 +198,40 @@ def fulfill(order_id: str, config: Path | None, merchant: str | None, **options:
         merchant,
         options,
         lambda gateway, caller, key: fulfill_order(gateway, caller, order_id, body, key),
+    )
+
+
+@orders.command(name="return")
+@click.argument("order_id")
+@config_option
+@_merchant_option
+@environment_option
+@_key_option
+@click.option(
+    "--line", "lines", multiple=True, required=True, metavar="LINE=QUANTITY", help="May be repeated."
+)
+@click.option("--shipping", is_flag=True, help="Refund the shipping too.")
+@json_option
+@reports_problems
+def return_(order_id: str, config: Path | None, merchant: str | None, **options: Any) -> None:
+    """Return goods of the order ORDER_ID and refund them.
+
+    \b
+    ordergate orders return ord_01a2… --line li_01a2…=1
+    """
+    from ordergate.domain.draft import ReturnBody
+    from ordergate.gateway.returns import return_goods
+
+    lines = [line.partition("=") for line in options["lines"]]
+    if not all(quantity.isdecimal() for _, _, quantity in lines):
+        raise click.BadParameter("LINE=QUANTITY, as in li_01a2…=1", param_hint="--line")
+    options["lines"] = [{"line_item_id": name, "quantity": int(quantity)} for name, _, quantity in lines]
+    body = _body(ReturnBody, options, "lines", "shipping")
+    _write(
+        config,
+        merchant,
+        options,
+        lambda gateway, caller, key: return_goods(gateway, caller, order_id, body, key),
     )
 
 
@@ -240,11 +274,14 @@ def _print_answer(answer: "Answer", *, as_json: bool) -> None:
 
     if as_json:
         print_json(answer.response.body)
-    elif answer.response.status < 400:
-        show_order(msgspec.json.decode(answer.response.body, type=Order))
+        return
+    document = msgspec.json.decode(answer.response.body)
+    if answer.response.status >= 400:
+        click.echo(f"{document['code']}: {document['detail']}", err=True)
+    elif document["id"].startswith("ord_"):
+        show_order(msgspec.convert(document, Order))
     else:
-        problem = msgspec.json.decode(answer.response.body)
-        click.echo(f"{problem['code']}: {problem['detail']}", err=True)
+        click.echo(f"{document['id']}: {document['amount']} returned")
 
 
 async def _merchant_caller(gateway: "Gateway", merchant: str | None, world: str) -> "Caller":

@@ -30,11 +30,17 @@ from ordergate.domain.provider_order import ProviderLine, ProviderOrder
 
 
 class OrderedLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One line as the merchant ordered it, with the gateway's id; `unit_amount` in minor units."""
+    """One line as the merchant ordered it; `unit_amount` in minor units.
+
+    Attributes:
+        id: The gateway's; None where the order is not adopted.
+        product: What the provider called the product when it was ordered, whatever happens to links later.
+    """
 
     id: str | None
     type: LineType
     sku: str | None
+    product: str | None
     description: str
     quantity: int
     unit_amount: int
@@ -56,6 +62,7 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
         seen: What the provider said last.
         synced_at: When it said so.
         canceled_here: When the gateway itself canceled it, at a provider that cannot.
+        concerns: Why a person must look at it, where what the provider says does not show it.
     """
 
     id: str
@@ -77,6 +84,7 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
     fulfillments: list[Fulfillment]
     returns: list[Return]
     canceled_here: datetime | None
+    concerns: list[ReviewReason]
     purpose: Literal["comparison"] | None
     seen: ProviderOrder
     synced_at: datetime
@@ -108,8 +116,18 @@ def review_reasons(record: OrderRecord) -> list[ReviewReason]:
             canceled and seen.amount_paid > seen.amount_refunded,
             ReviewReason.CANCELED_WITH_MONEY_HELD,
         ),
+        (seen.confirmation_due and seen.amount_paid != seen.total, ReviewReason.PAYMENT_MISMATCH),
     )
-    return [reason for holds, reason in rows if holds]
+    return [reason for holds, reason in rows if holds] + record.concerns
+
+
+def seen_again(record: OrderRecord, seen: ProviderOrder, now: datetime) -> OrderRecord:
+    """Return the record with what the provider says now; a concern that this answers is gone."""
+    paid = seen.paid_in_full or 0 < seen.total <= seen.amount_paid
+    concerns = [
+        concern for concern in record.concerns if not (concern is ReviewReason.PAYMENT_NOT_RECORDED and paid)
+    ]
+    return msgspec.structs.replace(record, seen=seen, synced_at=now, concerns=concerns)
 
 
 def order_from_record(record: OrderRecord) -> Order:
@@ -190,6 +208,7 @@ def order_from_provider(seen: ProviderOrder, *, account: str, adapter: str, sync
         fulfillments=[],
         returns=[],
         canceled_here=None,
+        concerns=[],
         purpose=None,
         seen=seen,
         synced_at=synced_at,
@@ -259,6 +278,7 @@ def _line_of_provider(line: ProviderLine) -> OrderedLine:
         id=None,
         type=line.type,
         sku=None,
+        product=line.product,
         description=line.description,
         quantity=line.quantity,
         unit_amount=line.unit_amount,

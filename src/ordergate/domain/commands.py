@@ -94,5 +94,46 @@ class FulfillOrder(Command, frozen=True, kw_only=True):
     notify_customer: bool
 
 
-Write = CreateOrder | PayOrder | CancelOrder | FulfillOrder
+class UpdateOrder(Command, frozen=True, kw_only=True):
+    """Change an order; what is unset stays as it is, None clears.
+
+    Attributes:
+        metadata: The merchant's whole metadata as it shall be, merged already.
+        customer: The provider's id of the customer.
+    """
+
+    operation: str
+    order: ProviderOrder
+    metadata: dict[str, Any] | msgspec.UnsetType
+    notes: str | msgspec.UnsetType | None
+    customer: str | msgspec.UnsetType | None
+    tax_percent: str | msgspec.UnsetType | None
+    extension: dict[str, Any]
+
+
+class ReturnLine(msgspec.Struct, frozen=True, kw_only=True):
+    """Some of what one line ordered; `product` is the provider's id, `unit_amount` one unit's price."""
+
+    product: str | None
+    unit_amount: int
+    quantity: int
+
+
+class ReturnGoods(Command, frozen=True, kw_only=True):
+    """Take goods back and refund them; `shipping` in minor units is the shipping to refund, None for none."""
+
+    operation: str
+    order: ProviderOrder
+    lines: tuple[ReturnLine, ...]
+    shipping: int | None
+
+
+class ConfirmPayment(Command, frozen=True, kw_only=True):
+    """Tell the provider that an order is paid whose payment it has closed itself."""
+
+    operation: str
+    order: ProviderOrder
+
+
+Write = CreateOrder | PayOrder | CancelOrder | FulfillOrder | UpdateOrder | ReturnGoods | ConfirmPayment
 Read = RetrieveOrder | ListOrders

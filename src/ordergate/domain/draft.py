@@ -175,6 +175,27 @@ class UpdateBody(Body, frozen=True, kw_only=True):
     extensions: Extensions | UnsetType | None = UNSET
 
 
+class ReturnLineBody(Body, frozen=True, kw_only=True):
+    """How much of one line comes back."""
+
+    line_item_id: str
+    quantity: Quantity
+
+
+class ReturnBody(Body, frozen=True, kw_only=True):
+    """What comes back; `shipping` refunds the order's shipping too."""
+
+    lines: Annotated[list[ReturnLineBody], Meta(min_length=1)]
+    shipping: bool | None = None
+
+
+class ImportBody(Body, frozen=True, kw_only=True):
+    """Which of the provider's orders to adopt; an operator names the merchant too."""
+
+    provider_order_id: Annotated[str, Meta(min_length=1, max_length=255, pattern=PRINTABLE)]
+    merchant: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+
+
 def draft_errors(draft: Draft) -> list[FieldError]:
     """Return everything wrong with a draft that no single field can tell."""
     return [

@@ -60,6 +60,35 @@ class ReviewReason(StrEnum):
     UNMAPPED_STATUS = "unmapped_status"
     AMOUNT_MISMATCH = "amount_mismatch"
     CANCELED_WITH_MONEY_HELD = "canceled_with_money_held"
+    PAYMENT_MISMATCH = "payment_mismatch"
+    PAYMENT_NOT_RECORDED = "payment_not_recorded"
+    UPDATE_MISMATCH = "update_mismatch"
+
+
+WAYS_OUT: dict[ReviewReason, str] = {
+    ReviewReason.UNMAPPED_STATUS: (
+        "the provider's status is not known here: look at the order there; reading it again clears this once the "
+        "status is a known one"
+    ),
+    ReviewReason.AMOUNT_MISMATCH: (
+        "the total is not what was expected: pay with expected_total equal to the order's total, or cancel it"
+    ),
+    ReviewReason.CANCELED_WITH_MONEY_HELD: (
+        "the order is canceled and its money was not given back: refund it at the provider, then read it again"
+    ),
+    ReviewReason.PAYMENT_MISMATCH: (
+        "what was received is not the total: settle the difference at the provider, then read the order again"
+    ),
+    ReviewReason.PAYMENT_NOT_RECORDED: (
+        "the provider took the money and its order does not say so: do not pay again; once the order there is "
+        "paid, reading it again clears this"
+    ),
+    ReviewReason.UPDATE_MISMATCH: (
+        "the provider did not keep the change as it was sent: look at the order there; the next change that is "
+        "kept clears this"
+    ),
+}
+"""What a person can do about each reason."""
 
 
 class OperationKind(StrEnum):
@@ -164,9 +193,14 @@ REFUSALS: dict[OperationKind, dict[OrderStatus, str]] = {
         OrderStatus.REFUNDED: _REFUNDED,
         OrderStatus.CANCELED: _CANCELED,
     },
+    OperationKind.UPDATE: {
+        OrderStatus.REFUNDED: _REFUNDED,
+        OrderStatus.CANCELED: _CANCELED,
+    },
     OperationKind.RETURN: {
         OrderStatus.OPEN: _NOTHING_TO_RETURN,
         OrderStatus.PENDING: _WAIT,
+        OrderStatus.PARTIALLY_PAID: _UNPAID,
         OrderStatus.REFUNDED: _REFUNDED,
         OrderStatus.CANCELED: _CANCELED,
     },

@@ -84,11 +84,19 @@ class Fulfillment(Record, frozen=True, kw_only=True):
     created_at: datetime
 
 
+class ReturnedLine(Record, frozen=True, kw_only=True):
+    """How much of one line came back."""
+
+    line_item_id: str
+    quantity: int
+
+
 class Return(Record, frozen=True, kw_only=True):
     """Goods that came back and the money that went with them; `amount` in minor units."""
 
     id: str
-    lines: list[dict[str, Any]]
+    lines: list[ReturnedLine]
+    shipping: bool
     amount: int
     provider_return_id: str | None
     refund_id: str | None

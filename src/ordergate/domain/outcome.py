@@ -7,13 +7,21 @@ that it is pending.
 import msgspec
 
 from ordergate.domain.errors import FieldError, ProviderError
-from ordergate.domain.provider_order import ProviderOrder
+from ordergate.domain.lifecycle import ReviewReason
+from ordergate.domain.provider_order import ProviderOrder, ProviderReturn
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
-    """The provider did it, or answered the read; `order` is what it says now."""
+    """The provider did it, or answered the read; `order` is what it says now.
+
+    Attributes:
+        returned: The return that was made, for a return.
+        concerns: Why a person must look at the order, where the order itself does not show it.
+    """
 
     order: ProviderOrder
+    returned: ProviderReturn | None = None
+    concerns: tuple[ReviewReason, ...] = ()
 
 
 class NotApplied(msgspec.Struct, frozen=True, kw_only=True):

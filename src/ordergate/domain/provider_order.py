@@ -43,6 +43,15 @@ class ProviderLine(msgspec.Struct, frozen=True, kw_only=True):
     position: int
 
 
+class ProviderReturn(msgspec.Struct, frozen=True, kw_only=True):
+    """A return as its provider reports it; `amount` in minor units."""
+
+    provider_return_id: str
+    amount: int
+    refund_id: str | None
+    refund_status: str | None
+
+
 class ProviderOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An order as its provider reports it; amounts in minor units, ids the provider's.
 
@@ -50,6 +59,7 @@ class ProviderOrder(msgspec.Struct, frozen=True, kw_only=True):
         paid_in_full: The provider's status says that the order is paid, whatever the figures.
         payment_pending: A payment has begun and has not ended.
         payment_failed: The last payment failed.
+        confirmation_due: The payment is closed, and the provider waits to be told that the order is paid.
         marks: The metadata entries that the gateway wrote, apart from the merchant's.
     """
 
@@ -68,6 +78,7 @@ class ProviderOrder(msgspec.Struct, frozen=True, kw_only=True):
     paid_in_full: bool
     payment_pending: bool
     payment_failed: bool
+    confirmation_due: bool
     fulfillment_status: FulfillmentStatus
     customer: str | None
     email: str | None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ordergate.domain.errors import Problem
-from ordergate.domain.order import Order
+from ordergate.domain.order import Order, Return
 from ordergate.gateway.configuration import Configuration
 from ordergate.gateway.ports import Clock, Journal, Transport
 from ordergate.gateway.records import StoredResponse
@@ -16,6 +16,10 @@ class Renderer(Protocol):
 
     def order(self, order: Order, *, created: bool) -> StoredResponse:
         """Return the answer of a write that was applied."""
+        ...
+
+    def returned(self, made: Return) -> StoredResponse:
+        """Return the answer of a return that was made."""
         ...
 
     def problem(self, problem: Problem) -> StoredResponse:

@@ -12,7 +12,7 @@ from ordergate.gateway.context import Gateway
 from ordergate.gateway.ports import TransportError
 from ordergate.gateway.records import Attempt, Operation
 from ordergate.spi.adapter import Plan
-from ordergate.spi.wire import WireRequest, WireResponse
+from ordergate.spi.wire import NoAnswer, WireRequest, WireResponse
 
 _log = structlog.get_logger("ordergate.gateway")
 
@@ -29,21 +29,37 @@ async def say(
     response: WireResponse | None = None
     outcome: Outcome | None = None
     try:
-        while outcome is None:
-            answer = await gateway.transport.send(account, request)
-            response = response or answer
-            request_or_outcome = _resume(plan, answer)
-            if isinstance(request_or_outcome, WireRequest):
-                request = request_or_outcome
-            else:
-                outcome = request_or_outcome
+        response = await gateway.transport.send(account, request)
+        outcome = await _go_on(gateway, account, plan, _resume(plan, response))
     except TransportError as error:
-        outcome = _unanswered(error, answered=response is not None)
+        outcome = _unanswered(error)
     except Exception:  # noqa: BLE001 - the reason stands below
         # An adapter that fails on an answer must not leave the write without an outcome.
         _log.exception("adapter.failed", adapter=account.adapter.name, operation=operation.id)
         outcome = Unknown(reason=f"The adapter for {account.adapter.title} failed on the answer.")
     return outcome, _finished(gateway, attempt, response, outcome)
+
+
+async def _go_on(gateway: Gateway, account: Account, plan: Plan, step: WireRequest | Outcome) -> Outcome:
+    """Ask what the plan asks after its effectful request; where no answer comes, the plan is told so."""
+    while isinstance(step, WireRequest):
+        try:
+            answer = await gateway.transport.send(account, step)
+        except TransportError as error:
+            step = _tell_unanswered(plan, error)
+        else:
+            step = _resume(plan, answer)
+    return step
+
+
+def _tell_unanswered(plan: Plan, error: TransportError) -> WireRequest | Outcome:
+    try:
+        return plan.throw(NoAnswer(error.reason))
+    except StopIteration as end:
+        outcome: Outcome = end.value
+        return outcome
+    except NoAnswer:
+        return Unknown(reason=error.reason)
 
 
 async def read_order(gateway: Gateway, account: Account, command: Read) -> ProviderOrder:
@@ -102,9 +118,9 @@ def _resume(plan: Plan, answer: WireResponse) -> WireRequest | Outcome:
         return outcome
 
 
-def _unanswered(error: TransportError, *, answered: bool) -> Outcome:
-    """No answer came. Only a request that never left, and was the effectful one, was certainly not applied."""
-    if error.sent == "no" and not answered:
+def _unanswered(error: TransportError) -> Outcome:
+    """The effectful request was not answered. Only one that never left was certainly not applied."""
+    if error.sent == "no":
         return NotApplied(
             code="provider_unavailable", detail=error.reason, provider=ProviderError(), retry_after=5
         )

@@ -9,6 +9,7 @@ from ordergate.domain.errors import Problem
 from ordergate.domain.identifiers import new_id
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.order import Notice
+from ordergate.domain.outcome import Applied
 from ordergate.domain.provider_order import ProviderOrder
 from ordergate.domain.validation import summary
 from ordergate.gateway.account import Account
@@ -64,8 +65,8 @@ async def _prepare(gateway: Gateway, draft: Draft, operation: Operation) -> Prep
     plan = account.adapter.plan(command, account.settings)
     request = next(plan)
 
-    def finish(seen: ProviderOrder) -> OrderRecord:
-        return _record(gateway, draft, operation, account, seen, list(request.notices))
+    def finish(outcome: Applied) -> OrderRecord:
+        return _record(gateway, command, operation, account, outcome.order, list(request.notices))
 
     return Prepared(account=account, plan=plan, request=request, before=None, finish=finish)
 
@@ -86,13 +87,13 @@ def _native_customer(draft: Draft, native: dict[tuple[LinkKind, str], str]) -> s
 
 def _record(
     gateway: Gateway,
-    draft: Draft,
+    command: CreateOrder,
     operation: Operation,
     account: Account,
     seen: ProviderOrder,
     notices: list[Notice],
 ) -> OrderRecord:
-    extension = (draft.extensions or {}).get(account.adapter.name, {})
+    draft = command.draft
     return OrderRecord(
         id=operation.order,
         merchant=operation.merchant,
@@ -105,12 +106,13 @@ def _record(
                 id=new_id("li"),
                 type=line.type,
                 sku=line.sku,
+                product=product,
                 description=line.description,
                 quantity=line.quantity,
                 unit_amount=line.unit_amount,
                 metadata=dict(line.metadata or {}),
             )
-            for line in draft.line_items
+            for line, product in zip(draft.line_items, command.products, strict=True)
         ],
         customer=draft.customer,
         shipping_address=draft.shipping_address,
@@ -118,12 +120,13 @@ def _record(
         notes=draft.notes,
         tax_percent=draft.tax_percent,
         expires_at=draft.expires_at,
-        expected_total=expected_total(draft, coupon="coupon" in extension),
-        extensions=extension,
+        expected_total=expected_total(draft, coupon="coupon" in command.extension),
+        extensions=command.extension,
         notices=notices,
         fulfillments=[],
         returns=[],
         canceled_here=None,
+        concerns=[],
         purpose=None,
         seen=seen,
         synced_at=gateway.clock(),

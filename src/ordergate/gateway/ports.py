@@ -110,6 +110,10 @@ class Journal(Protocol):
         """Keep what the provider said, unless the row has changed since; return what is kept now."""
         ...
 
+    async def adopt(self, record: OrderRecord) -> OrderRecord:
+        """Keep an order that was made elsewhere, unless it is known already; return what is kept."""
+        ...
+
     async def adopted(self, account: str, provider_order_ids: Iterable[str]) -> dict[str, OrderRecord]:
         """Return, by the provider's id, those orders of an account that the gateway knows."""
         ...

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
-from ordergate.domain.assembly import OrderRecord, order_from_provider, order_from_record
+from ordergate.domain.assembly import OrderRecord, order_from_provider, order_from_record, seen_again
 from ordergate.domain.commands import ListFilters, ListOrders, RetrieveOrder
 from ordergate.domain.draft import Customer
 from ordergate.domain.errors import FieldError, Problem
@@ -15,6 +15,7 @@ from ordergate.domain.outcome import OrderPage
 from ordergate.domain.provider_order import ProviderOrder
 from ordergate.gateway.account import Account
 from ordergate.gateway.caller import Caller
+from ordergate.gateway.confirm import confirm_if_due
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.conversation import read_order, read_page
 from ordergate.gateway.links import NATIVE, resolve
@@ -81,8 +82,9 @@ async def get_order(gateway: Gateway, caller: Caller, order_id: str, *, refresh:
         seen = await read_order(
             gateway, account, RetrieveOrder(provider_order_id=stored.record.seen.provider_order_id)
         )
-        record = msgspec.structs.replace(stored.record, seen=seen, synced_at=gateway.clock())
+        record = seen_again(stored.record, seen, gateway.clock())
         stored = await gateway.journal.refresh(record, stored.revision)
+        stored = await confirm_if_due(gateway, account, stored)
     return order_from_record(stored.record)
 
 
@@ -143,7 +145,7 @@ async def list_at_provider(
         Problem: ``forbidden`` on a shared account, ``invalid_request`` for a filter that the provider lacks.
     """
     account = visible_account(gateway, caller, name)
-    _require_whole_account(account, caller)
+    require_whole_account(account, caller)
     _refuse_undeclared(account, filters)
     command = ListOrders(
         limit=limit,
@@ -168,7 +170,12 @@ def _trim(rows: Sequence[T], limit: int, *, backwards: bool) -> tuple[Sequence[T
     return (rows[-limit:] if backwards else rows[:limit]), True
 
 
-def _require_whole_account(account: Account, caller: Caller) -> None:
+def require_whole_account(account: Account, caller: Caller) -> None:
+    """Refuse a merchant a look at what an account holds beside the merchant's own orders.
+
+    Raises:
+        Problem: ``forbidden``.
+    """
     if caller.operator or account.merchants == frozenset({caller.merchant}):
         return
     raise Problem(

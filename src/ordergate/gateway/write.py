@@ -18,10 +18,9 @@ from ordergate.domain.errors import OutcomeWord, Problem
 from ordergate.domain.identifiers import new_id
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.outcome import Applied, NotApplied, Outcome, Unknown
-from ordergate.domain.provider_order import ProviderOrder
 from ordergate.gateway.account import Account
 from ordergate.gateway.caller import Caller
-from ordergate.gateway.context import Answer, Gateway
+from ordergate.gateway.context import Answer, Gateway, Renderer
 from ordergate.gateway.conversation import named, read_order, say
 from ordergate.gateway.idempotency import (
     answer_again,
@@ -39,6 +38,7 @@ from ordergate.gateway.records import (
     Intent,
     Operation,
     StoredOrder,
+    StoredResponse,
 )
 from ordergate.observability import note_account
 from ordergate.redaction import MASK
@@ -71,6 +71,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     order: str | None = None
     reference: str | None = None
     allow_duplicate: bool = False
+    performed_by: Literal["provider", "gateway"] = "provider"
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,13 +82,15 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
         request: That request.
         before: The order as it was read just before; None for a create.
         finish: Makes the order's record from what the provider says afterwards.
+        answer: Writes the call's normal answer; None for the order itself.
     """
 
     account: Account
     plan: Plan | None
     request: WireRequest | None
     before: StoredOrder | None
-    finish: Callable[[ProviderOrder], OrderRecord]
+    finish: Callable[[Applied], OrderRecord]
+    answer: Callable[[Renderer, OrderRecord], StoredResponse] | None = None
 
 
 Prepare = Callable[[Operation], Awaitable[Prepared]]
@@ -111,7 +114,11 @@ async def write(gateway: Gateway, call: Call, prepare: Prepare) -> Answer:
             operation = _next_attempt(gateway, existing.operation)
         prepared = await prepare(operation)
         note_account(prepared.account.name)
-        operation = msgspec.structs.replace(operation, account=prepared.account.name)
+        operation = msgspec.structs.replace(
+            operation,
+            account=prepared.account.name,
+            performed_by="gateway" if prepared.plan is None else call.performed_by,
+        )
         claim = await gateway.journal.claim(_intent(gateway, call, operation, prepared))
         match claim:
             case Claimed():
@@ -138,7 +145,7 @@ def _operation(gateway: Gateway, call: Call, merchant: str) -> Operation:
         order=call.order or new_id("ord"),
         reference=call.reference,
         state="in_progress",
-        performed_by="provider",
+        performed_by=call.performed_by,
         attempts=(Attempt(number=1, started_at=now),),
         outcome=None,
         problem=None,
@@ -164,9 +171,7 @@ def _intent(gateway: Gateway, call: Call, operation: Operation, prepared: Prepar
     request = prepared.request
     body = None if request is None else request.body
     return Intent(
-        operation=msgspec.structs.replace(
-            operation, performed_by="provider" if prepared.plan is not None else "gateway"
-        ),
+        operation=operation,
         request=MASK.encode() if request is not None and request.confidential else body,
         baseline=prepared.before.record.seen if prepared.before else None,
         revision=prepared.before.revision if prepared.before else None,
@@ -244,7 +249,7 @@ async def _record(
     )
     match outcome:
         case Applied():
-            return await _applied(gateway, call, operation, prepared.finish(outcome.order))
+            return await _applied(gateway, call, operation, prepared, outcome)
         case NotApplied():
             return await _not_applied(gateway, operation, prepared.account, outcome)
         case Unknown():
@@ -255,12 +260,23 @@ async def _record(
             raise TypeError(f"a write came to {type(outcome).__name__}")
 
 
-async def _applied(gateway: Gateway, call: Call, operation: Operation, record: OrderRecord) -> Answer:
-    created = call.kind is OperationKind.CREATE
-    response = gateway.renderer.order(order_from_record(record), created=created)
+async def _applied(
+    gateway: Gateway, call: Call, operation: Operation, prepared: Prepared, outcome: Applied
+) -> Answer:
+    record = _with_concerns(prepared.finish(outcome), outcome)
+    if prepared.answer is not None:
+        response = prepared.answer(gateway.renderer, record)
+    else:
+        created = call.kind is OperationKind.CREATE
+        response = gateway.renderer.order(order_from_record(record), created=created)
     settled = msgspec.structs.replace(operation, state="succeeded", outcome="applied")
     await gateway.journal.settle(settled, response, record)
     return Answer(response, operation.account)
+
+
+def _with_concerns(record: OrderRecord, outcome: Applied) -> OrderRecord:
+    new = [concern for concern in outcome.concerns if concern not in record.concerns]
+    return msgspec.structs.replace(record, concerns=record.concerns + new) if new else record
 
 
 async def _not_applied(

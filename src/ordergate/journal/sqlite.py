@@ -154,6 +154,19 @@ class SqliteJournal:
 
         return await self._writer.run(work)
 
+    async def adopt(self, record: OrderRecord) -> OrderRecord:
+        """Keep an order that was made elsewhere, unless it is known already."""
+
+        def work(connection: sqlite3.Connection) -> OrderRecord:
+            parameters = {"account": record.account, "provider_order_id": record.seen.provider_order_id}
+            row = connection.execute(self._sql["adopted_order"], parameters).fetchone()
+            if row is not None:
+                return codec.decode_order(row[0])
+            connection.execute(self._sql["save_order"], codec.order_columns(record))
+            return record
+
+        return await self._writer.run(work)
+
     async def adopted(self, account: str, provider_order_ids: Iterable[str]) -> dict[str, OrderRecord]:
         """Return, by the provider's id, those orders of an account that the gateway knows."""
         wanted = list(provider_order_ids)

@@ -7,6 +7,14 @@ import msgspec
 
 from ordergate.domain.order import Notice
 
+
+class NoAnswer(Exception):  # noqa: N818 - it is an event, thrown into a plan, and not always an error
+    """Thrown into a plan at a request after its effectful one: it was not answered.
+
+    A plan that knows already what came of its command catches this and says so; one that does not lets it pass.
+    """
+
+
 Headers = tuple[tuple[str, str], ...]
 
 

@@ -7,6 +7,7 @@ import msgspec
 
 from ordergate.domain.errors import OutcomeWord
 from ordergate.domain.lifecycle import OperationKind
+from ordergate.domain.order import Return
 from ordergate.gateway.account import Accept, Account
 from ordergate.gateway.records import Attempt, Operation, OperationState
 from ordergate.spi.adapter import Environment
@@ -42,6 +43,12 @@ class OperationList(msgspec.Struct, frozen=True, kw_only=True):
 
     data: list[OperationDocument]
     has_more: bool
+
+
+class ReturnList(msgspec.Struct, frozen=True, kw_only=True):
+    """An order's returns, oldest first."""
+
+    data: list[Return]
 
 
 class CapabilitiesDocument(msgspec.Struct, frozen=True, kw_only=True):

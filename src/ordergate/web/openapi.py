@@ -110,7 +110,7 @@ def describe_strictness(config: AppConfig) -> AppConfig:
 
 
 def _complete_description(app: Litestar) -> None:
-    """Bodies take no unknown fields, and writes need their key: both are refused by us, not by Litestar."""
+    """Bodies take no unknown fields, and POSTs need their key: both are refused by us, not by Litestar."""
     for kind in Body.__subclasses__():
         schema = app.openapi_schema.components.schemas.get(kind.__name__)
         if schema is not None:
@@ -123,10 +123,9 @@ def _complete_description(app: Litestar) -> None:
 
 def _parameters(description: OpenAPI) -> Iterator[Parameter]:
     for path in (description.paths or {}).values():
-        for operation in (path.get, path.put, path.post, path.patch, path.delete):
-            for parameter in (operation.parameters if operation else None) or ():
-                if isinstance(parameter, Parameter):
-                    yield parameter
+        for parameter in (path.post.parameters if path.post else None) or ():
+            if isinstance(parameter, Parameter):
+                yield parameter
 
 
 def _no_html_404(response: Response[Any]) -> Response[Any]:

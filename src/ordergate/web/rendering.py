@@ -3,7 +3,7 @@
 import msgspec
 
 from ordergate.domain.errors import Problem
-from ordergate.domain.order import Order
+from ordergate.domain.order import Order, Return
 from ordergate.gateway.records import StoredResponse
 from ordergate.web.problems import document
 
@@ -16,6 +16,10 @@ class JsonRenderer:
     def order(self, order: Order, *, created: bool) -> StoredResponse:
         """Return the answer of a write that was applied."""
         return StoredResponse(status=201 if created else 200, body=_encode(order))
+
+    def returned(self, made: Return) -> StoredResponse:
+        """Return the answer of a return that was made."""
+        return StoredResponse(status=201, body=_encode(made))
 
     def problem(self, problem: Problem) -> StoredResponse:
         """Return the answer of a write that the provider refused."""

@@ -1,22 +1,32 @@
 """Rapyd's orders behind the gateway's adapter interface."""
 
-from collections.abc import Generator
-from typing import ClassVar
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, ClassVar
 
 import msgspec
 
-from ordergate.domain.commands import Command, CreateOrder, FulfillOrder, ListOrders, PayOrder, RetrieveOrder
+from ordergate.domain.commands import (
+    Command,
+    ConfirmPayment,
+    CreateOrder,
+    FulfillOrder,
+    ListOrders,
+    PayOrder,
+    RetrieveOrder,
+    ReturnGoods,
+    UpdateOrder,
+)
 from ordergate.domain.errors import FieldError, ProviderError
-from ordergate.domain.lifecycle import OperationKind
+from ordergate.domain.lifecycle import OperationKind, ReviewReason
 from ordergate.domain.outcome import Applied, NotApplied, Outcome, Unknown
 from ordergate.domain.provider_order import ProviderOrder
 from ordergate.spi.adapter import AdapterSettings, Environment, Plan
 from ordergate.spi.capabilities import Capabilities, Support
 from ordergate.spi.emulator import ProviderEmulator
 from ordergate.spi.paging import page, read_cursor
-from ordergate.spi.wire import WireRequest, WireResponse
+from ordergate.spi.wire import NoAnswer, WireRequest, WireResponse
 from ordergate_rapyd import requests, responses
-from ordergate_rapyd.errors import read_failure
+from ordergate_rapyd.errors import MONEY_TAKEN, read_error, read_failure
 from ordergate_rapyd.settings import BASE_URLS, RapydSettings
 from ordergate_rapyd.signing import authentication_headers
 
@@ -36,11 +46,13 @@ class RapydAdapter:
             ),
             OperationKind.RETRIEVE: Support("yes"),
             OperationKind.LIST: Support("partly", "No filters; Rapyd does not say whether there are more."),
+            OperationKind.UPDATE: Support("partly", "Metadata; tax and coupon while nothing is paid."),
             OperationKind.PAY: Support("partly", "In full only."),
             OperationKind.CANCEL: Support(
                 "gateway", "Rapyd cannot cancel an unpaid order; it is abandoned there."
             ),
             OperationKind.FULFILL: Support("partly", "The whole order only."),
+            OperationKind.RETURN: Support("partly", "Not where the order has tax or a coupon."),
         },
         list_filters=frozenset(),
         partial_pay=False,
@@ -49,20 +61,11 @@ class RapydAdapter:
     )
 
     def plan(self, command: Command, settings: RapydSettings) -> Plan:  # noqa: ARG002 - the interface's
-        """Begin the conversation for a command: one request each, since Rapyd needs no preparation."""
-        match command:
-            case ListOrders():
-                return _list(command)
-            case RetrieveOrder():
-                return _one_call(requests.retrieve(command.provider_order_id), command, None)
-            case CreateOrder():
-                return _one_call(requests.create(command), command, None)
-            case PayOrder():
-                return _one_call(requests.pay(command), command, command.order)
-            case FulfillOrder():
-                return _one_call(requests.fulfill(command), command, command.order)
-            case _:
-                raise TypeError(f"Rapyd declares nothing for {type(command).__name__}")
+        """Begin the conversation for a command; nearly all are one request, since Rapyd needs no preparation."""
+        begin = _PLANS.get(type(command))
+        if begin is None:
+            raise TypeError(f"Rapyd declares nothing for {type(command).__name__}")
+        return begin(command)
 
     def sign(self, request: WireRequest, settings: RapydSettings, now: int, nonce: str) -> WireRequest:
         """Add the four headers that authenticate the exact bytes of this request."""
@@ -91,16 +94,57 @@ class RapydAdapter:
 def _one_call(
     request: WireRequest, command: Command, before: ProviderOrder | None
 ) -> Generator[WireRequest, WireResponse, Outcome]:
-    response = yield request
+    return _read_answer((yield request), command, before)
+
+
+def _read_answer(response: WireResponse, command: Command, before: ProviderOrder | None) -> Outcome:
+    if response.status != 200:
+        return read_failure(response, command)
     try:
-        if response.status == 200:
-            return Applied(order=responses.read_order(response.body, before))
+        return Applied(order=responses.read_order(response.body, before))
     except responses.UnreadableAnswerError as error:
-        failure = read_failure(response, command)
-        if isinstance(failure, NotApplied) and failure.provider.code is not None:
-            return failure
-        return _unreadable(str(error), acts=request.acts)
-    return read_failure(response, command)
+        return _unread(response, command, str(error), acts=not isinstance(command, RetrieveOrder))
+
+
+def _pay(command: PayOrder) -> Generator[WireRequest, WireResponse, Outcome]:
+    """Pay; two of Rapyd's errors mean that the money was taken, and then the order is read to see what it says."""
+    request = requests.pay(command)
+    response = yield request
+    if read_error(response).code not in MONEY_TAKEN:
+        return _read_answer(response, command, command.order)
+    order = yield from _look(command.order)
+    recorded = order.paid_in_full or order.payment_pending
+    return Applied(order=order, concerns=() if recorded else (ReviewReason.PAYMENT_NOT_RECORDED,))
+
+
+def _update(command: UpdateOrder) -> Generator[WireRequest, WireResponse, Outcome]:
+    request = requests.update(command)
+    if request is None:
+        return Applied(order=command.order)
+    return (yield from _one_call(request, command, command.order))
+
+
+def _return_goods(command: ReturnGoods) -> Generator[WireRequest, WireResponse, Outcome]:
+    """Make the return, then read the order: Rapyd answers a return with the return alone."""
+    response = yield requests.return_goods(command)
+    if response.status != 200:
+        return read_failure(response, command)
+    try:
+        made = responses.read_return(response.body)
+    except responses.UnreadableAnswerError as error:
+        return _unread(response, command, str(error), acts=True)
+    refunded = command.order.amount_refunded + made.amount
+    order = yield from _look(msgspec.structs.replace(command.order, amount_refunded=refunded))
+    return Applied(order=order, returned=made)
+
+
+def _look(otherwise: ProviderOrder) -> Generator[WireRequest, WireResponse, ProviderOrder]:
+    """Read an order after its write was applied; where that fails, what is known of it has to do."""
+    try:
+        response = yield requests.retrieve(otherwise.provider_order_id)
+        return responses.read_order(response.body, otherwise)
+    except (NoAnswer, responses.UnreadableAnswerError):
+        return otherwise
 
 
 def _list(command: ListOrders) -> Generator[WireRequest, WireResponse, Outcome]:
@@ -111,13 +155,30 @@ def _list(command: ListOrders) -> Generator[WireRequest, WireResponse, Outcome]:
     try:
         orders = responses.read_list(response.body)
     except responses.UnreadableAnswerError as error:
-        return _unreadable(str(error), acts=False)
+        return _unread(response, command, str(error), acts=False)
     return page(orders, cursor, has_more=len(orders) == command.limit)
 
 
-def _unreadable(why: str, *, acts: bool) -> NotApplied | Unknown:
+def _unread(response: WireResponse, command: Command, why: str, *, acts: bool) -> NotApplied | Unknown:
+    """A 200 without an order: Rapyd's refusal in an envelope, or what nobody can read."""
+    failure = read_failure(response, command)
+    if failure.provider is not None and failure.provider.code is not None:
+        return failure
     reason = f"Rapyd answered 200 with a body that is no order: {why}."
     provider = ProviderError(http_status=200)
     if acts:
         return Unknown(reason=reason, provider=provider)
     return NotApplied(code="provider_protocol_error", detail=reason, provider=provider)
+
+
+_PLANS: Mapping[type[Command], Callable[[Any], Plan]] = {
+    ListOrders: _list,
+    RetrieveOrder: lambda command: _one_call(requests.retrieve(command.provider_order_id), command, None),
+    CreateOrder: lambda command: _one_call(requests.create(command), command, None),
+    PayOrder: _pay,
+    UpdateOrder: _update,
+    FulfillOrder: lambda command: _one_call(requests.fulfill(command), command, command.order),
+    ConfirmPayment: lambda command: _one_call(requests.confirm(command), command, command.order),
+    ReturnGoods: _return_goods,
+}
+"""How each command is carried out."""

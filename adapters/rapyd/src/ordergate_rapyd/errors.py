@@ -7,7 +7,17 @@ from collections.abc import Mapping
 
 import msgspec
 
-from ordergate.domain.commands import Command, CreateOrder, FulfillOrder, ListOrders, PayOrder, RetrieveOrder
+from ordergate.domain.commands import (
+    Command,
+    ConfirmPayment,
+    CreateOrder,
+    FulfillOrder,
+    ListOrders,
+    PayOrder,
+    RetrieveOrder,
+    ReturnGoods,
+    UpdateOrder,
+)
 from ordergate.domain.errors import FieldError, ProviderError
 from ordergate.domain.outcome import NotApplied, Unknown
 from ordergate.spi.wire import WireResponse
@@ -95,11 +105,32 @@ _PAY = {
 
 _UPDATE = {
     "ERROR_GET_ORDER": "provider_rejected",
+    "ERROR_GET_COUPON": "provider_rejected",
     "ERROR_INVALID_COUPON_TYPE": "provider_rejected",
+    "ERROR_ORDER_COUPON_INVALID_CURRENCY": "provider_rejected",
     "ERROR_ORDER_COUPON_FIELD_NOT_UPDATABLE": "invalid_state",
     "ERROR_ORDER_INVALID_STATUS": "invalid_state",
     "ERROR_ORDER_INVALID_TAX_PERCENT": "provider_rejected",
     "ERROR_ORDER_TAX_FIELD_NOT_UPDATABLE": "invalid_state",
+    "UNAUTHORIZED_API_CALL": "provider_rejected",
+}
+
+_RETURN = {
+    "ERROR_CREATE_ORDER_RETURN_ITEM": "provider_rejected",
+    "ERROR_CREATE_REFUND": "provider_rejected",
+    "ERROR_CREATE_REFUND_PAYMENT_NOT_REFUNDABLE": "provider_rejected",
+    "ERROR_GET_EWALLET_NOT_ENOUGH_FUNDS": "provider_rejected",
+    "ERROR_GET_ORDER": "provider_rejected",
+    "ERROR_GET_ORDER_RETURN": "provider_rejected",
+    "ERROR_MISSING_ORDER_ID": "provider_rejected",
+    "ERROR_MISSING_ORDER_ITEMS": "provider_rejected",
+    "ERROR_ORDER_STATUS_DOES_NOT_ALLOW_RETURNS": "invalid_state",
+    "ERROR_RETURN_ORDER_INVALID_ITEM_QUANTITY": "provider_rejected",
+    "ERROR_RETURN_ORDER_INVALID_ORDER": "invalid_state",
+    "ERROR_RETURN_ORDER_INVALID_SHIPPING_ITEM": "provider_rejected",
+    "ERROR_RETURN_ORDER_INVALID_TAX_ITEM": "provider_rejected",
+    "ERROR_RETURN_ORDER_RETURN_ITEM": "provider_rejected",
+    "PAYMENT_NOT_COMPLETED": "invalid_state",
     "UNAUTHORIZED_API_CALL": "provider_rejected",
 }
 
@@ -113,6 +144,9 @@ CODES: Mapping[type[Command], Mapping[str, str]] = {
     CreateOrder: _EVERYWHERE | _CREATE,
     PayOrder: _EVERYWHERE | _PAY,
     FulfillOrder: _EVERYWHERE | _UPDATE,
+    UpdateOrder: _EVERYWHERE | _UPDATE,
+    ConfirmPayment: _EVERYWHERE | _UPDATE,
+    ReturnGoods: _EVERYWHERE | _RETURN,
     RetrieveOrder: _EVERYWHERE | _READ,
     ListOrders: _EVERYWHERE | _READ,
 }

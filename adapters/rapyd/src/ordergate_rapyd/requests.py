@@ -4,12 +4,22 @@ Bodies are compact JSON in the form that JavaScript would write: Rapyd verifies 
 re-serialisation, so any other notation of the same document fails (docs, Request Signatures; trailing zeros).
 """
 
+from collections import Counter
 from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
+from msgspec import UnsetType
 
-from ordergate.domain.commands import CreateOrder, FulfillOrder, ListOrders, PayOrder
+from ordergate.domain.commands import (
+    ConfirmPayment,
+    CreateOrder,
+    FulfillOrder,
+    ListOrders,
+    PayOrder,
+    ReturnGoods,
+    UpdateOrder,
+)
 from ordergate.domain.draft import Address as CanonicalAddress
 from ordergate.domain.draft import Draft, DraftLine
 from ordergate.domain.errors import FieldError
@@ -30,10 +40,13 @@ from ordergate_rapyd.wire import (
     CreateExtension,
     NoExtension,
     PayBody,
+    ReturnBody,
     Sent,
     SentAddress,
     SentItem,
+    SentReturnItem,
     UpdateBody,
+    UpdateExtension,
 )
 
 JSON = (("content-type", "application/json"),)
@@ -90,6 +103,55 @@ def pay(command: PayOrder) -> WireRequest:
         raise unsupported_field("/amount", "Rapyd pays an order in full or not at all; leave the amount out.")
     body = PayBody(payment_method=command.payment_method, metadata={OPERATION_MARK: command.operation})
     return _write(f"{_order_path(command.order.provider_order_id)}/pay", body, command.operation)
+
+
+def update(command: UpdateOrder) -> WireRequest | None:
+    """``POST /v1/orders/{id}``; None where nothing that Rapyd keeps is changed.
+
+    Rapyd does not say whether it merges metadata, so all of it is sent, the gateway's marks included.
+    """
+    if command.customer is not msgspec.UNSET:
+        raise unsupported_field("/customer/id", "Rapyd's orders keep the customer that they were made for.")
+    extension = read_extension(command.extension, UpdateExtension, "rapyd")
+    metadata, percent = command.metadata, command.tax_percent
+    body = UpdateBody(
+        metadata=None if isinstance(metadata, UnsetType) else {**metadata, **command.order.marks},
+        coupon=extension.coupon,
+        tax_percent=None if isinstance(percent, UnsetType) else msgspec.Raw(_plain(percent or "0").encode()),
+    )
+    if body == UpdateBody():
+        return None
+    return _write(_order_path(command.order.provider_order_id), body, command.operation)
+
+
+def confirm(command: ConfirmPayment) -> WireRequest:
+    """``POST /v1/orders/{id}``: of other methods than cards, Rapyd has to be told that the order is paid."""
+    path = _order_path(command.order.provider_order_id)
+    return _write(path, UpdateBody(status="paid"), command.operation)
+
+
+def return_goods(command: ReturnGoods) -> WireRequest:
+    """``POST /v1/orders/{id}/returns``; lines of one SKU are one item there, as they were in the order."""
+    currency = command.order.currency
+    prices = {line.product: line.unit_amount for line in command.lines}
+    quantities: Counter[str | None] = Counter()
+    for line in command.lines:
+        quantities[line.product] += line.quantity
+    items = [
+        SentReturnItem(
+            type="sku",
+            parent=product,
+            amount=_amount(prices[product], currency),
+            quantity=quantity,
+            currency=currency,
+        )
+        for product, quantity in quantities.items()
+    ]
+    if command.shipping is not None:
+        amount = _amount(command.shipping, currency)
+        items.append(SentReturnItem(type="shipping", amount=amount, quantity=1, currency=currency))
+    path = f"{_order_path(command.order.provider_order_id)}/returns"
+    return _write(path, ReturnBody(items=items), command.operation)
 
 
 def fulfill(command: FulfillOrder) -> WireRequest:
@@ -211,10 +273,13 @@ def _percent(draft: Draft) -> msgspec.Raw | None:
     """The percentage as a plain JSON number; the draft's text has no exponent and at most four decimals."""
     if not draft.taxed or draft.tax_percent is None:
         return None
-    whole, _, fraction = draft.tax_percent.partition(".")
+    return msgspec.Raw(_plain(draft.tax_percent).encode())
+
+
+def _plain(percent: str) -> str:
+    whole, _, fraction = percent.partition(".")
     fraction = fraction.rstrip("0")
-    plain = f"{int(whole)}.{fraction}" if fraction else str(int(whole))
-    return msgspec.Raw(plain.encode())
+    return f"{int(whole)}.{fraction}" if fraction else str(int(whole))
 
 
 def _address(address: CanonicalAddress | None) -> SentAddress | None:

@@ -7,7 +7,12 @@ import msgspec
 
 from ordergate.domain.draft import Address
 from ordergate.domain.lifecycle import FulfillmentStatus, Phase
-from ordergate.domain.money import minor_unit_digits, to_minor_units
+from ordergate.domain.money import (
+    InexactAmountError,
+    UnknownCurrencyError,
+    minor_unit_digits,
+    to_minor_units,
+)
 from ordergate.domain.order import Decline, DeclineCode, NextAction
 from ordergate.domain.order import Payment as CanonicalPayment
 from ordergate.domain.provider_order import (
@@ -15,6 +20,7 @@ from ordergate.domain.provider_order import (
     MARK_PREFIX,
     ProviderLine,
     ProviderOrder,
+    ProviderReturn,
 )
 from ordergate_rapyd import wire
 
@@ -40,11 +46,15 @@ DECLINES: dict[str, DeclineCode] = {
 """Rapyd's payment codes to the word that means the same everywhere; any other is ``declined``."""
 
 _decode_order = msgspec.json.Decoder(wire.OrderEnvelope).decode
+_decode_return = msgspec.json.Decoder(wire.ReturnEnvelope).decode
 _decode_list = msgspec.json.Decoder(wire.OrderListEnvelope).decode
 
 
 _UNREADABLE = (msgspec.DecodeError, RecursionError, ValueError, OverflowError, OSError)
 """Not JSON or not an order; of figures, no exact amount (a ValueError) or a time beyond the calendar."""
+
+
+_AMOUNT_ERRORS = (InexactAmountError, UnknownCurrencyError, OverflowError)
 
 
 class UnreadableAnswerError(ValueError):
@@ -67,6 +77,27 @@ def read_order(body: bytes, before: ProviderOrder | None = None) -> ProviderOrde
             raise UnreadableAnswerError("the envelope holds no order")
         return _provider_order(envelope.data, before)
     except _UNREADABLE as error:
+        raise UnreadableAnswerError(str(error)) from None
+
+
+def read_return(body: bytes) -> ProviderReturn:
+    """Read the return in an envelope.
+
+    Raises:
+        UnreadableAnswerError: There is none, or its amount is not exact.
+    """
+    try:
+        envelope = _decode_return(body)
+        if envelope.status.status != "SUCCESS" or envelope.data is None:
+            raise UnreadableAnswerError("the envelope holds no return")
+        made = envelope.data
+        return ProviderReturn(
+            provider_return_id=made.id,
+            amount=_minor(made.amount, minor_unit_digits(made.currency)),
+            refund_id=made.refund or None,
+            refund_status=None,
+        )
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, *_AMOUNT_ERRORS) as error:
         raise UnreadableAnswerError(str(error)) from None
 
 
@@ -114,6 +145,9 @@ def _provider_order(order: wire.Order, before: ProviderOrder | None) -> Provider
         paid_in_full=order.status in PAID_STATUSES,
         payment_pending=pending,
         payment_failed=failed,
+        confirmation_due=order.status == "pending"
+        and payment is not None
+        and payment.status == CLOSED_PAYMENT,
         fulfillment_status=_fulfillment(order, transitions, returned_all=0 < total <= returned),
         customer=order.customer or None,
         email=order.email or None,
@@ -149,9 +183,7 @@ def _phase(status: str, *, failed: bool) -> Phase:
     return Phase.OPEN if status == "created" or status in PAID_STATUSES else Phase.UNMAPPED
 
 
-def _fulfillment(
-    order: wire.Order, transitions: dict[str, int], *, returned_all: bool
-) -> FulfillmentStatus:
+def _fulfillment(order: wire.Order, transitions: dict[str, int], *, returned_all: bool) -> FulfillmentStatus:
     """Goods that were handed over stay so whatever the status becomes; the transitions remember."""
     if order.status != "fulfilled" and not transitions.get("fulfilled"):
         return FulfillmentStatus.UNFULFILLED

@@ -68,6 +68,25 @@ class UpdateBody(Sent, frozen=True, kw_only=True, omit_defaults=True):
     """``POST /v1/orders/{id}``: an update is a POST."""
 
     status: str | None = None
+    metadata: dict[str, Any] | None = None
+    coupon: str | None = None
+    tax_percent: msgspec.Raw | None = None
+
+
+class SentReturnItem(Sent, frozen=True, kw_only=True, omit_defaults=True):
+    """One item of a return; `amount` is one unit's price, or the whole price of shipping."""
+
+    type: str
+    parent: str | None = None
+    amount: msgspec.Raw
+    quantity: int
+    currency: str
+
+
+class ReturnBody(Sent, frozen=True, kw_only=True, omit_defaults=True):
+    """``POST /v1/orders/{id}/returns``."""
+
+    items: list[SentReturnItem]
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,6 +163,22 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     upstream_id: str | None = None
 
 
+class Return(msgspec.Struct, frozen=True, kw_only=True):
+    """A return as answered; `refund` is the id of the refund made with it."""
+
+    id: str
+    amount: msgspec.Raw
+    currency: str
+    refund: str | None = None
+
+
+class ReturnEnvelope(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a return."""
+
+    status: Status
+    data: Return | None = None
+
+
 class OrderEnvelope(msgspec.Struct, frozen=True, kw_only=True):
     """Every answer about one order."""
 
@@ -174,6 +209,12 @@ class CreateExtension(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     coupon: str | None = None
     external_coupon_code: str | None = None
+
+
+class UpdateExtension(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a change may say to Rapyd alone: a coupon, while nothing is paid."""
+
+    coupon: str | None = None
 
 
 class NoExtension(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

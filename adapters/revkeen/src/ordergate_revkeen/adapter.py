@@ -1,7 +1,7 @@
 """RevKeen's orders behind the gateway's adapter interface."""
 
-from collections.abc import Generator
-from typing import ClassVar
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -13,6 +13,7 @@ from ordergate.domain.commands import (
     ListOrders,
     PayOrder,
     RetrieveOrder,
+    UpdateOrder,
 )
 from ordergate.domain.errors import FieldError, ProviderError
 from ordergate.domain.lifecycle import OperationKind
@@ -43,6 +44,7 @@ class RevKeenAdapter:
             OperationKind.RETRIEVE: Support("yes"),
             OperationKind.LIST: Support("yes"),
             OperationKind.PAY: Support("yes"),
+            OperationKind.UPDATE: Support("partly", "Metadata, notes and the customer, before fulfilment."),
             OperationKind.CANCEL: Support("yes", "Before any money is taken."),
             OperationKind.FULFILL: Support("yes"),
             OperationKind.RETURN: Support("no", "Refund in RevKeen's dashboard, or with its refunds API."),
@@ -54,22 +56,11 @@ class RevKeenAdapter:
     )
 
     def plan(self, command: Command, settings: RevKeenSettings) -> Plan:  # noqa: ARG002 - the interface's
-        """Begin the conversation for a command: one request each, since RevKeen needs no preparation."""
-        match command:
-            case ListOrders():
-                return _list(command)
-            case RetrieveOrder():
-                return _one_call(requests.retrieve(command.provider_order_id), command, None)
-            case CreateOrder():
-                return _one_call(requests.create(command), command, None)
-            case PayOrder():
-                return _one_call(requests.pay(command), command, command.order)
-            case CancelOrder():
-                return _one_call(requests.cancel(command), command, command.order)
-            case FulfillOrder():
-                return _one_call(requests.fulfill(command), command, command.order)
-            case _:
-                raise TypeError(f"RevKeen declares nothing for {type(command).__name__}")
+        """Begin the conversation for a command; nearly all are one request, since RevKeen needs no preparation."""
+        begin = _PLANS.get(type(command))
+        if begin is None:
+            raise TypeError(f"RevKeen declares nothing for {type(command).__name__}")
+        return begin(command)
 
     def sign(self, request: WireRequest, settings: RevKeenSettings, now: int, nonce: str) -> WireRequest:  # noqa: ARG002
         """Add the key and the API version; RevKeen signs nothing."""
@@ -103,6 +94,13 @@ def _one_call(
         return _unreadable(response, acts=request.acts)
 
 
+def _update(command: UpdateOrder) -> Generator[WireRequest, WireResponse, Outcome]:
+    request = requests.update(command)
+    if request is None:
+        return Applied(order=command.order)
+    return (yield from _one_call(request, command, command.order))
+
+
 def _list(command: ListOrders) -> Generator[WireRequest, WireResponse, Outcome]:
     cursor = read_cursor(command.cursor)
     response = yield requests.list_orders(command, cursor)
@@ -121,3 +119,15 @@ def _unreadable(response: WireResponse, *, acts: bool) -> NotApplied | Unknown:
     if acts:
         return Unknown(reason=reason, provider=provider)
     return NotApplied(code="provider_protocol_error", detail=reason, provider=provider)
+
+
+_PLANS: Mapping[type[Command], Callable[[Any], Plan]] = {
+    ListOrders: _list,
+    RetrieveOrder: lambda command: _one_call(requests.retrieve(command.provider_order_id), command, None),
+    CreateOrder: lambda command: _one_call(requests.create(command), command, None),
+    PayOrder: lambda command: _one_call(requests.pay(command), command, command.order),
+    UpdateOrder: _update,
+    CancelOrder: lambda command: _one_call(requests.cancel(command), command, command.order),
+    FulfillOrder: lambda command: _one_call(requests.fulfill(command), command, command.order),
+}
+"""How each command is carried out."""

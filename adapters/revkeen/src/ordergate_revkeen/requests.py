@@ -7,8 +7,16 @@ from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
+from msgspec import UnsetType
 
-from ordergate.domain.commands import CancelOrder, CreateOrder, FulfillOrder, ListOrders, PayOrder
+from ordergate.domain.commands import (
+    CancelOrder,
+    CreateOrder,
+    FulfillOrder,
+    ListOrders,
+    PayOrder,
+    UpdateOrder,
+)
 from ordergate.domain.draft import Draft, DraftLine
 from ordergate.domain.errors import Problem, invalid_request
 from ordergate.domain.lifecycle import OrderStatus
@@ -29,8 +37,10 @@ from ordergate_revkeen.wire import (
     CreateExtension,
     CreateLine,
     FulfillBody,
+    NoExtension,
     PayBody,
     PayExtension,
+    UpdateBody,
 )
 
 MAX_AMOUNT = 2**31 - 1
@@ -130,6 +140,30 @@ def fulfill(command: FulfillOrder) -> WireRequest:
         carrier=command.carrier or msgspec.UNSET,
     )
     return _write(f"/orders/{path_segment(command.order.provider_order_id)}/fulfill", body, command.operation)
+
+
+def update(command: UpdateOrder) -> WireRequest | None:
+    """``PATCH /orders/{id}``; None where nothing that RevKeen keeps is changed.
+
+    RevKeen does not say whether it merges metadata, so all of it is sent, the gateway's marks included.
+    """
+    if command.tax_percent is not msgspec.UNSET and not _is_neutral(command.tax_percent):
+        raise unsupported_field("/tax_percent", "RevKeen takes no tax from its clients.")
+    read_extension(command.extension, NoExtension, "revkeen")
+    metadata = command.metadata
+    body = UpdateBody(
+        customer_id=command.customer,
+        metadata=metadata if isinstance(metadata, UnsetType) else {**metadata, **command.order.marks},
+        notes=command.notes,
+    )
+    if body == UpdateBody():
+        return None
+    path = f"/orders/{path_segment(command.order.provider_order_id)}"
+    return msgspec.structs.replace(_write(path, body, command.operation), method="PATCH")
+
+
+def _is_neutral(percent: str | None) -> bool:
+    return percent is None or percent.strip("0.") == ""
 
 
 def _write(

@@ -75,6 +75,7 @@ def _provider_order(order: Order, before: ProviderOrder | None) -> ProviderOrder
         paid_in_full=order.status == "paid",
         payment_pending=order.status == "pending",
         payment_failed=False,
+        confirmation_due=False,
         fulfillment_status=_fulfillment(order),
         customer=order.customer_id,
         email=None,

@@ -37,6 +37,14 @@ class CreateBody(Sent, frozen=True, kw_only=True, omit_defaults=True):
     subscription_id: str | None = None
 
 
+class UpdateBody(msgspec.Struct, frozen=True, kw_only=True):
+    """``PATCH /orders/{id}``; here, unlike in a create, null clears."""
+
+    customer_id: str | msgspec.UnsetType | None = msgspec.UNSET
+    metadata: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    notes: str | msgspec.UnsetType | None = msgspec.UNSET
+
+
 class PayBody(Sent, frozen=True, kw_only=True, omit_defaults=True):
     """``POST /orders/{id}/pay``; `amount` in cents."""
 
@@ -118,6 +126,10 @@ class CreateExtension(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     invoice_id: str | None = None
     subscription_id: str | None = None
+
+
+class NoExtension(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Nothing may be said to RevKeen alone here."""
 
 
 class PayExtension(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -3,17 +3,19 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from litestar import Request, get
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar import Request, get, post
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from ordergate.domain.commands import ListFilters
-from ordergate.domain.draft import BillingType
+from ordergate.domain.draft import BillingType, ImportBody
 from ordergate.domain.lifecycle import OrderStatus
-from ordergate.gateway import read
+from ordergate.domain.order import Order
+from ordergate.gateway import adopt, read
 from ordergate.web.authentication import caller_of
 from ordergate.web.documents import AccountDocument, AccountList, account_document
 from ordergate.web.handlers.orders import require_zone
-from ordergate.web.openapi import READ_PROBLEMS
+from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, READ_PROBLEMS
 
 
 @get(
@@ -78,3 +80,22 @@ async def list_provider_orders(
     return await read.list_at_provider(
         request.app.state.gateway, caller_of(request), account, filters=filters, cursor=cursor, limit=limit
     )
+
+
+@post(
+    "/v1/accounts/{account:str}/orders/import",
+    operation_id="import_order",
+    summary="Adopt one of the provider's orders",
+    tags=["accounts"],
+    opt={"scope": "orders:write"},
+    status_code=200,
+    responses={**PLAIN_WRITE_PROBLEMS, 200: ResponseSpec(Order, description="Adopted")},
+)
+async def import_order(
+    request: Request[Any, Any, Any], account: FromPath[str], data: JSONBody[ImportBody]
+) -> Order:
+    """Adopt an order that was made at the provider without the gateway; once adopted, it is read again.
+
+    An operator's key names the merchant in the body.
+    """
+    return await adopt.import_order(request.app.state.gateway, caller_of(request), account, data)

@@ -3,22 +3,23 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from litestar import Request, Response, get, post
+from litestar import Request, Response, get, patch, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 from litestar.params import BodyKwarg, FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 
-from ordergate.domain.draft import CancelBody, Draft, FulfillBody, PayBody
+from ordergate.domain.draft import CancelBody, Draft, FulfillBody, PayBody, ReturnBody, UpdateBody
 from ordergate.domain.errors import Problem, invalid_request
 from ordergate.domain.identifiers import is_id
 from ordergate.domain.lifecycle import OrderStatus
-from ordergate.domain.order import Order
-from ordergate.gateway import change, create, read
+from ordergate.domain.order import Order, Return
+from ordergate.gateway import cancel, create, fulfill, pay, read, returns, update
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.records import OrderQuery
 from ordergate.observability import note_account
 from ordergate.web import examples
 from ordergate.web.authentication import caller_of
+from ordergate.web.documents import ReturnList
 from ordergate.web.openapi import IDEMPOTENCY_KEY, READ_PROBLEMS, WRITE_PROBLEMS
 
 IdempotencyKey = Annotated[
@@ -147,7 +148,7 @@ async def pay_order(
 
     A 200 does not mean paid: read `payment_status` and `next_action`.
     """
-    answer = await change.pay_order(
+    answer = await pay.pay_order(
         _gateway(request), caller_of(request), order_id, data, _required(idempotency_key)
     )
     return _answer(answer)
@@ -169,7 +170,7 @@ async def cancel_order(
     idempotency_key: IdempotencyKey = None,
 ) -> Response[Any]:
     """Cancel an order of which no money was taken; where the provider cannot, the gateway does so itself."""
-    answer = await change.cancel_order(
+    answer = await cancel.cancel_order(
         _gateway(request), caller_of(request), order_id, data, _required(idempotency_key)
     )
     return _answer(answer)
@@ -191,10 +192,66 @@ async def fulfill_order(
     idempotency_key: IdempotencyKey = None,
 ) -> Response[Any]:
     """Say that the goods were handed over: all lines, or those named where the provider knows lines."""
-    answer = await change.fulfill_order(
+    answer = await fulfill.fulfill_order(
         _gateway(request), caller_of(request), order_id, data, _required(idempotency_key)
     )
     return _answer(answer)
+
+
+@patch(
+    "/v1/orders/{order_id:str}",
+    operation_id="update_order",
+    summary="Change an order",
+    tags=["orders"],
+    opt={"scope": "orders:write"},
+    responses={**WRITE_PROBLEMS, 200: ResponseSpec(Order, description="Changed")},
+)
+async def update_order(
+    request: Request[Any, Any, Any],
+    order_id: FromPath[str],
+    data: JSONBody[UpdateBody],
+    idempotency_key: IdempotencyKey = None,
+) -> Response[Any]:
+    """Change metadata (merged as RFC 7396 says), notes, customer, tax or extensions, as far as the provider can.
+
+    What is absent stays; null clears. The Idempotency-Key may be left out.
+    """
+    answer = await update.update_order(_gateway(request), caller_of(request), order_id, data, idempotency_key)
+    return _answer(answer)
+
+
+@post(
+    "/v1/orders/{order_id:str}/returns",
+    operation_id="return_goods",
+    summary="Return goods and refund them",
+    tags=["orders"],
+    opt={"scope": "payments:write"},
+    responses={**WRITE_PROBLEMS, 201: ResponseSpec(Return, description="Returned")},
+)
+async def return_goods(
+    request: Request[Any, Any, Any],
+    order_id: FromPath[str],
+    data: JSONBody[ReturnBody],
+    idempotency_key: IdempotencyKey = None,
+) -> Response[Any]:
+    """Return some of what was ordered; quantities are checked against what has come back already."""
+    answer = await returns.return_goods(
+        _gateway(request), caller_of(request), order_id, data, _required(idempotency_key)
+    )
+    return _answer(answer)
+
+
+@get(
+    "/v1/orders/{order_id:str}/returns",
+    operation_id="list_returns",
+    summary="List an order's returns",
+    tags=["orders"],
+    opt={"scope": "orders:read"},
+    responses=READ_PROBLEMS,
+)
+async def list_returns(request: Request[Any, Any, Any], order_id: FromPath[str]) -> ReturnList:
+    """List what has come back, oldest first."""
+    return ReturnList(data=await returns.list_returns(_gateway(request), caller_of(request), order_id))
 
 
 def refuse_bad_cursors(after: str | None, before: str | None, prefix: Any) -> None:

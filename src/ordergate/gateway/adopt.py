@@ -1,0 +1,104 @@
+"""Imports an order that was made at the provider without the gateway."""
+
+from collections.abc import Mapping
+
+from ordergate.domain.assembly import OrderedLine, OrderRecord, order_from_record, seen_again
+from ordergate.domain.commands import RetrieveOrder
+from ordergate.domain.draft import Customer, ImportBody
+from ordergate.domain.errors import Problem, invalid_request
+from ordergate.domain.identifiers import new_id
+from ordergate.domain.order import Order
+from ordergate.domain.provider_order import MERCHANT_MARK, ProviderLine, ProviderOrder
+from ordergate.gateway.account import Account
+from ordergate.gateway.caller import Caller
+from ordergate.gateway.context import Gateway
+from ordergate.gateway.conversation import read_order
+from ordergate.gateway.read import require_whole_account, visible_account
+
+
+async def import_order(gateway: Gateway, caller: Caller, account_name: str, body: ImportBody) -> Order:
+    """Adopt an order of an account for a merchant; one that is known already is read again.
+
+    Raises:
+        Problem: ``forbidden`` on a shared account, ``provider_rejected`` where there is no such order.
+    """
+    account = visible_account(gateway, caller, account_name)
+    require_whole_account(account, caller)
+    merchant = _merchant(caller, body)
+    known = (await gateway.journal.adopted(account.name, [body.provider_order_id])).get(
+        body.provider_order_id
+    )
+    if known is not None and known.merchant != merchant:
+        raise Problem("forbidden", "The order belongs to another merchant.")
+    seen = await read_order(gateway, account, RetrieveOrder(provider_order_id=body.provider_order_id))
+    marked = seen.marks.get(MERCHANT_MARK)
+    if marked is not None and marked != merchant:
+        raise Problem("forbidden", "The order was made for another merchant.")
+    if known is not None:
+        stored = await gateway.journal.order(known.id)
+        assert stored is not None
+        again = await gateway.journal.refresh(
+            seen_again(stored.record, seen, gateway.clock()), stored.revision
+        )
+        return order_from_record(again.record)
+    record = await _record(gateway, account, caller, merchant, seen)
+    return order_from_record(await gateway.journal.adopt(record))
+
+
+def _merchant(caller: Caller, body: ImportBody) -> str:
+    if caller.merchant is None and body.merchant is None:
+        raise invalid_request("/merchant", "required", "An operator's key must name the merchant.")
+    if caller.merchant is not None and body.merchant not in {None, caller.merchant}:
+        raise Problem("forbidden", "This key belongs to another merchant.")
+    return caller.merchant or body.merchant or ""
+
+
+async def _record(
+    gateway: Gateway, account: Account, caller: Caller, merchant: str, seen: ProviderOrder
+) -> OrderRecord:
+    natives = {line.product for line in seen.line_items if line.product}
+    skus = {
+        native: await gateway.journal.merchant_id(merchant, caller.world, account.name, "products", native)
+        for native in natives
+    }
+    customer = seen.customer and await gateway.journal.merchant_id(
+        merchant, caller.world, account.name, "customers", seen.customer
+    )
+    return OrderRecord(
+        id=new_id("ord"),
+        merchant=merchant,
+        world=caller.world,
+        account=account.name,
+        adapter=account.adapter.name,
+        reference=seen.reference,
+        lines=[_line(line, skus) for line in seen.line_items],
+        customer=Customer(id=customer, email=seen.email) if customer or seen.email else None,
+        shipping_address=seen.shipping_address,
+        metadata=seen.metadata,
+        notes=seen.notes,
+        tax_percent=seen.tax_percent,
+        expires_at=seen.expires_at,
+        expected_total=None,
+        extensions={},
+        notices=[],
+        fulfillments=[],
+        returns=[],
+        canceled_here=None,
+        concerns=[],
+        purpose=None,
+        seen=seen,
+        synced_at=gateway.clock(),
+    )
+
+
+def _line(line: ProviderLine, skus: Mapping[str, str | None]) -> OrderedLine:
+    return OrderedLine(
+        id=new_id("li"),
+        type=line.type,
+        sku=skus.get(line.product) if line.product else None,
+        product=line.product,
+        description=line.description,
+        quantity=line.quantity,
+        unit_amount=line.unit_amount,
+        metadata=line.metadata,
+    )

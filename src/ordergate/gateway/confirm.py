@@ -1,0 +1,64 @@
+"""Tells a provider that an order is paid, where it closes the payment itself and waits to be told.
+
+It happens whenever an order is read again, as one journaled operation of the gateway's own, serialised like any
+other write of the order.
+"""
+
+import msgspec
+
+from ordergate.domain.assembly import OrderRecord, seen_again
+from ordergate.domain.commands import ConfirmPayment
+from ordergate.domain.errors import Problem
+from ordergate.domain.lifecycle import OperationKind
+from ordergate.domain.outcome import Applied
+from ordergate.gateway.account import Account
+from ordergate.gateway.caller import Caller
+from ordergate.gateway.context import Gateway
+from ordergate.gateway.records import Operation, StoredOrder
+from ordergate.gateway.write import Call, Prepared, write
+
+
+class Confirmation(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of an operation that nobody called; `amount` is what was received, in minor units."""
+
+    amount: int
+
+
+async def confirm_if_due(gateway: Gateway, account: Account, stored: StoredOrder) -> StoredOrder:
+    """Confirm the payment if the provider waits for that, and the figures agree; return the order as it is then.
+
+    A confirmation that fails, or that another node is about, changes nothing: the next reading tries again.
+    """
+    seen = stored.record.seen
+    if not seen.confirmation_due or seen.amount_paid != seen.total:
+        return stored
+
+    async def prepare(operation: Operation) -> Prepared:
+        plan = account.adapter.plan(ConfirmPayment(operation=operation.id, order=seen), account.settings)
+
+        def finish(outcome: Applied) -> OrderRecord:
+            return seen_again(stored.record, outcome.order, gateway.clock())
+
+        return Prepared(account=account, plan=plan, request=next(plan), before=stored, finish=finish)
+
+    call = Call(
+        caller=_gateway_itself(stored.record),
+        kind=OperationKind.UPDATE,
+        method="POST",
+        path=f"/v1/orders/{stored.record.id}/confirm",
+        key=None,
+        body=Confirmation(amount=seen.amount_paid),
+        order=stored.record.id,
+        performed_by="gateway",
+    )
+    try:
+        await write(gateway, call, prepare)
+    except Problem:
+        return stored
+    return await gateway.journal.order(stored.record.id) or stored
+
+
+def _gateway_itself(record: OrderRecord) -> Caller:
+    return Caller(
+        key="gateway", merchant=record.merchant, world=record.world, operator=False, scopes=frozenset()
+    )

@@ -1,0 +1,118 @@
+"""What every change of an existing order begins with: read it again, and refuse what its state does not allow."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from ordergate.domain.assembly import OrderRecord, review_reasons, seen_again, settled_status
+from ordergate.domain.commands import Command, RetrieveOrder
+from ordergate.domain.errors import Problem
+from ordergate.domain.lifecycle import WAYS_OUT, OperationKind, ReviewReason, refusal
+from ordergate.domain.outcome import Applied
+from ordergate.gateway.account import Account
+from ordergate.gateway.caller import Caller
+from ordergate.gateway.confirm import confirm_if_due
+from ordergate.gateway.context import Gateway
+from ordergate.gateway.conversation import read_order
+from ordergate.gateway.idempotency import order_busy
+from ordergate.gateway.read import visible_order
+from ordergate.gateway.records import StoredOrder
+from ordergate.gateway.routing import account_of_order
+from ordergate.gateway.write import Call, Prepared
+from ordergate.spi.capabilities import Support
+
+Finish = Callable[[OrderRecord, Applied], OrderRecord]
+
+
+def call_on(
+    caller: Caller, kind: OperationKind, order_id: str, key: str | None, body: msgspec.Struct, path: str = ""
+) -> Call:
+    """Return the call that changes one order; its path is part of the idempotency key's scope."""
+    return Call(
+        caller=caller,
+        kind=kind,
+        method="PATCH" if kind is OperationKind.UPDATE else "POST",
+        path=f"/v1/orders/{order_id}{path}",
+        key=key,
+        body=body,
+        order=order_id,
+    )
+
+
+async def read_again(
+    gateway: Gateway, caller: Caller, order_id: str, kind: OperationKind
+) -> tuple[Account, StoredOrder]:
+    """Read an order at the provider, and keep what it says.
+
+    Raises:
+        Problem: ``not_found``, ``unsupported_operation``, ``order_busy``, ``invalid_state``, or what kept the
+            provider from being read.
+    """
+    stored = await visible_order(gateway, caller, order_id)
+    account = account_of_order(gateway.configuration, stored.record.account)
+    support(account, kind)
+    unsettled = await gateway.journal.unsettled(order_id)
+    if unsettled is not None:
+        raise order_busy(unsettled)
+    native = stored.record.seen.provider_order_id
+    seen = await read_order(gateway, account, RetrieveOrder(provider_order_id=native))
+    stored = await gateway.journal.refresh(seen_again(stored.record, seen, gateway.clock()), stored.revision)
+    stored = await confirm_if_due(gateway, account, stored)
+    status = settled_status(stored.record)
+    why = refusal(kind, status)
+    if why is not None:
+        raise Problem("invalid_state", f"The order is {status}: {why}.", order=order_id)
+    return account, stored
+
+
+def support(account: Account, kind: OperationKind) -> Support:
+    """Return how far the provider can do this.
+
+    Raises:
+        Problem: ``unsupported_operation``, with what would work instead.
+    """
+    declared = account.adapter.capabilities.support(kind)
+    if declared.level == "no":
+        raise Problem(
+            "unsupported_operation",
+            f"{account.adapter.title} cannot {kind.value} an order. {declared.detail}",
+        )
+    return declared
+
+
+def refuse_in_review(record: OrderRecord, *, except_for: ReviewReason | None = None) -> None:
+    """Refuse to move money of an order that a person must look at first.
+
+    Raises:
+        Problem: ``invalid_state``, with each reason's way out.
+    """
+    reasons = [reason for reason in review_reasons(record) if reason is not except_for]
+    if reasons:
+        ways = "; ".join(f"{reason}: {WAYS_OUT[reason]}" for reason in reasons)
+        raise Problem("invalid_state", f"The order is in review. {ways}.", order=record.id)
+
+
+def prepared(
+    gateway: Gateway, account: Account, stored: StoredOrder, command: Command, finish: Finish
+) -> Prepared:
+    """Return a write whose plan stands at its effectful request."""
+    plan = account.adapter.plan(command, account.settings)
+
+    def finished(outcome: Applied) -> OrderRecord:
+        return finish(seen_again(stored.record, outcome.order, gateway.clock()), outcome)
+
+    return Prepared(account=account, plan=plan, request=next(plan), before=stored, finish=finished)
+
+
+def prepared_here(
+    account: Account, stored: StoredOrder, finish: Callable[[OrderRecord], OrderRecord]
+) -> Prepared:
+    """Return a write that the gateway does itself: nothing is sent."""
+    return Prepared(
+        account=account, plan=None, request=None, before=stored, finish=lambda _: finish(stored.record)
+    )
+
+
+def unchanged(record: OrderRecord, _outcome: Applied) -> OrderRecord:
+    """Finish with nothing to add to what the provider says."""
+    return record

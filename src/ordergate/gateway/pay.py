@@ -1,0 +1,88 @@
+"""Pays an order, or a part of it where the provider can."""
+
+import msgspec
+
+from ordergate.domain.assembly import OrderRecord, review_reasons
+from ordergate.domain.commands import PayOrder
+from ordergate.domain.draft import PayBody
+from ordergate.domain.errors import FieldError, Problem, invalid_request
+from ordergate.domain.lifecycle import OperationKind, ReviewReason
+from ordergate.domain.outcome import Applied
+from ordergate.domain.provider_order import ProviderOrder
+from ordergate.gateway.account import Account
+from ordergate.gateway.caller import Caller
+from ordergate.gateway.context import Answer, Gateway
+from ordergate.gateway.existing import Finish, call_on, prepared, read_again, refuse_in_review
+from ordergate.gateway.links import Wanted, resolve
+from ordergate.gateway.records import Operation
+from ordergate.gateway.write import Prepared, write
+
+
+async def pay_order(gateway: Gateway, caller: Caller, order_id: str, body: PayBody, key: str) -> Answer:
+    """Pay an order.
+
+    Raises:
+        Problem: As :func:`ordergate.gateway.write.write`.
+    """
+
+    async def prepare(operation: Operation) -> Prepared:
+        account, stored = await read_again(gateway, caller, order_id, OperationKind.PAY)
+        _judge_total(stored.record, body)
+        refuse_in_review(stored.record, except_for=ReviewReason.AMOUNT_MISMATCH)
+        command = PayOrder(
+            operation=operation.id,
+            order=stored.record.seen,
+            amount=_amount(account, stored.record.seen, body),
+            payment_method=await _payment_method(gateway, account, operation, body),
+            extension=(body.extensions or {}).get(account.adapter.name, {}),
+        )
+        return prepared(gateway, account, stored, command, _confirm_total(body))
+
+    return await write(gateway, call_on(caller, OperationKind.PAY, order_id, key, body, "/pay"), prepare)
+
+
+def _judge_total(record: OrderRecord, body: PayBody) -> None:
+    """Refuse another total than the caller expects; an unexpected one must be confirmed."""
+    total = record.seen.total
+    unexpected = ReviewReason.AMOUNT_MISMATCH in review_reasons(record)
+    if body.expected_total == total or (body.expected_total is None and not unexpected):
+        return
+    detail = (
+        f"The order's total at the provider is {total}. If that is right, pay with expected_total {total}."
+    )
+    error = FieldError(pointer="/expected_total", code="amount_mismatch", detail=detail)
+    raise Problem("amount_mismatch", detail, errors=[error], order=record.id)
+
+
+def _amount(account: Account, seen: ProviderOrder, body: PayBody) -> int:
+    due = max(seen.total - seen.amount_paid, 0)
+    if body.amount is None or body.amount == due:
+        return due
+    if body.amount > due:
+        raise invalid_request("/amount", "amount_too_large", f"Only {due} is due.")
+    if not account.adapter.capabilities.partial_pay:
+        detail = f"{account.adapter.title} takes only the whole of what is due, {due}; leave the amount out."
+        error = FieldError(pointer="/amount", code="unsupported_field", detail=detail)
+        raise Problem("unsupported_field", detail, errors=[error])
+    return body.amount
+
+
+async def _payment_method(
+    gateway: Gateway, account: Account, operation: Operation, body: PayBody
+) -> str | None:
+    if body.payment_method is None:
+        return None
+    wanted: Wanted = ("payment_methods", body.payment_method, "/payment_method")
+    native = await resolve(gateway.journal, account, operation.merchant, operation.world, [wanted])
+    return native.get(("payment_methods", body.payment_method))
+
+
+def _confirm_total(body: PayBody) -> Finish:
+    """A total that the caller confirmed is the expected one from now on."""
+
+    def finish(record: OrderRecord, _outcome: Applied) -> OrderRecord:
+        if body.expected_total is None:
+            return record
+        return msgspec.structs.replace(record, expected_total=body.expected_total)
+
+    return finish

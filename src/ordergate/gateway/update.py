@@ -1,0 +1,149 @@
+"""Changes an order's metadata, notes, customer or tax, as far as the provider can."""
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from ordergate.domain.assembly import OrderRecord
+from ordergate.domain.commands import UpdateOrder
+from ordergate.domain.draft import Customer, Metadata, UpdateBody
+from ordergate.domain.errors import FieldError, Problem
+from ordergate.domain.lifecycle import OperationKind, ReviewReason
+from ordergate.domain.outcome import Applied
+from ordergate.domain.validation import explain, summary
+from ordergate.gateway.account import Account
+from ordergate.gateway.caller import Caller
+from ordergate.gateway.context import Answer, Gateway
+from ordergate.gateway.existing import Finish, call_on, prepared, prepared_here, read_again
+from ordergate.gateway.links import Wanted, resolve
+from ordergate.gateway.records import Operation
+from ordergate.gateway.write import Prepared, write
+from ordergate.spi.adapter import Plan
+
+
+async def update_order(
+    gateway: Gateway, caller: Caller, order_id: str, body: UpdateBody, key: str | None
+) -> Answer:
+    """Change an order; metadata is merged into what the provider has (RFC 7396), sent whole, and compared.
+
+    Raises:
+        Problem: As :func:`ordergate.gateway.write.write`.
+    """
+    _refuse_nothing(body)
+
+    async def prepare(operation: Operation) -> Prepared:
+        account, stored = await read_again(gateway, caller, order_id, OperationKind.UPDATE)
+        metadata = _merged(stored.record, body)
+        command = UpdateOrder(
+            operation=operation.id,
+            order=stored.record.seen,
+            metadata=metadata,
+            notes=body.notes,
+            customer=await _native_customer(gateway, account, operation, body),
+            tax_percent=body.tax_percent,
+            extension=_extension(body, account),
+        )
+        finish = _kept(body, metadata, account)
+        if not _sends(account.adapter.plan(command, account.settings)):
+            return prepared_here(
+                account, stored, lambda record: finish(record, Applied(order=stored.record.seen))
+            )
+        return prepared(gateway, account, stored, command, finish)
+
+    return await write(gateway, call_on(caller, OperationKind.UPDATE, order_id, key, body), prepare)
+
+
+def _sends(plan: Plan) -> bool:
+    """Whether the adapter has anything to send: a change of what only the gateway keeps ends its plan at once."""
+    try:
+        next(plan)
+    except StopIteration:
+        return False
+    plan.close()
+    return True
+
+
+def _refuse_nothing(body: UpdateBody) -> None:
+    if all(value is UNSET for value in msgspec.structs.asdict(body).values()):
+        detail = "Name at least one field to change; null clears it."
+        raise Problem(
+            "invalid_request", detail, errors=[FieldError(pointer="", code="required", detail=detail)]
+        )
+
+
+def _merged(record: OrderRecord, body: UpdateBody) -> dict[str, Any] | UnsetType:
+    """The whole metadata as it shall be: null takes a key out, null for all of it takes all of it."""
+    if body.metadata is UNSET:
+        return UNSET
+    if body.metadata is None:
+        return {}
+    changes: dict[str, Any] = body.metadata
+    merged = {**record.seen.metadata, **changes}
+    kept = {name: value for name, value in merged.items() if value is not None}
+    errors = [
+        msgspec.structs.replace(error, pointer=f"/metadata{error.pointer}")
+        for error in explain({name: kept[name] for name in kept if name in changes}, Metadata)
+    ]
+    if len(kept) > 40:
+        detail = "An order has at most 40 metadata keys; this would make more."
+        errors.append(FieldError(pointer="/metadata", code="invalid_value", detail=detail))
+    errors += [
+        FieldError(
+            pointer=f"/metadata/{name}",
+            code="reserved",
+            detail="Keys that begin with ordergate_ are the gateway's own; choose another name.",
+        )
+        for name in changes
+        if name.startswith("ordergate_")
+    ]
+    if errors:
+        raise Problem("invalid_request", summary(errors), errors=errors)
+    return kept
+
+
+async def _native_customer(
+    gateway: Gateway, account: Account, operation: Operation, body: UpdateBody
+) -> str | UnsetType | None:
+    if not isinstance(body.customer, Customer):
+        return body.customer
+    if body.customer.id is None:
+        return UNSET
+    wanted: Wanted = ("customers", body.customer.id, "/customer/id")
+    native = await resolve(gateway.journal, account, operation.merchant, operation.world, [wanted])
+    return native["customers", body.customer.id]
+
+
+def _extension(body: UpdateBody, account: Account) -> dict[str, Any]:
+    return body.extensions.get(account.adapter.name, {}) if isinstance(body.extensions, dict) else {}
+
+
+def _kept(body: UpdateBody, metadata: dict[str, Any] | UnsetType, account: Account) -> Finish:
+    """Keep what the merchant said; what the provider made of it is compared."""
+
+    def finish(record: OrderRecord, outcome: Applied) -> OrderRecord:
+        changes: dict[str, Any] = {}
+        if not isinstance(metadata, UnsetType):
+            changes["metadata"] = metadata
+            changes["concerns"] = _concerns(record, metadata, outcome)
+        for name in ("notes", "customer", "tax_percent"):
+            value = getattr(body, name)
+            if value is not UNSET:
+                changes[name] = value
+        extension = _extension(body, account)
+        if extension:
+            changes["extensions"] = {**record.extensions, **extension}
+        if extension or body.tax_percent is not UNSET:
+            changes["expected_total"] = None
+        return msgspec.structs.replace(record, **changes)
+
+    return finish
+
+
+def _concerns(record: OrderRecord, metadata: dict[str, Any], outcome: Applied) -> list[ReviewReason]:
+    concerns: list[ReviewReason] = [
+        concern for concern in record.concerns if concern != ReviewReason.UPDATE_MISMATCH
+    ]
+    if outcome.order.metadata != metadata:
+        concerns.append(ReviewReason.UPDATE_MISMATCH)
+    return concerns
