@@ -96,10 +96,7 @@ def _one_call(
         if response.status == 200:
             return Applied(order=responses.read_order(response.body, before))
     except responses.UnreadableAnswerError as error:
-        failure = read_failure(response, command)
-        if isinstance(failure, NotApplied) and failure.provider.code is not None:
-            return failure
-        return _unreadable(str(error), acts=request.acts)
+        return _unread(response, command, str(error), acts=request.acts)
     return read_failure(response, command)
 
 
@@ -111,11 +108,15 @@ def _list(command: ListOrders) -> Generator[WireRequest, WireResponse, Outcome]:
     try:
         orders = responses.read_list(response.body)
     except responses.UnreadableAnswerError as error:
-        return _unreadable(str(error), acts=False)
+        return _unread(response, command, str(error), acts=False)
     return page(orders, cursor, has_more=len(orders) == command.limit)
 
 
-def _unreadable(why: str, *, acts: bool) -> NotApplied | Unknown:
+def _unread(response: WireResponse, command: Command, why: str, *, acts: bool) -> NotApplied | Unknown:
+    """A 200 without an order: Rapyd's refusal in an envelope, or what nobody can read."""
+    failure = read_failure(response, command)
+    if failure.provider is not None and failure.provider.code is not None:
+        return failure
     reason = f"Rapyd answered 200 with a body that is no order: {why}."
     provider = ProviderError(http_status=200)
     if acts:

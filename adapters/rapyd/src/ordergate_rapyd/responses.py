@@ -149,9 +149,7 @@ def _phase(status: str, *, failed: bool) -> Phase:
     return Phase.OPEN if status == "created" or status in PAID_STATUSES else Phase.UNMAPPED
 
 
-def _fulfillment(
-    order: wire.Order, transitions: dict[str, int], *, returned_all: bool
-) -> FulfillmentStatus:
+def _fulfillment(order: wire.Order, transitions: dict[str, int], *, returned_all: bool) -> FulfillmentStatus:
     """Goods that were handed over stay so whatever the status becomes; the transitions remember."""
     if order.status != "fulfilled" and not transitions.get("fulfilled"):
         return FulfillmentStatus.UNFULFILLED
@@ -221,7 +219,7 @@ def _discount_and_tax(order: wire.Order, digits: int, rest: int) -> tuple[int | 
 
 
 def _payment(payment: wire.Payment, digits: int) -> CanonicalPayment:
-    code = payment.failure_code or payment.error_code
+    code = payment.failure_code or payment.error_code or None
     failed = payment.status in FAILED_PAYMENTS
     return CanonicalPayment(
         provider_payment_id=payment.id,
