@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 from litestar.params import BodyKwarg, FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 
@@ -19,7 +18,7 @@ from ordergate.gateway.records import OrderQuery
 from ordergate.observability import note_account
 from ordergate.web import examples
 from ordergate.web.authentication import caller_of
-from ordergate.web.openapi import IDEMPOTENCY_KEY, READ_PROBLEMS, WRITE_PROBLEMS
+from ordergate.web.openapi import IDEMPOTENCY_KEY, READ_PROBLEMS, WRITE_PROBLEMS, answers
 
 IdempotencyKey = Annotated[
     str | None,
@@ -45,7 +44,7 @@ Limit = Annotated[int, QueryParameter(ge=1, le=100, description="Rows per page."
     summary="Create an order",
     tags=["orders"],
     opt={"scope": "orders:write"},
-    responses={**WRITE_PROBLEMS, 201: ResponseSpec(Order, description="Created", examples=examples.ORDER)},
+    responses={**WRITE_PROBLEMS, 201: answers(Order, "Created", examples.ORDER)},
 )
 async def create_order(
     request: Request[Any, Any, Any],
@@ -117,7 +116,7 @@ async def list_orders(
     summary="Read an order",
     tags=["orders"],
     opt={"scope": "orders:read"},
-    responses={**READ_PROBLEMS, 200: ResponseSpec(Order, description="The order", examples=examples.ORDER)},
+    responses={**READ_PROBLEMS, 200: answers(Order, "The order", examples.ORDER)},
 )
 async def get_order(
     request: Request[Any, Any, Any],
@@ -135,7 +134,7 @@ async def get_order(
     tags=["orders"],
     opt={"scope": "payments:write"},
     status_code=200,
-    responses={**WRITE_PROBLEMS, 200: ResponseSpec(Order, description="Read payment_status")},
+    responses={**WRITE_PROBLEMS, 200: answers(Order, "Read payment_status")},
 )
 async def pay_order(
     request: Request[Any, Any, Any],
@@ -160,7 +159,7 @@ async def pay_order(
     tags=["orders"],
     opt={"scope": "orders:write"},
     status_code=200,
-    responses={**WRITE_PROBLEMS, 200: ResponseSpec(Order, description="Canceled")},
+    responses={**WRITE_PROBLEMS, 200: answers(Order, "Canceled")},
 )
 async def cancel_order(
     request: Request[Any, Any, Any],
@@ -182,7 +181,7 @@ async def cancel_order(
     tags=["orders"],
     opt={"scope": "orders:write"},
     status_code=200,
-    responses={**WRITE_PROBLEMS, 200: ResponseSpec(Order, description="Fulfilled")},
+    responses={**WRITE_PROBLEMS, 200: answers(Order, "Fulfilled")},
 )
 async def fulfill_order(
     request: Request[Any, Any, Any],
