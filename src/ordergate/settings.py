@@ -5,6 +5,7 @@ reference only.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from hashlib import sha256
@@ -15,7 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from ordergate.domain.errors import FieldError
-from ordergate.domain.validation import explain
+from ordergate.domain.validation import explain, pointer_to
 from ordergate.gateway.account import Accept, Account
 from ordergate.gateway.registry import AdapterMissingError, installed_adapter
 from ordergate.observability import LogFormat
@@ -26,6 +27,8 @@ ENVIRONMENT_PREFIX = "ORDERGATE_"
 DEFAULT_FILE = Path("config/default.toml")
 
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
+
+_KEY_PART = re.compile(r"""\"([^"]*)\"|'([^']*)'|([^.\s"'\[\]]+)""")
 
 
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,7 +55,7 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     adapter: str
     environment: Environment
-    base_url: Annotated[str, Meta(pattern="^https?://[^ ]+$")] | None = None
+    base_url: Annotated[str, Meta(pattern="^https?://[^\\s]+(?!\\n)$")] | None = None
     accept: Accept = "all"
     merchants: list[str] | None = None
     connect_timeout: Seconds = 5.0
@@ -122,7 +125,7 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
         raise SettingsError([f"{file}: cannot be read: {error}"]) from error
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsError([f"{file}: not valid TOML: {error}"]) from error
     content = _with_overrides(content, environment)
     resolved, errors = _with_store_url(content, environment)
@@ -154,8 +157,11 @@ def _with_overrides(content: dict[str, Any], environment: Mapping[str, str]) -> 
 
 
 def _typed(value: str, kind: Any) -> Any:
+    """The text as its field's type; the field's limits are judged with everything else."""
     try:
-        return msgspec.convert(value, kind, strict=False)
+        return msgspec.convert(
+            value, get_args(kind)[0] if hasattr(kind, "__metadata__") else kind, strict=False
+        )
     except msgspec.ValidationError:
         return value
 
@@ -181,42 +187,49 @@ def _read_accounts(
     errors: list[FieldError] = []
     for name, table in tables.items() if isinstance(tables, dict) else ():
         account, found = _read_account(name, table, environment)
-        errors += [
-            msgspec.structs.replace(error, pointer=f"/accounts/{name}{error.pointer}") for error in found
-        ]
+        place = pointer_to("/accounts", name)
+        errors += [msgspec.structs.replace(error, pointer=place + error.pointer) for error in found]
         if account is not None:
             accounts[name] = account
     return accounts, errors
 
 
 def _read_account(
-    name: str, table: Any, environment: Mapping[str, str]
+    name: str, table: Any, variables: Mapping[str, str]
 ) -> tuple[Account | None, list[FieldError]]:
     if not isinstance(table, dict):
-        return None, [_error("", "wrong_type", "An account is a table: [accounts.NAME].")]
+        return None, []  # the document as a whole has said so
     own = {field.name for field in msgspec.structs.fields(AccountSettings)}
     common = {key: value for key, value in table.items() if key in own}
     errors = explain(common, AccountSettings)
     if not name.replace("-", "").replace("_", "").isalnum() or not name.isascii():
         errors.append(_error("", "invalid_value", "An account's name has letters, digits, - and _."))
-    if errors:
-        return None, errors
-    settings = msgspec.convert(common, AccountSettings)
+    adapter_name = table.get("adapter")
     try:
-        adapter = installed_adapter(settings.adapter)
+        adapter = installed_adapter(adapter_name) if isinstance(adapter_name, str) else None
     except AdapterMissingError as error:
-        return None, [_error("/adapter", "unknown_adapter", str(error))]
+        adapter = None
+        errors.append(_error("/adapter", "unknown_adapter", str(error)))
+    if adapter is None:
+        return None, errors
     rest = {key: value for key, value in table.items() if key not in own}
-    resolved, errors = _resolve_secrets(rest, adapter, settings.environment, environment)
+    settings, found = _own_settings(adapter, rest, table.get("environment"), variables)
+    errors += found + _base_url_errors(table)
+    if errors:
+        return None, errors
+    return _account(name, msgspec.convert(common, AccountSettings), adapter, settings), []
+
+
+def _own_settings(
+    adapter: Adapter, table: dict[str, Any], environment: Any, variables: Mapping[str, str]
+) -> tuple[Any, list[FieldError]]:
+    """Read the keys that are the adapter's; `environment` is as it stands in the file."""
+    resolved, errors = _resolve_secrets(table, adapter, environment, variables)
     errors += [error for error in explain(resolved, adapter.settings_type) if not _reported(error, errors)]
-    errors += _base_url_errors(settings)
-    if errors:
+    if errors or environment not in get_args(Environment):
         return None, errors
-    own_settings = msgspec.convert(resolved, adapter.settings_type)
-    errors = adapter.check_settings(own_settings, settings.environment)
-    if errors:
-        return None, errors
-    return _account(name, settings, adapter, own_settings), []
+    settings = msgspec.convert(resolved, adapter.settings_type)
+    return settings, adapter.check_settings(settings, environment)
 
 
 def _account(name: str, settings: AccountSettings, adapter: Adapter, own: Any) -> Account:
@@ -235,17 +248,18 @@ def _account(name: str, settings: AccountSettings, adapter: Adapter, own: Any) -
     )
 
 
-def _base_url_errors(settings: AccountSettings) -> list[FieldError]:
-    if settings.environment == "emulator" and settings.base_url is None:
+def _base_url_errors(table: Mapping[str, Any]) -> list[FieldError]:
+    environment, given = table.get("environment"), "base_url" in table
+    if environment == "emulator" and not given:
         return [_error("/base_url", "required", "An emulator has no fixed address: set base_url.")]
-    if settings.environment != "emulator" and settings.base_url is not None:
-        detail = f"The address comes from environment = {settings.environment!r}; remove base_url."
+    if environment in ("sandbox", "production") and given:
+        detail = f"The address comes from environment = {environment!r}; remove base_url."
         return [_error("/base_url", "invalid_value", detail)]
     return []
 
 
 def _resolve_secrets(
-    table: dict[str, Any], adapter: Adapter, environment: Environment, variables: Mapping[str, str]
+    table: dict[str, Any], adapter: Adapter, environment: Any, variables: Mapping[str, str]
 ) -> tuple[dict[str, Any], list[FieldError]]:
     resolved = dict(table)
     errors = []
@@ -259,18 +273,14 @@ def _resolve_secrets(
     return resolved, errors
 
 
-def _secrets(value: Any, environment: Environment, variables: Mapping[str, str]) -> Any:
+def _secrets(value: Any, environment: Any, variables: Mapping[str, str]) -> Any:
     if isinstance(value, list):
         return tuple(_secrets(item, environment, variables) for item in value)
     if isinstance(value, dict):
         return Secret(_dereference(value, variables))
-    if isinstance(value, str) and environment == "emulator":
-        return Secret(value)
-    if isinstance(value, str):
-        raise ValueError(  # noqa: TRY004 - it is the right type at the wrong place
-            'A secret does not stand in the file; refer to it: { env = "…" } or { file = "…" }.'
-        )
-    return value
+    if isinstance(value, str) and environment in ("sandbox", "production"):
+        raise ValueError('A secret does not stand in the file; refer to it: { env = "…" } or { file = "…" }.')
+    return Secret(value) if isinstance(value, str) else value
 
 
 def _dereference(reference: Mapping[str, Any], variables: Mapping[str, str]) -> str:
@@ -282,9 +292,12 @@ def _dereference(reference: Mapping[str, Any], variables: Mapping[str, str]) -> 
             return variables[name]
         case {"file": str(path)} if len(reference) == 1:
             try:
-                return Path(path).read_text().strip()
+                secret = Path(path).read_text().strip()
             except (OSError, UnicodeDecodeError) as error:
                 raise ValueError(f"The file {path} cannot be read: {error}.") from error
+            if not secret:
+                raise ValueError(f"The file {path} is empty.")
+            return secret
         case _:
             raise ValueError('A reference is { env = "NAME" } or { file = "PATH" }.')
 
@@ -294,7 +307,7 @@ def _holds_secret(kind: Any) -> bool:
 
 
 def _reported(error: FieldError, errors: list[FieldError]) -> bool:
-    return any(error.pointer == other.pointer for other in errors)
+    return any(f"{error.pointer}/".startswith(f"{other.pointer}/") for other in errors)
 
 
 def _routing_errors(content: dict[str, Any]) -> list[FieldError]:
@@ -305,7 +318,7 @@ def _routing_errors(content: dict[str, Any]) -> list[FieldError]:
     return [
         _error("/routing/default", "unknown_account", f"There is no [accounts.{name}].")
         for name in names
-        if name not in accounts
+        if isinstance(name, str) and name not in accounts
     ]
 
 
@@ -338,4 +351,4 @@ def line_of(text: str, path: list[str]) -> int:
 
 def _header(text: str) -> list[str]:
     """The parts of a table's header or a key: ``[accounts.main]`` is ``accounts``, ``main``."""
-    return [part.strip().strip("\"'") for part in text.strip("[] ").split("#")[0].strip("] ").split(".")]
+    return ["".join(part) for part in _KEY_PART.findall(text.split("#", maxsplit=1)[0])]

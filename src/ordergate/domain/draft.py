@@ -4,7 +4,7 @@ The constraints that one field can state stand on the field. Those that need two
 :func:`draft_errors`.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -208,6 +208,7 @@ def draft_errors(draft: Draft) -> list[FieldError]:
             for error in _reserved_metadata_errors(line.metadata, f"/line_items/{index}/metadata")
         ),
         *_country_errors(draft.shipping_address),
+        *_expiry_errors(draft.expires_at),
     ]
 
 
@@ -248,6 +249,16 @@ def _line_errors(draft: Draft) -> list[FieldError]:
             )
         )
     return errors
+
+
+def _expiry_errors(expires_at: datetime | None) -> list[FieldError]:
+    try:
+        if expires_at is not None:
+            expires_at.astimezone(UTC)
+    except OverflowError:
+        detail = "The time does not exist in UTC."
+        return [FieldError(pointer="/expires_at", code="invalid_value", detail=detail)]
+    return []
 
 
 def _reserved_metadata_errors(metadata: dict[str, Any] | None, pointer: str) -> list[FieldError]:

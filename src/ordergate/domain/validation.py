@@ -5,6 +5,7 @@ one that it refuses is walked once more, value by value, so that the caller can 
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
@@ -13,6 +14,9 @@ import msgspec
 from ordergate.domain.errors import FieldError, Problem
 
 T = TypeVar("T")
+
+MAX_ERRORS = 100
+"""More would help nobody, and a hostile body could ask for millions."""
 
 
 def decode_body(content: bytes, wanted: type[T]) -> T:
@@ -48,8 +52,8 @@ def summary(errors: list[FieldError]) -> str:
 
 
 def explain(value: Any, wanted: Any) -> list[FieldError]:
-    """Return everything that keeps a decoded document from being of the wanted type."""
-    return list(_errors(value, wanted, ""))
+    """Return everything that keeps a decoded document from being of the wanted type, up to a readable number."""
+    return list(islice(_errors(value, wanted, ""), MAX_ERRORS))
 
 
 def _errors(value: Any, wanted: Any, pointer: str) -> Iterator[FieldError]:
@@ -70,24 +74,26 @@ def _inner_errors(value: Any, kind: Any, pointer: str) -> Iterator[FieldError]:
     elif isinstance(value, dict) and get_origin(kind) is dict:
         key_type, value_type = get_args(kind)
         for key, item in value.items():
-            yield from _own_error(key, key_type, _step(pointer, key))
-            yield from _errors(item, value_type, _step(pointer, key))
+            yield from _own_error(key, key_type, pointer_to(pointer, key))
+            yield from _errors(item, value_type, pointer_to(pointer, key))
 
 
 def _struct_errors(value: dict[str, Any], kind: type[msgspec.Struct], pointer: str) -> Iterator[FieldError]:
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     for name, item in value.items():
         if name in fields:
-            yield from _errors(item, fields[name].type, _step(pointer, name))
+            yield from _errors(item, fields[name].type, pointer_to(pointer, name))
         elif kind.__struct_config__.forbid_unknown_fields:
             yield FieldError(
-                pointer=_step(pointer, name),
+                pointer=pointer_to(pointer, name),
                 code="unknown_field",
                 detail=f"There is no such field here; known are {', '.join(sorted(fields))}.",
             )
     for name, field in fields.items():
         if field.required and name not in value:
-            yield FieldError(pointer=_step(pointer, name), code="required", detail="The field is required.")
+            yield FieldError(
+                pointer=pointer_to(pointer, name), code="required", detail="The field is required."
+            )
 
 
 def _own_error(value: Any, wanted: Any, pointer: str) -> Iterator[FieldError]:
@@ -124,5 +130,6 @@ def _same_shape(value: Any, member: Any) -> bool:
     return isinstance(value, list) and get_origin(inner) in {list, tuple}
 
 
-def _step(pointer: str, name: str) -> str:
+def pointer_to(pointer: str, name: str) -> str:
+    """Return the pointer one step further in, to this name (RFC 6901)."""
     return f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"

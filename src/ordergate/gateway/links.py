@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from ordergate.domain.errors import FieldError, Problem
+from ordergate.domain.errors import FieldError, Problem, invalid_request
+from ordergate.domain.validation import pointer_to
 from ordergate.gateway.account import Account, World
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.configuration import Configuration
@@ -41,7 +42,7 @@ async def resolve(
     for kind, text, pointer in asked:
         if text.startswith(NATIVE):
             _refuse_foreign(account, kind, pointer)
-            found[kind, text] = text.removeprefix(NATIVE)
+            found[kind, text] = _native(text, pointer)
     missing = [
         _missing(account, kind, text, pointer)
         for kind, text, pointer in asked
@@ -65,10 +66,10 @@ async def put_links(
         account = configuration.accounts.get(name)
         if account is None or not account.open_to(caller.merchant, key.world):
             detail = f"There is no account {name!r} for these keys; GET /v1/accounts lists them."
-            errors.append(FieldError(pointer=f"/{name}", code="unknown_account", detail=detail))
+            errors.append(FieldError(pointer=pointer_to("", name), code="unknown_account", detail=detail))
         elif not native:
             detail = "A link cannot be empty; delete it instead."
-            errors.append(FieldError(pointer=f"/{name}", code="invalid_value", detail=detail))
+            errors.append(FieldError(pointer=pointer_to("", name), code="invalid_value", detail=detail))
         elif key.kind in SENSITIVE_KINDS and _shared(account) and not caller.operator:
             raise Problem(
                 "forbidden",
@@ -90,6 +91,13 @@ def _refuse_foreign(account: Account, kind: LinkKind, pointer: str) -> None:
         return
     detail = f"{account.name} is shared by several merchants, so {kind} must be linked there by an operator."
     raise Problem("forbidden", detail, errors=[FieldError(pointer=pointer, code="forbidden", detail=detail)])
+
+
+def _native(text: str, pointer: str) -> str:
+    native = text.removeprefix(NATIVE)
+    if not native:
+        raise invalid_request(pointer, "invalid_value", f"{NATIVE} is followed by the provider's own id.")
+    return native
 
 
 def _missing(account: Account, kind: LinkKind, text: str, pointer: str) -> FieldError:

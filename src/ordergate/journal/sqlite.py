@@ -61,8 +61,13 @@ class SqliteJournal:
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._lock = _serve_alone(path) if serving else None
-        _upgrade(path)
-        self._writer = GroupWriter(lambda: _connect(path))
+        try:
+            _upgrade(path)
+        except JournalUnavailableError:
+            if self._lock is not None:
+                self._lock.close()
+            raise
+        self._writer = GroupWriter(_connect(path))
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="journal-reader")
 
     async def close(self) -> None:
@@ -371,9 +376,13 @@ def _serve_alone(path: Path) -> TextIO:
 
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 

@@ -28,9 +28,10 @@ class _Item(NamedTuple):
 class GroupWriter:
     """Runs functions on the writing connection, each all or nothing, many in one durable transaction."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
-        """Start the thread; `connect` is called in it."""
-        self._connect = connect
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Start the thread, which owns the connection from now on."""
+        self._connection = connection
+        self._open = True
         self._queue: SimpleQueue[_Item | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
         self._thread.start()
@@ -44,6 +45,8 @@ class GroupWriter:
         Raises:
             JournalUnavailableError: The store failed; nothing of this write was kept.
         """
+        if not self._open:
+            raise JournalUnavailableError("SQLite: the journal is closed")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._queue.put(_Item(work, loop, future))
@@ -51,19 +54,19 @@ class GroupWriter:
 
     def close(self) -> None:
         """Finish what waits, then end the thread."""
+        self._open = False
         self._queue.put(None)
         self._thread.join()
 
     def _run(self) -> None:
-        connection = self._connect()
-        with contextlib.closing(connection):
-            open_ = True
-            while open_:
+        with contextlib.closing(self._connection):
+            last = False
+            while not last:
                 batch = self._next_batch()
-                open_ = None not in batch
+                last = None in batch
                 items = [item for item in batch if item is not None]
                 if items:
-                    _deliver(items, _transact(connection, items))
+                    _deliver(items, _transact(self._connection, items))
 
     def _next_batch(self) -> list[_Item | None]:
         batch = [self._queue.get()]

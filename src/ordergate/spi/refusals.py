@@ -37,12 +37,13 @@ def read_extension(block: dict[str, Any], wanted: type[T], adapter: str) -> T:
     Raises:
         Problem: ``invalid_request``, each error with its pointer into the caller's body.
     """
+    try:
+        return msgspec.convert(block, wanted, strict=True)
+    except msgspec.ValidationError:
+        found = explain(block, wanted)
     prefix = f"/extensions/{adapter}"
-    errors = [
-        msgspec.structs.replace(error, pointer=prefix + error.pointer) for error in explain(block, wanted)
-    ]
-    refuse_if_any(errors)
-    return msgspec.convert(block, wanted)
+    errors = [msgspec.structs.replace(error, pointer=prefix + error.pointer) for error in found]
+    raise Problem("invalid_request", summary(errors), errors=errors)
 
 
 def path_segment(identifier: str) -> str:

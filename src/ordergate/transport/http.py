@@ -103,7 +103,7 @@ async def _exchange(engine: httpx.AsyncBaseTransport, outgoing: httpx.Request) -
                 raise TransportError("maybe", f"The answer is longer than {MAX_ANSWER} bytes.")
     finally:
         await response.aclose()
-    headers = {name.lower(): value for name, value in response.headers.items()}
+    headers = {name.lower(): value for name, value in response.headers.multi_items()}
     return WireResponse(status=response.status_code, headers=headers, body=bytes(body))
 
 

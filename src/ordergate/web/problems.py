@@ -1,5 +1,6 @@
 """Problems as RFC 9457 documents: the one place where a code gets its HTTP status."""
 
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -130,7 +131,7 @@ def document(problem: Problem, *, instance: str, reads: bool) -> ProblemDocument
 
 def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Answer any exception as a problem; Litestar's exception handler for everything."""
-    problem = problem_of(error)
+    problem = problem_of(error, _wire_names(request))
     shown = document(problem, instance=request.url.path, reads=request.method in {"GET", "HEAD", "OPTIONS"})
     headers = {}
     if problem.retry_after is not None:
@@ -144,14 +145,19 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
     )
 
 
-def problem_of(error: Exception) -> Problem:
-    """Return the problem behind any exception: our own, Litestar's, or one that nobody expected."""
+def problem_of(error: Exception, names: Mapping[str, str] = MappingProxyType({})) -> Problem:
+    """Return the problem behind any exception: our own, Litestar's, or one that nobody expected.
+
+    Args:
+        error: The exception.
+        names: What the handler's parameters are called by callers, where Python calls them otherwise.
+    """
     if isinstance(error, Problem):
         return error
     if isinstance(error, JournalUnavailableError):
         return Problem("store_unavailable", f"{error}. Nothing was sent.", retry_after=5)
     if isinstance(error, ValidationException):
-        return _invalid_parameters(error)
+        return _invalid_parameters(error, names)
     if isinstance(error, HTTPException):
         return _http_problem(error)
     return Problem("internal_error", "The gateway failed; the log has the request id.", retry_after=5)
@@ -169,17 +175,26 @@ def _http_problem(error: HTTPException) -> Problem:
     return Problem(code, sentences.get(code, str(error.detail)))
 
 
-def _invalid_parameters(error: ValidationException) -> Problem:
-    """Litestar names each wrong query or path parameter by its key."""
+def _wire_names(request: Request[Any, Any, Any]) -> dict[str, str]:
+    handler = request.scope.get("route_handler")
+    fields = handler.parsed_fn_signature.parameters if handler is not None else {}
+    named = {python: getattr(field.kwarg_definition, "name", None) for python, field in fields.items()}
+    return {python: name for python, name in named.items() if name}
+
+
+def _invalid_parameters(error: ValidationException, names: Mapping[str, str]) -> Problem:
+    """Litestar names each wrong query or path parameter by its key, and a body that is missing altogether."""
     extra = error.extra if isinstance(error.extra, list) else []
+    items = [item for item in extra if isinstance(item, dict)]
+    if any(item.get("source") == "body" for item in items):
+        return Problem("invalid_json", "The body is empty; send a JSON object.")
     errors = [
         FieldError(
-            pointer=f"/{item.get('key', '')}",
+            pointer=f"/{names.get(item.get('key', ''), item.get('key', ''))}",
             code="invalid_value",
             detail=str(item.get("message", "Invalid.")),
         )
-        for item in extra
-        if isinstance(item, dict)
+        for item in items
     ]
     if not errors:
         return Problem("invalid_request", str(error.detail))

@@ -51,7 +51,7 @@ async def refuse_loose_query(
     Raises:
         Problem: ``invalid_request``, each error with the parameter's name as its pointer.
     """
-    given = connection.query_params.multi_items()
+    given = sorted(connection.query_params.multi_items())
     if not given:
         return
     known = _query_fields(handler)

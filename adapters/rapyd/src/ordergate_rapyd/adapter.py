@@ -103,7 +103,7 @@ def _read_answer(response: WireResponse, command: Command, before: ProviderOrder
     try:
         return Applied(order=responses.read_order(response.body, before))
     except responses.UnreadableAnswerError as error:
-        return _unread(response, command, str(error), acts=not isinstance(command, RetrieveOrder))
+        return _unread(response, command, str(error))
 
 
 def _pay(command: PayOrder) -> Generator[WireRequest, WireResponse, Outcome]:
@@ -132,7 +132,7 @@ def _return_goods(command: ReturnGoods) -> Generator[WireRequest, WireResponse, 
     try:
         made = responses.read_return(response.body)
     except responses.UnreadableAnswerError as error:
-        return _unread(response, command, str(error), acts=True)
+        return _unread(response, command, str(error))
     refunded = command.order.amount_refunded + made.amount
     order = yield from _look(msgspec.structs.replace(command.order, amount_refunded=refunded))
     return Applied(order=order, returned=made)
@@ -155,20 +155,20 @@ def _list(command: ListOrders) -> Generator[WireRequest, WireResponse, Outcome]:
     try:
         orders = responses.read_list(response.body)
     except responses.UnreadableAnswerError as error:
-        return _unread(response, command, str(error), acts=False)
+        return _unread(response, command, str(error))
     return page(orders, cursor, has_more=len(orders) == command.limit)
 
 
-def _unread(response: WireResponse, command: Command, why: str, *, acts: bool) -> NotApplied | Unknown:
+def _unread(response: WireResponse, command: Command, why: str) -> NotApplied | Unknown:
     """A 200 without an order: Rapyd's refusal in an envelope, or what nobody can read."""
     failure = read_failure(response, command)
     if failure.provider is not None and failure.provider.code is not None:
         return failure
     reason = f"Rapyd answered 200 with a body that is no order: {why}."
     provider = ProviderError(http_status=200)
-    if acts:
-        return Unknown(reason=reason, provider=provider)
-    return NotApplied(code="provider_protocol_error", detail=reason, provider=provider)
+    if isinstance(command, RetrieveOrder | ListOrders):
+        return NotApplied(code="provider_protocol_error", detail=reason, provider=provider)
+    return Unknown(reason=reason, provider=provider)
 
 
 _PLANS: Mapping[type[Command], Callable[[Any], Plan]] = {

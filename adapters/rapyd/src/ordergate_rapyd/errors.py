@@ -31,6 +31,9 @@ MONEY_TAKEN = frozenset(
 )
 """An error in form, a charge in fact: the order has to be read to learn what it says now."""
 
+UNSETTLED = MONEY_TAKEN | {"IDEMPOTENCY_ERROR"}
+"""Codes that do not say that nothing happened; the last refuses the repeat of a request that did arrive."""
+
 _EVERYWHERE = {
     "MISSING_AUTHENTICATION_HEADERS": "provider_unauthenticated",
     "UNAUTHENTICATED_API_CALL": "provider_unauthenticated",
@@ -40,7 +43,6 @@ _EVERYWHERE = {
     "REQUEST_DECLINED": "provider_rejected",
     "REQUEST_UNDER_REVIEW": "provider_rejected",
     "IDENTITY_PROOF_REQUIRED": "provider_rejected",
-    "IDEMPOTENCY_ERROR": "provider_rejected",
 }
 
 _CREATE = dict.fromkeys(
@@ -82,6 +84,8 @@ _CREATE = dict.fromkeys(
 
 _PAY = {
     "ERROR_3DS_AUTHENTICATION_FAILURE": "payment_declined",
+    "ERROR_AMOUNT_MUST_BE_POSITIVE": "provider_rejected",
+    "ERROR_AMOUNT_NOT_VALID": "provider_rejected",
     "ERROR_BANK_IDENTIFIER_MISMATCH": "payment_declined",
     "ERROR_CARD_EXPIRED": "payment_declined",
     "ERROR_CARD_NOT_AUTHENTICATED": "payment_declined",
@@ -197,7 +201,7 @@ def read_failure(response: WireResponse, command: Command) -> NotApplied | Unkno
             provider=error,
             retry_after=RATE_LIMIT_SECONDS,
         )
-    if error.code in MONEY_TAKEN or not _refused(error):
+    if error.code in UNSETTLED or not _refused(error):
         return _unsettled(error, reads=isinstance(command, RetrieveOrder | ListOrders))
     code = CODES[type(command)].get(error.code or "")
     return NotApplied(

@@ -253,7 +253,7 @@ def _discount_and_tax(order: wire.Order, digits: int, rest: int) -> tuple[int | 
 
 
 def _payment(payment: wire.Payment, digits: int) -> CanonicalPayment:
-    code = payment.failure_code or payment.error_code
+    code = payment.failure_code or payment.error_code or None
     failed = payment.status in FAILED_PAYMENTS
     return CanonicalPayment(
         provider_payment_id=payment.id,

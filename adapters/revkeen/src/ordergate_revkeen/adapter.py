@@ -90,7 +90,7 @@ def _one_call(
         return read_failure(response, command)
     try:
         return Applied(order=responses.read_order(response.body, before))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except responses.UNREADABLE:
         return _unreadable(response, acts=request.acts)
 
 
@@ -108,7 +108,7 @@ def _list(command: ListOrders) -> Generator[WireRequest, WireResponse, Outcome]:
         return read_failure(response, command)
     try:
         orders, has_more = responses.read_list(response.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except responses.UNREADABLE:
         return _unreadable(response, acts=False)
     return page(orders, cursor, has_more=has_more)
 

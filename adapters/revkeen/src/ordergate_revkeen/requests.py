@@ -1,7 +1,7 @@
 """Canonical commands to RevKeen's requests. Pure; refuses by name what RevKeen cannot carry."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from math import ceil, floor
 from typing import Any
 from urllib.parse import urlencode
@@ -74,7 +74,7 @@ def create(command: CreateOrder) -> WireRequest:
         ],
         metadata=_metadata(command),
         notes=draft.notes,
-        expires_at=draft.expires_at,
+        expires_at=draft.expires_at and draft.expires_at.astimezone(UTC),
         invoice_id=extension.invoice_id,
         subscription_id=extension.subscription_id,
     )

@@ -28,6 +28,9 @@ PHASES = {
 
 _FULFILLMENT = {status.value: status for status in FulfillmentStatus}
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError)
+"""What reading an answer raises that is none; the last for a time that leaves the calendar in UTC."""
+
 _decode_order = msgspec.json.Decoder(Order).decode
 _decode_list = msgspec.json.Decoder(OrderList).decode
 
@@ -40,7 +43,7 @@ def read_order(body: bytes, before: ProviderOrder | None = None) -> ProviderOrde
         before: What RevKeen said earlier: an answer may leave its lines out.
 
     Raises:
-        msgspec.DecodeError: The bytes are not an order.
+        UNREADABLE: The bytes are not an order.
     """
     return _provider_order(_decode_order(body), before)
 
@@ -49,7 +52,7 @@ def read_list(body: bytes) -> tuple[list[ProviderOrder], bool]:
     """Read one page of orders, and whether there are more.
 
     Raises:
-        msgspec.DecodeError: The bytes are not a list of orders.
+        UNREADABLE: The bytes are not a list of orders.
     """
     page = _decode_list(body)
     return [_provider_order(order, None) for order in page.data], page.has_more

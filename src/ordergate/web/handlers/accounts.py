@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from litestar import Request, get, post
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from ordergate.domain.commands import ListFilters
@@ -15,7 +14,7 @@ from ordergate.gateway import adopt, read
 from ordergate.web.authentication import caller_of
 from ordergate.web.documents import AccountDocument, AccountList, account_document
 from ordergate.web.handlers.orders import require_zone
-from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, READ_PROBLEMS
+from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, READ_PROBLEMS, answers
 
 
 @get(
@@ -89,7 +88,7 @@ async def list_provider_orders(
     tags=["accounts"],
     opt={"scope": "orders:write"},
     status_code=200,
-    responses={**PLAIN_WRITE_PROBLEMS, 200: ResponseSpec(Order, description="Adopted")},
+    responses={**PLAIN_WRITE_PROBLEMS, 200: answers(Order, "Adopted")},
 )
 async def import_order(
     request: Request[Any, Any, Any], account: FromPath[str], data: JSONBody[ImportBody]

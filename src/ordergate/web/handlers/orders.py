@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from litestar import Request, Response, get, patch, post
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 from litestar.params import BodyKwarg, FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 
@@ -20,7 +19,7 @@ from ordergate.observability import note_account
 from ordergate.web import examples
 from ordergate.web.authentication import caller_of
 from ordergate.web.documents import ReturnList
-from ordergate.web.openapi import IDEMPOTENCY_KEY, READ_PROBLEMS, WRITE_PROBLEMS
+from ordergate.web.openapi import IDEMPOTENCY_KEY, READ_PROBLEMS, WRITE_PROBLEMS, answers
 
 IdempotencyKey = Annotated[
     str | None,
@@ -46,7 +45,7 @@ Limit = Annotated[int, QueryParameter(ge=1, le=100, description="Rows per page."
     summary="Create an order",
     tags=["orders"],
     opt={"scope": "orders:write"},
-    responses={**WRITE_PROBLEMS, 201: ResponseSpec(Order, description="Created", examples=examples.ORDER)},
+    responses={**WRITE_PROBLEMS, 201: answers(Order, "Created", examples.ORDER)},
 )
 async def create_order(
     request: Request[Any, Any, Any],
@@ -118,7 +117,7 @@ async def list_orders(
     summary="Read an order",
     tags=["orders"],
     opt={"scope": "orders:read"},
-    responses={**READ_PROBLEMS, 200: ResponseSpec(Order, description="The order", examples=examples.ORDER)},
+    responses={**READ_PROBLEMS, 200: answers(Order, "The order", examples.ORDER)},
 )
 async def get_order(
     request: Request[Any, Any, Any],
@@ -136,7 +135,7 @@ async def get_order(
     tags=["orders"],
     opt={"scope": "payments:write"},
     status_code=200,
-    responses={**WRITE_PROBLEMS, 200: ResponseSpec(Order, description="Read payment_status")},
+    responses={**WRITE_PROBLEMS, 200: answers(Order, "Read payment_status")},
 )
 async def pay_order(
     request: Request[Any, Any, Any],
@@ -161,7 +160,7 @@ async def pay_order(
     tags=["orders"],
     opt={"scope": "orders:write"},
     status_code=200,
-    responses={**WRITE_PROBLEMS, 200: ResponseSpec(Order, description="Canceled")},
+    responses={**WRITE_PROBLEMS, 200: answers(Order, "Canceled")},
 )
 async def cancel_order(
     request: Request[Any, Any, Any],
@@ -183,7 +182,7 @@ async def cancel_order(
     tags=["orders"],
     opt={"scope": "orders:write"},
     status_code=200,
-    responses={**WRITE_PROBLEMS, 200: ResponseSpec(Order, description="Fulfilled")},
+    responses={**WRITE_PROBLEMS, 200: answers(Order, "Fulfilled")},
 )
 async def fulfill_order(
     request: Request[Any, Any, Any],
@@ -204,7 +203,7 @@ async def fulfill_order(
     summary="Change an order",
     tags=["orders"],
     opt={"scope": "orders:write"},
-    responses={**WRITE_PROBLEMS, 200: ResponseSpec(Order, description="Changed")},
+    responses={**WRITE_PROBLEMS, 200: answers(Order, "Changed")},
 )
 async def update_order(
     request: Request[Any, Any, Any],
@@ -226,7 +225,7 @@ async def update_order(
     summary="Return goods and refund them",
     tags=["orders"],
     opt={"scope": "payments:write"},
-    responses={**WRITE_PROBLEMS, 201: ResponseSpec(Return, description="Returned")},
+    responses={**WRITE_PROBLEMS, 201: answers(Return, "Returned")},
 )
 async def return_goods(
     request: Request[Any, Any, Any],

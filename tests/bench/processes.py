@@ -1,0 +1,76 @@
+"""What the command costs: to say what it can do, and to serve while nobody asks."""
+
+import os
+import shutil
+import subprocess
+import sysconfig
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from statistics import median
+from time import perf_counter, sleep
+
+from tests.bench.figures import Figure
+
+RUNS = 5
+SETTLE = 1.0
+"""Seconds that a new server is left alone before it is weighed."""
+
+
+def measure() -> Iterator[Figure]:
+    """Measure ``ordergate --help`` and ``ordergate serve`` at rest."""
+    command = _command()
+    yield Figure("ordergate --help", "median", round(median(_help_times(command)) * 1000, 1), "ms")
+    yield Figure("ordergate serve, resident", "at rest", round(_resident(command) / 1024, 1), "MiB")
+
+
+def _command() -> str:
+    command = shutil.which("ordergate", path=sysconfig.get_path("scripts"))
+    if command is None:
+        raise SystemExit("the command ordergate is not installed here: run uv sync")
+    return command
+
+
+def _help_times(command: str) -> list[float]:
+    times = []
+    for _ in range(RUNS + 1):
+        started = perf_counter()
+        subprocess.run([command, "--help"], stdout=subprocess.DEVNULL, check=True)
+        times.append(perf_counter() - started)
+    return times[1:]  # the first run fills the disk's cache
+
+
+def _resident(command: str) -> int:
+    """Return the KiB that a server without accounts and orders holds, once it has said where it serves."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder, "empty.toml")
+        config.touch()
+        with subprocess.Popen(
+            [command, "serve", "--config", str(config), "--port", "0", "--announce"],
+            cwd=folder,
+            env=_environment(folder),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ) as server:
+            try:
+                if server.stdout is None or not server.stdout.readline().startswith("http"):
+                    raise SystemExit("ordergate serve did not say where it serves")
+                sleep(SETTLE)
+                return _resident_kib(server.pid)
+            finally:
+                server.terminate()
+
+
+def _environment(folder: str) -> Mapping[str, str]:
+    """The environment without any configuration of ours, and a journal that goes away."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("ORDERGATE_")}
+    return {**inherited, "ORDERGATE_STORE_URL": f"sqlite:///{folder}/journal.db"}
+
+
+def _resident_kib(process: int) -> int:
+    for line in Path(f"/proc/{process}/status").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == "VmRSS":
+            return int(value.split()[0])
+    raise SystemExit("this system does not tell how much memory a process holds")

@@ -1,0 +1,223 @@
+"""Every journal there is, behind one fixture, and builders for what a journal keeps."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+import pytest
+import pytest_asyncio
+
+from ordergate.domain.assembly import OrderRecord
+from ordergate.domain.draft import Customer
+from ordergate.domain.identifiers import new_id
+from ordergate.domain.lifecycle import FulfillmentStatus, OperationKind, Phase
+from ordergate.domain.provider_order import ProviderOrder
+from ordergate.gateway.ports import Journal
+from ordergate.gateway.records import Attempt, Intent, Operation
+from ordergate.journal.sqlite import SqliteJournal
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SINCE = NOW - timedelta(days=7)
+
+
+class Store(Protocol):
+    """One store under test: journals on it, and what no journal tells."""
+
+    def open(self) -> Journal:
+        """Open one more journal on the same store; it is closed at the end."""
+        ...
+
+    async def close(self) -> None:
+        """Close every journal that was opened."""
+        ...
+
+    def request_of(self, operation: Operation) -> bytes | None:
+        """Return the bytes to send that are kept of an operation."""
+        ...
+
+    def contains(self, secret: bytes) -> bool:
+        """Tell whether these bytes stand anywhere in the store."""
+        ...
+
+
+class SqliteStore:
+    """A SQLite file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "journal.db"
+        self._opened: list[SqliteJournal] = []
+
+    def open(self) -> SqliteJournal:
+        """Open the file."""
+        self._opened.append(SqliteJournal(self.path))
+        return self._opened[-1]
+
+    async def close(self) -> None:
+        """Close what was opened."""
+        while self._opened:
+            await self._opened.pop().close()
+
+    def request_of(self, operation: Operation) -> bytes | None:
+        """Read the column as a database administrator would."""
+        with closing(sqlite3.connect(self.path)) as connection:
+            row = connection.execute(
+                "SELECT request FROM operations WHERE id = ?", (operation.id,)
+            ).fetchone()
+        return None if row[0] is None else bytes(row[0])
+
+    def contains(self, secret: bytes) -> bool:
+        """Look through the file and its log."""
+        return any(secret in file.read_bytes() for file in self.path.parent.glob("journal.db*"))
+
+
+STORES = {"sqlite": SqliteStore}
+"""By name, each store that the suite runs on."""
+
+
+@pytest_asyncio.fixture(params=STORES)
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    """An empty store of each kind."""
+    made = STORES[request.param](tmp_path)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def journal(store: Store) -> Journal:
+    """A journal on the store."""
+    return store.open()
+
+
+def operation(**changes: Any) -> Operation:
+    """A create that has just begun, with ids, key and path of its own."""
+    begun = Operation(
+        id=new_id("op"),
+        merchant="acme",
+        world="test",
+        kind=OperationKind.CREATE,
+        method="POST",
+        path="/v1/orders",
+        key=new_id("req"),
+        content_hash="c0ffee",
+        account="rapyd",
+        order=new_id("ord"),
+        reference=None,
+        state="in_progress",
+        performed_by="provider",
+        attempts=(Attempt(number=1, started_at=NOW),),
+        outcome=None,
+        problem=None,
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    return msgspec.structs.replace(begun, **changes)
+
+
+def intent(of: Operation, **changes: Any) -> Intent:
+    """The intent to carry out an operation."""
+    made = Intent(
+        operation=of,
+        request=b'{"amount": 200.0}',
+        baseline=None,
+        revision=None,
+        allow_duplicate=False,
+        since=SINCE,
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
+def ended(of: Operation, state: str) -> Operation:
+    """The operation as it is after it ended in this state."""
+    outcome = {"succeeded": "applied", "failed": "not_applied", "unknown": "unknown"}.get(state)
+    return msgspec.structs.replace(of, state=state, outcome=outcome)
+
+
+def retried(of: Operation) -> Operation:
+    """The next attempt of an operation."""
+    attempt = Attempt(number=len(of.attempts) + 1, started_at=NOW)
+    return msgspec.structs.replace(
+        of, state="in_progress", outcome=None, problem=None, attempts=(*of.attempts, attempt)
+    )
+
+
+def provider_order(**changes: Any) -> ProviderOrder:
+    """An order as a provider tells it."""
+    order = ProviderOrder(
+        provider_order_id="order_1",
+        provider_status="created",
+        phase=Phase.OPEN,
+        billing_type="one_time",
+        currency="USD",
+        subtotal=20000,
+        shipping=0,
+        discount=0,
+        tax=0,
+        total=20000,
+        amount_paid=0,
+        amount_refunded=0,
+        paid_in_full=False,
+        payment_pending=False,
+        payment_failed=False,
+        fulfillment_status=FulfillmentStatus.UNFULFILLED,
+        customer="cus_1",
+        email=None,
+        reference=None,
+        line_items=[],
+        shipping_address=None,
+        metadata={"n": 2**53, "ä": True},
+        marks={},
+        notes=None,
+        expires_at=None,
+        tax_percent=None,
+        payments=[],
+        next_action=None,
+        created_at=NOW,
+        updated_at=NOW,
+        paid_at=None,
+        fulfilled_at=None,
+        canceled_at=None,
+        refunded_at=None,
+        extensions={},
+    )
+    return msgspec.structs.replace(order, **changes)
+
+
+def order(identifier: str | None = None, *, seen: ProviderOrder | None = None, **changes: Any) -> OrderRecord:
+    """An order's record."""
+    record = OrderRecord(
+        id=identifier or new_id("ord"),
+        merchant="acme",
+        world="test",
+        account="rapyd",
+        adapter="rapyd",
+        reference=None,
+        lines=[],
+        customer=Customer(id="cust-42"),
+        shipping_address=None,
+        metadata={},
+        notes=None,
+        tax_percent=None,
+        expires_at=None,
+        expected_total=None,
+        extensions={},
+        notices=[],
+        fulfillments=[],
+        returns=[],
+        canceled_here=None,
+        purpose=None,
+        seen=seen or provider_order(),
+        synced_at=NOW,
+    )
+    return msgspec.structs.replace(record, **changes)
+
+
+async def keep(journal: Journal, record: OrderRecord) -> OrderRecord:
+    """Create an order in the journal, by an operation that succeeded."""
+    begun = operation(order=record.id, merchant=record.merchant, world=record.world)
+    await journal.claim(intent(begun))
+    await journal.settle(ended(begun, "succeeded"), None, record)
+    return record

@@ -1,0 +1,133 @@
+"""Which account gets a new order."""
+
+from typing import Any
+
+import pytest
+from tests.unit.conftest import account
+
+from ordergate.domain.errors import Problem
+from ordergate.gateway.account import World
+from ordergate.gateway.configuration import Configuration
+from ordergate.gateway.routing import account_of_order, choose_account
+
+ACCOUNTS = {
+    each.name: each
+    for each in (
+        account("open"),
+        account("second", "rapyd"),
+        account("existing", accept="existing"),
+        account("none", accept="none"),
+        account("others", merchants=frozenset({"other"})),
+        account("ours", merchants=frozenset({"acme"})),
+        account("emulator", environment="emulator"),
+        account("live", environment="production"),
+    )
+}
+
+
+def _configuration(*route: str) -> Configuration:
+    return Configuration(hash="x", accounts=ACCOUNTS, default_route=route)
+
+
+@pytest.mark.parametrize(
+    ("route", "world", "chosen"),
+    [
+        (["open", "second"], "test", "open"),
+        (["second", "open"], "test", "second"),
+        (["existing", "none", "others", "gone", "live", "second", "open"], "test", "second"),
+        (["ours"], "test", "ours"),
+        (["emulator"], "test", "emulator"),
+        (["open", "live"], "live", "live"),
+    ],
+)
+def test_the_first_account_that_may_gets_the_order(route: list[str], world: World, chosen: str) -> None:
+    """The default route is walked in order, past what is closed, another's, of the other world or missing."""
+    assert choose_account(_configuration(*route), "acme", world, None).name == chosen
+
+
+def test_a_named_account_overrides_the_route() -> None:
+    """The draft's own choice counts, also outside the route."""
+    assert choose_account(_configuration("open"), "acme", "test", "second").name == "second"
+
+
+@pytest.mark.parametrize(
+    ("named", "world", "why"),
+    [
+        ("gone", "test", "there is no such account"),
+        ("others", "test", "there is no such account"),
+        ("existing", "test", "takes no new orders"),
+        ("none", "test", "takes no new orders"),
+        ("live", "test", "test key"),
+        ("open", "live", "live key"),
+    ],
+)
+def test_a_named_account_that_may_not_is_refused(named: str, world: World, why: str) -> None:
+    """A named account is never replaced by another: it is refused with the reason, at /account."""
+    with pytest.raises(Problem, match=why) as refused:
+        choose_account(_configuration("open", "live"), "acme", world, named)
+
+    assert refused.value.code == "no_route"
+    assert [error.pointer for error in refused.value.errors] == ["/account"]
+
+
+def test_an_account_of_others_looks_like_none() -> None:
+    """A merchant cannot tell an account closed to him from one that does not exist."""
+    details = []
+    for named in ("others", "gone"):
+        with pytest.raises(Problem) as refused:
+            choose_account(_configuration(), "acme", "test", named)
+        details.append(refused.value.detail.replace(named, "X"))
+
+    assert details[0] == details[1]
+
+
+def test_without_any_account_every_reason_is_told() -> None:
+    """Where no account may take the order, each that was passed over is named with its reason."""
+    with pytest.raises(Problem) as refused:
+        choose_account(_configuration("gone", "existing", "live"), "acme", "test", None)
+
+    assert refused.value.code == "no_route"
+    assert all(name in refused.value.detail for name in ("gone:", "existing:", "live:"))
+
+
+def test_an_empty_route_says_so() -> None:
+    """A configuration that names no account as default is told apart."""
+    with pytest.raises(Problem, match="names none as default"):
+        choose_account(_configuration(), "acme", "test", None)
+
+
+@pytest.mark.parametrize("name", ["open", "existing", "others"])
+def test_an_order_stays_with_its_account(name: str) -> None:
+    """An account that takes no new orders still serves those that live there."""
+    assert account_of_order(_configuration(), name).name == name
+
+
+@pytest.mark.parametrize(("name", "why"), [("gone", "not configured any more"), ("none", "accept = none")])
+def test_an_order_whose_account_is_lost_says_so(name: str, why: str) -> None:
+    """An order of an account that is gone or closed is refused with the account's name."""
+    with pytest.raises(Problem, match=why) as refused:
+        account_of_order(_configuration(), name)
+
+    assert refused.value.code == "no_route"
+    assert name in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    ("changes", "merchant", "world", "opens"),
+    [
+        ({}, "acme", "test", True),
+        ({}, None, "test", True),
+        ({}, "acme", "live", False),
+        ({"environment": "production"}, "acme", "live", True),
+        ({"environment": "production"}, "acme", "test", False),
+        ({"merchants": frozenset({"acme"})}, "acme", "test", True),
+        ({"merchants": frozenset({"acme"})}, "other", "test", False),
+        ({"merchants": frozenset({"acme"})}, None, "test", True),
+        ({"merchants": frozenset()}, "acme", "test", False),
+    ],
+)
+def test_to_whom_an_account_is_open(
+    changes: dict[str, Any], merchant: str | None, world: World, opens: bool
+) -> None:
+    """An account is open to its merchants, or to all, and to operators, in its own world only."""
+    assert account(**changes).open_to(merchant, world) is opens
