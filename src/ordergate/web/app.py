@@ -41,7 +41,7 @@ def create_app(
 
     keyed = Router(
         "/",
-        guards=[require_key],
+        guards=[require_key, refuse_loose_query],
         security=[{"key": []}],
         route_handlers=[
             orders.create_order,
@@ -64,16 +64,17 @@ def create_app(
             links.delete_link,
         ],
     )
+    keyless = Router(
+        "/",
+        guards=[refuse_loose_query],
+        route_handlers=[service.live, service.ready, service.problems, service.problem_page],
+    )
     app = Litestar(
         route_handlers=[
             keyed,
-            service.live,
-            service.ready,
-            service.problems,
-            service.problem_page,
+            keyless,
             openapi.assets_router(),
         ],
-        guards=[refuse_loose_query],
         request_class=StrictRequest,
         request_max_body_size=max_body_bytes,
         exception_handlers={Exception: _answer_and_log},

@@ -73,12 +73,19 @@ def _request_id(scope: Scope) -> str:
     return new_id("req")
 
 
+def _logged_ids(scope: Any) -> dict[str, Any]:
+    """The gateway's own ids in the address; a merchant's may be anything, an email among them."""
+    given = scope.get("path_params") or {}
+    return {name: given[name] for name in ("order_id", "operation_id") if name in given}
+
+
 def _log_request(scope: Any, status: int, facts: CallFacts, seconds: float) -> None:
     caller = scope.get("state", {}).get("caller")
     _log.info(
         "request",
         method=scope["method"],
-        path=scope["path"],
+        path=scope.get("path_template") or scope["path"],
+        **_logged_ids(scope),
         status=status,
         milliseconds=round(seconds * 1000, 1),
         provider_milliseconds=round(facts.provider_seconds * 1000, 1),
