@@ -97,6 +97,7 @@ def test_documented_answer_is_read_whole() -> None:
             paid_in_full=False,
             payment_pending=False,
             payment_failed=False,
+            confirmation_due=False,
             fulfillment_status=FulfillmentStatus.UNFULFILLED,
             customer=CUSTOMER,
             email="johndoe@rapyd.net",

@@ -263,6 +263,7 @@ def test_no_provider_order_breaks_the_assembly(
         paid_in_full=flags[0],
         payment_pending=flags[1],
         payment_failed=flags[2],
+        confirmation_due=False,
         phase=phase,
         fulfillment_status=fulfillment,
     )

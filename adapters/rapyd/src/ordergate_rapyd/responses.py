@@ -122,6 +122,7 @@ def _provider_order(order: wire.Order, before: ProviderOrder | None) -> Provider
     total = _minor(order.amount, digits)
     returned = _minor(order.amount_returned, digits)
     payment = order.payment if isinstance(order.payment, wire.Payment) and order.payment.id else None
+    refunded = _minor(payment.refunded_amount, digits) if payment is not None else 0
     lines = _lines(order, digits, marks, before)
     subtotal = sum(line.subtotal for line in lines if line.type == "product")
     shipping = sum(line.subtotal for line in lines if line.type == "shipping")
@@ -141,7 +142,7 @@ def _provider_order(order: wire.Order, before: ProviderOrder | None) -> Provider
         tax=tax,
         total=total,
         amount_paid=_amount_paid(order, payment, total, digits),
-        amount_refunded=returned,
+        amount_refunded=max(returned, refunded),
         paid_in_full=order.status in PAID_STATUSES,
         payment_pending=pending,
         payment_failed=failed,

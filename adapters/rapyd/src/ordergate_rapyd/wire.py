@@ -131,6 +131,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     status: str | None = None
     amount: msgspec.Raw = NULL
     original_amount: msgspec.Raw = NULL
+    refunded_amount: msgspec.Raw = NULL
     paid: bool | None = None
     next_action: str | None = None
     redirect_url: str | None = None
