@@ -3,6 +3,7 @@
 import click
 
 from ordergate.cli.accounts import accounts
+from ordergate.cli.adopt import import_
 from ordergate.cli.check import check
 from ordergate.cli.demo import demo
 from ordergate.cli.emulate import emulate
@@ -22,5 +23,5 @@ def main() -> None:
     """
 
 
-for command in (accounts, check, demo, emulate, keys, orders, serve):
+for command in (accounts, check, demo, emulate, import_, keys, orders, serve):
     main.add_command(command)

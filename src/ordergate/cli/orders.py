@@ -12,6 +12,7 @@ from ordergate.cli.session import (
     config_option,
     environment_option,
     json_option,
+    operator,
     print_json,
     reports_problems,
     with_gateway,
@@ -77,7 +78,7 @@ def get(order_id: str, config: Path | None, world: str, *, refresh: bool, as_jso
     from ordergate.terminal import show_order
 
     async def work(gateway: "Gateway") -> Any:
-        return await get_order(gateway, _operator(world), order_id, refresh=refresh)
+        return await get_order(gateway, operator(world), order_id, refresh=refresh)
 
     order = with_gateway(config, work)
     if as_json:
@@ -293,17 +294,4 @@ async def _merchant_caller(gateway: "Gateway", merchant: str | None, world: str)
             names = ", ".join(known) or "none has a key"
             raise click.UsageError(f"say which merchant, with --merchant ({names})")
         merchant = known[0]
-    return msgspec.structs.replace(_operator(world), merchant=merchant)
-
-
-def _operator(world: str) -> "Caller":
-    """Whoever can open the store may see it all."""
-    from ordergate.gateway.caller import Caller
-
-    return Caller(
-        key="cli",
-        merchant=None,
-        world="live" if world == "live" else "test",
-        operator=True,
-        scopes=frozenset(),
-    )
+    return msgspec.structs.replace(operator(world), merchant=merchant)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from ordergate.gateway.caller import Caller
     from ordergate.gateway.context import Gateway
     from ordergate.settings import Settings
 
@@ -59,6 +60,19 @@ def with_gateway(config: Path | None, work: "Callable[[Gateway], Awaitable[T]]")
             return await work(gateway)
 
     return asyncio.run(run())
+
+
+def operator(world: str) -> "Caller":
+    """Return the caller that a command acts as: whoever can open the store may see it all."""
+    from ordergate.gateway.caller import Caller
+
+    return Caller(
+        key="cli",
+        merchant=None,
+        world="live" if world == "live" else "test",
+        operator=True,
+        scopes=frozenset(),
+    )
 
 
 def reports_problems(command: Callable[..., Any]) -> Callable[..., Any]:
