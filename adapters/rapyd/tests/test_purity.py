@@ -100,11 +100,11 @@ def test_capabilities_say_what_is_carried_out() -> None:
         OperationKind.CREATE: "partly",
         OperationKind.RETRIEVE: "yes",
         OperationKind.LIST: "partly",
-        OperationKind.UPDATE: "no",
+        OperationKind.UPDATE: "partly",
         OperationKind.PAY: "partly",
         OperationKind.CANCEL: "gateway",
         OperationKind.FULFILL: "partly",
-        OperationKind.RETURN: "no",
+        OperationKind.RETURN: "partly",
     }
 
 

@@ -99,7 +99,7 @@ def test_capabilities_say_what_is_carried_out() -> None:
         OperationKind.CREATE: "partly",
         OperationKind.RETRIEVE: "yes",
         OperationKind.LIST: "yes",
-        OperationKind.UPDATE: "no",
+        OperationKind.UPDATE: "partly",
         OperationKind.PAY: "yes",
         OperationKind.CANCEL: "yes",
         OperationKind.FULFILL: "yes",

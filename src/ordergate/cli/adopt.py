@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def import_(
     account: str, provider_order_id: str, merchant: str, config: Path | None, world: str, *, as_json: bool
 ) -> None:
-    r"""Adopt the order PROVIDER_ORDER_ID, which was made at ACCOUNT without the gateway.
+    """Adopt the order PROVIDER_ORDER_ID, which was made at ACCOUNT without the gateway.
 
     \b
     ordergate import main 497f6eca-6276-4993-bfeb-53cbbbba6f08 --merchant acme

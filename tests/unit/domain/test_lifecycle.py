@@ -6,6 +6,7 @@ import pytest
 
 from ordergate.domain.lifecycle import (
     REFUSALS,
+    WAYS_OUT,
     FulfillmentStatus,
     OperationKind,
     OrderStatus,
@@ -142,8 +143,8 @@ ALLOWED = {
     OperationKind.PAY: {OrderStatus.OPEN, OrderStatus.PARTIALLY_PAID},
     OperationKind.CANCEL: {OrderStatus.OPEN},
     OperationKind.FULFILL: {OrderStatus.PAID, OrderStatus.PARTIALLY_REFUNDED},
+    OperationKind.UPDATE: set(OrderStatus) - {OrderStatus.REFUNDED, OrderStatus.CANCELED, OrderStatus.REVIEW},
     OperationKind.RETURN: {
-        OrderStatus.PARTIALLY_PAID,
         OrderStatus.PAID,
         OrderStatus.FULFILLED,
         OrderStatus.PARTIALLY_REFUNDED,
@@ -153,7 +154,7 @@ ALLOWED = {
 
 @pytest.mark.parametrize("operation", OperationKind)
 def test_what_each_status_allows(operation: OperationKind) -> None:
-    """Pay, cancel, fulfill and return go through in their own statuses only; reading goes through in all."""
+    """Each write goes through in its own statuses only; creating and reading go through in all."""
     statuses = set(OrderStatus) - {OrderStatus.REVIEW}
 
     assert ALLOWED.get(operation, statuses) == {
@@ -177,8 +178,29 @@ def test_review_is_judged_by_the_use_cases() -> None:
         (OperationKind.PAY, OrderStatus.CANCELED, "canceled"),
         (OperationKind.FULFILL, OrderStatus.OPEN, "paid"),
         (OperationKind.RETURN, OrderStatus.OPEN, "cancel"),
+        (OperationKind.RETURN, OrderStatus.PARTIALLY_PAID, "in full"),
+        (OperationKind.RETURN, OrderStatus.PENDING, "in flight"),
+        (OperationKind.UPDATE, OrderStatus.CANCELED, "canceled"),
+        (OperationKind.UPDATE, OrderStatus.REFUNDED, "refunded"),
     ],
 )
 def test_a_refusal_says_what_to_do(operation: OperationKind, status: OrderStatus, word: str) -> None:
     """A refusal names what stands in the way, and points on where there is a way on."""
     assert word in (refusal(operation, status) or "")
+
+
+@pytest.mark.parametrize(
+    ("reason", "word"),
+    [
+        (ReviewReason.UNMAPPED_STATUS, "reading it again"),
+        (ReviewReason.AMOUNT_MISMATCH, "expected_total"),
+        (ReviewReason.CANCELED_WITH_MONEY_HELD, "refund"),
+        (ReviewReason.PAYMENT_MISMATCH, "settle the difference"),
+        (ReviewReason.PAYMENT_NOT_RECORDED, "do not pay again"),
+        (ReviewReason.UPDATE_MISMATCH, "next change"),
+    ],
+)
+def test_every_reason_has_a_way_out(reason: ReviewReason, word: str) -> None:
+    """Each reason says what a person can do; the reasons and the ways are the same set."""
+    assert word in WAYS_OUT[reason]
+    assert set(WAYS_OUT) == set(ReviewReason)
