@@ -58,14 +58,16 @@ async def open_gateway(settings: Settings, *, serving: bool = False) -> AsyncIte
     """
     journal = open_journal(settings.store.url, serving=serving)
     transport = HttpTransport(system_clock)
+    gateway = Gateway(
+        configuration=configuration_of(settings),
+        journal=journal,
+        transport=transport,
+        clock=system_clock,
+        renderer=JsonRenderer(),
+    )
     try:
-        yield Gateway(
-            configuration=configuration_of(settings),
-            journal=journal,
-            transport=transport,
-            clock=system_clock,
-            renderer=JsonRenderer(),
-        )
+        yield gateway
     finally:
+        await gateway.drain(settings.server.shutdown_timeout)
         await transport.close()
         await journal.close()

@@ -45,7 +45,6 @@ def configure_logging(log_format: LogFormat, level: str, stream: TextIO = sys.st
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            redact_event,
             *_renderers(pretty=pretty),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
@@ -56,5 +55,12 @@ def configure_logging(log_format: LogFormat, level: str, stream: TextIO = sys.st
 
 def _renderers(*, pretty: bool) -> list[Any]:
     if pretty:
-        return [structlog.dev.ConsoleRenderer()]
-    return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        return [redact_event, plain]
+    # A traceback shows where, never what: its frames hold signed requests and people's data.
+    where = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    return [
+        structlog.processors.ExceptionRenderer(where),
+        redact_event,
+        structlog.processors.JSONRenderer(),
+    ]

@@ -5,6 +5,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from math import ceil
 from typing import Any, cast
 
 import uvicorn
@@ -64,7 +65,7 @@ def server_of(app: Any, on_ready: Callable[[], None], *, shutdown_timeout: float
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_graceful_shutdown=int(shutdown_timeout),
+        timeout_graceful_shutdown=ceil(shutdown_timeout),
     )
     return Server(config, on_ready)
 

@@ -289,7 +289,7 @@ def _dereference(reference: Mapping[str, Any], variables: Mapping[str, str]) -> 
         case {"env": str(name)} if len(reference) == 1:
             if not variables.get(name):
                 raise ValueError(f"The environment variable {name} is not set.")
-            return variables[name]
+            return _printable(variables[name], f"The environment variable {name}")
         case {"file": str(path)} if len(reference) == 1:
             try:
                 secret = Path(path).read_text().strip()
@@ -297,9 +297,15 @@ def _dereference(reference: Mapping[str, Any], variables: Mapping[str, str]) -> 
                 raise ValueError(f"The file {path} cannot be read: {error}.") from error
             if not secret:
                 raise ValueError(f"The file {path} is empty.")
-            return secret
+            return _printable(secret, f"The file {path}")
         case _:
             raise ValueError('A reference is { env = "NAME" } or { file = "PATH" }.')
+
+
+def _printable(secret: str, place: str) -> str:
+    if not secret.isascii() or not secret.isprintable() or secret != secret.strip():
+        raise ValueError(f"{place} holds spaces, line ends or other characters that no secret has.")
+    return secret
 
 
 def _holds_secret(kind: Any) -> bool:

@@ -7,7 +7,7 @@ import msgspec
 from tests.bench.figures import Figure, percentile
 
 from ordergate.domain.commands import Command, CreateOrder, RetrieveOrder
-from ordergate.domain.draft import Address, Customer, Draft, DraftLine
+from ordergate.domain.draft import AddressBody, CustomerBody, Draft, DraftLine
 from ordergate.domain.outcome import Applied
 from ordergate.gateway.registry import installed_adapters
 from ordergate.spi.adapter import Adapter, AdapterSettings
@@ -23,12 +23,12 @@ NONCE = "00112233445566ff"
 CHAIR = Draft(
     reference="2025-11-18a",
     currency="USD",
-    customer=Customer(id="cust-42", email="johndoe@example.com"),
+    customer=CustomerBody(id="cust-42", email="johndoe@example.com"),
     line_items=[
         DraftLine(sku="CHAIR-1", description="Deluxe Gamer's Chair", quantity=2, unit_amount=20_000),
         DraftLine(type="shipping", description="Shipping", quantity=1, unit_amount=1_000),
     ],
-    shipping_address=Address(
+    shipping_address=AddressBody(
         name="John Doe",
         line_1="123 First Street",
         city="Anytown",

@@ -12,9 +12,9 @@ import pytest
 import pytest_asyncio
 
 from ordergate.domain.assembly import OrderRecord
-from ordergate.domain.draft import Customer
 from ordergate.domain.identifiers import new_id
 from ordergate.domain.lifecycle import FulfillmentStatus, OperationKind, Phase
+from ordergate.domain.order import Customer
 from ordergate.domain.provider_order import ProviderOrder
 from ordergate.gateway.ports import Journal
 from ordergate.gateway.records import Attempt, Intent, Operation

@@ -19,9 +19,9 @@ from tests.contract.conftest import (
     retried,
 )
 
-from ordergate.domain.draft import Customer
 from ordergate.domain.identifiers import new_id
 from ordergate.domain.lifecycle import OperationKind, OrderStatus
+from ordergate.domain.order import Customer
 from ordergate.gateway.ports import Journal
 from ordergate.gateway.records import (
     ApiKey,

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import strategies as st
 from iso4217 import Currency
 
-from ordergate.domain.draft import Address, Customer, Draft, DraftLine
+from ordergate.domain.draft import AddressBody, CustomerBody, Draft, DraftLine
 from ordergate.domain.money import UnknownCurrencyError, minor_unit_digits
 
 
@@ -38,7 +38,7 @@ metadata = st.dictionaries(
 _named = st.text(min_size=1, max_size=40).filter(lambda text: bool(text.strip()))
 _maybe = st.none() | texts
 addresses = st.builds(
-    Address,
+    AddressBody,
     name=_named,
     line_1=_named,
     line_2=_maybe,
@@ -84,7 +84,7 @@ def drafts(draw: st.DrawFn, *, currencies: list[str], max_total: int, **fields: 
         lines.insert(draw(st.integers(0, len(lines))), shipping)
     return Draft(
         currency=draw(st.sampled_from(currencies)),
-        customer=Customer(id="cust-42", email=draw(st.none() | emails)),
+        customer=CustomerBody(id="cust-42", email=draw(st.none() | emails)),
         line_items=lines,
         reference=draw(st.none() | references),
         metadata=draw(st.none() | metadata),

@@ -95,8 +95,13 @@ class Emulator:
     def switch(self, **switches: Any) -> None:
         self._call("PUT", "switches", switches)
 
-    def act(self, provider_order_id: str, action: str) -> None:
-        self._call("POST", f"orders/{provider_order_id}/do", {"action": action})
+    def act(self, provider_order_id: str, action: str, **details: Any) -> None:
+        self._call("POST", f"orders/{provider_order_id}/do", {"action": action, **details})
+
+    @property
+    def catalog(self) -> dict[str, Any]:
+        """What exists at the provider before the first order."""
+        return self._call("GET", "catalog")
 
     def payment_method(self, **wanted: Any) -> str:
         """The id of a payment method in the catalog that is like this."""
@@ -180,6 +185,20 @@ class Shop:
 
     async def fulfill(self, order: dict[str, Any], key: str | None = None, **body: Any) -> httpx.Response:
         return await self.post(f"/v1/orders/{order['id']}/fulfill", body, key)
+
+    async def update(self, order: dict[str, Any], key: str | None = None, **body: Any) -> httpx.Response:
+        """Change an order, with this Idempotency-Key if there is one."""
+        headers = {"Idempotency-Key": key} if key else {}
+        return await self.call("PATCH", f"/v1/orders/{order['id']}", json=body, headers=headers)
+
+    async def give_back(self, order: dict[str, Any], key: str | None = None, **body: Any) -> httpx.Response:
+        """Return goods."""
+        return await self.post(f"/v1/orders/{order['id']}/returns", body, key)
+
+    async def adopt(self, provider_order_id: str, **body: Any) -> httpx.Response:
+        """Import an order of the account."""
+        path = f"/v1/accounts/{self.account}/orders/import"
+        return await self.call("POST", path, json={"provider_order_id": provider_order_id, **body})
 
     async def paid_order(self, **changes: Any) -> dict[str, Any]:
         """Create an order, pay it, and wait until the payment has closed."""

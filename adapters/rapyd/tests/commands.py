@@ -2,20 +2,26 @@
 
 from typing import Any
 
+from msgspec import UNSET
+
 from ordergate.domain.commands import (
     Command,
+    ConfirmPayment,
     CreateOrder,
     FulfillOrder,
     ListFilters,
     ListOrders,
     PayOrder,
     RetrieveOrder,
+    ReturnGoods,
+    ReturnLine,
+    UpdateOrder,
 )
-from ordergate.domain.draft import Customer, Draft, DraftLine
+from ordergate.domain.draft import CustomerBody, Draft, DraftLine
 from ordergate.domain.outcome import Outcome
 from ordergate.domain.provider_order import ProviderOrder
 from ordergate.spi.secret import Secret
-from ordergate.spi.wire import WireRequest, WireResponse
+from ordergate.spi.wire import NoAnswer, WireRequest, WireResponse
 from ordergate_rapyd import adapter
 from ordergate_rapyd.responses import read_order
 from ordergate_rapyd.settings import RapydSettings
@@ -48,7 +54,7 @@ def draft(*lines: DraftLine, **changes: Any) -> Draft:
     """Return a draft; without lines, of two chairs and shipping."""
     given: dict[str, Any] = {
         "currency": "USD",
-        "customer": Customer(id="cust-42"),
+        "customer": CustomerBody(id="cust-42"),
         "line_items": list(lines) or [line(), shipping()],
     }
     return Draft(**{**given, **changes})
@@ -110,6 +116,36 @@ def fulfill(**changes: Any) -> FulfillOrder:
     return FulfillOrder(**{**given, **changes})
 
 
+def update(**changes: Any) -> UpdateOrder:
+    """Return a change of the metadata alone."""
+    given = {
+        "operation": OPERATION,
+        "order": seen(),
+        "metadata": {"colour": "red"},
+        "notes": UNSET,
+        "customer": UNSET,
+        "tax_percent": UNSET,
+        "extension": {},
+    }
+    return UpdateOrder(**{**given, **changes})
+
+
+def confirm(**changes: Any) -> ConfirmPayment:
+    """Return a confirmation of the payment."""
+    return ConfirmPayment(**{"operation": OPERATION, "order": seen(), **changes})
+
+
+def returned(**changes: Any) -> ReturnLine:
+    """Return one chair at 200.00 that comes back."""
+    return ReturnLine(**{"product": CHAIR, "unit_amount": 20_000, "quantity": 1, **changes})
+
+
+def return_goods(*lines: ReturnLine, **changes: Any) -> ReturnGoods:
+    """Return a return; without lines, of one chair."""
+    given = {"operation": OPERATION, "order": seen(), "lines": lines or (returned(),), "shipping": None}
+    return ReturnGoods(**{**given, **changes})
+
+
 def retrieve(provider_order_id: str = ORDER_ID) -> RetrieveOrder:
     """Return a read of one order."""
     return RetrieveOrder(provider_order_id=provider_order_id)
@@ -125,17 +161,22 @@ def asked(command: Command) -> WireRequest:
     return next(adapter.plan(command, SETTINGS))
 
 
-def concluded(command: Command, response: WireResponse) -> Outcome:
-    """Hold the conversation with this answer, and return what came of it."""
+def concluded(command: Command, *responses: WireResponse) -> Outcome:
+    """Hold the conversation with these answers, and return what came of it.
+
+    What is asked after the last of them is not answered.
+    """
     plan = adapter.plan(command, SETTINGS)
     next(plan)
     try:
-        plan.send(response)
+        for response in responses:
+            plan.send(response)
+        plan.throw(NoAnswer("nobody answers"))
     except StopIteration as end:
         outcome: Outcome = end.value
         return outcome
-    raise AssertionError("Rapyd needs one request for each command")
+    raise AssertionError("Rapyd asks at most once more after it was not answered")
 
 
 READS = (retrieve(), list_orders())
-WRITES = (create(), pay(), fulfill())
+WRITES = (create(), pay(), fulfill(), update(), confirm(), return_goods())

@@ -4,19 +4,48 @@ from typing import Any
 
 import pytest
 
-from ordergate.domain.commands import Command, CreateOrder, FulfillOrder, ListOrders, PayOrder, RetrieveOrder
+from ordergate.domain.commands import (
+    Command,
+    ConfirmPayment,
+    CreateOrder,
+    FulfillOrder,
+    ListOrders,
+    PayOrder,
+    RetrieveOrder,
+    ReturnGoods,
+    UpdateOrder,
+)
 from ordergate.domain.errors import PROBLEMS
-from ordergate.domain.outcome import NotApplied, Unknown
+from ordergate.domain.lifecycle import ReviewReason
+from ordergate.domain.outcome import Applied, NotApplied, Unknown
 from ordergate.spi.wire import WireResponse
+from ordergate_rapyd import adapter
 from ordergate_rapyd.errors import CODES, MONEY_TAKEN, POINTERS, UNSETTLED
 
-from .commands import READS, WRITES, concluded, create, fulfill, list_orders, pay, retrieve
-from .samples import answer, refusal, respond
+from .commands import (
+    ORDER_ID,
+    READS,
+    SETTINGS,
+    WRITES,
+    concluded,
+    confirm,
+    create,
+    fulfill,
+    list_orders,
+    pay,
+    retrieve,
+    return_goods,
+    update,
+)
+from .samples import answer, envelope, order, payment, refusal, respond
 
 COMMANDS: dict[type[Command], Command] = {
     CreateOrder: create(),
     PayOrder: pay(),
     FulfillOrder: fulfill(),
+    UpdateOrder: update(),
+    ConfirmPayment: confirm(),
+    ReturnGoods: return_goods(),
     RetrieveOrder: retrieve(),
     ListOrders: list_orders(),
 }
@@ -29,6 +58,21 @@ EVERYWHERE = {
     "IDENTITY_PROOF_REQUIRED": "provider_rejected",
 }
 """What Rapyd can answer to any call."""
+
+UPDATES = {
+    "UNAUTHORIZED_API_CALL": "provider_rejected",
+    "ERROR_GET_ORDER": "provider_rejected",
+    "ERROR_GET_COUPON": "provider_rejected",
+    "ERROR_INVALID_COUPON_TYPE": "provider_rejected",
+    "ERROR_ORDER_COUPON_INVALID_CURRENCY": "provider_rejected",
+    "ERROR_ORDER_COUPON_FIELD_NOT_UPDATABLE": "invalid_state",
+    "ERROR_ORDER_INVALID_STATUS": "invalid_state",
+    "ERROR_ORDER_INVALID_TAX_PERCENT": "provider_rejected",
+    "ERROR_ORDER_TAX_FIELD_NOT_UPDATABLE": "invalid_state",
+    "REQUEST_DECLINED": "provider_rejected",
+    "REQUEST_UNDER_REVIEW": "provider_rejected",
+}
+"""A fulfilment and a confirmation are updates there."""
 
 DOCUMENTED: dict[type[Command], dict[str, str]] = {
     CreateOrder: {
@@ -92,14 +136,28 @@ DOCUMENTED: dict[type[Command], dict[str, str]] = {
         "REQUEST_DECLINED": "payment_declined",
         "REQUEST_UNDER_REVIEW": "provider_rejected",
     },
-    FulfillOrder: {
+    FulfillOrder: UPDATES,
+    UpdateOrder: UPDATES,
+    ConfirmPayment: UPDATES,
+    ReturnGoods: {
         "UNAUTHORIZED_API_CALL": "provider_rejected",
+        "ERROR_CREATE_ORDER_RETURN_ITEM": "provider_rejected",
+        "ERROR_CREATE_REFUND": "provider_rejected",
+        "ERROR_CREATE_REFUND_PAYMENT_NOT_REFUNDABLE": "provider_rejected",
+        "ERROR_GET_EWALLET_NOT_ENOUGH_FUNDS": "provider_rejected",
         "ERROR_GET_ORDER": "provider_rejected",
-        "ERROR_ORDER_INVALID_STATUS": "invalid_state",
-        "ERROR_ORDER_COUPON_FIELD_NOT_UPDATABLE": "invalid_state",
-        "ERROR_ORDER_TAX_FIELD_NOT_UPDATABLE": "invalid_state",
-        "ERROR_ORDER_INVALID_TAX_PERCENT": "provider_rejected",
-        "ERROR_INVALID_COUPON_TYPE": "provider_rejected",
+        "ERROR_GET_ORDER_RETURN": "provider_rejected",
+        "ERROR_MISSING_ORDER_ID": "provider_rejected",
+        "ERROR_MISSING_ORDER_ITEMS": "provider_rejected",
+        "ERROR_ORDER_STATUS_DOES_NOT_ALLOW_RETURNS": "invalid_state",
+        "ERROR_RETURN_ORDER_INVALID_ITEM_QUANTITY": "provider_rejected",
+        "ERROR_RETURN_ORDER_INVALID_ORDER": "invalid_state",
+        "ERROR_RETURN_ORDER_INVALID_SHIPPING_ITEM": "provider_rejected",
+        "ERROR_RETURN_ORDER_INVALID_TAX_ITEM": "provider_rejected",
+        "ERROR_RETURN_ORDER_RETURN_ITEM": "provider_rejected",
+        "PAYMENT_NOT_COMPLETED": "invalid_state",
+        "REQUEST_DECLINED": "provider_rejected",
+        "REQUEST_UNDER_REVIEW": "provider_rejected",
     },
     RetrieveOrder: {
         "UNAUTHORIZED_API_CALL": "provider_rejected",
@@ -108,6 +166,7 @@ DOCUMENTED: dict[type[Command], dict[str, str]] = {
     },
     ListOrders: {
         "UNAUTHORIZED_API_CALL": "provider_rejected",
+        "ERROR_GET_ORDER": "provider_rejected",
         "ERROR_GET_LIST_ORDER": "provider_rejected",
         "INVALID_LIMIT": "provider_rejected",
     },
@@ -124,18 +183,6 @@ CHARGED = (
     "ERROR_PAY_ORDER_COMPLETED_WITHOUT_ORDER_STATUS_UPDATE",
     "ERROR_PAYMENT_COMPLETED_WITHOUT_ORDER_STATUS_UPDATE",
 )
-RETURNS = (
-    "ERROR_CREATE_ORDER_RETURN_ITEM",
-    "ERROR_GET_ORDER_RETURN",
-    "ERROR_MISSING_ORDER_ID",
-    "ERROR_ORDER_STATUS_DOES_NOT_ALLOW_RETURNS",
-    "ERROR_RETURN_ORDER_INVALID_ITEM_QUANTITY",
-    "ERROR_RETURN_ORDER_INVALID_ORDER",
-    "ERROR_RETURN_ORDER_INVALID_SHIPPING_ITEM",
-    "ERROR_RETURN_ORDER_INVALID_TAX_ITEM",
-    "ERROR_RETURN_ORDER_RETURN_ITEM",
-)
-"""Codes of an operation that this adapter does not declare."""
 
 
 def refused(command: Command, response: WireResponse) -> NotApplied:
@@ -166,16 +213,59 @@ def test_no_pointer_stands_for_a_code_that_never_comes() -> None:
     assert POINTERS.keys() <= {code for codes in DOCUMENTED.values() for code in codes}
 
 
+OTHER_WRITES = [command for command in WRITES if not isinstance(command, PayOrder)]
+
+
 @pytest.mark.parametrize("code", CHARGED)
 @pytest.mark.parametrize("status", [200, 400])
-@pytest.mark.parametrize("command", WRITES, ids=lambda command: type(command).__name__)
-def test_error_that_took_the_money_is_unknown(code: str, status: int, command: Command) -> None:
-    """An error that says that the charge succeeded is never read as "nothing happened"."""
+@pytest.mark.parametrize("command", OTHER_WRITES, ids=lambda command: type(command).__name__)
+def test_error_that_took_the_money_is_unknown_where_nothing_was_charged(
+    code: str, status: int, command: Command
+) -> None:
+    """An error that says that a charge succeeded is never read as "nothing happened", whatever was asked."""
     outcome = concluded(command, refusal(code, status))
 
     assert isinstance(outcome, Unknown)
     assert outcome.provider is not None
     assert outcome.provider.code == code
+
+
+CLOSED = payment(status="CLO")
+NOT_RECORDED = (ReviewReason.PAYMENT_NOT_RECORDED,)
+LOOKS: dict[str, tuple[list[WireResponse], str, tuple[ReviewReason, ...]]] = {
+    "unpaid": ([respond(envelope(order()))], "created", NOT_RECORDED),
+    "canceled": ([respond(envelope(order(status="canceled")))], "canceled", NOT_RECORDED),
+    "paid": ([respond(envelope(order(status="paid", payment=CLOSED)))], "paid", ()),
+    "in flight": ([respond(envelope(order(status="pending", payment=payment(status="ACT"))))], "pending", ()),
+    "no answer": ([], "created", NOT_RECORDED),
+    "not found": ([refusal("ERROR_GET_ORDER")], "created", NOT_RECORDED),
+    "broken": ([WireResponse(status=200, body=b"<html>")], "created", NOT_RECORDED),
+    "failing": ([WireResponse(status=503, body=b"")], "created", NOT_RECORDED),
+}
+"""What the reading afterwards finds: its answers, the status that the order then has, and the concerns."""
+
+
+@pytest.mark.parametrize("code", CHARGED)
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize("look", LOOKS)
+def test_error_that_took_the_money_is_applied(code: str, status: int, look: str) -> None:
+    """The money is taken: the pay is applied, and a person must look unless the order says so by itself."""
+    answers, shown, concerns = LOOKS[look]
+
+    outcome = concluded(pay(), refusal(code, status), *answers)
+
+    assert isinstance(outcome, Applied)
+    assert (outcome.order.provider_status, outcome.concerns) == (shown, concerns)
+
+
+def test_order_is_read_after_an_error_that_took_the_money() -> None:
+    """The look afterwards is a read of that order, with no effect."""
+    plan = adapter.plan(pay(), SETTINGS)
+    next(plan)
+    look = plan.send(refusal(CHARGED[0]))
+
+    assert (look.method, look.path, look.acts) == ("GET", f"/v1/orders/{ORDER_ID}", False)
+    plan.close()
 
 
 def test_both_charging_errors_are_listed() -> None:
@@ -192,11 +282,19 @@ def test_repeated_key_is_unknown(command: Command) -> None:
     assert {"IDEMPOTENCY_ERROR"} == UNSETTLED - MONEY_TAKEN
 
 
-@pytest.mark.parametrize("code", ["ERROR_OF_TOMORROW", *RETURNS])
-@pytest.mark.parametrize("command", COMMANDS.values(), ids=lambda command: type(command).__name__)
-def test_unmapped_code_is_a_refusal_that_says_so(code: str, command: Command) -> None:
+EVERY_CODE = {code for codes in DOCUMENTED.values() for code in codes} | EVERYWHERE.keys()
+FOREIGN = [
+    (operation, code)
+    for operation, codes in DOCUMENTED.items()
+    for code in sorted({"ERROR_OF_TOMORROW", *EVERY_CODE} - codes.keys() - EVERYWHERE.keys())
+    if code not in {"INVALID_LIMIT", "REQUEST_DECLINED", "REQUEST_UNDER_REVIEW"}
+]
+
+
+@pytest.mark.parametrize(("operation", "code"), FOREIGN)
+def test_unmapped_code_is_a_refusal_that_says_so(operation: type[Command], code: str) -> None:
     """A code that nobody mapped for the operation is refused with its raw text, and counted as unmapped."""
-    outcome = refused(command, refusal(code))
+    outcome = refused(COMMANDS[operation], refusal(code))
 
     assert (outcome.code, outcome.mapped) == ("provider_rejected", False)
     assert outcome.provider.code == code
@@ -265,9 +363,9 @@ def test_ambiguous_401_depends_on_the_operation() -> None:
     said = answer("auth.UNAUTHORIZED_API_CALL")
 
     assert refused(create(), said).code == "provider_unauthenticated"
-    assert {refused(command, said).code for command in (pay(), fulfill(), retrieve())} == {
-        "provider_rejected"
-    }
+    assert {
+        refused(command, said).code for command in (pay(), fulfill(), update(), return_goods(), retrieve())
+    } == {"provider_rejected"}
 
 
 FIREWALL = b"<html><body><h1>Too many requests</h1></body></html>"

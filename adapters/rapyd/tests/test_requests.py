@@ -5,11 +5,15 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from ordergate.domain.commands import Command, CreateOrder
-from ordergate.domain.draft import Address, Customer, Draft
+from ordergate.domain.draft import AddressBody, CustomerBody, Draft
 from ordergate.domain.errors import Problem
+from ordergate.domain.outcome import Applied, NotApplied
 from ordergate.spi.paging import Cursor, write_cursor
+from ordergate.spi.wire import WireResponse
+from ordergate_rapyd import adapter
 
 from .commands import (
     CHAIR,
@@ -17,8 +21,11 @@ from .commands import (
     OPERATION,
     ORDER_ID,
     READS,
+    SETTINGS,
     WRITES,
     asked,
+    concluded,
+    confirm,
     create,
     draft,
     fulfill,
@@ -26,10 +33,13 @@ from .commands import (
     list_orders,
     pay,
     retrieve,
+    return_goods,
+    returned,
     seen,
     shipping,
+    update,
 )
-from .samples import payment
+from .samples import envelope, order, payment, refusal, respond
 
 MARKS = {"ordergate_operation": OPERATION, "ordergate_merchant": "acme"}
 
@@ -68,7 +78,7 @@ def test_create_is_one_exact_post() -> None:
     ("changes", "member", "value"),
     [
         ({"currency": "EUR"}, "currency", "EUR"),
-        ({"customer": Customer(id="cust-42", email="ada@example.com")}, "email", "ada@example.com"),
+        ({"customer": CustomerBody(id="cust-42", email="ada@example.com")}, "email", "ada@example.com"),
         ({"reference": "2025-11-18a"}, "upstream_id", "2025-11-18a"),
         ({"tax_percent": "13.5"}, "tax_percent", 13.5),
         ({"tax_percent": "7.50"}, "tax_percent", 7.5),
@@ -81,13 +91,13 @@ def test_create_is_one_exact_post() -> None:
             {"colour": "red", "count": 3, "gift": True, **MARKS},
         ),
         (
-            {"shipping_address": Address(name="John Doe", line_1="123 First Street")},
+            {"shipping_address": AddressBody(name="John Doe", line_1="123 First Street")},
             "shipping_address",
             {"name": "John Doe", "line_1": "123 First Street"},
         ),
         (
             {
-                "shipping_address": Address(
+                "shipping_address": AddressBody(
                     name="John Doe",
                     line_1="123 First Street",
                     line_2="Apt. 34",
@@ -265,7 +275,7 @@ def test_what_rapyd_has_no_place_for_is_kept() -> None:
 
 REQUIRED = [
     (create(draft(customer=None), customer=None), ["/customer/id"]),
-    (create(draft(customer=Customer(email="ada@example.com")), customer=None), ["/customer/id"]),
+    (create(draft(customer=CustomerBody(email="ada@example.com")), customer=None), ["/customer/id"]),
     (create(draft(shipping())), ["/line_items"]),
     (create(draft(line(sku=None), line(sku="LAMP-1"))), ["/line_items/0/sku"]),
     (
@@ -273,12 +283,12 @@ REQUIRED = [
         ["/line_items/1/sku", "/line_items/1/unit_amount"],
     ),
     (
-        create(draft(shipping_address=Address(city="Anytown"))),
+        create(draft(shipping_address=AddressBody(city="Anytown"))),
         ["/shipping_address/name", "/shipping_address/line_1"],
     ),
-    (create(draft(shipping_address=Address(name="", line_1="1 A St"))), ["/shipping_address/name"]),
+    (create(draft(shipping_address=AddressBody(name="", line_1="1 A St"))), ["/shipping_address/name"]),
     (
-        create(draft(line(sku=None, unit_amount=0), shipping_address=Address(name="A")), customer=None),
+        create(draft(line(sku=None, unit_amount=0), shipping_address=AddressBody(name="A")), customer=None),
         ["/customer/id", "/line_items/0/sku", "/line_items/0/unit_amount", "/shipping_address/line_1"],
     ),
 ]
@@ -329,6 +339,12 @@ def test_coupons_go_through_the_extension() -> None:
                 ("/extensions/rapyd/amount", "unknown_field"),
             ],
         ),
+        (update(extension={"cupon": "x"}), [("/extensions/rapyd/cupon", "unknown_field")]),
+        (
+            update(extension={"external_coupon_code": "x"}),
+            [("/extensions/rapyd/external_coupon_code", "unknown_field")],
+        ),
+        (update(extension={"coupon": 5}), [("/extensions/rapyd/coupon", "wrong_type")]),
         (pay(extension={"coupon": "coupon_1"}), [("/extensions/rapyd/coupon", "unknown_field")]),
     ],
 )
@@ -383,6 +399,139 @@ def test_fulfill_that_tells_the_customer_is_refused() -> None:
     assert pointers(problem) == [("/notify_customer", "unsupported_field")]
 
 
+MARKED = seen(metadata={"colour": "blue", **MARKS, "ordergate_added_shipping": True})
+
+
+@pytest.mark.parametrize(
+    ("changes", "body"),
+    [
+        ({}, '{"metadata":{"colour":"red"}}'),
+        ({"metadata": {}}, '{"metadata":{}}'),
+        (
+            {"metadata": {"colour": "red"}, "order": MARKED},
+            (
+                f'{{"metadata":{{"colour":"red","ordergate_operation":"{OPERATION}",'
+                '"ordergate_merchant":"acme","ordergate_added_shipping":true}}'
+            ),
+        ),
+        ({"metadata": UNSET, "order": MARKED, "tax_percent": "7.50"}, '{"tax_percent":7.5}'),
+        ({"metadata": UNSET, "tax_percent": None}, '{"tax_percent":0}'),
+        ({"metadata": UNSET, "tax_percent": "0.00"}, '{"tax_percent":0}'),
+        ({"metadata": UNSET, "extension": {"coupon": "coupon_1"}}, '{"coupon":"coupon_1"}'),
+        (
+            {"notes": "ring twice", "tax_percent": "13.5", "extension": {"coupon": "coupon_1"}},
+            '{"metadata":{"colour":"red"},"coupon":"coupon_1","tax_percent":13.5}',
+        ),
+    ],
+)
+def test_update_sends_what_changes(changes: dict[str, Any], body: str) -> None:
+    """What is unset is left out; metadata is sent whole, always with the gateway's marks; no tax is zero."""
+    request = asked(update(**changes))
+
+    assert (request.method, request.path) == ("POST", f"/v1/orders/{ORDER_ID}")
+    assert request.body.decode() == body
+
+
+@pytest.mark.parametrize("notes", [UNSET, None, "ring twice"])
+def test_update_of_what_is_only_kept_is_no_request(notes: Any) -> None:
+    """A change of what Rapyd has no place for ends its plan at once, with the order as it was."""
+    command = update(metadata=UNSET, notes=notes)
+    with pytest.raises(StopIteration) as ended:
+        next(adapter.plan(command, SETTINGS))
+
+    assert ended.value.value == Applied(order=command.order)
+
+
+@pytest.mark.parametrize("customer", [None, CUSTOMER])
+def test_update_of_the_customer_is_refused(customer: str | None) -> None:
+    """Rapyd's orders keep their customer."""
+    problem = refused(update(customer=customer))
+
+    assert problem.code == "unsupported_field"
+    assert pointers(problem) == [("/customer/id", "unsupported_field")]
+
+
+def test_confirmation_is_a_status() -> None:
+    """That a payment of another method than a card has come is told by an update to paid."""
+    request = asked(confirm())
+
+    assert ("POST", f"/v1/orders/{ORDER_ID}") == (request.method, request.path)
+    assert request.body == b'{"status":"paid"}'
+
+
+def item(amount: str, quantity: int, parent: str = CHAIR, currency: str = "USD") -> str:
+    return f'{{"type":"sku","parent":"{parent}","amount":{amount},"quantity":{quantity},"currency":"{currency}"}}'
+
+
+SHIPPED = '{"type":"shipping","amount":10,"quantity":1,"currency":"USD"}'
+RETURNED = [
+    (return_goods(), [item("200", 1)]),
+    (return_goods(returned(quantity=2)), [item("200", 2)]),
+    (return_goods(returned(unit_amount=1)), [item("0.01", 1)]),
+    (return_goods(returned(unit_amount=1_990)), [item("19.9", 1)]),
+    (return_goods(returned(), returned(quantity=2)), [item("200", 3)]),
+    (
+        return_goods(returned(), returned(product="sku_LAMP-1", unit_amount=4_999), returned()),
+        [item("200", 2), item("49.99", 1, "sku_LAMP-1")],
+    ),
+    (return_goods(shipping=1_000), [item("200", 1), SHIPPED]),
+    (return_goods(order=seen(currency="JPY")), [item("20000", 1, currency="JPY")]),
+    (return_goods(order=seen(currency="BHD")), [item("20", 1, currency="BHD")]),
+]
+
+
+@pytest.mark.parametrize(("command", "items"), RETURNED)
+def test_return_names_each_sku_once(command: Command, items: list[str]) -> None:
+    """Lines of one SKU are one item, each at one unit's exact price; shipping is an item of its own."""
+    request = asked(command)
+
+    assert ("POST", f"/v1/orders/{ORDER_ID}/returns") == (request.method, request.path)
+    assert request.body.decode() == f'{{"items":[{",".join(items)}]}}'
+
+
+MADE = {"id": "orre_1", "amount": 200, "currency": "USD", "refund": "refund_1", "items": []}
+
+
+def test_order_is_read_after_a_return() -> None:
+    """Rapyd answers a return with the return alone, so the order is read once it is made."""
+    plan = adapter.plan(return_goods(), SETTINGS)
+    next(plan)
+    look = plan.send(respond(envelope(MADE)))
+    assert (look.method, look.path, look.acts) == ("GET", f"/v1/orders/{ORDER_ID}", False)
+    with pytest.raises(StopIteration) as ended:
+        plan.send(respond(envelope(order(status="returned", amount_returned=200))))
+
+    outcome = ended.value.value
+    assert isinstance(outcome, Applied)
+    assert (outcome.order.provider_status, outcome.order.amount_refunded) == ("returned", 20_000)
+    made = outcome.returned
+    assert made is not None
+    assert (made.provider_return_id, made.amount, made.refund_id) == ("orre_1", 20_000, "refund_1")
+
+
+@pytest.mark.parametrize(
+    "look", [[], [refusal("ERROR_GET_ORDER")], [WireResponse(status=503)], [WireResponse(status=200)]]
+)
+def test_return_stands_without_the_reading_afterwards(look: list[WireResponse]) -> None:
+    """A return that is made is applied, whatever becomes of the look: what is known of the order then counts."""
+    before = seen(status="returned", amount_returned=10)
+    outcome = concluded(return_goods(order=before), respond(envelope(MADE)), *look)
+
+    assert isinstance(outcome, Applied)
+    assert outcome.returned is not None
+    assert outcome.order == msgspec.structs.replace(before, amount_refunded=21_000)
+
+
+def test_refused_return_is_not_looked_after() -> None:
+    """A refusal ends the conversation."""
+    plan = adapter.plan(return_goods(), SETTINGS)
+    next(plan)
+    with pytest.raises(StopIteration) as ended:
+        plan.send(refusal("ERROR_RETURN_ORDER_RETURN_ITEM"))
+
+    assert isinstance(ended.value.value, NotApplied)
+
+
 def test_retrieve_is_a_get() -> None:
     """Reading names the order in the path and nothing else."""
     request = asked(retrieve())
@@ -406,6 +555,9 @@ def test_odd_id_stays_one_segment(identifier: str, path: str) -> None:
     assert path == asked(retrieve(identifier)).path
     assert f"{path}/pay" == asked(pay(order=order)).path
     assert path == asked(fulfill(order=order)).path
+    assert path == asked(update(order=order)).path
+    assert path == asked(confirm(order=order)).path
+    assert f"{path}/returns" == asked(return_goods(order=order)).path
 
 
 @pytest.mark.parametrize("identifier", ["", ".", ".."])

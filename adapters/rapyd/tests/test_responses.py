@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ordergate.domain.commands import Command
-from ordergate.domain.draft import Address
+from ordergate.domain.commands import Command, ReturnGoods
 from ordergate.domain.lifecycle import FulfillmentStatus, OrderStatus, PaymentFacts, Phase, payment_status
 from ordergate.domain.lifecycle import order_status as canonical_status
-from ordergate.domain.order import Decline, NextAction
+from ordergate.domain.order import Address, Decline, NextAction
 from ordergate.domain.outcome import Applied, NotApplied, OrderPage, Unknown
 from ordergate.domain.provider_order import ProviderLine, ProviderOrder
 from ordergate.spi.paging import Cursor, read_cursor, write_cursor
@@ -25,10 +24,15 @@ from .commands import (
     ORDER_ID,
     WRITES,
     concluded,
+    confirm,
     create,
+    fulfill,
     list_orders,
+    pay,
     retrieve,
+    return_goods,
     seen,
+    update,
 )
 from .samples import answer, envelope, order, payment, respond, sample, transitions
 
@@ -466,8 +470,7 @@ def test_nothing_has_many_forms(name: str, value: Any) -> None:
 
 def test_lines_that_an_answer_leaves_out_are_remembered() -> None:
     """An answer to a write without items keeps those that Rapyd told before."""
-    (_, paying, fulfilling) = WRITES
-    for command in (paying, fulfilling):
+    for command in (pay(), fulfill(), update(), confirm()):
         outcome = concluded(command, respond(envelope(order(items=...))))
 
         assert isinstance(outcome, Applied)
@@ -612,12 +615,52 @@ BROKEN = {
 def test_unreadable_answer_to_a_write_is_unknown(body: bytes) -> None:
     """A 200 that cannot be read never says that nothing happened."""
     for command in WRITES:
+        if isinstance(command, ReturnGoods):
+            continue  # answered with a return, below
         outcome = concluded(command, WireResponse(status=200, body=body))
 
         assert isinstance(outcome, Unknown)
         assert outcome.reason
         assert outcome.provider is not None
         assert outcome.provider.http_status == 200
+
+
+RETURN = msgspec.json.encode(envelope({"id": "orre_1", "amount": 200, "currency": "USD", "refund": "re_1"}))
+BROKEN_RETURNS = {
+    "empty": b"",
+    "html": b"<html></html>",
+    "cut": RETURN[:-10],
+    "no data": b'{"status":{"status":"SUCCESS"}}',
+    "no id": RETURN.replace(b'"id"', b'"no"'),
+    "no amount": RETURN.replace(b'"amount"', b'"no"'),
+    "no such currency": RETURN.replace(b"USD", b"ZZZ"),
+    "no exact amount": RETURN.replace(b"200", b"0.001"),
+    "a list for an amount": RETURN.replace(b"200", b"[200]"),
+    "a word for an amount": RETURN.replace(b"200", b"true"),
+    "an object for an amount": RETURN.replace(b"200", b"{}"),
+    "text that is not UTF-8": RETURN.replace(b"200", b'"\xff"'),
+    "a number for a refund": RETURN.replace(b'"re_1"', b"5"),
+    "a list": b"[]",
+}
+
+
+@pytest.mark.parametrize("body", BROKEN_RETURNS.values(), ids=BROKEN_RETURNS)
+def test_unreadable_return_is_unknown(body: bytes) -> None:
+    """A 200 that is no return leaves open whether the goods were taken back."""
+    outcome = concluded(return_goods(), WireResponse(status=200, body=body))
+
+    assert isinstance(outcome, Unknown)
+    assert outcome.provider is not None
+    assert outcome.provider.http_status == 200
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.data())
+def test_mutated_return_raises_nothing(data: st.DataObject) -> None:
+    """Whatever bytes come back, a return comes to an outcome, and a 200 is never "not applied"."""
+    body = data.draw(mutations(RETURN))
+
+    assert isinstance(concluded(return_goods(), WireResponse(status=200, body=body)), Applied | Unknown)
 
 
 @pytest.mark.parametrize("body", BROKEN.values(), ids=BROKEN)

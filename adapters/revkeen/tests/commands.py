@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from msgspec import UNSET
+
 from ordergate.domain.commands import (
     CancelOrder,
     Command,
@@ -11,6 +13,7 @@ from ordergate.domain.commands import (
     ListOrders,
     PayOrder,
     RetrieveOrder,
+    UpdateOrder,
 )
 from ordergate.domain.draft import Draft, DraftLine
 from ordergate.domain.outcome import Outcome
@@ -101,6 +104,20 @@ def fulfill(**changes: Any) -> FulfillOrder:
     return FulfillOrder(**{**given, **changes})
 
 
+def update(**changes: Any) -> UpdateOrder:
+    """Return a change of the metadata alone."""
+    given = {
+        "operation": OPERATION,
+        "order": seen(),
+        "metadata": {"colour": "red"},
+        "notes": UNSET,
+        "customer": UNSET,
+        "tax_percent": UNSET,
+        "extension": {},
+    }
+    return UpdateOrder(**{**given, **changes})
+
+
 def retrieve(provider_order_id: str = ORDER_ID) -> RetrieveOrder:
     """Return a read of one order."""
     return RetrieveOrder(provider_order_id=provider_order_id)
@@ -129,4 +146,4 @@ def concluded(command: Command, response: WireResponse) -> Outcome:
 
 
 READS = (retrieve(), list_orders())
-WRITES = (create(), pay(), cancel(), fulfill())
+WRITES = (create(), pay(), cancel(), fulfill(), update())

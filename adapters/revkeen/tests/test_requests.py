@@ -5,11 +5,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from ordergate.domain.commands import Command
-from ordergate.domain.draft import Address, Customer, Draft
+from ordergate.domain.draft import AddressBody, CustomerBody, Draft
 from ordergate.domain.errors import Problem
 from ordergate.domain.lifecycle import OrderStatus
+from ordergate.domain.outcome import Applied
 from ordergate.spi.paging import Cursor, write_cursor
 from ordergate_revkeen import adapter
 
@@ -32,6 +34,7 @@ from .commands import (
     retrieve,
     seen,
     shipping,
+    update,
 )
 from .samples import LINE_ID, ORDER_ID, OTHER_LINE_ID
 from .samples import line as told_line
@@ -131,8 +134,8 @@ def test_what_revkeen_has_no_place_for_is_kept() -> None:
     request = asked(
         create(
             draft(
-                customer=Customer(id="cust-42", email="ada@example.com"),
-                shipping_address=Address(name="Ada", line_1="1 Main Street"),
+                customer=CustomerBody(id="cust-42", email="ada@example.com"),
+                shipping_address=AddressBody(name="Ada", line_1="1 Main Street"),
             )
         )
     )
@@ -195,6 +198,7 @@ def test_links_go_through_the_extension() -> None:
         (create(extension={"invoice_id": 5}), [("/extensions/revkeen/invoice_id", "wrong_type")]),
         (create(extension={"payment_token": "x"}), [("/extensions/revkeen/payment_token", "unknown_field")]),
         (pay(extension={"invoice_id": "x"}), [("/extensions/revkeen/invoice_id", "unknown_field")]),
+        (update(extension={"invoice_id": "x"}), [("/extensions/revkeen/invoice_id", "unknown_field")]),
         (pay(extension={"payment_token": True}), [("/extensions/revkeen/payment_token", "wrong_type")]),
     ],
 )
@@ -279,6 +283,57 @@ def test_fulfill_always_says_whether_to_tell(command: Command, body: dict[str, A
     assert msgspec.json.decode(request.body) == body
 
 
+MARKED = seen(metadata={"colour": "blue", **MARKS, "ordergate_reference": "A-1"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "body"),
+    [
+        ({"metadata": {"colour": "red"}}, {"metadata": {"colour": "red"}}),
+        ({"metadata": {}}, {"metadata": {}}),
+        ({"metadata": {}, "order": MARKED}, {"metadata": {**MARKS, "ordergate_reference": "A-1"}}),
+        (
+            {"metadata": {"colour": "red"}, "order": MARKED},
+            {"metadata": {"colour": "red", **MARKS, "ordergate_reference": "A-1"}},
+        ),
+        ({"metadata": UNSET, "order": MARKED, "notes": "ring twice"}, {"notes": "ring twice"}),
+        ({"metadata": UNSET, "notes": None}, {"notes": None}),
+        ({"metadata": UNSET, "notes": ""}, {"notes": ""}),
+        ({"metadata": UNSET, "customer": CUSTOMER}, {"customer_id": CUSTOMER}),
+        ({"metadata": UNSET, "customer": None}, {"customer_id": None}),
+        (
+            {"notes": None, "customer": CUSTOMER, "tax_percent": "0"},
+            {"customer_id": CUSTOMER, "metadata": {"colour": "red"}, "notes": None},
+        ),
+    ],
+)
+def test_update_sends_what_changes(changes: dict[str, Any], body: dict[str, Any]) -> None:
+    """What is unset is left out and null clears; metadata is sent whole, always with the gateway's marks."""
+    request = asked(update(**changes))
+
+    assert (request.method, request.path) == ("PATCH", f"/orders/{ORDER_ID}")
+    assert msgspec.json.decode(request.body) == body
+
+
+@pytest.mark.parametrize("percent", [UNSET, None, "0", "0.00"])
+def test_update_of_nothing_there_is_no_request(percent: Any) -> None:
+    """A change of what RevKeen does not keep ends its plan at once, with the order as it was."""
+    command = update(metadata=UNSET, tax_percent=percent)
+    with pytest.raises(StopIteration) as ended:
+        next(adapter.plan(command, SETTINGS))
+
+    assert ended.value.value == Applied(order=command.order)
+
+
+@pytest.mark.parametrize("percent", ["13.5", "0.0001", "100"])
+def test_update_of_tax_is_refused(percent: str) -> None:
+    """RevKeen takes no tax, in a change as in a create."""
+    problem = refused(update(tax_percent=percent))
+
+    assert problem.code == "unsupported_field"
+    assert pointers(problem) == [("/tax_percent", "unsupported_field")]
+
+
 def test_retrieve_is_a_get() -> None:
     """Reading names the order in the path and nothing else."""
     request = asked(retrieve())
@@ -303,6 +358,7 @@ def test_odd_id_stays_one_segment(identifier: str, path: str) -> None:
     assert asked(pay(order=order)).path == f"{path}/pay"
     assert asked(cancel(order=order)).path == f"{path}/cancel"
     assert asked(fulfill(order=order)).path == f"{path}/fulfill"
+    assert asked(update(order=order)).path == path
 
 
 @pytest.mark.parametrize("identifier", ["", ".", ".."])

@@ -83,6 +83,7 @@ def test_documented_order_is_read_whole() -> None:
         paid_in_full=False,
         payment_pending=False,
         payment_failed=False,
+        confirmation_due=False,
         fulfillment_status=FulfillmentStatus.UNFULFILLED,
         customer=None,
         email=None,
@@ -297,7 +298,7 @@ def test_any_success_is_one(status: int) -> None:
 
 def test_success_is_not_payment() -> None:
     """A 2xx from pay with a pending or unpaid order is applied, and not paid."""
-    (_, paying, _, _) = WRITES
+    (_, paying, *_) = WRITES
     for status in ("pending", "draft"):
         outcome = concluded(paying, respond(order(status=status)))
 

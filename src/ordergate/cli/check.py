@@ -26,7 +26,7 @@ def check(config: Path | None, *, connect: bool, as_json: bool) -> None:
     import json
     import sys
 
-    settings = settings_of(config)
+    settings = settings_of(config, as_json=as_json)
     failures = with_gateway(config, _unreachable) if connect else {}
     if as_json:
         facts = {

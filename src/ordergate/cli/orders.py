@@ -288,10 +288,14 @@ def _print_answer(answer: "Answer", *, as_json: bool) -> None:
 async def _merchant_caller(gateway: "Gateway", merchant: str | None, world: str) -> "Caller":
     import msgspec
 
+    from ordergate.gateway.caller import MERCHANT_SCOPES
+
     if merchant is None:
         known = sorted({key.merchant for key in await gateway.journal.keys() if key.merchant})
         if len(known) != 1:
             names = ", ".join(known) or "none has a key"
             raise click.UsageError(f"say which merchant, with --merchant ({names})")
         merchant = known[0]
-    return msgspec.structs.replace(operator(world), merchant=merchant)
+    return msgspec.structs.replace(
+        operator(world), merchant=merchant, operator=False, scopes=frozenset(MERCHANT_SCOPES)
+    )

@@ -53,7 +53,6 @@ def serve(
                 if stop_with_stdin:
                     stop_when_stdin_closes(server)
                 await server.serve([listener])
-            await gateway.drain(settings.server.shutdown_timeout)
 
     try:
         _run(run())

@@ -35,14 +35,18 @@ environment_option = click.option(
 )
 
 
-def settings_of(config: Path | None) -> "Settings":
+def settings_of(config: Path | None, *, as_json: bool = False) -> "Settings":
     """Read the configuration, or end the command with everything that is wrong with it."""
+    import json
+
     from ordergate.settings import SettingsError, find_file, load_settings
 
     try:
         return load_settings(find_file(config))
     except SettingsError as error:
-        for line in error.lines:
+        if as_json:
+            click.echo(json.dumps({"errors": error.lines}))
+        for line in error.lines if not as_json else ():
             click.echo(line, err=True)
         sys.exit(1)
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from ordergate.domain.draft import Address, Customer, Draft, LineType
+from ordergate.domain.draft import Draft, LineType
 from ordergate.domain.lifecycle import (
     OrderStatus,
     PaymentFacts,
@@ -20,6 +20,8 @@ from ordergate.domain.lifecycle import (
     payment_status,
 )
 from ordergate.domain.order import (
+    Address,
+    Customer,
     Fulfillment,
     LineItem,
     Notice,
@@ -58,6 +60,7 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
         adapter: The adapter's name.
         lines: The merchant's lines, as ordered.
         customer: The customer as the merchant named it.
+        currency: What was ordered in.
         expected_total: What the order should cost, in minor units; None where nothing was expected.
         seen: What the provider said last.
         synced_at: When it said so.
@@ -78,6 +81,7 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
     notes: str | None
     tax_percent: str | None
     expires_at: datetime | None
+    currency: str
     expected_total: int | None
     extensions: dict[str, Any]
     notices: list[Notice]
@@ -109,7 +113,8 @@ def review_reasons(record: OrderRecord) -> list[ReviewReason]:
     rows = (
         (seen.phase is Phase.UNMAPPED, ReviewReason.UNMAPPED_STATUS),
         (
-            record.expected_total is not None and record.expected_total != seen.total,
+            record.currency != seen.currency
+            or (record.expected_total is not None and record.expected_total != seen.total),
             ReviewReason.AMOUNT_MISMATCH,
         ),
         (
@@ -202,6 +207,7 @@ def order_from_provider(seen: ProviderOrder, *, account: str, adapter: str, sync
         notes=seen.notes,
         tax_percent=seen.tax_percent,
         expires_at=seen.expires_at,
+        currency=seen.currency,
         expected_total=None,
         extensions={},
         notices=[],

@@ -18,11 +18,27 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """One thing to do at the provider."""
 
 
-class CreateOrder(Command, frozen=True, kw_only=True):
-    """Create an order.
+class WriteCommand(Command, frozen=True, kw_only=True):
+    """One effectful thing to do at the provider.
 
     Attributes:
         operation: The gateway's id of this write; the mark that proves it was applied.
+        attempt: Counts from 1; another one begins only when the one before was certainly not applied.
+    """
+
+    operation: str
+    attempt: int = 1
+
+    @property
+    def provider_key(self) -> str:
+        """The idempotency key at the provider: fresh for each attempt, since a provider may keep a refusal."""
+        return self.operation if self.attempt == 1 else f"{self.operation}-{self.attempt}"
+
+
+class CreateOrder(WriteCommand, frozen=True, kw_only=True):
+    """Create an order.
+
+    Attributes:
         merchant: Whose order it is.
         draft: The order as the merchant means it.
         customer: The provider's id of the customer.
@@ -30,7 +46,6 @@ class CreateOrder(Command, frozen=True, kw_only=True):
         extension: The draft's block for this adapter.
     """
 
-    operation: str
     merchant: str
     draft: Draft
     customer: str | None
@@ -39,9 +54,10 @@ class CreateOrder(Command, frozen=True, kw_only=True):
 
 
 class RetrieveOrder(Command, frozen=True, kw_only=True):
-    """Read one order."""
+    """Read one order; `before` is what the provider said of it earlier, where that is known."""
 
     provider_order_id: str
+    before: ProviderOrder | None = None
 
 
 class ListFilters(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,28 +81,25 @@ class ListOrders(Command, frozen=True, kw_only=True):
     filters: ListFilters
 
 
-class PayOrder(Command, frozen=True, kw_only=True):
+class PayOrder(WriteCommand, frozen=True, kw_only=True):
     """Pay an order; `amount` in minor units is what to charge, `order` what the provider said just before."""
 
-    operation: str
     order: ProviderOrder
     amount: int
     payment_method: str | None
     extension: dict[str, Any]
 
 
-class CancelOrder(Command, frozen=True, kw_only=True):
+class CancelOrder(WriteCommand, frozen=True, kw_only=True):
     """Cancel an unpaid order."""
 
-    operation: str
     order: ProviderOrder
     reason: str | None
 
 
-class FulfillOrder(Command, frozen=True, kw_only=True):
+class FulfillOrder(WriteCommand, frozen=True, kw_only=True):
     """Say that goods were handed over; `lines` are positions of the order's lines, None for all."""
 
-    operation: str
     order: ProviderOrder
     lines: tuple[int, ...] | None
     tracking_number: str | None
@@ -94,7 +107,7 @@ class FulfillOrder(Command, frozen=True, kw_only=True):
     notify_customer: bool
 
 
-class UpdateOrder(Command, frozen=True, kw_only=True):
+class UpdateOrder(WriteCommand, frozen=True, kw_only=True):
     """Change an order; what is unset stays as it is, None clears.
 
     Attributes:
@@ -102,7 +115,6 @@ class UpdateOrder(Command, frozen=True, kw_only=True):
         customer: The provider's id of the customer.
     """
 
-    operation: str
     order: ProviderOrder
     metadata: dict[str, Any] | msgspec.UnsetType
     notes: str | msgspec.UnsetType | None
@@ -119,19 +131,17 @@ class ReturnLine(msgspec.Struct, frozen=True, kw_only=True):
     quantity: int
 
 
-class ReturnGoods(Command, frozen=True, kw_only=True):
+class ReturnGoods(WriteCommand, frozen=True, kw_only=True):
     """Take goods back and refund them; `shipping` in minor units is the shipping to refund, None for none."""
 
-    operation: str
     order: ProviderOrder
     lines: tuple[ReturnLine, ...]
     shipping: int | None
 
 
-class ConfirmPayment(Command, frozen=True, kw_only=True):
+class ConfirmPayment(WriteCommand, frozen=True, kw_only=True):
     """Tell the provider that an order is paid whose payment it has closed itself."""
 
-    operation: str
     order: ProviderOrder
 
 

@@ -80,7 +80,7 @@ class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """What a caller sends: every field is known, or the request is refused."""
 
 
-class Customer(Body, frozen=True, kw_only=True):
+class CustomerBody(Body, frozen=True, kw_only=True):
     """Who buys: the merchant's own customer, an email, or both."""
 
     id: LinkedId | None = None
@@ -98,7 +98,7 @@ class DraftLine(Body, frozen=True, kw_only=True):
     metadata: Metadata | None = None
 
 
-class Address(Body, frozen=True, kw_only=True):
+class AddressBody(Body, frozen=True, kw_only=True):
     """A postal address; `country` is ISO 3166-1 alpha-2."""
 
     name: Annotated[str, Meta(max_length=255)] | None = None
@@ -119,9 +119,9 @@ class Draft(Body, frozen=True, kw_only=True):
     reference: Reference | None = None
     account: Annotated[str, Meta(max_length=64, description="Overrides the routing.")] | None = None
     currency: CurrencyCode
-    customer: Customer | None = None
+    customer: CustomerBody | None = None
     line_items: Annotated[list[DraftLine], Meta(min_length=1)]
-    shipping_address: Address | None = None
+    shipping_address: AddressBody | None = None
     tax_percent: TaxPercent | None = None
     billing_type: BillingType | None = None
     metadata: Metadata | None = None
@@ -170,7 +170,7 @@ class UpdateBody(Body, frozen=True, kw_only=True):
 
     metadata: dict[str, MetadataValue | None] | UnsetType | None = UNSET
     notes: Notes | UnsetType | None = UNSET
-    customer: Customer | UnsetType | None = UNSET
+    customer: CustomerBody | UnsetType | None = UNSET
     tax_percent: TaxPercent | UnsetType | None = UNSET
     extensions: Extensions | UnsetType | None = UNSET
 
@@ -273,7 +273,7 @@ def _reserved_metadata_errors(metadata: dict[str, Any] | None, pointer: str) -> 
     ]
 
 
-def _country_errors(address: Address | None) -> list[FieldError]:
+def _country_errors(address: AddressBody | None) -> list[FieldError]:
     if address is None or address.country is None or address.country in countries_by_alpha2:
         return []
     return [

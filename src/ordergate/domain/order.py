@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from ordergate.domain.draft import Address, BillingType, Customer, LineType
+from ordergate.domain.draft import BillingType, LineType
 from ordergate.domain.lifecycle import FulfillmentStatus, OrderStatus, PaymentStatus, ReviewReason
 
 NoticeKind = Literal["kept", "unlinked", "added"]
@@ -34,6 +34,28 @@ class Notice(Record, frozen=True, kw_only=True):
     pointer: str
     kind: NoticeKind
     detail: str
+
+
+class Customer(Record, frozen=True, kw_only=True):
+    """Who buys; `id` is the merchant's own. What a provider said of it stands here as it said it."""
+
+    id: str | None = None
+    email: str | None = None
+
+
+class Address(Record, frozen=True, kw_only=True):
+    """Where the goods go. What a provider said of it stands here as it said it."""
+
+    name: str | None = None
+    line_1: str | None = None
+    line_2: str | None = None
+    line_3: str | None = None
+    city: str | None = None
+    district: str | None = None
+    state: str | None = None
+    postal_code: str | None = None
+    country: str | None = None
+    phone: str | None = None
 
 
 class LineItem(Record, frozen=True, kw_only=True):

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from ordergate.domain.draft import Address, BillingType, LineType
+from ordergate.domain.draft import BillingType, LineType
 from ordergate.domain.lifecycle import FulfillmentStatus, Phase
-from ordergate.domain.order import NextAction, Payment
+from ordergate.domain.order import Address, NextAction, Payment
 
 OPERATION_MARK = "ordergate_operation"
 """Metadata key at the provider: the operation that wrote, so that a lost answer can be proven."""

@@ -4,15 +4,16 @@ from collections.abc import Mapping
 
 from ordergate.domain.assembly import OrderedLine, OrderRecord, order_from_record, seen_again
 from ordergate.domain.commands import RetrieveOrder
-from ordergate.domain.draft import Customer, ImportBody
+from ordergate.domain.draft import ImportBody
 from ordergate.domain.errors import Problem, invalid_request
 from ordergate.domain.identifiers import new_id
-from ordergate.domain.order import Order
-from ordergate.domain.provider_order import MERCHANT_MARK, ProviderLine, ProviderOrder
+from ordergate.domain.order import Customer, Order
+from ordergate.domain.provider_order import MERCHANT_MARK, OPERATION_MARK, ProviderLine, ProviderOrder
 from ordergate.gateway.account import Account
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.conversation import read_order
+from ordergate.gateway.idempotency import order_busy
 from ordergate.gateway.read import require_whole_account, visible_account
 
 
@@ -29,11 +30,12 @@ async def import_order(gateway: Gateway, caller: Caller, account_name: str, body
         body.provider_order_id
     )
     if known is not None and known.merchant != merchant:
-        raise Problem("forbidden", "The order belongs to another merchant.")
+        raise _no_such_order(body)
     seen = await read_order(gateway, account, RetrieveOrder(provider_order_id=body.provider_order_id))
     marked = seen.marks.get(MERCHANT_MARK)
     if marked is not None and marked != merchant:
-        raise Problem("forbidden", "The order was made for another merchant.")
+        raise _no_such_order(body)
+    await _refuse_unsettled(gateway, seen)
     if known is not None:
         stored = await gateway.journal.order(known.id)
         assert stored is not None
@@ -42,7 +44,23 @@ async def import_order(gateway: Gateway, caller: Caller, account_name: str, body
         )
         return order_from_record(again.record)
     record = await _record(gateway, account, caller, merchant, seen)
-    return order_from_record(await gateway.journal.adopt(record))
+    adopted = await gateway.journal.adopt(record)
+    if adopted.merchant != merchant:
+        raise _no_such_order(body)
+    return order_from_record(adopted)
+
+
+def _no_such_order(body: ImportBody) -> Problem:
+    """Return the same answer whether the order is not there or another merchant's."""
+    return Problem("not_found", f"There is no order {body.provider_order_id!r} to import.")
+
+
+async def _refuse_unsettled(gateway: Gateway, seen: ProviderOrder) -> None:
+    """Refuse an order whose create here has not settled: it is about to become an order of its own."""
+    mark = seen.marks.get(OPERATION_MARK)
+    creating = await gateway.journal.operation(mark) if isinstance(mark, str) else None
+    if creating is not None and creating.state in {"in_progress", "unknown"}:
+        raise order_busy(creating)
 
 
 def _merchant(caller: Caller, body: ImportBody) -> str:
@@ -78,6 +96,7 @@ async def _record(
         notes=seen.notes,
         tax_percent=seen.tax_percent,
         expires_at=seen.expires_at,
+        currency=seen.currency,
         expected_total=None,
         extensions={},
         notices=[],

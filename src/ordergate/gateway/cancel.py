@@ -5,7 +5,8 @@ import msgspec
 from ordergate.domain.assembly import OrderRecord
 from ordergate.domain.commands import CancelOrder
 from ordergate.domain.draft import CancelBody
-from ordergate.domain.lifecycle import OperationKind
+from ordergate.domain.errors import Problem
+from ordergate.domain.lifecycle import WAYS_OUT, OperationKind, ReviewReason
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.existing import call_on, prepared, prepared_here, read_again, support, unchanged
@@ -25,11 +26,24 @@ async def cancel_order(gateway: Gateway, caller: Caller, order_id: str, body: Ca
 
     async def prepare(operation: Operation) -> Prepared:
         account, stored = await read_again(gateway, caller, order_id, OperationKind.CANCEL)
+        _refuse_unrecorded_payment(stored.record)
         if support(account, OperationKind.CANCEL).level == "gateway":
             return prepared_here(account, stored, canceled)
-        command = CancelOrder(operation=operation.id, order=stored.record.seen, reason=body.reason)
+        command = CancelOrder(
+            operation=operation.id,
+            attempt=len(operation.attempts),
+            order=stored.record.seen,
+            reason=body.reason,
+        )
         return prepared(gateway, account, stored, command, unchanged)
 
     return await write(
         gateway, call_on(caller, OperationKind.CANCEL, order_id, key, body, "/cancel"), prepare
     )
+
+
+def _refuse_unrecorded_payment(record: OrderRecord) -> None:
+    """Refuse to cancel an order whose money was taken though its status does not show it."""
+    if ReviewReason.PAYMENT_NOT_RECORDED in record.concerns:
+        way = WAYS_OUT[ReviewReason.PAYMENT_NOT_RECORDED]
+        raise Problem("invalid_state", f"The order is in review: {way}.", order=record.id)

@@ -30,11 +30,14 @@ async def confirm_if_due(gateway: Gateway, account: Account, stored: StoredOrder
     A confirmation that fails, or that another node is about, changes nothing: the next reading tries again.
     """
     seen = stored.record.seen
-    if not seen.confirmation_due or seen.amount_paid != seen.total:
+    if not seen.confirmation_due or seen.amount_paid != seen.total or stored.record.canceled_here is not None:
         return stored
 
     async def prepare(operation: Operation) -> Prepared:
-        plan = account.adapter.plan(ConfirmPayment(operation=operation.id, order=seen), account.settings)
+        plan = account.adapter.plan(
+            ConfirmPayment(operation=operation.id, attempt=len(operation.attempts), order=seen),
+            account.settings,
+        )
 
         def finish(outcome: Applied) -> OrderRecord:
             return seen_again(stored.record, outcome.order, gateway.clock())

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 
+import msgspec
+
 from ordergate.domain.assembly import OrderedLine, OrderRecord, expected_total
 from ordergate.domain.commands import CreateOrder
 from ordergate.domain.draft import Draft, draft_errors
 from ordergate.domain.errors import Problem
 from ordergate.domain.identifiers import new_id
 from ordergate.domain.lifecycle import OperationKind
-from ordergate.domain.order import Notice
+from ordergate.domain.order import Address, Customer, Notice
 from ordergate.domain.outcome import Applied
 from ordergate.domain.provider_order import ProviderOrder
 from ordergate.domain.validation import summary
@@ -56,6 +58,7 @@ async def _prepare(gateway: Gateway, draft: Draft, operation: Operation) -> Prep
     native = await resolve(gateway.journal, account, operation.merchant, operation.world, _wanted(draft))
     command = CreateOrder(
         operation=operation.id,
+        attempt=len(operation.attempts),
         merchant=operation.merchant,
         draft=draft,
         customer=_native_customer(draft, native),
@@ -114,13 +117,14 @@ def _record(
             )
             for line, product in zip(draft.line_items, command.products, strict=True)
         ],
-        customer=draft.customer,
-        shipping_address=draft.shipping_address,
+        customer=_customer(draft),
+        shipping_address=_address(draft),
         metadata=dict(draft.metadata or {}),
         notes=draft.notes,
         tax_percent=draft.tax_percent,
         expires_at=draft.expires_at,
-        expected_total=expected_total(draft, coupon="coupon" in command.extension),
+        currency=draft.currency,
+        expected_total=expected_total(draft, coupon=command.extension.get("coupon") is not None),
         extensions=command.extension,
         notices=notices,
         fulfillments=[],
@@ -131,3 +135,12 @@ def _record(
         seen=seen,
         synced_at=gateway.clock(),
     )
+
+
+def _customer(draft: Draft) -> Customer | None:
+    return None if draft.customer is None else Customer(**msgspec.structs.asdict(draft.customer))
+
+
+def _address(draft: Draft) -> Address | None:
+    given = draft.shipping_address
+    return None if given is None else Address(**msgspec.structs.asdict(given))

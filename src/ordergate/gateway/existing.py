@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from ordergate.domain.assembly import OrderRecord, review_reasons, seen_again, settled_status
-from ordergate.domain.commands import Command, RetrieveOrder
+from ordergate.domain.commands import Command
 from ordergate.domain.errors import Problem
 from ordergate.domain.lifecycle import WAYS_OUT, OperationKind, ReviewReason, refusal
 from ordergate.domain.outcome import Applied
@@ -15,7 +15,7 @@ from ordergate.gateway.confirm import confirm_if_due
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.conversation import read_order
 from ordergate.gateway.idempotency import order_busy
-from ordergate.gateway.read import visible_order
+from ordergate.gateway.read import read_command, visible_order
 from ordergate.gateway.records import StoredOrder
 from ordergate.gateway.routing import account_of_order
 from ordergate.gateway.write import Call, Prepared
@@ -54,8 +54,7 @@ async def read_again(
     unsettled = await gateway.journal.unsettled(order_id)
     if unsettled is not None:
         raise order_busy(unsettled)
-    native = stored.record.seen.provider_order_id
-    seen = await read_order(gateway, account, RetrieveOrder(provider_order_id=native))
+    seen = await read_order(gateway, account, read_command(stored.record))
     stored = await gateway.journal.refresh(seen_again(stored.record, seen, gateway.clock()), stored.revision)
     stored = await confirm_if_due(gateway, account, stored)
     status = settled_status(stored.record)

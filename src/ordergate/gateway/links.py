@@ -1,6 +1,7 @@
 """The merchant's ids to a provider's, by links; a native id is written ``provider:…`` and needs none."""
 
 from collections.abc import Iterable
+from urllib.parse import quote
 
 from ordergate.domain.errors import FieldError, Problem, invalid_request
 from ordergate.domain.validation import pointer_to
@@ -106,6 +107,6 @@ def _missing(account: Account, kind: LinkKind, text: str, pointer: str) -> Field
         code="link_missing",
         detail=(
             f"{text!r} has no link to the account {account.name}. "
-            f"PUT /v1/links/{kind}/{text} with the id at {account.adapter.title}, or write {NATIVE}…."
+            f"PUT /v1/links/{kind}/{quote(text, safe='')} with the id at {account.adapter.title}, or write {NATIVE}…."
         ),
     )

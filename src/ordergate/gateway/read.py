@@ -8,9 +8,8 @@ import msgspec
 
 from ordergate.domain.assembly import OrderRecord, order_from_provider, order_from_record, seen_again
 from ordergate.domain.commands import ListFilters, ListOrders, RetrieveOrder
-from ordergate.domain.draft import Customer
 from ordergate.domain.errors import FieldError, Problem
-from ordergate.domain.order import Order
+from ordergate.domain.order import Customer, Order
 from ordergate.domain.outcome import OrderPage
 from ordergate.domain.provider_order import ProviderOrder
 from ordergate.gateway.account import Account
@@ -69,6 +68,11 @@ async def visible_order(gateway: Gateway, caller: Caller, order_id: str) -> Stor
     raise Problem("not_found", f"There is no order {order_id!r}.")
 
 
+def read_command(record: OrderRecord) -> RetrieveOrder:
+    """Return the command that reads an order again: what is known of it fills what an answer leaves out."""
+    return RetrieveOrder(provider_order_id=record.seen.provider_order_id, before=record.seen)
+
+
 async def get_order(gateway: Gateway, caller: Caller, order_id: str, *, refresh: bool) -> Order:
     """Return one order: from the journal, or, to `refresh`, as the provider has it now.
 
@@ -79,9 +83,7 @@ async def get_order(gateway: Gateway, caller: Caller, order_id: str, *, refresh:
     note_account(stored.record.account)
     if refresh:
         account = account_of_order(gateway.configuration, stored.record.account)
-        seen = await read_order(
-            gateway, account, RetrieveOrder(provider_order_id=stored.record.seen.provider_order_id)
-        )
+        seen = await read_order(gateway, account, read_command(stored.record))
         record = seen_again(stored.record, seen, gateway.clock())
         stored = await gateway.journal.refresh(record, stored.revision)
         stored = await confirm_if_due(gateway, account, stored)

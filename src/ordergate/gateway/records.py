@@ -71,6 +71,10 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     updated_at: datetime
 
+    def expired(self, since: datetime) -> bool:
+        """Whether its key and its reference are free again; those of an unsettled operation never are."""
+        return self.state in {"succeeded", "failed"} and self.updated_at < since
+
 
 class StoredResponse(msgspec.Struct, frozen=True, kw_only=True):
     """An answer to give again, byte for byte."""

@@ -35,7 +35,11 @@ async def return_goods(gateway: Gateway, caller: Caller, order_id: str, body: Re
         _refuse_uncertain_maths(record)
         shipping = _shipping(record, body)
         command = ReturnGoods(
-            operation=operation.id, order=record.seen, lines=_lines(record, body), shipping=shipping
+            operation=operation.id,
+            attempt=len(operation.attempts),
+            order=record.seen,
+            lines=_lines(record, body),
+            shipping=shipping,
         )
         write_back = prepared(gateway, account, stored, command, _returned(body, shipping))
         return msgspec.structs.replace(

@@ -5,11 +5,12 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from ordergate.domain.assembly import OrderRecord
+from ordergate.domain.assembly import OrderRecord, review_reasons
 from ordergate.domain.commands import UpdateOrder
-from ordergate.domain.draft import Customer, Metadata, UpdateBody
+from ordergate.domain.draft import CustomerBody, Metadata, UpdateBody
 from ordergate.domain.errors import FieldError, Problem
 from ordergate.domain.lifecycle import OperationKind, ReviewReason
+from ordergate.domain.order import Customer
 from ordergate.domain.outcome import Applied
 from ordergate.domain.validation import explain, summary
 from ordergate.gateway.account import Account
@@ -37,6 +38,7 @@ async def update_order(
         metadata = _merged(stored.record, body)
         command = UpdateOrder(
             operation=operation.id,
+            attempt=len(operation.attempts),
             order=stored.record.seen,
             metadata=metadata,
             notes=body.notes,
@@ -44,7 +46,7 @@ async def update_order(
             tax_percent=body.tax_percent,
             extension=_extension(body, account),
         )
-        finish = _kept(body, metadata, account)
+        finish = _kept(body, metadata, account, stored.record)
         if not _sends(account.adapter.plan(command, account.settings)):
             return prepared_here(
                 account, stored, lambda record: finish(record, Applied(order=stored.record.seen))
@@ -105,7 +107,7 @@ def _merged(record: OrderRecord, body: UpdateBody) -> dict[str, Any] | UnsetType
 async def _native_customer(
     gateway: Gateway, account: Account, operation: Operation, body: UpdateBody
 ) -> str | UnsetType | None:
-    if not isinstance(body.customer, Customer):
+    if not isinstance(body.customer, CustomerBody):
         return body.customer
     if body.customer.id is None:
         return UNSET
@@ -118,26 +120,39 @@ def _extension(body: UpdateBody, account: Account) -> dict[str, Any]:
     return body.extensions.get(account.adapter.name, {}) if isinstance(body.extensions, dict) else {}
 
 
-def _kept(body: UpdateBody, metadata: dict[str, Any] | UnsetType, account: Account) -> Finish:
+def _kept(
+    body: UpdateBody, metadata: dict[str, Any] | UnsetType, account: Account, before: OrderRecord
+) -> Finish:
     """Keep what the merchant said; what the provider made of it is compared."""
+    agreed = ReviewReason.AMOUNT_MISMATCH not in review_reasons(before)
 
     def finish(record: OrderRecord, outcome: Applied) -> OrderRecord:
         changes: dict[str, Any] = {}
         if not isinstance(metadata, UnsetType):
             changes["metadata"] = metadata
             changes["concerns"] = _concerns(record, metadata, outcome)
-        for name in ("notes", "customer", "tax_percent"):
+        for name in ("notes", "tax_percent"):
             value = getattr(body, name)
             if value is not UNSET:
                 changes[name] = value
+        if not isinstance(body.customer, UnsetType):
+            changes["customer"] = _customer(record, body.customer)
         extension = _extension(body, account)
         if extension:
             changes["extensions"] = {**record.extensions, **extension}
-        if extension or body.tax_percent is not UNSET:
-            changes["expected_total"] = None
+        if agreed and outcome.order.total != before.seen.total:
+            changes["expected_total"] = None  # the total was changed on purpose; nobody has said to what
         return msgspec.structs.replace(record, **changes)
 
     return finish
+
+
+def _customer(record: OrderRecord, change: CustomerBody | None) -> Customer | None:
+    """What is absent of a customer stays."""
+    if change is None:
+        return None
+    before = record.customer or Customer()
+    return Customer(id=change.id or before.id, email=change.email or before.email)
 
 
 def _concerns(record: OrderRecord, metadata: dict[str, Any], outcome: Applied) -> list[ReviewReason]:

@@ -5,12 +5,14 @@ request and says how the order looks afterwards; everything else is here.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
 from hashlib import sha256
 from typing import Literal
 
 import msgspec
+import structlog
 
 from ordergate.domain.assembly import OrderRecord, order_from_record
 from ordergate.domain.commands import RetrieveOrder
@@ -18,6 +20,7 @@ from ordergate.domain.errors import OutcomeWord, Problem
 from ordergate.domain.identifiers import new_id
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.outcome import Applied, NotApplied, Outcome, Unknown
+from ordergate.domain.provider_order import ProviderOrder
 from ordergate.gateway.account import Account
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Answer, Gateway, Renderer
@@ -45,10 +48,14 @@ from ordergate.redaction import MASK
 from ordergate.spi.adapter import Plan
 from ordergate.spi.wire import WireRequest
 
+MOVES_MONEY = frozenset({OperationKind.PAY, OperationKind.RETURN})
+"""Operations whose unmapped errors prove nothing until the order has been read again."""
+
 STORED_REFUSALS = frozenset({"payment_declined", "provider_rejected", "invalid_state"})
 """Refusals that the provider decided: a repeat of the key gets them again."""
 
 _RACES = 5
+_log = structlog.get_logger("ordergate.gateway")
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,7 +114,7 @@ async def write(gateway: Gateway, call: Call, prepare: Prepare) -> Answer:
     for _ in range(_RACES):
         operation = _operation(gateway, call, merchant)
         existing = await gateway.journal.by_key(operation)
-        if existing is not None and existing.operation.created_at >= _since(gateway):
+        if existing is not None and not existing.operation.expired(_since(gateway)):
             answer = await answer_again(gateway, existing, operation)
             if answer is not None:
                 return answer
@@ -203,10 +210,15 @@ async def _carry_out(gateway: Gateway, call: Call, operation: Operation, prepare
     try:
         outcome, attempt = await _act(gateway, operation, prepared)
         return await _record(gateway, call, operation, prepared, outcome, attempt)
-    except JournalUnavailableError as error:
+    except Problem:
+        raise
+    except Exception as error:
+        _log.exception("write.failed", operation=operation.id, order=operation.order)
+        with contextlib.suppress(JournalUnavailableError):
+            await _settle(gateway, operation, "unknown", "internal_error")
         raise Problem(
             "internal_error",
-            f"The journal failed after the request was sent ({error}); the gateway will find out what happened.",
+            f"The gateway failed after the request was sent; GET /v1/operations/{operation.id} says what is known.",
             sent="maybe",
             outcome="unknown",
             operation=operation.id,
@@ -221,7 +233,7 @@ async def _act(gateway: Gateway, operation: Operation, prepared: Prepared) -> tu
         attempt = msgspec.structs.replace(operation.attempts[-1], sent="no", finished_at=gateway.clock())
         return Applied(order=prepared.before.record.seen), attempt
     outcome, attempt = await say(gateway, prepared.account, prepared.plan, prepared.request, operation)
-    if isinstance(outcome, NotApplied) and not outcome.mapped and operation.kind is OperationKind.PAY:
+    if isinstance(outcome, NotApplied) and not outcome.mapped and operation.kind in MOVES_MONEY:
         outcome = await _look_again(gateway, prepared, outcome)
     return outcome, attempt
 
@@ -236,9 +248,14 @@ async def _look_again(gateway: Gateway, prepared: Prepared, refused: NotApplied)
         )
     except Problem as problem:
         return Unknown(reason=f"{refused.detail} Then: {problem.detail}", provider=refused.provider)
-    if (now.amount_paid, now.payment_pending) == (before.amount_paid, False):
+    if not now.payment_pending and _money(now) == _money(before):
         return refused
     return Unknown(reason=f"{refused.detail} But the order has changed.", provider=refused.provider)
+
+
+def _money(order: ProviderOrder) -> tuple[object, ...]:
+    """Everything about an order that a payment or a refund would change."""
+    return order.amount_paid, order.amount_refunded, order.phase, order.provider_status
 
 
 async def _record(

@@ -6,14 +6,12 @@ from typing import Any
 import msgspec
 
 from ordergate.domain.assembly import OrderRecord, order_from_record
-from ordergate.domain.provider_order import ProviderOrder
 from ordergate.gateway.records import ApiKey, Intent, Operation
 
 encode = msgspec.json.Encoder().encode
 decode_operation = msgspec.json.Decoder(Operation).decode
 decode_order = msgspec.json.Decoder(OrderRecord).decode
 decode_key = msgspec.json.Decoder(ApiKey).decode
-decode_baseline = msgspec.json.Decoder(ProviderOrder).decode
 
 
 def milliseconds(time: datetime) -> int:

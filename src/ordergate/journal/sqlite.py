@@ -283,7 +283,7 @@ class SqliteJournal:
     def _claim(self, connection: sqlite3.Connection, intent: Intent) -> Claim:
         operation = intent.operation
         existing = self._existing(connection, operation)
-        if existing is not None and existing.operation.created_at < intent.since:
+        if existing is not None and existing.operation.expired(intent.since):
             connection.execute(self._sql["expire_key"], {"id": existing.operation.id})
             existing = None
         if existing is not None and not _is_next_attempt(existing, operation):

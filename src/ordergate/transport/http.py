@@ -21,8 +21,14 @@ from ordergate.spi.wire import WireRequest, WireResponse
 MAX_ANSWER = 16 * 2**20
 """Bytes of an answer that are read at most; no order comes near it."""
 
-NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-"""Raised before a connection existed, so not one byte can have left. Every other failure may have arrived."""
+NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.LocalProtocolError,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+)
+"""Raised before a byte can have left: no connection, or no valid request. Anything else may have arrived."""
 
 _log = structlog.get_logger("ordergate.transport")
 _USER_AGENT = ("user-agent", f"ordergate/{version('ordergate')}")
@@ -76,15 +82,23 @@ class HttpTransport:
         self._engines.clear()
 
     async def _send(self, account: Account, request: WireRequest) -> WireResponse:
-        now = int(self._clock().timestamp())
-        signed = account.adapter.sign(request, account.settings, now, secrets.token_hex(8))
+        outgoing = self._outgoing(account, request)
         try:
             async with asyncio.timeout(account.total_timeout):
-                return await _exchange(self._engine_of(account), _outgoing(account, signed))
+                return await _exchange(self._engine_of(account), outgoing)
         except NOT_SENT as error:
             raise TransportError("no", _sentence(account, error)) from error
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
             raise TransportError("maybe", _sentence(account, error)) from error
+
+    def _outgoing(self, account: Account, request: WireRequest) -> httpx.Request:
+        """Sign just before sending; what cannot even be written has not been sent."""
+        now = int(self._clock().timestamp())
+        try:
+            signed = account.adapter.sign(request, account.settings, now, secrets.token_hex(8))
+            return _request(account, signed)
+        except (httpx.InvalidURL, UnicodeError, ValueError) as error:
+            raise TransportError("no", f"The request cannot be written: {type(error).__name__}.") from error
 
     def _engine_of(self, account: Account) -> httpx.AsyncBaseTransport:
         engine = self._engines.get(account.name)
@@ -107,7 +121,7 @@ async def _exchange(engine: httpx.AsyncBaseTransport, outgoing: httpx.Request) -
     return WireResponse(status=response.status_code, headers=headers, body=bytes(body))
 
 
-def _outgoing(account: Account, signed: WireRequest) -> httpx.Request:
+def _request(account: Account, signed: WireRequest) -> httpx.Request:
     timeout = {
         "connect": account.connect_timeout,
         "pool": account.connect_timeout,

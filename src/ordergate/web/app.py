@@ -1,7 +1,5 @@
 """Builds the HTTP application around a gateway."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
@@ -22,23 +20,13 @@ from ordergate.web.strictness import StrictRequest, refuse_loose_query
 _log = structlog.get_logger("ordergate.web")
 
 
-def create_app(
-    gateway: Gateway, *, max_body_bytes: int, on_shutdown: Callable[[], Awaitable[None]] | None = None
-) -> Edge:
+def create_app(gateway: Gateway, *, max_body_bytes: int) -> Edge:
     """Return the ASGI application.
 
     Args:
         gateway: What it serves.
         max_body_bytes: Larger bodies are refused with 413.
-        on_shutdown: Awaited when the application ends.
     """
-
-    @asynccontextmanager
-    async def lifespan(_app: Litestar) -> AsyncIterator[None]:
-        yield
-        if on_shutdown is not None:
-            await on_shutdown()
-
     keyed = Router(
         "/",
         guards=[require_key, refuse_loose_query],
@@ -80,7 +68,6 @@ def create_app(
         exception_handlers={Exception: _answer_and_log},
         openapi_config=openapi.openapi_config(version("ordergate")),
         on_app_init=[openapi.describe_strictness],
-        lifespan=[lifespan],
         state=State({"gateway": gateway}),
         logging_config=None,
     )
@@ -90,5 +77,5 @@ def create_app(
 def _answer_and_log(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Answer a problem; what nobody expected goes to the log, with its traceback."""
     if problem_of(error).code == "internal_error":
-        _log.error("request.failed", path=request.url.path, exc_info=error)
+        _log.error("request.failed", path=request.scope.get("path_template"), exc_info=error)
     return answer_problem(request, error)

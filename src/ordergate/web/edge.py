@@ -84,7 +84,7 @@ def _log_request(scope: Any, status: int, facts: CallFacts, seconds: float) -> N
     _log.info(
         "request",
         method=scope["method"],
-        path=scope.get("path_template") or scope["path"],
+        path=scope.get("path_template") or "(no such address)",
         **_logged_ids(scope),
         status=status,
         milliseconds=round(seconds * 1000, 1),

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from datetime import datetime
 from typing import Any
 
 from litestar import Request
@@ -9,7 +10,8 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.params import QueryParameter
 
-from ordergate.domain.errors import FieldError, Problem
+from ordergate.domain.errors import FieldError, Problem, invalid_request
+from ordergate.domain.identifiers import Prefix, is_id
 from ordergate.domain.validation import decode_body, summary
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,18})", re.ASCII)
@@ -84,3 +86,29 @@ def _parameter_error(name: str, value: str, known: dict[str, bool], *, repeated:
     if known[name] and not _INTEGER.fullmatch(value):
         return FieldError(pointer=f"/{name}", code="wrong_type", detail="The parameter is a whole number.")
     return None
+
+
+def refuse_bad_cursors(after: str | None, before: str | None, prefix: Prefix) -> None:
+    """Refuse cursors that are no ids of ours, and both at once.
+
+    Raises:
+        Problem: ``invalid_request``.
+    """
+    if after is not None and before is not None:
+        raise invalid_request(
+            "/ending_before", "conflicting_fields", "Give starting_after or ending_before, not both."
+        )
+    for name, value in (("starting_after", after), ("ending_before", before)):
+        if value is not None and not is_id(value, prefix):
+            raise invalid_request(f"/{name}", "invalid_cursor", f"{value!r} is not an id of this list.")
+
+
+def require_zone(time: datetime | None, name: str) -> datetime | None:
+    """Return the time; without a zone it would mean something else on every machine.
+
+    Raises:
+        Problem: ``invalid_request``.
+    """
+    if time is not None and time.tzinfo is None:
+        raise invalid_request(f"/{name}", "invalid_value", "Give the time in RFC 3339, with Z or an offset.")
+    return time

@@ -16,9 +16,8 @@ from ordergate.domain.assembly import (
     review_reasons,
     settled_status,
 )
-from ordergate.domain.draft import Address, Customer
 from ordergate.domain.lifecycle import FulfillmentStatus, OrderStatus, PaymentStatus, Phase, ReviewReason
-from ordergate.domain.order import Notice, Order
+from ordergate.domain.order import Address, Customer, Notice, Order
 
 
 def test_the_merchants_words_win_over_the_providers() -> None:
@@ -143,6 +142,15 @@ def test_lines_that_do_not_match_stay_the_merchants() -> None:
             {"amount_paid": 500, "amount_refunded": 499},
             {"canceled_here": NOON},
             [ReviewReason.CANCELED_WITH_MONEY_HELD],
+        ),
+        ({"confirmation_due": True, "amount_paid": 20000}, {}, []),
+        ({"confirmation_due": True, "amount_paid": 19999}, {}, [ReviewReason.PAYMENT_MISMATCH]),
+        ({"confirmation_due": True, "amount_paid": 20001}, {}, [ReviewReason.PAYMENT_MISMATCH]),
+        ({"amount_paid": 19999}, {}, []),
+        (
+            {},
+            {"concerns": [ReviewReason.PAYMENT_NOT_RECORDED, ReviewReason.UPDATE_MISMATCH]},
+            [ReviewReason.PAYMENT_NOT_RECORDED, ReviewReason.UPDATE_MISMATCH],
         ),
         (
             {"phase": Phase.UNMAPPED, "total": 1, "amount_paid": 1},

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from tests.unit.conftest import draft
 
-from ordergate.domain.draft import Address, Draft, DraftLine, draft_errors
+from ordergate.domain.draft import AddressBody, Draft, DraftLine, draft_errors
 from ordergate.domain.errors import Problem
 from ordergate.domain.money import MAX_AMOUNT
 from ordergate.domain.validation import decode_body
@@ -35,8 +35,8 @@ def _told(wrong: Draft) -> list[tuple[str, str]]:
         draft(line_items=[_line(quantity=1, unit_amount=MAX_AMOUNT)]),
         draft(line_items=[_line(unit_amount=0)]),
         draft(metadata={"ordergate": "fine", "my_ordergate_key": True, "Ordergate_x": 1}),
-        draft(shipping_address=Address()),
-        draft(shipping_address=Address(country="IS")),
+        draft(shipping_address=AddressBody()),
+        draft(shipping_address=AddressBody(country="IS")),
     ],
 )
 def test_a_right_draft_has_no_errors(right: Draft) -> None:
@@ -78,11 +78,11 @@ def test_a_right_draft_has_no_errors(right: Draft) -> None:
             [("/line_items/1/metadata/ordergate_", "reserved")],
         ),
         (
-            draft(shipping_address=Address(country="XX")),
+            draft(shipping_address=AddressBody(country="XX")),
             [("/shipping_address/country", "unknown_country")],
         ),
         (
-            draft(shipping_address=Address(country="UK")),
+            draft(shipping_address=AddressBody(country="UK")),
             [("/shipping_address/country", "unknown_country")],
         ),
     ],
@@ -98,7 +98,7 @@ def test_everything_wrong_is_told_at_once() -> None:
         currency="XAG",
         line_items=[_line(unit_amount=MAX_AMOUNT), _shipping(quantity=2), _shipping()],
         metadata={"ordergate_a": 1},
-        shipping_address=Address(country="ZZ"),
+        shipping_address=AddressBody(country="ZZ"),
     )
 
     assert {

@@ -173,7 +173,9 @@ def _unread(response: WireResponse, command: Command, why: str) -> NotApplied | 
 
 _PLANS: Mapping[type[Command], Callable[[Any], Plan]] = {
     ListOrders: _list,
-    RetrieveOrder: lambda command: _one_call(requests.retrieve(command.provider_order_id), command, None),
+    RetrieveOrder: lambda command: _one_call(
+        requests.retrieve(command.provider_order_id), command, command.before
+    ),
     CreateOrder: lambda command: _one_call(requests.create(command), command, None),
     PayOrder: _pay,
     UpdateOrder: _update,

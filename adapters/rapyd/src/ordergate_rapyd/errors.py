@@ -31,8 +31,8 @@ MONEY_TAKEN = frozenset(
 )
 """An error in form, a charge in fact: the order has to be read to learn what it says now."""
 
-UNSETTLED = MONEY_TAKEN | {"IDEMPOTENCY_ERROR"}
-"""Codes that do not say that nothing happened; the last refuses the repeat of a request that did arrive."""
+UNSETTLED = MONEY_TAKEN | {"IDEMPOTENCY_ERROR", "REQUEST_UNDER_REVIEW"}
+"""Codes that do not say that nothing happened: a repeat of a request that did arrive, or one that may yet pass."""
 
 _EVERYWHERE = {
     "MISSING_AUTHENTICATION_HEADERS": "provider_unauthenticated",
@@ -41,7 +41,6 @@ _EVERYWHERE = {
     "INVALID_FIELDS": "provider_rejected",
     "INVALID_LIMIT": "provider_rejected",
     "REQUEST_DECLINED": "provider_rejected",
-    "REQUEST_UNDER_REVIEW": "provider_rejected",
     "IDENTITY_PROOF_REQUIRED": "provider_rejected",
 }
 

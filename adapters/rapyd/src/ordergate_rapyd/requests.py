@@ -20,8 +20,7 @@ from ordergate.domain.commands import (
     ReturnGoods,
     UpdateOrder,
 )
-from ordergate.domain.draft import Address as CanonicalAddress
-from ordergate.domain.draft import Draft, DraftLine
+from ordergate.domain.draft import AddressBody, Draft, DraftLine
 from ordergate.domain.errors import FieldError
 from ordergate.domain.money import minor_unit_digits, to_major_units
 from ordergate.domain.order import Notice
@@ -76,7 +75,7 @@ def create(command: CreateOrder) -> WireRequest:
         metadata=_metadata(command, added_shipping=added),
     )
     notices = _notices(draft, added_shipping=added)
-    return _write("/v1/orders", body, command.operation, notices=notices)
+    return _write("/v1/orders", body, command.provider_key, notices=notices)
 
 
 def retrieve(provider_order_id: str) -> WireRequest:
@@ -102,7 +101,7 @@ def pay(command: PayOrder) -> WireRequest:
     if command.amount != max(command.order.total - command.order.amount_paid, 0):
         raise unsupported_field("/amount", "Rapyd pays an order in full or not at all; leave the amount out.")
     body = PayBody(payment_method=command.payment_method, metadata={OPERATION_MARK: command.operation})
-    return _write(f"{_order_path(command.order.provider_order_id)}/pay", body, command.operation)
+    return _write(f"{_order_path(command.order.provider_order_id)}/pay", body, command.provider_key)
 
 
 def update(command: UpdateOrder) -> WireRequest | None:
@@ -113,21 +112,23 @@ def update(command: UpdateOrder) -> WireRequest | None:
     if command.customer is not msgspec.UNSET:
         raise unsupported_field("/customer/id", "Rapyd's orders keep the customer that they were made for.")
     extension = read_extension(command.extension, UpdateExtension, "rapyd")
+    if extension.coupon is None:
+        raise unsupported_field("/extensions/rapyd/coupon", "Rapyd documents no way to take a coupon away.")
     metadata, percent = command.metadata, command.tax_percent
     body = UpdateBody(
         metadata=None if isinstance(metadata, UnsetType) else {**metadata, **command.order.marks},
-        coupon=extension.coupon,
+        coupon=None if isinstance(extension.coupon, UnsetType) else extension.coupon,
         tax_percent=None if isinstance(percent, UnsetType) else msgspec.Raw(_plain(percent or "0").encode()),
     )
     if body == UpdateBody():
         return None
-    return _write(_order_path(command.order.provider_order_id), body, command.operation)
+    return _write(_order_path(command.order.provider_order_id), body, command.provider_key)
 
 
 def confirm(command: ConfirmPayment) -> WireRequest:
     """``POST /v1/orders/{id}``: of other methods than cards, Rapyd has to be told that the order is paid."""
     path = _order_path(command.order.provider_order_id)
-    return _write(path, UpdateBody(status="paid"), command.operation)
+    return _write(path, UpdateBody(status="paid"), command.provider_key)
 
 
 def return_goods(command: ReturnGoods) -> WireRequest:
@@ -151,7 +152,7 @@ def return_goods(command: ReturnGoods) -> WireRequest:
         amount = _amount(command.shipping, currency)
         items.append(SentReturnItem(type="shipping", amount=amount, quantity=1, currency=currency))
     path = f"{_order_path(command.order.provider_order_id)}/returns"
-    return _write(path, ReturnBody(items=items), command.operation)
+    return _write(path, ReturnBody(items=items), command.provider_key)
 
 
 def fulfill(command: FulfillOrder) -> WireRequest:
@@ -163,7 +164,7 @@ def fulfill(command: FulfillOrder) -> WireRequest:
             "/notify_customer", "Rapyd notifies nobody of a fulfilment; tell them yourself."
         )
     return _write(
-        _order_path(command.order.provider_order_id), UpdateBody(status="fulfilled"), command.operation
+        _order_path(command.order.provider_order_id), UpdateBody(status="fulfilled"), command.provider_key
     )
 
 
@@ -211,7 +212,7 @@ def _missing_in_product_line(pointer: str, line: DraftLine, product: str | None)
     return errors
 
 
-def _missing_in_address(address: CanonicalAddress | None) -> list[FieldError]:
+def _missing_in_address(address: AddressBody | None) -> list[FieldError]:
     if address is None:
         return []
     return [
@@ -282,7 +283,7 @@ def _plain(percent: str) -> str:
     return f"{int(whole)}.{fraction}" if fraction else str(int(whole))
 
 
-def _address(address: CanonicalAddress | None) -> SentAddress | None:
+def _address(address: AddressBody | None) -> SentAddress | None:
     if address is None:
         return None
     return SentAddress(

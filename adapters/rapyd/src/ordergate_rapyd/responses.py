@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 
-from ordergate.domain.draft import Address
 from ordergate.domain.lifecycle import FulfillmentStatus, Phase
 from ordergate.domain.money import (
     InexactAmountError,
@@ -13,7 +12,7 @@ from ordergate.domain.money import (
     minor_unit_digits,
     to_minor_units,
 )
-from ordergate.domain.order import Decline, DeclineCode, NextAction
+from ordergate.domain.order import Address, Decline, DeclineCode, NextAction
 from ordergate.domain.order import Payment as CanonicalPayment
 from ordergate.domain.provider_order import (
     ADDED_SHIPPING_MARK,
@@ -27,7 +26,6 @@ from ordergate_rapyd import wire
 PAID_STATUSES = frozenset({"paid", "fulfilled", "returned"})
 """Rapyd's statuses that an order reaches only when it has been paid in full."""
 
-PENDING_PAYMENTS = frozenset({"ACT", "NEW", "CRE"})
 FAILED_PAYMENTS = frozenset({"CAN", "ERR", "EXP", "REV", "DLD"})
 CLOSED_PAYMENT = "CLO"
 
@@ -128,7 +126,7 @@ def _provider_order(order: wire.Order, before: ProviderOrder | None) -> Provider
     shipping = sum(line.subtotal for line in lines if line.type == "shipping")
     discount, tax = _discount_and_tax(order, digits, total - subtotal - shipping) if lines else (None, None)
     transitions = order.status_transitions or {}
-    pending = payment is not None and payment.status in PENDING_PAYMENTS
+    pending = _in_flight(order, payment)
     failed = payment is not None and payment.status in FAILED_PAYMENTS
     return ProviderOrder(
         provider_order_id=order.id,
@@ -146,9 +144,7 @@ def _provider_order(order: wire.Order, before: ProviderOrder | None) -> Provider
         paid_in_full=order.status in PAID_STATUSES,
         payment_pending=pending,
         payment_failed=failed,
-        confirmation_due=order.status == "pending"
-        and payment is not None
-        and payment.status == CLOSED_PAYMENT,
+        confirmation_due=order.status == "pending" and _closed_without_card(payment),
         fulfillment_status=_fulfillment(order, transitions, returned_all=0 < total <= returned),
         customer=order.customer or None,
         email=order.email or None,
@@ -173,6 +169,20 @@ def _provider_order(order: wire.Order, before: ProviderOrder | None) -> Provider
             "external_coupon_code": order.external_coupon_code or None,
         },
     )
+
+
+def _in_flight(order: wire.Order, payment: wire.Payment | None) -> bool:
+    """Whether a payment may still come in: one that is not known to have ended counts, a bare id too."""
+    if payment is None:
+        return isinstance(order.payment, str) and bool(order.payment) and order.status not in PAID_STATUSES
+    return payment.status != CLOSED_PAYMENT and payment.status not in FAILED_PAYMENTS
+
+
+def _closed_without_card(payment: wire.Payment | None) -> bool:
+    """Whether Rapyd waits to be told: of cards it knows by itself (docs, Update an Order)."""
+    if payment is None or payment.status != CLOSED_PAYMENT or payment.paid is not True:
+        return False
+    return payment.payment_method_type_category != "card"
 
 
 def _phase(status: str, *, failed: bool) -> Phase:
@@ -267,7 +277,7 @@ def _payment(payment: wire.Payment, digits: int) -> CanonicalPayment:
 
 
 def _next_action(payment: wire.Payment | None) -> NextAction | None:
-    if payment is None or payment.status not in PENDING_PAYMENTS or not payment.redirect_url:
+    if payment is None or payment.status in FAILED_PAYMENTS | {CLOSED_PAYMENT} or not payment.redirect_url:
         return None
     if payment.next_action != "3d_verification":
         return None

@@ -138,6 +138,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     failure_code: str | None = None
     error_code: str | None = None
     payment_method_type: str | None = None
+    payment_method_type_category: str | None = None
     created_at: int | None = None
 
 
@@ -215,7 +216,7 @@ class CreateExtension(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 class UpdateExtension(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a change may say to Rapyd alone: a coupon, while nothing is paid."""
 
-    coupon: str | None = None
+    coupon: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class NoExtension(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

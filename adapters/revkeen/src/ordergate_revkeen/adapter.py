@@ -123,7 +123,9 @@ def _unreadable(response: WireResponse, *, acts: bool) -> NotApplied | Unknown:
 
 _PLANS: Mapping[type[Command], Callable[[Any], Plan]] = {
     ListOrders: _list,
-    RetrieveOrder: lambda command: _one_call(requests.retrieve(command.provider_order_id), command, None),
+    RetrieveOrder: lambda command: _one_call(
+        requests.retrieve(command.provider_order_id), command, command.before
+    ),
     CreateOrder: lambda command: _one_call(requests.create(command), command, None),
     PayOrder: lambda command: _one_call(requests.pay(command), command, command.order),
     UpdateOrder: _update,

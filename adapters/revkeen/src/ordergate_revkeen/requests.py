@@ -78,7 +78,7 @@ def create(command: CreateOrder) -> WireRequest:
         invoice_id=extension.invoice_id,
         subscription_id=extension.subscription_id,
     )
-    return _write("/orders", body, command.operation, notices=tuple(_notices(command)))
+    return _write("/orders", body, command.provider_key, notices=tuple(_notices(command)))
 
 
 def retrieve(provider_order_id: str) -> WireRequest:
@@ -120,7 +120,7 @@ def pay(command: PayOrder) -> WireRequest:
     return _write(
         f"/orders/{path_segment(command.order.provider_order_id)}/pay",
         body,
-        command.operation,
+        command.provider_key,
         confidential=extension.payment_token is not None,
     )
 
@@ -128,7 +128,7 @@ def pay(command: PayOrder) -> WireRequest:
 def cancel(command: CancelOrder) -> WireRequest:
     """``POST /orders/{id}/cancel``."""
     path = f"/orders/{path_segment(command.order.provider_order_id)}/cancel"
-    return _write(path, CancelBody(reason=command.reason), command.operation)
+    return _write(path, CancelBody(reason=command.reason), command.provider_key)
 
 
 def fulfill(command: FulfillOrder) -> WireRequest:
@@ -139,7 +139,9 @@ def fulfill(command: FulfillOrder) -> WireRequest:
         tracking_number=command.tracking_number or msgspec.UNSET,
         carrier=command.carrier or msgspec.UNSET,
     )
-    return _write(f"/orders/{path_segment(command.order.provider_order_id)}/fulfill", body, command.operation)
+    return _write(
+        f"/orders/{path_segment(command.order.provider_order_id)}/fulfill", body, command.provider_key
+    )
 
 
 def update(command: UpdateOrder) -> WireRequest | None:
@@ -159,7 +161,7 @@ def update(command: UpdateOrder) -> WireRequest | None:
     if body == UpdateBody():
         return None
     path = f"/orders/{path_segment(command.order.provider_order_id)}"
-    return msgspec.structs.replace(_write(path, body, command.operation), method="PATCH")
+    return msgspec.structs.replace(_write(path, body, command.provider_key), method="PATCH")
 
 
 def _is_neutral(percent: str | None) -> bool:

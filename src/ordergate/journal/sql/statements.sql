@@ -9,7 +9,8 @@ SELECT record FROM operations WHERE id = :id;
 -- name: operation_by_reference
 SELECT record FROM operations
 WHERE merchant = :merchant AND world = :world AND reference = :reference
-  AND created_at >= :since AND state <> 'failed' AND id <> :id
+  AND (created_at >= :since OR state IN ('in_progress', 'unknown'))
+  AND state <> 'failed' AND id <> :id
   AND (:unknown_only = 0 OR state = 'unknown')
 ORDER BY created_at LIMIT 1;
 

@@ -13,8 +13,8 @@ from ordergate.domain.order import Order
 from ordergate.gateway import adopt, read
 from ordergate.web.authentication import caller_of
 from ordergate.web.documents import AccountDocument, AccountList, account_document
-from ordergate.web.handlers.orders import require_zone
 from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, READ_PROBLEMS, answers
+from ordergate.web.strictness import require_zone
 
 
 @get(

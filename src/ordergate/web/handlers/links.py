@@ -17,7 +17,7 @@ Merchant = FromQuery[str | None]
 
 
 @put(
-    "/v1/links/{kind:str}/{link_id:str}",
+    "/v1/links/{kind:str}/{link_id:path}",
     operation_id="put_link",
     summary="Link an id",
     tags=["links"],
@@ -43,7 +43,7 @@ async def put_link(
 
 
 @get(
-    "/v1/links/{kind:str}/{link_id:str}",
+    "/v1/links/{kind:str}/{link_id:path}",
     operation_id="get_link",
     summary="Read an id's links",
     tags=["links"],
@@ -65,7 +65,7 @@ async def get_link(
 
 
 @delete(
-    "/v1/links/{kind:str}/{link_id:str}",
+    "/v1/links/{kind:str}/{link_id:path}",
     operation_id="delete_link",
     summary="Forget an id's links",
     tags=["links"],
@@ -85,7 +85,8 @@ async def delete_link(
         raise _unlinked(key)
 
 
-def _key(caller: Caller, kind: LinkKind, link_id: str, merchant: str | None) -> LinkKey:
+def _key(caller: Caller, kind: LinkKind, path: str, merchant: str | None) -> LinkKey:
+    link_id = path.removeprefix("/")  # ids may hold slashes, so the rest of the address is the id
     owner = caller.merchant or merchant
     if owner is None:
         raise invalid_request(

@@ -9,8 +9,8 @@ from ordergate.gateway import read
 from ordergate.gateway.records import OperationQuery, OperationState
 from ordergate.web.authentication import caller_of
 from ordergate.web.documents import OperationDocument, OperationList, operation_document
-from ordergate.web.handlers.orders import refuse_bad_cursors
 from ordergate.web.openapi import READ_PROBLEMS
+from ordergate.web.strictness import refuse_bad_cursors
 
 
 @get(

@@ -9,7 +9,6 @@ from litestar.params import BodyKwarg, FromPath, FromQuery, HeaderParameter, JSO
 
 from ordergate.domain.draft import CancelBody, Draft, FulfillBody, PayBody, ReturnBody, UpdateBody
 from ordergate.domain.errors import Problem, invalid_request
-from ordergate.domain.identifiers import is_id
 from ordergate.domain.lifecycle import OrderStatus
 from ordergate.domain.order import Order, Return
 from ordergate.gateway import cancel, create, fulfill, pay, read, returns, update
@@ -20,6 +19,7 @@ from ordergate.web import examples
 from ordergate.web.authentication import caller_of
 from ordergate.web.documents import ReturnList
 from ordergate.web.openapi import IDEMPOTENCY_KEY, READ_PROBLEMS, WRITE_PROBLEMS, answers
+from ordergate.web.strictness import refuse_bad_cursors, require_zone
 
 IdempotencyKey = Annotated[
     str | None,
@@ -251,32 +251,6 @@ async def return_goods(
 async def list_returns(request: Request[Any, Any, Any], order_id: FromPath[str]) -> ReturnList:
     """List what has come back, oldest first."""
     return ReturnList(data=await returns.list_returns(_gateway(request), caller_of(request), order_id))
-
-
-def refuse_bad_cursors(after: str | None, before: str | None, prefix: Any) -> None:
-    """Refuse cursors that are no ids of ours, and both at once.
-
-    Raises:
-        Problem: ``invalid_request``.
-    """
-    if after is not None and before is not None:
-        raise invalid_request(
-            "/ending_before", "conflicting_fields", "Give starting_after or ending_before, not both."
-        )
-    for name, value in (("starting_after", after), ("ending_before", before)):
-        if value is not None and not is_id(value, prefix):
-            raise invalid_request(f"/{name}", "invalid_cursor", f"{value!r} is not an id of this list.")
-
-
-def require_zone(time: datetime | None, name: str) -> datetime | None:
-    """Return the time; without a zone it would mean something else on every machine.
-
-    Raises:
-        Problem: ``invalid_request``.
-    """
-    if time is not None and time.tzinfo is None:
-        raise invalid_request(f"/{name}", "invalid_value", "Give the time in RFC 3339, with Z or an offset.")
-    return time
 
 
 def _gateway(request: Request[Any, Any, Any]) -> Gateway:

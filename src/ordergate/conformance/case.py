@@ -1,0 +1,59 @@
+"""What an adapter's author tells the kit."""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import msgspec
+
+from ordergate.domain.lifecycle import OrderStatus
+from ordergate.domain.money import MAX_AMOUNT
+from ordergate.spi.adapter import Adapter, AdapterSettings
+from ordergate.spi.emulator import EmulatorDescription
+from ordergate.spi.secret import Secret
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What an order is, read from the emulator's state by other means than the adapter's.
+
+    Attributes:
+        total: In minor units, as are `paid` and `refunded`: gross of each other.
+    """
+
+    status: OrderStatus
+    currency: str
+    total: int
+    paid: int
+    refunded: int
+
+
+def settings_from_credentials(adapter: Adapter, description: EmulatorDescription) -> AdapterSettings:
+    """Return an account's settings as configuration would make them of the emulator's credentials."""
+    return msgspec.convert(
+        dict(description.credentials), adapter.settings_type, dec_hook=lambda _kind, value: Secret(value)
+    )
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """One adapter before the laws.
+
+    Attributes:
+        adapter: The adapter.
+        facts: Reads one order, by its provider's id, from what ``emulator.state()`` returns.
+        settings: Makes an account's settings of what the emulator says of itself.
+        switches: How the emulator is set for all laws.
+        currencies: What the provider takes of ISO 4217's currencies that have a minor unit; None for all.
+        max_amount: The largest amount that the provider takes, in minor units.
+        declining_method: Finds a payment method in the emulator's catalog that declines.
+        waiting_method: Finds one whose payment stays open until ``payment_closed`` happens at the provider.
+        skips: Laws that are left out, each with the reason why.
+    """
+
+    adapter: Adapter
+    facts: Callable[[Mapping[str, Any], str], Facts]
+    settings: Callable[[Adapter, EmulatorDescription], AdapterSettings] = settings_from_credentials
+    switches: Mapping[str, Any] = {}
+    currencies: Collection[str] | None = None
+    max_amount: int = MAX_AMOUNT
+    declining_method: Callable[[Mapping[str, Any]], str] | None = None
+    waiting_method: Callable[[Mapping[str, Any]], str] | None = None
+    skips: Mapping[str, str] = {}

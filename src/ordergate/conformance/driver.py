@@ -1,0 +1,236 @@
+"""An adapter and its emulator in one process: the same bytes as over HTTP, without the sockets."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from ordergate.conformance.case import Case, Facts, settings_from_credentials
+from ordergate.conformance.world import closed_world
+from ordergate.domain.commands import (
+    CancelOrder,
+    Command,
+    ConfirmPayment,
+    CreateOrder,
+    FulfillOrder,
+    ListFilters,
+    ListOrders,
+    PayOrder,
+    RetrieveOrder,
+    ReturnGoods,
+    ReturnLine,
+    UpdateOrder,
+)
+from ordergate.domain.draft import Draft
+from ordergate.domain.outcome import Applied, OrderPage, Outcome
+from ordergate.domain.provider_order import ProviderOrder
+from ordergate.gateway.registry import installed_adapter
+from ordergate.spi.adapter import Adapter, AdapterSettings, Plan
+from ordergate.spi.emulator import EmulatedRequest, EmulatedResponse
+from ordergate.spi.wire import WireRequest, WireResponse
+
+START = 1_780_000_000
+MERCHANT = "acme"
+
+
+class Exchange(msgspec.Struct, frozen=True):
+    """One request as it was planned and as it was signed, and its answer."""
+
+    planned: WireRequest
+    signed: WireRequest
+    answer: WireResponse
+
+
+class Conversation(msgspec.Struct, frozen=True):
+    """A command, all that was said about it, and what came of it."""
+
+    command: Command
+    exchanges: tuple[Exchange, ...]
+    outcome: Outcome
+
+    @property
+    def acts(self) -> bool:
+        """Whether one of its requests may change something."""
+        return any(exchange.planned.acts for exchange in self.exchanges)
+
+
+class InProcess:
+    """One account at one emulator. A request that the emulator does not let in fails the test.
+
+    Attributes:
+        requests: How many requests the emulator has been sent.
+        now: Unix time in seconds; it stands still until it is moved.
+        said: Every conversation that came to its end, in order.
+    """
+
+    def __init__(
+        self, adapter: Adapter | str, settings: AdapterSettings | None = None, **switches: Any
+    ) -> None:
+        """Start an emulator with these switches, for an adapter or for an installed one's name."""
+        self.adapter = installed_adapter(adapter) if isinstance(adapter, str) else adapter
+        self.emulator = self.adapter.emulator(0)
+        self.emulator.set_switches(switches)
+        self.description = self.emulator.describe()
+        self.settings = settings or settings_from_credentials(self.adapter, self.description)
+        self.requests = 0
+        self.now = START
+        self.said: list[Conversation] = []
+
+    @classmethod
+    def of(cls, case: Case) -> "InProcess":
+        """Start a case's emulator."""
+        description = case.adapter.emulator(0).describe()
+        return cls(case.adapter, case.settings(case.adapter, description), **case.switches)
+
+    def carry_out(self, command: Command) -> Outcome:
+        """Hold the whole conversation that a command becomes."""
+        exchanges: list[Exchange] = []
+        plan, request = self.begin(command)
+        try:
+            while True:
+                exchanges.append(self._exchange(request))
+                with closed_world():
+                    request = plan.send(exchanges[-1].answer)
+        except StopIteration as end:
+            outcome: Outcome = end.value
+        self.said.append(Conversation(command, tuple(exchanges), outcome))
+        return outcome
+
+    def begin(self, command: Command) -> tuple[Plan, WireRequest]:
+        """Begin a conversation: its plan, and the first request.
+
+        Raises:
+            Problem: The command is refused before any request.
+        """
+        with closed_world():
+            plan = self.adapter.plan(command, self.settings)
+            return plan, next(plan)
+
+    def apply(self, command: Command) -> Applied:
+        """Carry out a command that has to be applied."""
+        outcome = self.carry_out(command)
+        assert isinstance(outcome, Applied), f"{type(command).__name__} came to {outcome}"
+        return outcome
+
+    def create(self, draft: Draft, *, extension: dict[str, Any] | None = None) -> Outcome:
+        """Create the order that a draft means; the first product for ``SKU-0`` and so on."""
+        return self.carry_out(self.creation(draft, extension=extension))
+
+    def creation(self, draft: Draft, *, extension: dict[str, Any] | None = None) -> CreateOrder:
+        """Return the command that creates the order."""
+        return CreateOrder(
+            operation=self.operation(),
+            merchant=MERCHANT,
+            draft=draft,
+            customer=self.description.customer,
+            products=tuple(line.sku and self.product(line.sku) for line in draft.line_items),
+            extension=extension or {},
+        )
+
+    def product(self, sku: str) -> str:
+        """Return the provider's id of a product."""
+        return self.description.products[int(sku.removeprefix("SKU-"))]
+
+    def read(self, order: ProviderOrder) -> ProviderOrder:
+        """Read the order again."""
+        return self.apply(RetrieveOrder(provider_order_id=order.provider_order_id)).order
+
+    def list(self, limit: int, cursor: str | None = None, **filters: Any) -> OrderPage:
+        """Read one page of the provider's list."""
+        page = self.carry_out(ListOrders(limit=limit, cursor=cursor, filters=ListFilters(**filters)))
+        assert isinstance(page, OrderPage), f"a list came to {page}"
+        return page
+
+    def pay(self, order: ProviderOrder, amount: int) -> ProviderOrder:
+        """Pay with the customer's default card, and read the order when the payment has closed."""
+        paid = self.apply(self.payment(order, amount)).order
+        self.now += 1
+        return self.read(paid)
+
+    def payment(self, order: ProviderOrder, amount: int, method: str | None = None) -> PayOrder:
+        """Return the command that pays."""
+        return PayOrder(
+            operation=self.operation(), order=order, amount=amount, payment_method=method, extension={}
+        )
+
+    def cancellation(self, order: ProviderOrder) -> CancelOrder:
+        """Return the command that cancels."""
+        return CancelOrder(operation=self.operation(), order=order, reason="Out of stock")
+
+    def fulfilment(self, order: ProviderOrder, *lines: int) -> FulfillOrder:
+        """Return the command that fulfills the lines at these positions; without any, all of them."""
+        return FulfillOrder(
+            operation=self.operation(),
+            order=order,
+            lines=lines or None,
+            tracking_number="1Z999",
+            carrier="UPS",
+            notify_customer=False,
+        )
+
+    def change(self, order: ProviderOrder, metadata: dict[str, Any]) -> UpdateOrder:
+        """Return the command that changes the metadata."""
+        return UpdateOrder(
+            operation=self.operation(),
+            order=order,
+            metadata=metadata,
+            notes=msgspec.UNSET,
+            customer=msgspec.UNSET,
+            tax_percent=msgspec.UNSET,
+            extension={},
+        )
+
+    def giving_back(self, order: ProviderOrder, *, quantity: int, shipping: int | None = None) -> ReturnGoods:
+        """Return the command that takes back some of the first line."""
+        first = order.line_items[0]
+        line = ReturnLine(product=first.product, unit_amount=first.unit_amount, quantity=quantity)
+        return ReturnGoods(operation=self.operation(), order=order, lines=(line,), shipping=shipping)
+
+    def confirmation(self, order: ProviderOrder) -> ConfirmPayment:
+        """Return the command that confirms a payment which has closed."""
+        return ConfirmPayment(operation=self.operation(), order=order)
+
+    def operation(self) -> str:
+        """Return the id of a new operation."""
+        return f"op_{self.requests:032x}"
+
+    def state(self) -> Mapping[str, Any]:
+        """Return what the emulator holds now."""
+        self.emulator.advance(float(self.now))
+        return self.emulator.state()
+
+    def facts(self, case: Case, order: ProviderOrder) -> Facts:
+        """Return what the order is at the provider, by the author's own reading."""
+        return case.facts(self.state(), order.provider_order_id)
+
+    def sign(self, request: WireRequest) -> WireRequest:
+        """Sign a request as it would be signed now."""
+        with closed_world():
+            return self.adapter.sign(request, self.settings, self.now, f"{self.requests:016x}")
+
+    def send(self, signed: WireRequest) -> EmulatedResponse:
+        """Let the emulator act on a signed request."""
+        self.requests += 1
+        path, _, query = (self.description.base_path + signed.path).partition("?")
+        arrived = EmulatedRequest(
+            method=signed.method,
+            path=path,
+            query=query,
+            headers={name.lower(): value for name, value in signed.headers},
+            body=signed.body,
+        )
+        return self.emulator.handle(arrived, float(self.now))
+
+    def _exchange(self, request: WireRequest) -> Exchange:
+        signed = self.sign(request)
+        response = self.send(signed)
+        assert response.status != 401, (
+            f"the emulator does not let in {signed.method} {signed.path}: {response.body!r}"
+        )
+        return Exchange(request, signed, heard(response))
+
+
+def heard(response: EmulatedResponse) -> WireResponse:
+    """Return an emulator's answer as the transport would hand it over."""
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return WireResponse(status=response.status, headers=headers, body=response.body)

@@ -1,0 +1,1 @@
+"""The laws, a chapter a file."""
