@@ -203,6 +203,7 @@ def order(identifier: str | None = None, *, seen: ProviderOrder | None = None, *
         notes=None,
         tax_percent=None,
         expires_at=None,
+        currency="USD",
         expected_total=None,
         extensions={},
         notices=[],

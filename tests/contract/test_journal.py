@@ -184,12 +184,28 @@ async def test_an_expired_key_is_free(journal: Journal) -> None:
     """A key older than the retention is claimed anew; the old operation stays readable by its id."""
     old = operation(key="key-1", created_at=SINCE - MINUTE)
     await journal.claim(intent(old, since=SINCE - 2 * MINUTE))
-    await journal.settle(ended(old, "succeeded"), ANSWER, None)
+    settled = msgspec.structs.replace(ended(old, "succeeded"), updated_at=SINCE - MINUTE)
+    await journal.settle(settled, ANSWER, None)
     new = operation(key="key-1")
 
     assert await journal.claim(intent(new)) == Claimed(new)
     assert await journal.by_key(new) == Existing(new, None)
-    assert await journal.operation(old.id) == ended(old, "succeeded")
+    assert await journal.operation(old.id) == settled
+
+
+@pytest.mark.parametrize("state", ["in_progress", "unknown"])
+async def test_the_key_and_the_reference_of_an_unsettled_operation_never_expire(
+    journal: Journal, state: str
+) -> None:
+    """However old, an operation whose outcome is not known keeps its key and blocks its reference."""
+    old = operation(key="key-1", reference="A-1", created_at=SINCE - MINUTE, updated_at=SINCE - MINUTE)
+    await journal.claim(intent(old, since=SINCE - 2 * MINUTE))
+    if state == "unknown":
+        await journal.settle(ended(old, "unknown"), None, None)
+    expected = ended(old, "unknown") if state == "unknown" else old
+
+    assert await journal.claim(intent(operation(key="key-1"))) == Existing(expected, None)
+    assert await journal.claim(intent(operation(reference="A-1"))) == Duplicate(expected)
 
 
 async def test_a_key_counts_until_its_last_moment(journal: Journal) -> None:
@@ -249,9 +265,11 @@ async def test_a_reference_is_remembered_as_long_as_a_key(
     """A reference blocks to the last moment of the retention, and not after it."""
     first = operation(reference="A-1", created_at=SINCE - age)
     await journal.claim(intent(first, since=first.created_at))
+    settled = ended(first, "succeeded")
+    await journal.settle(settled, None, None)
     second = operation(reference="A-1")
 
-    assert await journal.claim(intent(second)) == (Duplicate(first) if blocked else Claimed(second))
+    assert await journal.claim(intent(second)) == (Duplicate(settled) if blocked else Claimed(second))
 
 
 @pytest.mark.parametrize(
@@ -377,6 +395,8 @@ async def test_one_bad_write_does_not_spoil_the_others(journal: Journal) -> None
     taken, old = operation(), operation(created_at=SINCE - MINUTE)
     await journal.claim(intent(taken))
     await journal.claim(intent(old, since=old.created_at))
+    old = msgspec.structs.replace(ended(old, "succeeded"), updated_at=SINCE - MINUTE)
+    await journal.settle(old, None, None)
     good = [operation() for _ in range(20)]
     bad = operation(id=taken.id, key=old.key)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .in_process import InProcess
+from ordergate.conformance import InProcess
 
 
 @pytest.fixture(scope="module")

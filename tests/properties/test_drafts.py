@@ -15,7 +15,7 @@ from ordergate.domain.outcome import Applied
 from ordergate.domain.provider_order import MERCHANT_MARK, OPERATION_MARK, ProviderOrder
 from ordergate.domain.validation import decode_body
 
-from .in_process import MERCHANT, InProcess
+from ordergate.conformance import MERCHANT, InProcess
 from .strategies import CENT_CURRENCIES, CURRENCIES, addresses, drafts, percents, texts
 
 TEN_THOUSANDTHS = 100 * 10**4

@@ -10,7 +10,7 @@ from ordergate.domain.money import MAX_AMOUNT, minor_unit_digits
 from ordergate.domain.outcome import Applied
 from ordergate.domain.provider_order import ProviderOrder
 
-from .in_process import InProcess
+from ordergate.conformance import InProcess
 from .strategies import CENT_CURRENCIES, CURRENCIES
 
 REVKEEN_MAX = 2**31 - 1

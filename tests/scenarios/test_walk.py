@@ -9,7 +9,7 @@ from tests.walk.machine import Tally, Walk
 
 SHORT = settings(
     max_examples=4,
-    stateful_step_count=25,
+    stateful_step_count=30,
     derandomize=True,
     deadline=None,
     database=None,

@@ -114,6 +114,7 @@ def order_record(*, seen: ProviderOrder | None = None, **changes: Any) -> OrderR
         notes=None,
         tax_percent=None,
         expires_at=None,
+        currency="USD",
         expected_total=20000,
         extensions={},
         notices=[],

@@ -70,7 +70,6 @@ UPDATES = {
     "ERROR_ORDER_INVALID_TAX_PERCENT": "provider_rejected",
     "ERROR_ORDER_TAX_FIELD_NOT_UPDATABLE": "invalid_state",
     "REQUEST_DECLINED": "provider_rejected",
-    "REQUEST_UNDER_REVIEW": "provider_rejected",
 }
 """A fulfilment and a confirmation are updates there."""
 
@@ -109,7 +108,6 @@ DOCUMENTED: dict[type[Command], dict[str, str]] = {
         "INVALID_ADDRESS_ZIP": "provider_rejected",
         "INVALID_ADDRESS_PHONE_NUMBER": "provider_rejected",
         "REQUEST_DECLINED": "provider_rejected",
-        "REQUEST_UNDER_REVIEW": "provider_rejected",
     },
     PayOrder: {
         "UNAUTHORIZED_API_CALL": "provider_rejected",
@@ -134,7 +132,6 @@ DOCUMENTED: dict[type[Command], dict[str, str]] = {
         "ERROR_CARD_TRANSACTION_FREQUENCY": "payment_declined",
         "ERROR_BANK_IDENTIFIER_MISMATCH": "payment_declined",
         "REQUEST_DECLINED": "payment_declined",
-        "REQUEST_UNDER_REVIEW": "provider_rejected",
     },
     FulfillOrder: UPDATES,
     UpdateOrder: UPDATES,
@@ -157,7 +154,6 @@ DOCUMENTED: dict[type[Command], dict[str, str]] = {
         "ERROR_RETURN_ORDER_RETURN_ITEM": "provider_rejected",
         "PAYMENT_NOT_COMPLETED": "invalid_state",
         "REQUEST_DECLINED": "provider_rejected",
-        "REQUEST_UNDER_REVIEW": "provider_rejected",
     },
     RetrieveOrder: {
         "UNAUTHORIZED_API_CALL": "provider_rejected",
@@ -273,13 +269,19 @@ def test_both_charging_errors_are_listed() -> None:
     assert set(CHARGED) == MONEY_TAKEN
 
 
+@pytest.mark.parametrize("code", ["IDEMPOTENCY_ERROR", "REQUEST_UNDER_REVIEW"])
 @pytest.mark.parametrize("command", WRITES, ids=lambda command: type(command).__name__)
-def test_repeated_key_is_unknown(command: Command) -> None:
-    """A refusal to act twice on one key says nothing of what the first request did."""
-    outcome = concluded(command, refusal("IDEMPOTENCY_ERROR"))
+def test_refusal_that_leaves_it_open_is_unknown(command: Command, code: str) -> None:
+    """That a key was seen before, or that somebody is looking, says nothing of what becomes of the request."""
+    outcome = concluded(command, refusal(code))
 
     assert isinstance(outcome, Unknown)
-    assert {"IDEMPOTENCY_ERROR"} == UNSETTLED - MONEY_TAKEN
+    assert code in UNSETTLED
+
+
+def test_open_refusals_are_listed() -> None:
+    """The codes that do not say that nothing happened are known by name."""
+    assert {"IDEMPOTENCY_ERROR", "REQUEST_UNDER_REVIEW"} == UNSETTLED - MONEY_TAKEN
 
 
 EVERY_CODE = {code for codes in DOCUMENTED.values() for code in codes} | EVERYWHERE.keys()
@@ -287,7 +289,7 @@ FOREIGN = [
     (operation, code)
     for operation, codes in DOCUMENTED.items()
     for code in sorted({"ERROR_OF_TOMORROW", *EVERY_CODE} - codes.keys() - EVERYWHERE.keys())
-    if code not in {"INVALID_LIMIT", "REQUEST_DECLINED", "REQUEST_UNDER_REVIEW"}
+    if code not in {"INVALID_LIMIT", "REQUEST_DECLINED"}
 ]
 
 

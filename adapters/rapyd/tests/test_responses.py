@@ -211,9 +211,9 @@ PAYMENTS = [
     ("EXP", False, True),
     ("REV", False, True),
     ("DLD", False, True),
-    ("UND", False, False),
-    ("XYZ", False, False),
-    (None, False, False),
+    ("UND", True, False),
+    ("XYZ", True, False),
+    (None, True, False),
 ]
 
 

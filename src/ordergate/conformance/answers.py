@@ -116,11 +116,13 @@ def _without(document: Any, path: Path) -> Any:
 
 
 def _extended(value: Any, name: str = "") -> Any:
-    """Metadata is the merchant's, and a map of statuses to times is data: neither has members to add."""
+    """Metadata is the merchant's; where all members are numbers they are data, and a new one is a number."""
     if isinstance(value, list):
         return [_extended(member) for member in value]
     if not isinstance(value, dict) or name == "metadata":
         return value
+    if value and all(type(member) is int for member in value.values()):
+        return {**value, "new_member": 2031}
     members = {key: _extended(member, key) for key, member in value.items()}
     return {**members, "new_member": "2031", "new_object": {"nested": [1, None, {}]}}
 

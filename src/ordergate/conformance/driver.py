@@ -82,6 +82,12 @@ class InProcess:
         description = case.adapter.emulator(0).describe()
         return cls(case.adapter, case.settings(case.adapter, description), **case.switches)
 
+    def reset(self, case: Case) -> None:
+        """Forget every order, here and at the emulator."""
+        self.emulator.reset()
+        self.emulator.set_switches(case.switches)
+        self.said.clear()
+
     def carry_out(self, command: Command) -> Outcome:
         """Hold the whole conversation that a command becomes."""
         exchanges: list[Exchange] = []

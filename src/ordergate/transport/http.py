@@ -24,11 +24,10 @@ MAX_ANSWER = 16 * 2**20
 NOT_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
-    httpx.LocalProtocolError,
     httpx.PoolTimeout,
     httpx.UnsupportedProtocol,
 )
-"""Raised before a byte can have left: no connection, or no valid request. Anything else may have arrived."""
+"""Raised before a connection existed, so not one byte can have left. Every other failure may have arrived."""
 
 _log = structlog.get_logger("ordergate.transport")
 _USER_AGENT = ("user-agent", f"ordergate/{version('ordergate')}")

@@ -129,9 +129,9 @@ def _sentence(error: ProviderError) -> str:
 
 
 def _retry_after(response: WireResponse) -> int | None:
-    """Whole seconds; RevKeen's own client takes anything else, and zero, for absent."""
+    """Whole seconds; RevKeen's own client takes anything else, and zero, for absent. So is what takes days."""
     value = response.headers.get("retry-after", "")
-    if value.isdecimal() and int(value) > 0:
+    if value.isdecimal() and len(value) <= 5 and int(value) > 0:
         return int(value)
     return 60 if response.status == 429 else None
 

@@ -53,7 +53,12 @@ ADDRESS = AddressBody(
 FIELDS: Mapping[str, tuple[Any, Callable[[ProviderOrder], Any]]] = {
     "/reference": ("A-1001/ü", lambda order: order.reference),
     "/customer/email": ("ada@example.org", lambda order: order.email),
-    "/shipping_address": (ADDRESS, lambda order: order.shipping_address),
+    "/shipping_address": (
+        ADDRESS,
+        lambda order: (
+            order.shipping_address and AddressBody(**msgspec.structs.asdict(order.shipping_address))
+        ),
+    ),
     "/tax_percent": ("13.5", lambda order: order.tax_percent),
     "/billing_type": ("recurring", lambda order: order.billing_type),
     "/metadata": ({"shelf": "B7", "gift": True, "floor": -3}, lambda order: order.metadata),

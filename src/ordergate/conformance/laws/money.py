@@ -55,8 +55,7 @@ class MoneyLaws(Laws):
         """Each amount in each ISO currency stands at the provider as it was meant, or is refused unsent."""
         case, provider = self.case, InProcess.of(self.case)
         for currency in currencies():
-            provider.emulator.reset()
-            provider.emulator.set_switches(case.switches)
+            provider.reset(case)
             meant: dict[str, int] = {}
             for amount in edges(case):
                 order = _ordered(case, provider, order_of(amount, currency))
@@ -89,7 +88,8 @@ class MoneyLaws(Laws):
         case, provider = self.case, InProcess.of(self.case)
         if not declares(case, OperationKind.PAY):
             leave_out("declares no payment")
-        for currency in currencies() if case.currencies is None else case.currencies:
+        for currency in currencies() if case.currencies is None else sorted(case.currencies):
+            provider.reset(case)
             for amount in (1, 12_345, case.max_amount):
                 order = _ordered(case, provider, order_of(amount, currency))
                 assert order is not None, f"{amount} {currency} was refused"
