@@ -68,7 +68,7 @@ def to_minor_units(literal: str, digits: int) -> int:
         digits: How many decimals the minor unit has.
 
     Raises:
-        InexactAmountError: It is no number, or has more decimals than the minor unit.
+        InexactAmountError: It is no number, has more decimals than the minor unit, or has more than 18 digits.
     """
     match = _LITERAL.fullmatch(literal)
     if match is None:
@@ -83,4 +83,6 @@ def to_minor_units(literal: str, digits: int) -> int:
             raise InexactAmountError(f"{literal[:40]} has more than {digits} decimals")
     else:
         units *= 10**shift
+    if units >= 10**18:
+        raise InexactAmountError(f"{literal[:40]} is more than any amount here can be")
     return -units if sign else units
