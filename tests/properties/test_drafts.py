@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ordergate.conformance import MERCHANT, InProcess
 from ordergate.domain.draft import Draft, DraftLine, draft_errors
 from ordergate.domain.errors import Problem
 from ordergate.domain.lifecycle import Phase
@@ -15,7 +16,6 @@ from ordergate.domain.outcome import Applied
 from ordergate.domain.provider_order import MERCHANT_MARK, OPERATION_MARK, ProviderOrder
 from ordergate.domain.validation import decode_body
 
-from ordergate.conformance import MERCHANT, InProcess
 from .strategies import CENT_CURRENCIES, CURRENCIES, addresses, drafts, percents, texts
 
 TEN_THOUSANDTHS = 100 * 10**4

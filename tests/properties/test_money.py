@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ordergate.conformance import InProcess
 from ordergate.domain.draft import Draft, DraftLine
 from ordergate.domain.errors import Problem
 from ordergate.domain.money import MAX_AMOUNT, minor_unit_digits
 from ordergate.domain.outcome import Applied
 from ordergate.domain.provider_order import ProviderOrder
 
-from ordergate.conformance import InProcess
 from .strategies import CENT_CURRENCIES, CURRENCIES
 
 REVKEEN_MAX = 2**31 - 1

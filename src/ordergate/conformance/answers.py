@@ -100,14 +100,14 @@ def _at(document: Any, path: Path) -> Any:
 
 def _with(document: Any, path: Path, value: Any) -> Any:
     head, *rest = path
-    copy = dict(document) if isinstance(document, dict) else list(document)
+    copy: Any = document.copy()
     copy[head] = _with(document[head], tuple(rest), value) if rest else value
     return copy
 
 
 def _without(document: Any, path: Path) -> Any:
     head, *rest = path
-    copy = dict(document) if isinstance(document, dict) else list(document)
+    copy: Any = document.copy()
     if rest:
         copy[head] = _without(document[head], tuple(rest))
     else:

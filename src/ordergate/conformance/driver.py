@@ -1,6 +1,6 @@
 """An adapter and its emulator in one process: the same bytes as over HTTP, without the sockets."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -22,6 +22,7 @@ from ordergate.domain.commands import (
     UpdateOrder,
 )
 from ordergate.domain.draft import Draft
+from ordergate.domain.errors import Problem
 from ordergate.domain.outcome import Applied, OrderPage, Outcome
 from ordergate.domain.provider_order import ProviderOrder
 from ordergate.gateway.registry import installed_adapter
@@ -111,6 +112,16 @@ class InProcess:
         with closed_world():
             plan = self.adapter.plan(command, self.settings)
             return plan, next(plan)
+
+    def refusal(self, act: Callable[[], object]) -> Problem | None:
+        """Return the problem that refuses this before any request; None where it is not refused."""
+        before, refused = self.requests, None
+        try:
+            act()
+        except Problem as problem:
+            refused = problem
+        assert refused is None or self.requests == before, f"refused after a request: {refused}"
+        return refused
 
     def apply(self, command: Command) -> Applied:
         """Carry out a command that has to be applied."""
