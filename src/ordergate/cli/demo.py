@@ -1,8 +1,8 @@
 """``ordergate demo``."""
 
 import asyncio
+import contextlib
 import sys
-from collections.abc import Coroutine
 from pathlib import Path
 
 import click
@@ -38,6 +38,8 @@ def demo(store: str | None, port: int, extra_config: Path | None, *, keep: bool,
         raise click.UsageError("--json goes with --keep: it prints where everything is")
     try:
         asyncio.run(_run(store, port, extra_config, keep=keep, as_json=as_json))
+    except asyncio.CancelledError:
+        sys.exit(130)  # ended by a signal before the tour was over
     except (StageError, TourError, JournalUnavailableError) as error:
         click.echo(f"the demonstration failed: {error}", err=True)
         sys.exit(1)
@@ -49,36 +51,27 @@ async def _run(store: str | None, port: int, extra_config: Path | None, *, keep:
 
     import httpx
     import msgspec
-    from rich.console import Console
 
     from ordergate.demo.stage import set_stage
     from ordergate.demo.tour import Tour
+    from ordergate.terminal import console
 
     began = time.monotonic()
-    stop = asyncio.Event()
+    main = asyncio.current_task()
+    assert main is not None
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, main.cancel)
     async with set_stage(store=store, port=port, extra_config=extra_config) as stage:
         if not as_json:
-            console = Console()
+            screen = console()
             async with httpx.AsyncClient(timeout=30) as client:
-                await _unless(stop, Tour(stage, client, console).walk())
-            console.print(f"Done in {time.monotonic() - began:.1f} s.")
-        if keep and as_json:
-            click.echo(msgspec.json.encode(stage).decode())
-        elif keep:
-            click.echo(f"\n  {stage.gateway}/schema\n  Authorization: Bearer {stage.key}\n\nCtrl-C ends it.")
+                await Tour(stage, client, screen).walk()
+            screen.print(f"Done in {time.monotonic() - began:.1f} s.", highlight=False)
         if keep:
-            await stop.wait()
-
-
-async def _unless(stop: asyncio.Event, work: Coroutine[None, None, None]) -> None:
-    """Do the work, or leave it when somebody wants to stop."""
-    task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
-    await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    if task.done():
-        task.result()
-    else:
-        task.cancel()
-        raise SystemExit(130)
+            click.echo(
+                msgspec.json.encode(stage).decode()
+                if as_json
+                else f"\n  {stage.gateway}/schema\n  Authorization: Bearer {stage.key}\n\nCtrl-C ends it."
+            )
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()

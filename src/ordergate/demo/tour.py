@@ -8,7 +8,9 @@ from typing import Any
 
 import httpx
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from ordergate.demo.stage import CUSTOMER, Stage
 from ordergate.terminal import amount
@@ -73,9 +75,9 @@ class Tour:
         for name, facts in self._stage.accounts.items():
             rows.add_row(name, f"{facts['base_url']}  [dim]emulator, a process of its own[/]")
         self._console.print(rows)
-        self._console.print(
-            f"\nThe order, the same JSON for each:\n[cyan]{json.dumps(chairs('…'), indent=2)}[/]\n"
-        )
+        self._console.print("\nThe order, the same JSON for each:\n")
+        self._console.print(Padding(Text(_compact(chairs("…")), style="cyan"), (0, 2), expand=False))
+        self._console.print()
 
     async def _create(self, account: str) -> dict[str, Any]:
         response = await self._write("/v1/orders", {**chairs(f"demo-{account}"), "account": account})
@@ -191,11 +193,17 @@ class Tour:
 
     def _say(self, what: str, result: str, response: httpx.Response) -> None:
         milliseconds = response.elapsed.total_seconds() * 1000
-        self._console.print(
-            f"[green]✓[/] {what}  [dim]{response.request.method} → {response.status_code}, "
-            f"{milliseconds:.0f} ms[/]\n    {result}",
-            highlight=False,
-        )
+        call = f"{response.request.method} → {response.status_code}, {milliseconds:.0f} ms"
+        self._console.print(f"[green]✓[/] {what}  [dim]{call}[/]", highlight=False)
+        self._console.print(Padding(Text(result), (0, 0, 0, 4), expand=False))
+
+
+def _compact(draft: dict[str, Any]) -> str:
+    """The draft as JSON, one line for each of its parts."""
+    parts = {name: json.dumps(value, ensure_ascii=False) for name, value in draft.items()}
+    items = ",\n    ".join(json.dumps(line, ensure_ascii=False) for line in draft["line_items"])
+    parts["line_items"] = f"[\n    {items}\n  ]"
+    return "{\n" + ",\n".join(f'  "{name}": {text}' for name, text in parts.items()) + "\n}"
 
 
 def chairs(reference: str) -> dict[str, Any]:
@@ -231,7 +239,7 @@ def _answers(orders: Mapping[str, dict[str, Any]], raw: Mapping[str, dict[str, A
     table = Table("", *(f"{name} says" for name in orders), "ordergate says", header_style="bold", box=None)
     first = next(iter(orders.values()))
     rows = (
-        ("total", ("total", "amount"), f"{first['total']} {first['currency']}"),
+        ("total", ("total", "amount"), f"{first['total']}  ({amount(first['total'], first['currency'])})"),
         ("currency", ("currency",), first["currency"]),
         ("status", ("status",), first["status"]),
         ("lines", ("line_items", "items"), _lines(first["line_items"])),
