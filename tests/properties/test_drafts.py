@@ -124,15 +124,15 @@ def test_draft_stands_at_rapyd(draft: Draft) -> None:
     if draft.reference is not None:
         assert order.reference == draft.reference
     if draft.shipping_address is not None:
-        assert order.shipping_address == without_blanks(draft)
+        assert order.shipping_address is not None
+        assert msgspec.structs.asdict(order.shipping_address) == without_blanks(draft)
 
 
-def without_blanks(draft: Draft) -> object:
-    """Return the address; a blank text is nothing at Rapyd."""
+def without_blanks(draft: Draft) -> dict[str, str | None]:
+    """Return the address's fields; a blank text is nothing at Rapyd."""
     address = draft.shipping_address
     assert address is not None
-    blank = {name: None for name, value in msgspec.structs.asdict(address).items() if value == ""}
-    return msgspec.structs.replace(address, **blank)
+    return {name: value or None for name, value in msgspec.structs.asdict(address).items()}
 
 
 @settings(deadline=None, max_examples=200)

@@ -82,7 +82,9 @@ def assert_one_line_for_each_request(lines: list[dict[str, Any]], answers: list[
     assert [line["status"] for line in requests] == [a.status_code for a in answers]
     for line, answer in zip(requests, answers, strict=True):
         assert line["method"] == answer.request.method
-        if "{link_id}" not in line["path"]:
+        if answer.request.url.path == "/nothing":
+            assert line["path"] == "(no such address)"
+        elif "{link_id}" not in line["path"]:
             assert line["path"].format(**line) == answer.request.url.path
         assert line["milliseconds"] >= line["provider_milliseconds"] >= 0
         assert line["timestamp"].endswith("Z")
