@@ -9,6 +9,7 @@ from ordergate.domain.order import Order, Return
 from ordergate.gateway.configuration import Configuration
 from ordergate.gateway.ports import Clock, Journal, Transport
 from ordergate.gateway.records import StoredResponse
+from ordergate.metrics import Metrics
 
 
 class Renderer(Protocol):
@@ -41,6 +42,7 @@ class Gateway:
     clock: Clock
     renderer: Renderer
     running: set[asyncio.Task[Any]] = field(default_factory=set)
+    metrics: Metrics = field(default_factory=Metrics)
 
     async def drain(self, seconds: float) -> None:
         """Let the writes under way end, for so long at most; what then still runs is found out about later."""

@@ -3,7 +3,7 @@
 import msgspec
 import structlog
 
-from ordergate.domain.commands import Read
+from ordergate.domain.commands import ListOrders, Read
 from ordergate.domain.errors import Problem, ProviderError
 from ordergate.domain.outcome import Applied, NotApplied, OrderPage, Outcome, Unknown
 from ordergate.domain.provider_order import ProviderOrder
@@ -95,6 +95,9 @@ async def _ask(gateway: Gateway, account: Account, command: Read) -> Outcome:
     except TransportError as error:
         raise Problem("provider_unavailable", error.reason, sent=error.sent, retry_after=5) from error
     if isinstance(step, NotApplied):
+        if not step.mapped:
+            kind = "list" if isinstance(command, ListOrders) else "retrieve"
+            gateway.metrics.unmapped_error(account.name, kind, step.provider.code)
         raise Problem(
             step.code,
             step.detail,

@@ -233,6 +233,8 @@ async def _act(gateway: Gateway, operation: Operation, prepared: Prepared) -> tu
         attempt = msgspec.structs.replace(operation.attempts[-1], sent="no", finished_at=gateway.clock())
         return Applied(order=prepared.before.record.seen), attempt
     outcome, attempt = await say(gateway, prepared.account, prepared.plan, prepared.request, operation)
+    if isinstance(outcome, NotApplied) and not outcome.mapped:
+        gateway.metrics.unmapped_error(prepared.account.name, operation.kind.value, outcome.provider.code)
     if isinstance(outcome, NotApplied) and not outcome.mapped and operation.kind in MOVES_MONEY:
         outcome = await _look_again(gateway, prepared, outcome)
     return outcome, attempt

@@ -55,7 +55,7 @@ def create_app(gateway: Gateway, *, max_body_bytes: int) -> Edge:
     keyless = Router(
         "/",
         guards=[refuse_loose_query],
-        route_handlers=[service.live, service.ready, service.problems, service.problem_page],
+        route_handlers=[service.live, service.ready, service.metrics, service.problems, service.problem_page],
     )
     app = Litestar(
         route_handlers=[

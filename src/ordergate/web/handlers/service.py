@@ -3,14 +3,17 @@
 from html import escape
 from typing import Any
 
-from litestar import MediaType, Request, get
+from litestar import MediaType, Request, Response, get
 from litestar.params import FromPath
 
 from ordergate.domain.errors import PROBLEMS, Problem
+from ordergate.gateway.caller import authenticate
+from ordergate.metrics import MEDIA_TYPE
 from ordergate.web.documents import Readiness
 from ordergate.web.openapi import READ_PROBLEMS
 from ordergate.web.problems import STATUSES
 
+_LOOPBACK = frozenset({"127.0.0.1", "::1"})
 _NEXT = {
     "never": "Repeating the request cannot help.",
     "same_key": "Repeat it later, with the same Idempotency-Key.",
@@ -47,6 +50,17 @@ async def ready(request: Request[Any, Any, Any]) -> Readiness:
     """Answer while the journal does, whatever the providers do."""
     await request.app.state.gateway.journal.ping()
     return Readiness(status="ready")
+
+
+@get("/metrics", include_in_schema=False)
+async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Answer the counters to this machine, and to an operator's key."""
+    gateway = request.app.state.gateway
+    if request.client is None or request.client.host not in _LOOPBACK:
+        caller = await authenticate(gateway.journal, gateway.clock, request.headers.get("authorization"))
+        if not caller.operator:
+            raise Problem("forbidden", "Metrics are the operator's: use an operator's key.")
+    return Response(gateway.metrics.exposition(), media_type=MEDIA_TYPE)
 
 
 @get("/problems", include_in_schema=False, media_type=MediaType.HTML)
