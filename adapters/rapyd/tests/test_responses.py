@@ -228,6 +228,25 @@ def test_payment_status_is_mapped(status: str | None, pending: bool, failed: boo
 
 
 @pytest.mark.parametrize(
+    ("status", "changes", "due"),
+    [
+        ("pending", {"payment_method_type_category": "bank_redirect"}, True),
+        ("pending", {"payment_method_type_category": "card"}, False),
+        ("pending", {"payment_method_type_category": "bank_redirect", "paid": False}, False),
+        ("pending", {"payment_method_type_category": "bank_redirect", "status": "ACT"}, False),
+        ("paid", {"payment_method_type_category": "bank_redirect"}, False),
+    ],
+)
+def test_only_a_closed_payment_without_a_card_waits_to_be_confirmed(
+    status: str, changes: dict[str, Any], due: bool
+) -> None:
+    """Of a card Rapyd knows by itself that the order is paid; of any other method it has to be told."""
+    closed = payment(**{"status": "CLO", "paid": True, "amount": 410, **changes})
+
+    assert read(status=status, payment=closed).confirmation_due is due
+
+
+@pytest.mark.parametrize(
     ("changes", "paid"),
     [
         ({"status": "CLO", "amount": 410}, 41_000),
