@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ordergate.conformance.driver import MERCHANT, InProcess
-from ordergate.conformance.law import Laws, law
+from ordergate.conformance.law import Laws, law, leave_out
 from ordergate.conformance.walks import CHAIRS, DONE_THERE, corpus, declares
 from ordergate.domain.commands import (
     CancelOrder,
@@ -24,7 +24,7 @@ from ordergate.domain.commands import (
 )
 from ordergate.domain.draft import AddressBody, CustomerBody, Draft
 from ordergate.domain.errors import Problem
-from ordergate.domain.lifecycle import OperationKind
+from ordergate.domain.lifecycle import FulfillmentStatus, OperationKind
 from ordergate.domain.outcome import Applied, OrderPage
 from ordergate.domain.provider_order import MERCHANT_MARK, OPERATION_MARK, ProviderOrder
 from ordergate.spi.wire import WireRequest
@@ -120,12 +120,19 @@ class DeclarationLaws(Laws):
 
     @law
     def test_a_part_of_the_lines_is_fulfilled_or_refused(self) -> None:
-        """Where single lines cannot be fulfilled, naming one is refused before any request."""
+        """Single lines are fulfilled and leave the others; where they cannot be, naming one is refused unsent."""
         case, provider = self.case, InProcess.of(self.case)
-        if not declares(case, OperationKind.FULFILL) or case.adapter.capabilities.fulfill_lines:
-            return
+        if not declares(case, OperationKind.FULFILL):
+            leave_out("declares no fulfilment")
         order = provider.apply(provider.creation(CHAIRS)).order
         order = provider.pay(order, order.total)
+        if case.adapter.capabilities.fulfill_lines:
+            for lines, status in (((0,), FulfillmentStatus.PARTIAL), ((1, 2), FulfillmentStatus.FULFILLED)):
+                order = provider.read(provider.apply(provider.fulfilment(order, *lines)).order)
+                assert order.fulfillment_status is status, (
+                    f"lines {lines}, and it is {order.fulfillment_status}"
+                )
+            return
         refused = provider.refusal(lambda: provider.begin(provider.fulfilment(order, 0)))
         assert refused is not None, "a part of the lines is fulfilled, and no capability says so"
         assert refused.code == "unsupported_field"
@@ -224,7 +231,7 @@ class DeclarationLaws(Laws):
         """New metadata stands there in place of the old, and the gateway's marks stay."""
         provider = InProcess.of(self.case)
         if not declares(self.case, OperationKind.UPDATE):
-            return
+            leave_out("declares no change")
         order = provider.apply(provider.creation(CHAIRS)).order
         for metadata in ({"shelf": "C1", "gift": False}, {"shelf": "C1"}, {}):
             outcome = provider.apply(provider.change(order, dict(metadata)))
