@@ -23,16 +23,23 @@ class WriteCommand(Command, frozen=True, kw_only=True):
 
     Attributes:
         operation: The gateway's id of this write; the mark that proves it was applied.
-        attempt: Counts from 1; another one begins only when the one before was certainly not applied.
+        key_number: Counts the idempotency keys that it was sent under, from 1. Another one is taken only after
+            an answer that was certainly a refusal, since a provider may keep that answer under its key.
     """
 
     operation: str
-    attempt: int = 1
+    key_number: int = 1
 
     @property
     def provider_key(self) -> str:
-        """The idempotency key at the provider: fresh for each attempt, since a provider may keep a refusal."""
-        return self.operation if self.attempt == 1 else f"{self.operation}-{self.attempt}"
+        """The idempotency key at the provider."""
+        return self.provider_keys[-1]
+
+    @property
+    def provider_keys(self) -> tuple[str, ...]:
+        """Every key that it was sent under, the newest last."""
+        further = range(2, self.key_number + 1)
+        return (self.operation, *(f"{self.operation}-{number}" for number in further))
 
 
 class CreateOrder(WriteCommand, frozen=True, kw_only=True):

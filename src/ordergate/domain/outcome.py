@@ -1,7 +1,6 @@
-"""What came of a command: applied, not applied, or unknown; and a page, for a list.
+"""What came of a command: applied, not applied, or unknown; a page, for a list; absent, for a probe.
 
-There is no fourth. A payment that the provider accepted and has not finished is *applied*: the order says
-that it is pending.
+A payment that the provider accepted and has not finished is *applied*: the order says that it is pending.
 """
 
 import msgspec
@@ -51,6 +50,16 @@ class Unknown(msgspec.Struct, frozen=True, kw_only=True):
     provider: ProviderError | None = None
 
 
+class Absent(msgspec.Struct, frozen=True, kw_only=True):
+    """A probe found no trace of a write: it was not applied, unless what was sent can still arrive.
+
+    Attributes:
+        order: What the provider says of the order now; None for a create.
+    """
+
+    order: ProviderOrder | None = None
+
+
 class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     """One page of the provider's list; cursors are the adapter's own text, None at an end."""
 
@@ -60,4 +69,4 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     previous_cursor: str | None
 
 
-Outcome = Applied | NotApplied | Unknown | OrderPage
+Outcome = Applied | NotApplied | Unknown | OrderPage | Absent

@@ -31,7 +31,7 @@ async def cancel_order(gateway: Gateway, caller: Caller, order_id: str, body: Ca
             return prepared_here(account, stored, canceled)
         command = CancelOrder(
             operation=operation.id,
-            attempt=len(operation.attempts),
+            key_number=operation.key_number,
             order=stored.record.seen,
             reason=body.reason,
         )

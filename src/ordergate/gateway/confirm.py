@@ -35,7 +35,7 @@ async def confirm_if_due(gateway: Gateway, account: Account, stored: StoredOrder
 
     async def prepare(operation: Operation) -> Prepared:
         plan = account.adapter.plan(
-            ConfirmPayment(operation=operation.id, attempt=len(operation.attempts), order=seen),
+            ConfirmPayment(operation=operation.id, key_number=operation.key_number, order=seen),
             account.settings,
         )
 

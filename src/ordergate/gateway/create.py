@@ -58,7 +58,7 @@ async def _prepare(gateway: Gateway, draft: Draft, operation: Operation) -> Prep
     native = await resolve(gateway.journal, account, operation.merchant, operation.world, _wanted(draft))
     command = CreateOrder(
         operation=operation.id,
-        attempt=len(operation.attempts),
+        key_number=operation.key_number,
         merchant=operation.merchant,
         draft=draft,
         customer=_native_customer(draft, native),

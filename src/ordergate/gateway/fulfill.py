@@ -29,7 +29,7 @@ async def fulfill_order(
         account, stored = await read_again(gateway, caller, order_id, OperationKind.FULFILL)
         command = FulfillOrder(
             operation=operation.id,
-            attempt=len(operation.attempts),
+            key_number=operation.key_number,
             order=stored.record.seen,
             lines=_positions(stored.record, body),
             tracking_number=body.tracking_number,

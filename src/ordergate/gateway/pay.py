@@ -31,7 +31,7 @@ async def pay_order(gateway: Gateway, caller: Caller, order_id: str, body: PayBo
         refuse_in_review(stored.record, except_for=ReviewReason.AMOUNT_MISMATCH)
         command = PayOrder(
             operation=operation.id,
-            attempt=len(operation.attempts),
+            key_number=operation.key_number,
             order=stored.record.seen,
             amount=_amount(account, stored.record.seen, body),
             payment_method=await _payment_method(gateway, account, operation, body),

@@ -71,6 +71,11 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     updated_at: datetime
 
+    @property
+    def key_number(self) -> int:
+        """Which of its keys at the provider the operation is at: another one after each answer."""
+        return 1 + sum(attempt.http_status is not None for attempt in self.attempts)
+
     def expired(self, since: datetime) -> bool:
         """Whether its key and its reference are free again; those of an unsettled operation never are."""
         return self.state in {"succeeded", "failed"} and self.updated_at < since

@@ -36,7 +36,7 @@ async def return_goods(gateway: Gateway, caller: Caller, order_id: str, body: Re
         shipping = _shipping(record, body)
         command = ReturnGoods(
             operation=operation.id,
-            attempt=len(operation.attempts),
+            key_number=operation.key_number,
             order=record.seen,
             lines=_lines(record, body),
             shipping=shipping,

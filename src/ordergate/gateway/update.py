@@ -38,7 +38,7 @@ async def update_order(
         metadata = _merged(stored.record, body)
         command = UpdateOrder(
             operation=operation.id,
-            attempt=len(operation.attempts),
+            key_number=operation.key_number,
             order=stored.record.seen,
             metadata=metadata,
             notes=body.notes,

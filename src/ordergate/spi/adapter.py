@@ -5,11 +5,12 @@ registered by one entry point in the group ``ordergate.adapters``.
 """
 
 from collections.abc import Generator, Mapping
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal, Protocol
 
 import msgspec
 
-from ordergate.domain.commands import Command
+from ordergate.domain.commands import Command, WriteCommand
 from ordergate.domain.errors import FieldError
 from ordergate.domain.outcome import Outcome
 from ordergate.spi.capabilities import Capabilities
@@ -26,6 +27,20 @@ Refusals that need no answer are raised as :class:`ordergate.domain.errors.Probl
 
 class AdapterSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of an adapter's own keys in an account's table; a ``Secret`` is given by reference."""
+
+
+class Baseline(msgspec.Struct, frozen=True, kw_only=True):
+    """What was known of an account just before a write was sent: where a probe begins to look.
+
+    Attributes:
+        newest_order: The provider's id of the newest order known there; None where none was.
+        newest_created_at: When that was created, by the provider's clock.
+        recorded_at: When the write was recorded, by the gateway's clock.
+    """
+
+    newest_order: str | None
+    newest_created_at: datetime | None
+    recorded_at: datetime
 
 
 class Adapter(Protocol):
@@ -51,6 +66,25 @@ class Adapter(Protocol):
         Raises:
             Problem: Here, or on the first ``next``: the provider cannot do it, or not with these fields.
         """
+        ...
+
+    def probe(self, command: WriteCommand, baseline: Baseline, settings: Any) -> Plan:
+        """Begin a conversation that finds out, reading only, whether a write was applied.
+
+        It returns ``Applied`` only for what proves it: the operation's mark or key at the provider, or the very
+        change that was asked for, against the order in the command. ``NotApplied`` is a refusal that the provider
+        recorded, ``Absent`` no trace of the write, ``Unknown`` what only a person can judge, or an answer that
+        cannot be read.
+
+        Args:
+            command: The write as it was planned; a one-time token is taken out of it.
+            baseline: What was known before it was sent.
+            settings: The account's settings, of ``settings_type``.
+        """
+        ...
+
+    def idempotent_for(self, command: WriteCommand, settings: Any) -> timedelta:
+        """Return for how long the provider answers a repeat, same key and bytes, without acting again; 0 for not."""
         ...
 
     def sign(self, request: WireRequest, settings: Any, now: int, nonce: str) -> WireRequest:

@@ -31,6 +31,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
         partial_pay: An amount below what is due can be paid.
         fulfill_lines: Part of the lines can be fulfilled.
         links_required: Kinds of links without which the provider cannot name the thing at all.
+        settling_seconds: How long after it was sent a request that nobody answered may still be accepted.
     """
 
     operations: Mapping[OperationKind, Support]
@@ -38,6 +39,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     partial_pay: bool
     fulfill_lines: bool
     links_required: frozenset[Literal["customers", "products", "payment_methods"]]
+    settling_seconds: float = 55.0
 
     def support(self, operation: OperationKind) -> Support:
         """Return how far an operation goes."""
