@@ -8,12 +8,14 @@ from pathlib import Path
 from ordergate.gateway.configuration import Configuration
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.ports import JournalUnavailableError
+from ordergate.journal.sql_journal import SqlJournal
 from ordergate.journal.sqlite import SqliteJournal
 from ordergate.settings import Settings
 from ordergate.transport.http import HttpTransport
 from ordergate.web.rendering import JsonRenderer
 
-_SQLITE = "sqlite:///"
+SQLITE = "sqlite:///"
+POSTGRESQL = ("postgresql://", "postgres://")
 
 
 def system_clock() -> datetime:
@@ -21,21 +23,30 @@ def system_clock() -> datetime:
     return datetime.now(UTC)
 
 
-def open_journal(url: str, *, serving: bool = False) -> SqliteJournal:
-    """Open the journal behind a URL, creating or upgrading its schema.
+async def open_journal(url: str, *, serving: bool = False, connections: int = 10) -> SqlJournal:
+    """Open the configured journal, creating or upgrading its schema.
 
     Args:
-        url: ``sqlite:///relative.db`` or ``sqlite:////absolute.db``.
-        serving: This process will serve: nobody else may at the same time.
+        url: ``sqlite:///FILE``, or ``postgresql://…`` in any form that libpq takes.
+        serving: This process will serve: from a SQLite file nobody else may at the same time.
+        connections: To PostgreSQL, at most.
 
     Raises:
         JournalUnavailableError: It cannot be opened; the message says why.
     """
-    if not url.startswith(_SQLITE):
-        raise JournalUnavailableError(
-            f"The store {url.partition(':')[0]!r} is not known; use sqlite:///FILE, or sqlite:////ABSOLUTE/FILE."
-        )
-    return SqliteJournal(Path(url.removeprefix(_SQLITE)), serving=serving)
+    if url.startswith(SQLITE):
+        return SqliteJournal(Path(url.removeprefix(SQLITE)), serving=serving)
+    if url.startswith(POSTGRESQL):
+        try:
+            from ordergate.journal.postgresql import PostgresqlJournal  # noqa: PLC0415 - its driver is optional
+        except ModuleNotFoundError as error:
+            raise JournalUnavailableError(
+                "PostgreSQL needs its driver: pip install 'ordergate[postgresql]'"
+            ) from error
+        return await PostgresqlJournal.open(url, connections=connections)
+    raise JournalUnavailableError(
+        f"The store {url.partition(':')[0]!r} is not known; use sqlite:///FILE, or postgresql://…"
+    )
 
 
 def configuration_of(settings: Settings) -> Configuration:
@@ -46,6 +57,9 @@ def configuration_of(settings: Settings) -> Configuration:
         default_route=tuple(settings.routing.default),
         retention=timedelta(days=settings.store.retention_days),
         idempotency_wait=settings.server.idempotency_wait,
+        closed_settling=settings.recovery.closed_settling,
+        person_after=timedelta(hours=settings.recovery.person_after_hours),
+        late_look=timedelta(minutes=settings.recovery.late_look_minutes),
     )
 
 
@@ -56,7 +70,7 @@ async def open_gateway(settings: Settings, *, serving: bool = False) -> AsyncIte
     Raises:
         JournalUnavailableError: The journal cannot be opened.
     """
-    journal = open_journal(settings.store.url, serving=serving)
+    journal = await open_journal(settings.store.url, serving=serving, connections=settings.store.connections)
     transport = HttpTransport(system_clock)
     gateway = Gateway(
         configuration=configuration_of(settings),

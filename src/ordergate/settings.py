@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -47,7 +48,16 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """``[store]``: where the journal is, and how long it remembers keys."""
 
     url: str = "sqlite:///ordergate.db"
+    connections: Annotated[int, Meta(ge=2, le=200)] = 10
     retention_days: Annotated[int, Meta(ge=1, le=3650)] = 7
+
+
+class RecoverySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[recovery]``: when an operation whose answer was lost counts as not applied, and when a person is needed."""
+
+    closed_settling: Annotated[float, Meta(ge=0, le=600)] = 10.0
+    person_after_hours: Annotated[float, Meta(gt=0, le=720)] = 24.0
+    late_look_minutes: Annotated[float, Meta(gt=0, le=1440)] = 15.0
 
 
 class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +71,7 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     connect_timeout: Seconds = 5.0
     read_timeout: Seconds = 30.0
     total_timeout: Seconds = 45.0
+    settling_time: Seconds | None = None
 
 
 class RoutingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -74,6 +85,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     server: ServerSettings = ServerSettings()
     store: StoreSettings = StoreSettings()
+    recovery: RecoverySettings = RecoverySettings()
     accounts: dict[str, dict[str, Any]] = {}
     routing: RoutingSettings = RoutingSettings()
 
@@ -90,6 +102,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     hash: str
     server: ServerSettings
     store: StoreSettings
+    recovery: RecoverySettings
     accounts: Mapping[str, Account]
     routing: RoutingSettings
 
@@ -127,9 +140,10 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
         content = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsError([f"{file}: not valid TOML: {error}"]) from error
+    password_errors = _password_errors(content)
     content = _with_overrides(content, environment)
     resolved, errors = _with_store_url(content, environment)
-    errors += explain(resolved, Document)
+    errors += password_errors + explain(resolved, Document)
     document = Document() if errors else msgspec.convert(resolved, Document)
     accounts, account_errors = _read_accounts(content.get("accounts", {}), environment)
     errors += account_errors + _routing_errors(content)
@@ -140,6 +154,7 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
         hash=sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()[:12],
         server=document.server,
         store=document.store,
+        recovery=document.recovery,
         accounts=accounts,
         routing=document.routing,
     )
@@ -178,6 +193,23 @@ def _with_store_url(
     except ValueError as error:
         store = {**store, "url": ""}
         return {**content, "store": store}, [_error("/store/url", "unresolved", str(error))]
+
+
+def _password_errors(content: dict[str, Any]) -> list[FieldError]:
+    """A database's password is a secret like any other."""
+    store = content.get("store")
+    url = store.get("url") if isinstance(store, dict) else None
+    if not isinstance(url, str) or url.startswith("sqlite:"):
+        return []
+    try:
+        parts = urlsplit(url)
+        literal = bool(parts.password) or "password" in parse_qs(parts.query)
+    except ValueError:
+        literal = False
+    if not literal:
+        return []
+    detail = 'A password does not stand in the file; refer to the whole URL: url = { env = "…" }.'
+    return [_error("/store/url", "secret", detail)]
 
 
 def _read_accounts(
@@ -245,6 +277,7 @@ def _account(name: str, settings: AccountSettings, adapter: Adapter, own: Any) -
         connect_timeout=settings.connect_timeout,
         read_timeout=settings.read_timeout,
         total_timeout=settings.total_timeout,
+        settling_time=settings.settling_time,
     )
 
 

@@ -1,33 +1,37 @@
 """Every journal there is, behind one fixture, and builders for what a journal keeps."""
 
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
+import asyncpg
 import msgspec
 import pytest
 import pytest_asyncio
 
 from ordergate.domain.assembly import OrderRecord
+from ordergate.domain.changes import NothingElse
 from ordergate.domain.identifiers import new_id
 from ordergate.domain.lifecycle import FulfillmentStatus, OperationKind, Phase
 from ordergate.domain.order import Customer
 from ordergate.domain.provider_order import ProviderOrder
 from ordergate.gateway.ports import Journal
-from ordergate.gateway.records import Attempt, Intent, Operation
+from ordergate.gateway.records import Attempt, Intent, Operation, Work
+from ordergate.journal.postgresql import PostgresqlJournal
 from ordergate.journal.sqlite import SqliteJournal
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NODE = "node_1"
 SINCE = NOW - timedelta(days=7)
 
 
 class Store(Protocol):
     """One store under test: journals on it, and what no journal tells."""
 
-    def open(self) -> Journal:
+    async def open(self) -> Journal:
         """Open one more journal on the same store; it is closed at the end."""
         ...
 
@@ -35,11 +39,15 @@ class Store(Protocol):
         """Close every journal that was opened."""
         ...
 
-    def request_of(self, operation: Operation) -> bytes | None:
+    async def clear(self) -> None:
+        """Forget everything."""
+        ...
+
+    async def request_of(self, operation: Operation) -> bytes | None:
         """Return the bytes to send that are kept of an operation."""
         ...
 
-    def contains(self, secret: bytes) -> bool:
+    async def contains(self, secret: bytes) -> bool:
         """Tell whether these bytes stand anywhere in the store."""
         ...
 
@@ -51,7 +59,7 @@ class SqliteStore:
         self.path = folder / "journal.db"
         self._opened: list[SqliteJournal] = []
 
-    def open(self) -> SqliteJournal:
+    async def open(self) -> SqliteJournal:
         """Open the file."""
         self._opened.append(SqliteJournal(self.path))
         return self._opened[-1]
@@ -61,7 +69,10 @@ class SqliteStore:
         while self._opened:
             await self._opened.pop().close()
 
-    def request_of(self, operation: Operation) -> bytes | None:
+    async def clear(self) -> None:
+        """Nothing to do: the file is one test's."""
+
+    async def request_of(self, operation: Operation) -> bytes | None:
         """Read the column as a database administrator would."""
         with closing(sqlite3.connect(self.path)) as connection:
             row = connection.execute(
@@ -69,27 +80,81 @@ class SqliteStore:
             ).fetchone()
         return None if row[0] is None else bytes(row[0])
 
-    def contains(self, secret: bytes) -> bool:
+    async def contains(self, secret: bytes) -> bool:
         """Look through the file and its log."""
         return any(secret in file.read_bytes() for file in self.path.parent.glob("journal.db*"))
 
 
-STORES = {"sqlite": SqliteStore}
-"""By name, each store that the suite runs on."""
+class PostgresqlStore:
+    """A PostgreSQL database, whose tables are emptied for each test."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._opened: list[PostgresqlJournal] = []
+
+    async def open(self) -> PostgresqlJournal:
+        """Connect, and upgrade the schema where it is not yet."""
+        self._opened.append(await PostgresqlJournal.open(self._url))
+        return self._opened[-1]
+
+    async def close(self) -> None:
+        """Close what was opened."""
+        while self._opened:
+            await self._opened.pop().close()
+
+    async def clear(self) -> None:
+        """Empty the tables."""
+        rows = await self._fetch(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_version'"
+        )
+        await self._fetch(f"TRUNCATE {', '.join(row[0] for row in rows)}")
+
+    async def request_of(self, operation: Operation) -> bytes | None:
+        """Read the column as a database administrator would."""
+        rows = await self._fetch("SELECT request FROM operations WHERE id = $1", operation.id)
+        return None if rows[0][0] is None else bytes(rows[0][0])
+
+    async def contains(self, secret: bytes) -> bool:
+        """Look through every row."""
+        rows = await self._fetch("SELECT * FROM operations")
+        return any(isinstance(value, bytes) and secret in value for row in rows for value in row)
+
+    async def _fetch(self, statement: str, *parameters: object) -> list[Any]:
+        connection = await asyncpg.connect(self._url)
+        try:
+            return await connection.fetch(statement, *parameters)
+        finally:
+            await connection.close()
 
 
-@pytest_asyncio.fixture(params=STORES)
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+@pytest.fixture(scope="session")
+def shared_database(request: pytest.FixtureRequest) -> Callable[[], str]:
+    """Make one database when the first test asks for it: making one takes longer than most tests."""
+    made: list[str] = []
+
+    def url() -> str:
+        if not made:
+            made.append(request.getfixturevalue("postgresql_server").new_database())
+        return made[0]
+
+    return url
+
+
+@pytest_asyncio.fixture(params=["sqlite", "postgresql"])
+async def store(
+    request: pytest.FixtureRequest, tmp_path: Path, shared_database: Callable[[], str]
+) -> AsyncIterator[Store]:
     """An empty store of each kind."""
-    made = STORES[request.param](tmp_path)
+    made: Store = SqliteStore(tmp_path) if request.param == "sqlite" else PostgresqlStore(shared_database())
     yield made
     await made.close()
+    await made.clear()
 
 
-@pytest.fixture
-def journal(store: Store) -> Journal:
+@pytest_asyncio.fixture
+async def journal(store: Store) -> Journal:
     """A journal on the store."""
-    return store.open()
+    return await store.open()
 
 
 def operation(**changes: Any) -> Operation:
@@ -121,9 +186,11 @@ def intent(of: Operation, **changes: Any) -> Intent:
     """The intent to carry out an operation."""
     made = Intent(
         operation=of,
+        work=Work(command=None, change=NothingElse()),
+        owner=NODE,
         request=b'{"amount": 200.0}',
-        baseline=None,
         revision=None,
+        settling=55.0,
         allow_duplicate=False,
         since=SINCE,
     )

@@ -117,7 +117,7 @@ async def test_one_process_serves_from_a_file(path: Path) -> None:
 
     assert await beside.operation(begun.id) == begun
     assert f"Another process serves from {path}" in sentence
-    assert "Stop it, or use another file" in sentence
+    assert "Stop it, use another file" in sentence
     await beside.close()
     await first.close()
     await SqliteJournal(path, serving=True).close()
@@ -149,7 +149,7 @@ async def test_a_later_releases_schema_is_refused(path: Path, serving: bool) -> 
 
     assert all(word in sentence for word in (str(path), "schema 999", "later release"))
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version = 1")
+        connection.execute("PRAGMA user_version = 2")
     await SqliteJournal(path, serving=True).close()
 
 
@@ -238,18 +238,18 @@ async def test_a_relative_and_an_absolute_url_open_a_file(
     """Three slashes name a file from where the process runs, four an absolute one."""
     monkeypatch.chdir(tmp_path)
 
-    await open_journal("sqlite:///near.db").close()
-    await open_journal(f"sqlite:///{tmp_path}/far.db").close()
+    await (await open_journal("sqlite:///near.db")).close()
+    await (await open_journal(f"sqlite:///{tmp_path}/far.db")).close()
 
     assert (tmp_path / "near.db").stat().st_size > 0
     assert (tmp_path / "far.db").stat().st_size > 0
 
 
 @pytest.mark.parametrize("url", ["mysql://secret@db/x", "journal.db", "sqlite:x", ""])
-def test_an_unknown_store_is_refused(url: str) -> None:
+async def test_an_unknown_store_is_refused(url: str) -> None:
     """A URL of another store is refused with the forms that are known, and without its password."""
     with pytest.raises(JournalUnavailableError, match="sqlite:///FILE") as refused:
-        open_journal(url)
+        await open_journal(url)
 
     assert "secret" not in str(refused.value)
 

@@ -425,7 +425,7 @@ def _application(gateway: Gateway, max_body_bytes: int) -> Any:
 
 async def prepare_store(config: Path, emulators: Mapping[str, Emulator]) -> tuple[str, str]:
     """Put the merchant's links and two keys, his and an operator's, into a store that nobody serves yet."""
-    journal = open_journal(load_settings(config, {}).store.url)
+    journal = await open_journal(load_settings(config, {}).store.url)
     try:
         await link_all(journal, emulators)
         return await add_key(journal), await add_key(journal, None)

@@ -21,6 +21,7 @@ from ordergate.cli.session import (
 if TYPE_CHECKING:
     from ordergate.gateway.caller import Caller
     from ordergate.gateway.context import Answer, Gateway
+    from ordergate.gateway.write import Delivery
 
 _merchant_option = click.option(
     "--merchant",
@@ -57,8 +58,8 @@ def create(draft: Any, config: Path | None, merchant: str | None, **options: Any
 
     body = decode_body(draft.read(), Draft)
 
-    async def work(gateway: "Gateway", caller: "Caller", key: str) -> "Answer":
-        return await create_order(gateway, caller, body, key, allow_duplicate=options["allow_duplicate"])
+    async def work(gateway: "Gateway", caller: "Caller", delivery: "Delivery") -> "Answer":
+        return await create_order(gateway, caller, body, delivery, allow_duplicate=options["allow_duplicate"])
 
     _write(config, merchant, options, work)
 
@@ -147,7 +148,7 @@ def pay(order_id: str, config: Path | None, merchant: str | None, **options: Any
         config,
         merchant,
         options,
-        lambda gateway, caller, key: pay_order(gateway, caller, order_id, body, key),
+        lambda gateway, caller, delivery: pay_order(gateway, caller, order_id, body, delivery),
     )
 
 
@@ -170,7 +171,7 @@ def cancel(order_id: str, config: Path | None, merchant: str | None, **options: 
         config,
         merchant,
         options,
-        lambda gateway, caller, key: cancel_order(gateway, caller, order_id, body, key),
+        lambda gateway, caller, delivery: cancel_order(gateway, caller, order_id, body, delivery),
     )
 
 
@@ -198,7 +199,7 @@ def fulfill(order_id: str, config: Path | None, merchant: str | None, **options:
         config,
         merchant,
         options,
-        lambda gateway, caller, key: fulfill_order(gateway, caller, order_id, body, key),
+        lambda gateway, caller, delivery: fulfill_order(gateway, caller, order_id, body, delivery),
     )
 
 
@@ -232,7 +233,7 @@ def return_(order_id: str, config: Path | None, merchant: str | None, **options:
         config,
         merchant,
         options,
-        lambda gateway, caller, key: return_goods(gateway, caller, order_id, body, key),
+        lambda gateway, caller, delivery: return_goods(gateway, caller, order_id, body, delivery),
     )
 
 
@@ -250,16 +251,20 @@ def _write(
     config: Path | None,
     merchant: str | None,
     options: dict[str, Any],
-    work: "Callable[[Gateway, Caller, str], Awaitable[Answer]]",
+    work: "Callable[[Gateway, Caller, Delivery], Awaitable[Answer]]",
 ) -> None:
     """Run one write for a merchant, and print what came of it."""
+    from ordergate.gateway.recovery import alive
+    from ordergate.gateway.write import Delivery
+
     key = options["key"] or str(uuid.uuid4())
 
     async def run(gateway: "Gateway") -> "Answer":
         caller = await _merchant_caller(gateway, merchant, options["world"])
         if options["key"] is None:
             click.echo(f"idempotency key {key}", err=True)
-        return await work(gateway, caller, key)
+        async with alive(gateway):
+            return await work(gateway, caller, Delivery(key=key))
 
     answer = with_gateway(config, run)
     _print_answer(answer, as_json=options["as_json"])

@@ -29,6 +29,7 @@ def serve(
     ordergate serve --config /etc/ordergate.toml --host 0.0.0.0 --port 8080
     """
     from ordergate.bootstrap import open_gateway
+    from ordergate.gateway.recovery import alive, recovering
     from ordergate.observability import configure_logging
     from ordergate.serving import address, listen, server_of, stop_when_stdin_closes
     from ordergate.web.app import create_app
@@ -37,10 +38,11 @@ def serve(
     configure_logging(settings.server.log_format, settings.server.log_level)
 
     async def run() -> None:
-        async with open_gateway(settings, serving=True) as gateway:
-            abandoned = await gateway.journal.forget_running(gateway.clock())
-            if abandoned:
-                click.echo(f"{abandoned} operations were cut off; their outcome is unknown", err=True)
+        async with (
+            open_gateway(settings, serving=True) as gateway,
+            alive(gateway),
+            recovering(gateway),
+        ):
             chosen = _safe_host(host or settings.server.host, keys_exist=bool(await gateway.journal.keys()))
             with listen(chosen, settings.server.port if port is None else port) as listener:
                 url = address(listener)

@@ -130,7 +130,7 @@ def _merged(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 async def _prepare_journal(url: str, accounts: Mapping[str, Any]) -> tuple[str, str]:
     """Make two keys, and link the merchant's ids to what the emulators' catalogs hold."""
-    journal = open_journal(url)
+    journal = await open_journal(url)
     try:
         key = await _add_key(journal, MERCHANT)
         operator_key = await _add_key(journal, None)

@@ -123,10 +123,10 @@ class UpdateOrder(WriteCommand, frozen=True, kw_only=True):
     """
 
     order: ProviderOrder
-    metadata: dict[str, Any] | msgspec.UnsetType
-    notes: str | msgspec.UnsetType | None
-    customer: str | msgspec.UnsetType | None
-    tax_percent: str | msgspec.UnsetType | None
+    metadata: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    notes: str | msgspec.UnsetType | None = msgspec.UNSET
+    customer: str | msgspec.UnsetType | None = msgspec.UNSET
+    tax_percent: str | msgspec.UnsetType | None = msgspec.UNSET
     extension: dict[str, Any]
 
 

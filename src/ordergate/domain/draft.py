@@ -189,6 +189,14 @@ class ReturnBody(Body, frozen=True, kw_only=True):
     shipping: bool | None = None
 
 
+class ResolveBody(Body, frozen=True, kw_only=True):
+    """What a person found out about a write; `provider_order_id` is the order that a create has made."""
+
+    as_: Literal["applied", "not_applied"] = msgspec.field(name="as")
+    evidence: Annotated[str, Meta(min_length=1, max_length=2000)]
+    provider_order_id: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
+
+
 class ImportBody(Body, frozen=True, kw_only=True):
     """Which of the provider's orders to adopt; an operator names the merchant too."""
 

@@ -63,6 +63,7 @@ class ReviewReason(StrEnum):
     PAYMENT_MISMATCH = "payment_mismatch"
     PAYMENT_NOT_RECORDED = "payment_not_recorded"
     UPDATE_MISMATCH = "update_mismatch"
+    LATE_WRITE = "late_write"
 
 
 WAYS_OUT: dict[ReviewReason, str] = {
@@ -86,6 +87,10 @@ WAYS_OUT: dict[ReviewReason, str] = {
     ReviewReason.UPDATE_MISMATCH: (
         "the provider did not keep the change as it was sent: look at the order there; the next change that is "
         "kept clears this"
+    ),
+    ReviewReason.LATE_WRITE: (
+        "the provider applied a write that had been taken for not applied: look at what was done in its place; "
+        "if it is wanted, an operator clears this by resolving the operation as applied"
     ),
 }
 """What a person can do about each reason."""

@@ -25,6 +25,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         connect_timeout: Seconds to make a connection.
         read_timeout: Seconds to wait for the answer to go on.
         total_timeout: Seconds for one attempt, all in all.
+        settling_time: Seconds after sending until an unanswered request can no longer be accepted; None for what
+            the adapter knows of its provider.
     """
 
     name: str
@@ -37,6 +39,14 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     connect_timeout: float = 5.0
     read_timeout: float = 30.0
     total_timeout: float = 45.0
+    settling_time: float | None = None
+
+    @property
+    def settling(self) -> float:
+        """Seconds after sending until an unanswered request can no longer be accepted by the provider."""
+        return (
+            self.adapter.capabilities.settling_seconds if self.settling_time is None else self.settling_time
+        )
 
     @property
     def world(self) -> World:

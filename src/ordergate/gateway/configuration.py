@@ -16,7 +16,11 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
         accounts: By name.
         default_route: Names of accounts, in order of preference.
         retention: How long keys and references are remembered.
-        idempotency_wait: Seconds that a repeated key waits for the first to settle.
+        idempotency_wait: Seconds that a call waits for its operation to settle, be it the first or a repeat.
+        closed_settling: Seconds after a connection that the provider's side ended until nothing of the request
+            can still be applied.
+        person_after: Operations of unknown outcome that are older wait for a person.
+        late_look: How long after an operation was taken for not applied a late trace of it is looked for.
     """
 
     hash: str
@@ -24,3 +28,6 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     default_route: tuple[str, ...]
     retention: timedelta = timedelta(days=7)
     idempotency_wait: float = 5.0
+    closed_settling: float = 10.0
+    person_after: timedelta = timedelta(days=1)
+    late_look: timedelta = timedelta(minutes=15)

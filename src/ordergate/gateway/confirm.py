@@ -6,16 +6,16 @@ other write of the order.
 
 import msgspec
 
-from ordergate.domain.assembly import OrderRecord, seen_again
+from ordergate.domain.assembly import OrderRecord
+from ordergate.domain.changes import NothingElse
 from ordergate.domain.commands import ConfirmPayment
 from ordergate.domain.errors import Problem
 from ordergate.domain.lifecycle import OperationKind
-from ordergate.domain.outcome import Applied
 from ordergate.gateway.account import Account
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.records import Operation, StoredOrder
-from ordergate.gateway.write import Call, Prepared, write
+from ordergate.gateway.write import Call, Delivery, Prepared, write
 
 
 class Confirmation(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,22 +34,15 @@ async def confirm_if_due(gateway: Gateway, account: Account, stored: StoredOrder
         return stored
 
     async def prepare(operation: Operation) -> Prepared:
-        plan = account.adapter.plan(
-            ConfirmPayment(operation=operation.id, key_number=operation.key_number, order=seen),
-            account.settings,
-        )
-
-        def finish(outcome: Applied) -> OrderRecord:
-            return seen_again(stored.record, outcome.order, gateway.clock())
-
-        return Prepared(account=account, plan=plan, request=next(plan), before=stored, finish=finish)
+        command = ConfirmPayment(operation=operation.id, key_number=operation.key_number, order=seen)
+        return Prepared(account=account, command=command, change=NothingElse(), before=stored)
 
     call = Call(
         caller=_gateway_itself(stored.record),
         kind=OperationKind.UPDATE,
         method="POST",
         path=f"/v1/orders/{stored.record.id}/confirm",
-        key=None,
+        delivery=Delivery(key=None),
         body=Confirmation(amount=seen.amount_paid),
         order=stored.record.id,
         performed_by="gateway",

@@ -1,15 +1,19 @@
 """The gateway as the use cases see it: a configuration in force, and the ways out."""
 
 import asyncio
+import secrets
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from ordergate.domain.errors import Problem
 from ordergate.domain.order import Order, Return
 from ordergate.gateway.configuration import Configuration
 from ordergate.gateway.ports import Clock, Journal, Transport
-from ordergate.gateway.records import StoredResponse
+from ordergate.gateway.records import Operation, StoredResponse
 from ordergate.metrics import Metrics
+
+T = TypeVar("T")
 
 
 class Renderer(Protocol):
@@ -23,6 +27,10 @@ class Renderer(Protocol):
         """Return the answer of a return that was made."""
         ...
 
+    def accepted(self, operation: Operation) -> StoredResponse:
+        """Return the answer of a write that goes on without its caller."""
+        ...
+
     def problem(self, problem: Problem) -> StoredResponse:
         """Return the answer of a write that the provider refused."""
         ...
@@ -33,7 +41,10 @@ class Gateway:
     """Everything a use case works with; `configuration` is replaced as a whole when it changes.
 
     Attributes:
-        running: Writes that are under way, whether or not their callers still wait.
+        node: Names this process among those that share the journal.
+        running: Writes and looks that are under way, whether or not their callers still wait.
+        held: The operations that this process works on.
+        wake_recovery: Makes recovery look now; None where this process has none.
     """
 
     configuration: Configuration
@@ -41,8 +52,26 @@ class Gateway:
     transport: Transport
     clock: Clock
     renderer: Renderer
+    node: str = field(default_factory=lambda: f"node_{secrets.token_hex(8)}")
     running: set[asyncio.Task[Any]] = field(default_factory=set)
+    held: set[str] = field(default_factory=set)
+    wake_recovery: Callable[[], None] | None = None
     metrics: Metrics = field(default_factory=Metrics)
+
+    def run(self, work: Coroutine[None, None, T], operation_id: str) -> "asyncio.Task[T]":
+        """Let work on an operation go on whatever becomes of whoever wanted it."""
+        self.held.add(operation_id)
+        task = asyncio.create_task(work)
+        self.running.add(task)
+
+        def forget(ended: asyncio.Task[T]) -> None:
+            self.running.discard(ended)
+            self.held.discard(operation_id)
+            if not ended.cancelled():
+                ended.exception()  # marks it as seen: the caller may be gone
+
+        task.add_done_callback(forget)
+        return task
 
     async def drain(self, seconds: float) -> None:
         """Let the writes under way end, for so long at most; what then still runs is found out about later."""
@@ -57,8 +86,10 @@ class Answer:
     Attributes:
         account: The account that was chosen.
         replayed: The answer was given before and is given again.
+        accepted: The write goes on; the answer says where to ask for it.
     """
 
     response: StoredResponse
     account: str
     replayed: bool = False
+    accepted: bool = False

@@ -1,43 +1,69 @@
 """Holds an adapter's conversation with its provider: one request, one answer, until it knows what came of it."""
 
+import asyncio
+
 import msgspec
 import structlog
 
-from ordergate.domain.commands import ListOrders, Read
+from ordergate.domain.commands import ListOrders, Read, WriteCommand
 from ordergate.domain.errors import Problem, ProviderError
-from ordergate.domain.outcome import Applied, NotApplied, OrderPage, Outcome, Unknown
+from ordergate.domain.outcome import Absent, Applied, NotApplied, OrderPage, Outcome, Unknown
 from ordergate.domain.provider_order import ProviderOrder
 from ordergate.gateway.account import Account
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.ports import TransportError
 from ordergate.gateway.records import Attempt, Operation
-from ordergate.spi.adapter import Plan
+from ordergate.spi.adapter import Baseline, Plan
 from ordergate.spi.wire import NoAnswer, WireRequest, WireResponse
+
+SEND_WITHIN = 5.0
+"""Seconds after it was recorded within which an attempt is sent, or not at all: settling times count from there."""
 
 _log = structlog.get_logger("ordergate.gateway")
 
 
 async def say(
-    gateway: Gateway, account: Account, plan: Plan, request: WireRequest, operation: Operation
+    gateway: Gateway,
+    account: Account,
+    plan: Plan,
+    request: WireRequest,
+    operation: Operation,
+    *,
+    recorded: float,
 ) -> tuple[Outcome, Attempt]:
     """Send a write's effectful request, and whatever the plan asks afterwards.
+
+    Args:
+        gateway: What to send with.
+        account: Where to.
+        plan: The conversation, stopped at the request.
+        request: The effectful request.
+        operation: Its last attempt is this one.
+        recorded: The event loop's time just before the attempt was made durable.
 
     Returns:
         What came of it, and the operation's last attempt completed with what was seen.
     """
     attempt = operation.attempts[-1]
     response: WireResponse | None = None
-    outcome: Outcome | None = None
+    closed = False
     try:
+        _refuse_stalled(recorded)
         response = await gateway.transport.send(account, request)
         outcome = await _go_on(gateway, account, plan, _resume(plan, response))
     except TransportError as error:
-        outcome = _unanswered(error)
+        outcome, closed = _unanswered(error), error.closed
     except Exception:  # noqa: BLE001 - the reason stands below
         # An adapter that fails on an answer must not leave the write without an outcome.
         _log.exception("adapter.failed", adapter=account.adapter.name, operation=operation.id)
         outcome = Unknown(reason=f"The adapter for {account.adapter.title} failed on the answer.")
-    return outcome, _finished(gateway, attempt, response, outcome)
+    return outcome, _finished(gateway, attempt, response, outcome, closed=closed or response is not None)
+
+
+def _refuse_stalled(recorded: float) -> None:
+    """A process that stood still after it recorded an attempt may have been given up: it must not send any more."""
+    if asyncio.get_running_loop().time() - recorded > SEND_WITHIN:
+        raise TransportError("no", "The gateway stood still before it could send; nothing was sent.")
 
 
 async def _go_on(gateway: Gateway, account: Account, plan: Plan, step: WireRequest | Outcome) -> Outcome:
@@ -60,6 +86,33 @@ def _tell_unanswered(plan: Plan, error: TransportError) -> WireRequest | Outcome
         return outcome
     except NoAnswer:
         return Unknown(reason=error.reason)
+
+
+async def probe(
+    gateway: Gateway, account: Account, command: WriteCommand, baseline: Baseline
+) -> Applied | NotApplied | Absent | Unknown:
+    """Look for what became of a write; whatever keeps that from being seen is unknown."""
+    try:
+        plan = account.adapter.probe(command, baseline, account.settings)
+        step: WireRequest | Outcome = next(plan)
+        while isinstance(step, WireRequest):
+            step = _resume(plan, await gateway.transport.send(account, _reading(step)))
+    except TransportError as error:
+        return Unknown(reason=error.reason)
+    except StopIteration as end:
+        step = end.value
+    except Exception:  # noqa: BLE001 - recovery must go on with others
+        _log.exception("adapter.failed", adapter=account.adapter.name, operation=command.operation)
+        return Unknown(reason=f"The adapter for {account.adapter.title} failed to look for it.")
+    if isinstance(step, Applied | NotApplied | Absent | Unknown):
+        return step
+    return Unknown(reason="The probe found what no probe looks for.")
+
+
+def _reading(request: WireRequest) -> WireRequest:
+    if request.acts:
+        raise TypeError("a probe only reads")
+    return request
 
 
 async def read_order(gateway: Gateway, account: Account, command: Read) -> ProviderOrder:
@@ -130,13 +183,16 @@ def _unanswered(error: TransportError) -> Outcome:
     return Unknown(reason=error.reason)
 
 
-def _finished(gateway: Gateway, attempt: Attempt, response: WireResponse | None, outcome: Outcome) -> Attempt:
+def _finished(
+    gateway: Gateway, attempt: Attempt, response: WireResponse | None, outcome: Outcome, *, closed: bool
+) -> Attempt:
     provider = outcome.provider if isinstance(outcome, NotApplied | Unknown) else None
     unsent = response is None and isinstance(outcome, NotApplied)
     return msgspec.structs.replace(
         attempt,
         finished_at=gateway.clock(),
         sent="yes" if response is not None else "no" if unsent else "maybe",
+        closed=closed,
         http_status=response.status if response is not None else None,
         provider_request_id=provider.request_id if provider is not None else None,
         detail=_detail(outcome),

@@ -1,14 +1,10 @@
 """What every change of an existing order begins with: read it again, and refuse what its state does not allow."""
 
-from collections.abc import Callable
-
 import msgspec
 
 from ordergate.domain.assembly import OrderRecord, review_reasons, seen_again, settled_status
-from ordergate.domain.commands import Command
 from ordergate.domain.errors import Problem
 from ordergate.domain.lifecycle import WAYS_OUT, OperationKind, ReviewReason, refusal
-from ordergate.domain.outcome import Applied
 from ordergate.gateway.account import Account
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.confirm import confirm_if_due
@@ -18,14 +14,17 @@ from ordergate.gateway.idempotency import order_busy
 from ordergate.gateway.read import read_command, visible_order
 from ordergate.gateway.records import StoredOrder
 from ordergate.gateway.routing import account_of_order
-from ordergate.gateway.write import Call, Prepared
+from ordergate.gateway.write import Call, Delivery
 from ordergate.spi.capabilities import Support
-
-Finish = Callable[[OrderRecord, Applied], OrderRecord]
 
 
 def call_on(
-    caller: Caller, kind: OperationKind, order_id: str, key: str | None, body: msgspec.Struct, path: str = ""
+    caller: Caller,
+    kind: OperationKind,
+    order_id: str,
+    body: msgspec.Struct,
+    delivery: Delivery,
+    path: str = "",
 ) -> Call:
     """Return the call that changes one order; its path is part of the idempotency key's scope."""
     return Call(
@@ -33,7 +32,7 @@ def call_on(
         kind=kind,
         method="PATCH" if kind is OperationKind.UPDATE else "POST",
         path=f"/v1/orders/{order_id}{path}",
-        key=key,
+        delivery=delivery,
         body=body,
         order=order_id,
     )
@@ -89,29 +88,3 @@ def refuse_in_review(record: OrderRecord, *, except_for: ReviewReason | None = N
     if reasons:
         ways = "; ".join(f"{reason}: {WAYS_OUT[reason]}" for reason in reasons)
         raise Problem("invalid_state", f"The order is in review. {ways}.", order=record.id)
-
-
-def prepared(
-    gateway: Gateway, account: Account, stored: StoredOrder, command: Command, finish: Finish
-) -> Prepared:
-    """Return a write whose plan stands at its effectful request."""
-    plan = account.adapter.plan(command, account.settings)
-
-    def finished(outcome: Applied) -> OrderRecord:
-        return finish(seen_again(stored.record, outcome.order, gateway.clock()), outcome)
-
-    return Prepared(account=account, plan=plan, request=next(plan), before=stored, finish=finished)
-
-
-def prepared_here(
-    account: Account, stored: StoredOrder, finish: Callable[[OrderRecord], OrderRecord]
-) -> Prepared:
-    """Return a write that the gateway does itself: nothing is sent."""
-    return Prepared(
-        account=account, plan=None, request=None, before=stored, finish=lambda _: finish(stored.record)
-    )
-
-
-def unchanged(record: OrderRecord, _outcome: Applied) -> OrderRecord:
-    """Finish with nothing to add to what the provider says."""
-    return record

@@ -1,14 +1,13 @@
 """What a repeated key gets: the first answer again, patience, or the truth that nothing is known yet."""
 
-import asyncio
 import re
 
-from ordergate.domain.errors import Problem, ProviderError
+from ordergate.domain.errors import Problem
 from ordergate.gateway.context import Answer, Gateway
+from ordergate.gateway.outcomes import answer_of, outcome_unknown, wait_until_settled
 from ordergate.gateway.records import Existing, Operation
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
-_POLL_SECONDS = 0.05
 
 
 def check_key(key: str | None) -> None:
@@ -24,11 +23,11 @@ def check_key(key: str | None) -> None:
         )
 
 
-async def answer_again(gateway: Gateway, existing: Existing, wanted: Operation) -> Answer | None:
-    """Answer a repeat of a key; None if it may be sent, as the next attempt of the same operation.
+def check_body(existing: Existing, wanted: Operation) -> None:
+    """Refuse a key that was used for another body.
 
     Raises:
-        Problem: The key was used for another body, or its operation is in progress or of unknown outcome.
+        Problem: ``idempotency_key_reused``.
     """
     if existing.operation.content_hash != wanted.content_hash:
         raise Problem(
@@ -36,8 +35,16 @@ async def answer_again(gateway: Gateway, existing: Existing, wanted: Operation) 
             "This Idempotency-Key was used for another body; use a new key for a new request.",
             operation=existing.operation.id,
         )
-    settled = await _wait(gateway, existing)
-    operation = settled.operation
+
+
+async def answer_again(gateway: Gateway, existing: Existing) -> Answer | None:
+    """Answer a repeat of a key once it is settled; None if it may be sent, as the operation's next attempt.
+
+    Raises:
+        Problem: Its operation is still in progress, or of unknown outcome.
+    """
+    existing = await wait_until_settled(gateway, existing)
+    operation = existing.operation
     if operation.state == "in_progress":
         raise Problem(
             "idempotency_in_progress",
@@ -48,9 +55,8 @@ async def answer_again(gateway: Gateway, existing: Existing, wanted: Operation) 
         )
     if operation.state == "unknown":
         raise outcome_unknown(operation, "The provider's answer was lost.")
-    if settled.response is None:
-        return None
-    return Answer(settled.response, operation.account, replayed=True)
+    answer = await answer_of(gateway, existing)
+    return answer and Answer(answer.response, answer.account, replayed=True)
 
 
 def order_busy(operation: Operation) -> Problem:
@@ -64,19 +70,6 @@ def order_busy(operation: Operation) -> Problem:
     )
 
 
-def outcome_unknown(operation: Operation, reason: str, provider: ProviderError | None = None) -> Problem:
-    """Return the problem of a write that may have been applied."""
-    return Problem(
-        "outcome_unknown",
-        f"{reason} It may have been applied. Repeat the same Idempotency-Key, or read "
-        f"GET /v1/operations/{operation.id}; do not send it under another key.",
-        operation=operation.id,
-        order=operation.order,
-        provider=provider,
-        retry_after=5,
-    )
-
-
 def possible_duplicate(first: Operation) -> Problem:
     """Return the refusal of a second create with one reference."""
     unsettled = " Its outcome is not known yet, so it must settle first." if first.state == "unknown" else ""
@@ -87,12 +80,3 @@ def possible_duplicate(first: Operation) -> Problem:
         operation=first.id,
         order=first.order,
     )
-
-
-async def _wait(gateway: Gateway, existing: Existing) -> Existing:
-    """Wait until the operation is no longer in progress, or patience ends."""
-    deadline = asyncio.get_running_loop().time() + gateway.configuration.idempotency_wait
-    while existing.operation.state == "in_progress" and asyncio.get_running_loop().time() < deadline:
-        await asyncio.sleep(_POLL_SECONDS)
-        existing = await gateway.journal.by_key(existing.operation) or existing
-    return existing

@@ -1,24 +1,24 @@
 """Pays an order, or a part of it where the provider can."""
 
-import msgspec
-
 from ordergate.domain.assembly import OrderRecord, review_reasons
+from ordergate.domain.changes import PaymentMade
 from ordergate.domain.commands import PayOrder
 from ordergate.domain.draft import PayBody
 from ordergate.domain.errors import FieldError, Problem, invalid_request
 from ordergate.domain.lifecycle import OperationKind, ReviewReason
-from ordergate.domain.outcome import Applied
 from ordergate.domain.provider_order import ProviderOrder
 from ordergate.gateway.account import Account
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Answer, Gateway
-from ordergate.gateway.existing import Finish, call_on, prepared, read_again, refuse_in_review
+from ordergate.gateway.existing import call_on, read_again, refuse_in_review
 from ordergate.gateway.links import Wanted, resolve
 from ordergate.gateway.records import Operation
-from ordergate.gateway.write import Prepared, write
+from ordergate.gateway.write import Delivery, Prepared, write
 
 
-async def pay_order(gateway: Gateway, caller: Caller, order_id: str, body: PayBody, key: str) -> Answer:
+async def pay_order(
+    gateway: Gateway, caller: Caller, order_id: str, body: PayBody, delivery: Delivery
+) -> Answer:
     """Pay an order.
 
     Raises:
@@ -37,9 +37,10 @@ async def pay_order(gateway: Gateway, caller: Caller, order_id: str, body: PayBo
             payment_method=await _payment_method(gateway, account, operation, body),
             extension=(body.extensions or {}).get(account.adapter.name, {}),
         )
-        return prepared(gateway, account, stored, command, _confirm_total(body))
+        change = PaymentMade(expected_total=body.expected_total)
+        return Prepared(account=account, command=command, change=change, before=stored)
 
-    return await write(gateway, call_on(caller, OperationKind.PAY, order_id, key, body, "/pay"), prepare)
+    return await write(gateway, call_on(caller, OperationKind.PAY, order_id, body, delivery, "/pay"), prepare)
 
 
 def _judge_total(record: OrderRecord, body: PayBody) -> None:
@@ -76,14 +77,3 @@ async def _payment_method(
     wanted: Wanted = ("payment_methods", body.payment_method, "/payment_method")
     native = await resolve(gateway.journal, account, operation.merchant, operation.world, [wanted])
     return native.get(("payment_methods", body.payment_method))
-
-
-def _confirm_total(body: PayBody) -> Finish:
-    """A total that the caller confirmed is the expected one from now on."""
-
-    def finish(record: OrderRecord, _outcome: Applied) -> OrderRecord:
-        if body.expected_total is None:
-            return record
-        return msgspec.structs.replace(record, expected_total=body.expected_total)
-
-    return finish

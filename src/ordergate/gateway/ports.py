@@ -1,6 +1,6 @@
 """What the use cases need from outside: a journal, a way to the providers, the time and randomness."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from typing import Protocol
 
@@ -20,6 +20,7 @@ from ordergate.gateway.records import (
     OrderQuery,
     StoredOrder,
     StoredResponse,
+    Taken,
 )
 from ordergate.spi.wire import WireRequest, WireResponse
 
@@ -37,13 +38,15 @@ class TransportError(Exception):
     Attributes:
         sent: ``no`` only if not one byte of the request can have arrived.
         reason: For a human.
+        closed: The other side ended the exchange, so that nothing of it is still under way.
     """
 
-    def __init__(self, sent: Sent, reason: str) -> None:
+    def __init__(self, sent: Sent, reason: str, *, closed: bool = False) -> None:
         """Say whether the request may have arrived, and what happened."""
         super().__init__(reason)
         self.sent = sent
         self.reason = reason
+        self.closed = closed
 
 
 class Transport(Protocol):
@@ -72,14 +75,92 @@ class Journal(Protocol):
         """
         ...
 
+    async def begin_attempt(self, operation: Operation, owner: str, settling: float) -> bool:
+        """Make one more attempt of an unsettled operation durable, before it is sent; False if it is another's.
+
+        Args:
+            operation: With the attempt that is about to begin as its last.
+            owner: The process that will send it.
+            settling: Seconds after which nothing of the attempt can still arrive.
+        """
+        ...
+
     async def settle(
-        self, operation: Operation, response: StoredResponse | None, order: OrderRecord | None
-    ) -> None:
-        """Record in one step how an operation ended, the answer to give again, and the order as it is now."""
+        self,
+        operation: Operation,
+        response: StoredResponse | None,
+        order: OrderRecord | None,
+        *,
+        owner: str | None = None,
+        late: bool = False,
+        look_again_in: float | None = None,
+    ) -> bool:
+        """Record in one step how an operation ended, the answer to give again, and the order as it is now.
+
+        Args:
+            operation: As it ended; its last attempt must be the journal's.
+            response: The answer to give again; None where a repeat may be sent, or is answered from the order.
+            order: None where it did not change.
+            owner: Settle only while this process holds it; None for whoever heard the provider's own answer.
+            late: It may have been settled as not applied before.
+            look_again_in: Seconds until recovery looks for a late trace of it.
+
+        Returns:
+            False where it had ended otherwise, or another attempt had begun: nothing is changed then.
+        """
+        ...
+
+    async def leave_unknown(
+        self, operation: Operation, owner: str, *, settles_in: float | None, look_in: float | None
+    ) -> bool:
+        """Give up an operation that this process holds, its outcome unknown.
+
+        Args:
+            operation: As it is now.
+            owner: This process.
+            settles_in: Seconds until nothing of it can still arrive; None to leave that as it was.
+            look_in: Seconds until recovery looks after it; None for a person to do so.
+
+        Returns:
+            False where it is settled, or another's.
+        """
+        ...
+
+    async def take(self, operation_id: str, owner: str) -> Taken | None:
+        """Look after one operation of unknown outcome; None where it is settled or somebody does already."""
+        ...
+
+    async def take_due(self, owner: str, limit: int) -> list[Taken]:
+        """Look after operations that nobody living does and whose time has come, the longest waiting first."""
+        ...
+
+    async def look_soon(self, operation_id: str) -> None:
+        """Let recovery look after an operation of unknown outcome at once."""
+        ...
+
+    async def stay_alive(self, node: str, seconds: float) -> None:
+        """Keep what this process holds from others for so long."""
+        ...
+
+    async def leave(self, node: str) -> None:
+        """Let others take at once what this process held."""
+        ...
+
+    async def forget_dead(self, node: str, held: Collection[str]) -> int:
+        """Mark every operation as unknown that nobody works on any more; return how many.
+
+        Args:
+            node: This process.
+            held: The operations that it does work on: others in its name were lost when the store failed.
+        """
         ...
 
     async def by_key(self, operation: Operation) -> Existing | None:
         """Return the operation that has this operation's key, in its merchant, world, method and path."""
+        ...
+
+    async def by_id(self, operation_id: str) -> Existing | None:
+        """Return one operation, and its answer to give again."""
         ...
 
     async def operation(self, operation_id: str) -> Operation | None:
@@ -92,10 +173,6 @@ class Journal(Protocol):
 
     async def unsettled(self, order_id: str) -> Operation | None:
         """Return the operation that keeps an order busy."""
-        ...
-
-    async def forget_running(self, now: datetime) -> int:
-        """Mark every operation in progress as unknown: nobody works on it any more. Return how many."""
         ...
 
     async def order(self, order_id: str) -> StoredOrder | None:

@@ -7,10 +7,13 @@ from typing import Literal
 import msgspec
 
 from ordergate.domain.assembly import OrderRecord
+from ordergate.domain.changes import Change
+from ordergate.domain.commands import Write
 from ordergate.domain.errors import OutcomeWord, Sent
 from ordergate.domain.lifecycle import OperationKind, OrderStatus
-from ordergate.domain.provider_order import ProviderOrder
+from ordergate.domain.order import Notice
 from ordergate.gateway.account import World
+from ordergate.spi.adapter import Baseline
 
 OperationState = Literal["in_progress", "succeeded", "failed", "unknown"]
 LinkKind = Literal["customers", "products", "payment_methods"]
@@ -24,6 +27,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
         started_at: Durable before the first byte may leave.
         finished_at: Null while it runs, or when the process died.
         sent: Whether the provider may have got it.
+        closed: The provider's side ended the exchange, so nothing of it is still under way.
         http_status: What it answered.
         provider_request_id: Its own id of the call, for a support ticket.
         detail: What went wrong, for a human.
@@ -33,9 +37,32 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime
     finished_at: datetime | None = None
     sent: Sent = "maybe"
+    closed: bool = False
     http_status: int | None = None
     provider_request_id: str | None = None
     detail: str | None = None
+
+
+class Probe(msgspec.Struct, frozen=True, kw_only=True):
+    """One look at the provider for what became of a write whose answer was lost."""
+
+    at: datetime
+    found: Literal["applied", "not_applied", "absent", "unclear"]
+    detail: str | None = None
+
+
+class Resolution(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person found out about an operation that could not settle itself.
+
+    Attributes:
+        key: Id of the API key that said so.
+        evidence: How the person knows.
+    """
+
+    at: datetime
+    key: str
+    outcome: Literal["applied", "not_applied"]
+    evidence: str
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +77,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         performed_by: ``gateway`` where the provider cannot and the gateway does it itself.
         outcome: Null while it is in progress.
         problem: The code that the caller was answered, where one was.
+        probes: The latest looks at the provider, oldest first.
+        needs_person: It is looked after no more: somebody has to find out and say so.
     """
 
     id: str
@@ -70,6 +99,14 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     problem: str | None
     created_at: datetime
     updated_at: datetime
+    probes: tuple[Probe, ...] = ()
+    needs_person: bool = False
+    resolution: Resolution | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is known what became of it."""
+        return self.state in {"succeeded", "failed"}
 
     @property
     def key_number(self) -> int:
@@ -78,7 +115,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     def expired(self, since: datetime) -> bool:
         """Whether its key and its reference are free again; those of an unsettled operation never are."""
-        return self.state in {"succeeded", "failed"} and self.updated_at < since
+        return self.settled and self.updated_at < since
 
 
 class StoredResponse(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,21 +125,40 @@ class StoredResponse(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
 
 
+class Work(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a process needs to carry on with another's write: to find out what became of it, and to end it.
+
+    Attributes:
+        command: What the provider was asked; a one-time token is taken out. None where nothing is sent.
+        change: What it changes in the gateway's own record.
+        notices: What the merchant is to know about how the order was put into the request.
+        confidential: The request holds a one-time token: it can be made once, and by this process only.
+    """
+
+    command: Write | None
+    change: Change
+    notices: tuple[Notice, ...] = ()
+    confidential: bool = False
+
+
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
     """What is about to be done: durable before the first byte leaves.
 
     Attributes:
+        owner: The process that carries it out; None while it waits for one.
         request: The exact bytes to send; stars where they hold a one-time token, None where nothing is sent.
-        baseline: What the provider said of the order just before.
         revision: Of the order's row when the baseline was read; another since then makes the intent stale.
+        settling: Seconds after which nothing of this attempt can still arrive, should nobody hear of it again.
         allow_duplicate: The caller knows that the reference was used before.
         since: Keys and references of operations made before have expired.
     """
 
     operation: Operation
+    work: Work
+    owner: str | None
     request: bytes | None
-    baseline: ProviderOrder | None
     revision: int | None
+    settling: float
     allow_duplicate: bool
     since: datetime
 
@@ -111,6 +167,25 @@ class Claimed(msgspec.Struct, frozen=True):
     """The intent is durable and nobody else has it; `operation` counts its attempts."""
 
     operation: Operation
+
+
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """An unsettled operation that this process alone looks after now.
+
+    Attributes:
+        work: None in journals of a release that did not keep it.
+        request: The exact bytes that were sent; stars where they held a one-time token.
+        baseline: Where a probe begins.
+        settles_in: Seconds until nothing of it can still arrive at the provider; negative from then on.
+        age: Seconds since the operation was recorded.
+    """
+
+    operation: Operation
+    work: Work | None
+    request: bytes | None
+    baseline: Baseline
+    settles_in: float
+    age: float
 
 
 class Existing(msgspec.Struct, frozen=True):

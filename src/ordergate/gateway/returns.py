@@ -2,26 +2,25 @@
 
 from collections import Counter
 
-import msgspec
-
 from ordergate.domain.assembly import OrderRecord
+from ordergate.domain.changes import GoodsReturned
 from ordergate.domain.commands import ReturnGoods, ReturnLine
 from ordergate.domain.draft import ReturnBody
 from ordergate.domain.errors import FieldError, Problem
-from ordergate.domain.identifiers import new_id
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.order import Return, ReturnedLine
-from ordergate.domain.outcome import Applied
 from ordergate.domain.validation import summary
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Answer, Gateway
-from ordergate.gateway.existing import Finish, call_on, prepared, read_again, refuse_in_review
+from ordergate.gateway.existing import call_on, read_again, refuse_in_review
 from ordergate.gateway.read import visible_order
 from ordergate.gateway.records import Operation
-from ordergate.gateway.write import Prepared, write
+from ordergate.gateway.write import Delivery, Prepared, write
 
 
-async def return_goods(gateway: Gateway, caller: Caller, order_id: str, body: ReturnBody, key: str) -> Answer:
+async def return_goods(
+    gateway: Gateway, caller: Caller, order_id: str, body: ReturnBody, delivery: Delivery
+) -> Answer:
     """Return some of an order's goods; the answer is the return, not the order.
 
     Raises:
@@ -41,13 +40,12 @@ async def return_goods(gateway: Gateway, caller: Caller, order_id: str, body: Re
             lines=_lines(record, body),
             shipping=shipping,
         )
-        write_back = prepared(gateway, account, stored, command, _returned(body, shipping))
-        return msgspec.structs.replace(
-            write_back, answer=lambda renderer, after: renderer.returned(after.returns[-1])
+        return Prepared(
+            account=account, command=command, change=_change(record, body, shipping), before=stored
         )
 
     return await write(
-        gateway, call_on(caller, OperationKind.RETURN, order_id, key, body, "/returns"), prepare
+        gateway, call_on(caller, OperationKind.RETURN, order_id, body, delivery, "/returns"), prepare
     )
 
 
@@ -121,22 +119,10 @@ def _shipping(record: OrderRecord, body: ReturnBody) -> int | None:
     return price
 
 
-def _returned(body: ReturnBody, shipping: int | None) -> Finish:
-    def finish(record: OrderRecord, outcome: Applied) -> OrderRecord:
-        told = outcome.returned
-        prices = {line.id: line.unit_amount for line in record.lines}
-        expected = sum(prices[line.line_item_id] * line.quantity for line in body.lines) + (shipping or 0)
-        made = Return(
-            id=new_id("ret"),
-            lines=[
-                ReturnedLine(line_item_id=line.line_item_id, quantity=line.quantity) for line in body.lines
-            ],
-            shipping=shipping is not None,
-            amount=told.amount if told else expected,
-            provider_return_id=told.provider_return_id if told else None,
-            refund_id=told.refund_id if told else None,
-            refund_status=told.refund_status if told else None,
-        )
-        return msgspec.structs.replace(record, returns=[*record.returns, made])
-
-    return finish
+def _change(record: OrderRecord, body: ReturnBody, shipping: int | None) -> GoodsReturned:
+    prices = {line.id: line.unit_amount for line in record.lines}
+    return GoodsReturned(
+        lines=[ReturnedLine(line_item_id=line.line_item_id, quantity=line.quantity) for line in body.lines],
+        shipping=shipping is not None,
+        amount=sum(prices[line.line_item_id] * line.quantity for line in body.lines) + (shipping or 0),
+    )

@@ -6,25 +6,24 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from ordergate.domain.assembly import OrderRecord, review_reasons
+from ordergate.domain.changes import FieldsSet
 from ordergate.domain.commands import UpdateOrder
 from ordergate.domain.draft import CustomerBody, Metadata, UpdateBody
 from ordergate.domain.errors import FieldError, Problem
 from ordergate.domain.lifecycle import OperationKind, ReviewReason
 from ordergate.domain.order import Customer
-from ordergate.domain.outcome import Applied
 from ordergate.domain.validation import explain, summary
 from ordergate.gateway.account import Account
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Answer, Gateway
-from ordergate.gateway.existing import Finish, call_on, prepared, prepared_here, read_again
+from ordergate.gateway.existing import call_on, read_again
 from ordergate.gateway.links import Wanted, resolve
-from ordergate.gateway.records import Operation
-from ordergate.gateway.write import Prepared, write
-from ordergate.spi.adapter import Plan
+from ordergate.gateway.records import Operation, StoredOrder
+from ordergate.gateway.write import Delivery, Prepared, write
 
 
 async def update_order(
-    gateway: Gateway, caller: Caller, order_id: str, body: UpdateBody, key: str | None
+    gateway: Gateway, caller: Caller, order_id: str, body: UpdateBody, delivery: Delivery
 ) -> Answer:
     """Change an order; metadata is merged into what the provider has (RFC 7396), sent whole, and compared.
 
@@ -46,24 +45,11 @@ async def update_order(
             tax_percent=body.tax_percent,
             extension=_extension(body, account),
         )
-        finish = _kept(body, metadata, account, stored.record)
-        if not _sends(account.adapter.plan(command, account.settings)):
-            return prepared_here(
-                account, stored, lambda record: finish(record, Applied(order=stored.record.seen))
-            )
-        return prepared(gateway, account, stored, command, finish)
+        return Prepared(
+            account=account, command=command, change=_change(body, metadata, account, stored), before=stored
+        )
 
-    return await write(gateway, call_on(caller, OperationKind.UPDATE, order_id, key, body), prepare)
-
-
-def _sends(plan: Plan) -> bool:
-    """Whether the adapter has anything to send: a change of what only the gateway keeps ends its plan at once."""
-    try:
-        next(plan)
-    except StopIteration:
-        return False
-    plan.close()
-    return True
+    return await write(gateway, call_on(caller, OperationKind.UPDATE, order_id, body, delivery), prepare)
 
 
 def _refuse_nothing(body: UpdateBody) -> None:
@@ -120,31 +106,19 @@ def _extension(body: UpdateBody, account: Account) -> dict[str, Any]:
     return body.extensions.get(account.adapter.name, {}) if isinstance(body.extensions, dict) else {}
 
 
-def _kept(
-    body: UpdateBody, metadata: dict[str, Any] | UnsetType, account: Account, before: OrderRecord
-) -> Finish:
-    """Keep what the merchant said; what the provider made of it is compared."""
-    agreed = ReviewReason.AMOUNT_MISMATCH not in review_reasons(before)
-
-    def finish(record: OrderRecord, outcome: Applied) -> OrderRecord:
-        changes: dict[str, Any] = {}
-        if not isinstance(metadata, UnsetType):
-            changes["metadata"] = metadata
-            changes["concerns"] = _concerns(record, metadata, outcome)
-        for name in ("notes", "tax_percent"):
-            value = getattr(body, name)
-            if value is not UNSET:
-                changes[name] = value
-        if not isinstance(body.customer, UnsetType):
-            changes["customer"] = _customer(record, body.customer)
-        extension = _extension(body, account)
-        if extension:
-            changes["extensions"] = {**record.extensions, **extension}
-        if agreed and outcome.order.total != before.seen.total:
-            changes["expected_total"] = None  # the total was changed on purpose; nobody has said to what
-        return msgspec.structs.replace(record, **changes)
-
-    return finish
+def _change(
+    body: UpdateBody, metadata: dict[str, Any] | UnsetType, account: Account, stored: StoredOrder
+) -> FieldsSet:
+    record = stored.record
+    return FieldsSet(
+        metadata=metadata,
+        notes=body.notes,
+        tax_percent=body.tax_percent,
+        customer=UNSET if isinstance(body.customer, UnsetType) else _customer(record, body.customer),
+        extension=_extension(body, account),
+        agreed=ReviewReason.AMOUNT_MISMATCH not in review_reasons(record),
+        total=record.seen.total,
+    )
 
 
 def _customer(record: OrderRecord, change: CustomerBody | None) -> Customer | None:
@@ -153,12 +127,3 @@ def _customer(record: OrderRecord, change: CustomerBody | None) -> Customer | No
         return None
     before = record.customer or Customer()
     return Customer(id=change.id or before.id, email=change.email or before.email)
-
-
-def _concerns(record: OrderRecord, metadata: dict[str, Any], outcome: Applied) -> list[ReviewReason]:
-    concerns: list[ReviewReason] = [
-        concern for concern in record.concerns if concern != ReviewReason.UPDATE_MISMATCH
-    ]
-    if outcome.order.metadata != metadata:
-        concerns.append(ReviewReason.UPDATE_MISMATCH)
-    return concerns

@@ -1,68 +1,71 @@
 """How every write runs: claim its key, make the intent durable, send, make the answer durable, answer.
 
 The order of these steps is the promise that one operation acts at most once. Each use case prepares its own
-request and says how the order looks afterwards; everything else is here.
+command and says what it changes; everything else is here. What is still unknown then, recovery finds out.
 """
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from hashlib import sha256
 from typing import Literal
 
 import msgspec
-import structlog
 
-from ordergate.domain.assembly import OrderRecord, order_from_record
-from ordergate.domain.commands import RetrieveOrder
-from ordergate.domain.errors import OutcomeWord, Problem
+from ordergate.domain.changes import Change
+from ordergate.domain.commands import Write
+from ordergate.domain.errors import Problem
 from ordergate.domain.identifiers import new_id
 from ordergate.domain.lifecycle import OperationKind
-from ordergate.domain.outcome import Applied, NotApplied, Outcome, Unknown
-from ordergate.domain.provider_order import ProviderOrder
 from ordergate.gateway.account import Account
 from ordergate.gateway.caller import Caller
-from ordergate.gateway.context import Answer, Gateway, Renderer
-from ordergate.gateway.conversation import named, read_order, say
-from ordergate.gateway.idempotency import (
-    answer_again,
-    check_key,
-    order_busy,
-    outcome_unknown,
-    possible_duplicate,
+from ordergate.gateway.context import Answer, Gateway
+from ordergate.gateway.idempotency import answer_again, check_body, check_key, order_busy, possible_duplicate
+from ordergate.gateway.outcomes import (
+    Held,
 )
-from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.records import (
     Attempt,
     Busy,
     Claimed,
     Duplicate,
+    Existing,
     Intent,
     Operation,
     StoredOrder,
-    StoredResponse,
+    Work,
+)
+from ordergate.gateway.sending import (
+    Begun,
+    ask_again,
+    begin,
+    carry_out,
+    carry_out_accepted,
+    leave,
+    with_attempt,
 )
 from ordergate.observability import note_account
 from ordergate.redaction import MASK
-from ordergate.spi.adapter import Plan
-from ordergate.spi.wire import WireRequest
-
-MOVES_MONEY = frozenset({OperationKind.PAY, OperationKind.RETURN})
-"""Operations whose unmapped errors prove nothing until the order has been read again."""
-
-STORED_REFUSALS = frozenset({"payment_declined", "provider_rejected", "invalid_state"})
-"""Refusals that the provider decided: a repeat of the key gets them again."""
 
 _RACES = 5
-_log = structlog.get_logger("ordergate.gateway")
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """How a caller wants a write to be done, apart from what is to be done.
+
+    Attributes:
+        key: The Idempotency-Key as sent; None if there was none.
+        patience: Seconds that the caller waits before it goes on without the answer; None for as long as it takes.
+    """
+
+    key: str | None
+    patience: float | None = None
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One write as it was called.
 
     Attributes:
-        key: The Idempotency-Key as sent; None if there was none.
         body: The parsed body: its canonical form tells whether a repeat is the same.
         order: The order to change; None for a create.
         reference: The merchant's order number, for a create.
@@ -73,7 +76,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     kind: OperationKind
     method: str
     path: str
-    key: str | None
+    delivery: Delivery
     body: msgspec.Struct
     order: str | None = None
     reference: str | None = None
@@ -85,19 +88,15 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     """A write that nothing stands against any more.
 
     Attributes:
-        plan: The conversation, stopped at its effectful request; None where the gateway does it itself.
-        request: That request.
+        command: What to ask the provider; None where the gateway does it itself.
+        change: What it changes in the gateway's own record.
         before: The order as it was read just before; None for a create.
-        finish: Makes the order's record from what the provider says afterwards.
-        answer: Writes the call's normal answer; None for the order itself.
     """
 
     account: Account
-    plan: Plan | None
-    request: WireRequest | None
+    command: Write | None
+    change: Change
     before: StoredOrder | None
-    finish: Callable[[Applied], OrderRecord]
-    answer: Callable[[Renderer, OrderRecord], StoredResponse] | None = None
 
 
 Prepare = Callable[[Operation], Awaitable[Prepared]]
@@ -109,31 +108,23 @@ async def write(gateway: Gateway, call: Call, prepare: Prepare) -> Answer:
     Raises:
         Problem: Refused before anything was sent, refused by the provider, or of unknown outcome.
     """
-    check_key(call.key)
+    check_key(call.delivery.key)
     merchant = call.caller.require_merchant()
     for _ in range(_RACES):
         operation = _operation(gateway, call, merchant)
         existing = await gateway.journal.by_key(operation)
         if existing is not None and not existing.operation.expired(_since(gateway)):
-            answer = await answer_again(gateway, existing, operation)
+            check_body(existing, operation)
+            answer = await _repeated(gateway, call, existing)
             if answer is not None:
                 return answer
-            operation = _next_attempt(gateway, existing.operation)
+            now = await gateway.journal.by_id(existing.operation.id) or existing
+            operation = with_attempt(gateway, now.operation)
         prepared = await prepare(operation)
         note_account(prepared.account.name)
-        operation = msgspec.structs.replace(
-            operation,
-            account=prepared.account.name,
-            performed_by="gateway" if prepared.plan is None else call.performed_by,
-        )
-        claim = await gateway.journal.claim(_intent(gateway, call, operation, prepared))
-        match claim:
-            case Claimed():
-                return await _in_own_task(gateway, _carry_out(gateway, call, claim.operation, prepared))
-            case Duplicate():
-                raise possible_duplicate(claim.operation)
-            case Busy():
-                raise order_busy(claim.operation)
+        answer = await _claim_and_run(gateway, call, operation, prepared)
+        if answer is not None:
+            return answer
     raise Problem("overloaded", "The order keeps changing under this call; repeat it.", retry_after=1)
 
 
@@ -146,7 +137,7 @@ def _operation(gateway: Gateway, call: Call, merchant: str) -> Operation:
         kind=call.kind,
         method=call.method,
         path=call.path,
-        key=call.key,
+        key=call.delivery.key,
         content_hash=sha256(msgspec.json.encode(call.body, order="deterministic")).hexdigest(),
         account="",
         order=call.order or new_id("ord"),
@@ -161,173 +152,115 @@ def _operation(gateway: Gateway, call: Call, merchant: str) -> Operation:
     )
 
 
-def _next_attempt(gateway: Gateway, before: Operation) -> Operation:
-    now = gateway.clock()
-    attempt = Attempt(number=len(before.attempts) + 1, started_at=now)
-    return msgspec.structs.replace(
-        before,
-        state="in_progress",
-        outcome=None,
-        problem=None,
-        attempts=(*before.attempts, attempt),
-        updated_at=now,
-    )
-
-
-def _intent(gateway: Gateway, call: Call, operation: Operation, prepared: Prepared) -> Intent:
-    request = prepared.request
-    body = None if request is None else request.body
-    return Intent(
-        operation=operation,
-        request=MASK.encode() if request is not None and request.confidential else body,
-        baseline=prepared.before.record.seen if prepared.before else None,
-        revision=prepared.before.revision if prepared.before else None,
-        allow_duplicate=call.allow_duplicate,
-        since=_since(gateway),
-    )
-
-
 def _since(gateway: Gateway) -> datetime:
     return gateway.clock() - gateway.configuration.retention
 
 
-async def _in_own_task(gateway: Gateway, work: Coroutine[None, None, Answer]) -> Answer:
-    """Let the write end even if the caller goes away: it is cancelled, the write is not."""
-    task = asyncio.create_task(work)
-    gateway.running.add(task)
-
-    def forget(ended: asyncio.Task[Answer]) -> None:
-        gateway.running.discard(ended)
-        if not ended.cancelled():
-            ended.exception()  # marks it as seen: the caller may be gone
-
-    task.add_done_callback(forget)
-    return await asyncio.shield(task)
-
-
-async def _carry_out(gateway: Gateway, call: Call, operation: Operation, prepared: Prepared) -> Answer:
-    """Send, and record what came of it; from here on nobody may answer that nothing happened by default."""
-    try:
-        outcome, attempt = await _act(gateway, operation, prepared)
-        return await _record(gateway, call, operation, prepared, outcome, attempt)
-    except Problem:
-        raise
-    except Exception as error:
-        _log.exception("write.failed", operation=operation.id, order=operation.order)
-        with contextlib.suppress(JournalUnavailableError):
-            await _settle(gateway, operation, "unknown", "internal_error")
-        raise Problem(
-            "internal_error",
-            f"The gateway failed after the request was sent; GET /v1/operations/{operation.id} says what is known.",
-            sent="maybe",
-            outcome="unknown",
-            operation=operation.id,
-            order=operation.order,
-            retry_after=5,
-        ) from error
-
-
-async def _act(gateway: Gateway, operation: Operation, prepared: Prepared) -> tuple[Outcome, Attempt]:
-    if prepared.plan is None or prepared.request is None:
-        assert prepared.before is not None
-        attempt = msgspec.structs.replace(operation.attempts[-1], sent="no", finished_at=gateway.clock())
-        return Applied(order=prepared.before.record.seen), attempt
-    outcome, attempt = await say(gateway, prepared.account, prepared.plan, prepared.request, operation)
-    if isinstance(outcome, NotApplied) and not outcome.mapped:
-        gateway.metrics.unmapped_error(prepared.account.name, operation.kind.value, outcome.provider.code)
-    if isinstance(outcome, NotApplied) and not outcome.mapped and operation.kind in MOVES_MONEY:
-        outcome = await _look_again(gateway, prepared, outcome)
-    return outcome, attempt
-
-
-async def _look_again(gateway: Gateway, prepared: Prepared, refused: NotApplied) -> NotApplied | Unknown:
-    """An error that nobody mapped, of a call that moves money, proves nothing until the order has been read."""
-    assert prepared.before is not None
-    before = prepared.before.record.seen
-    try:
-        now = await read_order(
-            gateway, prepared.account, RetrieveOrder(provider_order_id=before.provider_order_id)
-        )
-    except Problem as problem:
-        return Unknown(reason=f"{refused.detail} Then: {problem.detail}", provider=refused.provider)
-    if not now.payment_pending and _money(now) == _money(before):
-        return refused
-    return Unknown(reason=f"{refused.detail} But the order has changed.", provider=refused.provider)
-
-
-def _money(order: ProviderOrder) -> tuple[object, ...]:
-    """Everything about an order that a payment or a refund would change."""
-    return order.amount_paid, order.amount_refunded, order.phase, order.provider_status
-
-
-async def _record(
-    gateway: Gateway, call: Call, operation: Operation, prepared: Prepared, outcome: Outcome, attempt: Attempt
-) -> Answer:
+async def _claim_and_run(
+    gateway: Gateway, call: Call, operation: Operation, prepared: Prepared
+) -> Answer | None:
+    """Make the intent durable and carry it out; None where the order or the key changed hands meanwhile."""
+    begun = begin(prepared.account, prepared.command)
+    work = _work(prepared, begun)
     operation = msgspec.structs.replace(
-        operation, attempts=(*operation.attempts[:-1], attempt), updated_at=gateway.clock()
+        operation,
+        account=prepared.account.name,
+        performed_by="gateway" if begun.plan is None else call.performed_by,
     )
-    match outcome:
-        case Applied():
-            return await _applied(gateway, call, operation, prepared, outcome)
-        case NotApplied():
-            return await _not_applied(gateway, operation, prepared.account, outcome)
-        case Unknown():
-            await _settle(gateway, operation, "unknown", "outcome_unknown")
-            provider = outcome.provider and named(outcome.provider, prepared.account)
-            raise outcome_unknown(operation, outcome.reason, provider)
+    # A one-time token is not journaled, so no other process could carry on.
+    accepts = call.delivery.patience is not None and not work.confidential
+    if accepts:
+        operation = msgspec.structs.replace(operation, attempts=operation.attempts[:-1])
+    gateway.held.add(operation.id)
+    try:
+        claim = await gateway.journal.claim(
+            Intent(
+                operation=operation,
+                work=work,
+                owner=None if accepts else gateway.node,
+                request=_kept_bytes(begun),
+                revision=prepared.before.revision if prepared.before else None,
+                settling=prepared.account.settling,
+                allow_duplicate=call.allow_duplicate,
+                since=_since(gateway),
+            )
+        )
+    finally:
+        gateway.held.discard(operation.id)
+    match claim:
+        case Claimed():
+            held = Held(operation=operation, work=work, account=prepared.account, before=prepared.before)
+            running = (
+                carry_out_accepted(gateway, held, begun.request.body if begun.request else None)
+                if accepts
+                else carry_out(gateway, held, begun)
+            )
+            return await _answer_in_time(gateway, call, operation, gateway.run(running, operation.id))
+        case Duplicate():
+            raise possible_duplicate(claim.operation)
+        case Busy():
+            raise order_busy(claim.operation)
         case _:
-            raise TypeError(f"a write came to {type(outcome).__name__}")
+            return None
 
 
-async def _applied(
-    gateway: Gateway, call: Call, operation: Operation, prepared: Prepared, outcome: Applied
-) -> Answer:
-    record = _with_concerns(prepared.finish(outcome), outcome)
-    if prepared.answer is not None:
-        response = prepared.answer(gateway.renderer, record)
-    else:
-        created = call.kind is OperationKind.CREATE
-        response = gateway.renderer.order(order_from_record(record), created=created)
-    settled = msgspec.structs.replace(operation, state="succeeded", outcome="applied")
-    await gateway.journal.settle(settled, response, record)
-    return Answer(response, operation.account)
-
-
-def _with_concerns(record: OrderRecord, outcome: Applied) -> OrderRecord:
-    new = [concern for concern in outcome.concerns if concern not in record.concerns]
-    return msgspec.structs.replace(record, concerns=record.concerns + new) if new else record
-
-
-async def _not_applied(
-    gateway: Gateway, operation: Operation, account: Account, outcome: NotApplied
-) -> Answer:
-    problem = Problem(
-        outcome.code,
-        outcome.detail,
-        errors=outcome.errors,
-        provider=named(outcome.provider, account),
-        operation=operation.id,
-        retry_after=outcome.retry_after,
-        retry="new_key" if _needs_new_key(outcome.code, operation.kind) else None,
-        sent=operation.attempts[-1].sent,
+def _work(prepared: Prepared, begun: Begun) -> Work:
+    confidential = begun.request is not None and begun.request.confidential
+    command = prepared.command if begun.plan is not None else None
+    if confidential and command is not None and hasattr(command, "extension"):
+        command = msgspec.structs.replace(command, extension={})
+    return Work(
+        command=command,
+        change=prepared.change,
+        notices=begun.request.notices if begun.request is not None else (),
+        confidential=confidential,
     )
-    if outcome.code not in STORED_REFUSALS:
-        await _settle(gateway, operation, "failed", outcome.code)
-        raise problem
-    response = gateway.renderer.problem(problem)
-    settled = msgspec.structs.replace(operation, state="failed", outcome="not_applied", problem=outcome.code)
-    await gateway.journal.settle(settled, response, None)
-    return Answer(response, operation.account)
 
 
-def _needs_new_key(code: str, kind: OperationKind) -> bool:
-    """A refused payment may be tried again as it is; the refusal is kept under its key."""
-    return code == "provider_rejected" and kind is OperationKind.PAY
+def _kept_bytes(begun: Begun) -> bytes | None:
+    if begun.request is None:
+        return None
+    return MASK.encode() if begun.request.confidential else begun.request.body
 
 
-async def _settle(
-    gateway: Gateway, operation: Operation, state: Literal["failed", "unknown"], problem: str
-) -> None:
-    outcome: OutcomeWord = "unknown" if state == "unknown" else "not_applied"
-    settled = msgspec.structs.replace(operation, state=state, outcome=outcome, problem=problem)
-    await gateway.journal.settle(settled, None, None)
+async def _answer_in_time(
+    gateway: Gateway, call: Call, operation: Operation, task: "asyncio.Task[Answer]"
+) -> Answer:
+    """Let the write end even if the caller goes away, or prefers not to wait: it is cancelled, the write is not."""
+    if call.delivery.patience is None:
+        return await asyncio.shield(task)
+    await asyncio.wait([task], timeout=call.delivery.patience)
+    return task.result() if task.done() else await _accepted(gateway, operation)
+
+
+async def _accepted(gateway: Gateway, operation: Operation) -> Answer:
+    now = await gateway.journal.operation(operation.id) or operation
+    return Answer(gateway.renderer.accepted(now), now.account, accepted=True)
+
+
+async def _repeated(gateway: Gateway, call: Call, existing: Existing) -> Answer | None:
+    """Answer a repeat of a key; None if it may be sent, as the next attempt of the same operation.
+
+    Raises:
+        Problem: Its operation is in progress, or of unknown outcome still.
+    """
+    operation = existing.operation
+    if operation.state == "unknown":
+        await _find_out(gateway, operation)
+    if call.delivery.patience is not None and not operation.settled:
+        return await _accepted(gateway, operation)
+    return await answer_again(gateway, existing)
+
+
+async def _find_out(gateway: Gateway, operation: Operation) -> None:
+    """Begin what can be done about an unknown outcome: ask the provider again under its key, or look there."""
+    account = gateway.configuration.accounts.get(operation.account)
+    taken = None if account is None else await gateway.journal.take(operation.id, gateway.node)
+    if account is None or taken is None:
+        return
+    if taken.work is None or taken.work.command is None:
+        await leave(gateway, taken.operation, anew=False)
+        return
+    before = await gateway.journal.order(operation.order)
+    held = Held(operation=taken.operation, work=taken.work, account=account, before=before)
+    gateway.run(ask_again(gateway, taken, held), operation.id)

@@ -6,11 +6,12 @@ from typing import Any
 import msgspec
 
 from ordergate.domain.assembly import OrderRecord, order_from_record
-from ordergate.gateway.records import ApiKey, Intent, Operation
+from ordergate.gateway.records import ApiKey, Intent, Operation, Work
 
 encode = msgspec.json.Encoder().encode
 decode_operation = msgspec.json.Decoder(Operation).decode
 decode_order = msgspec.json.Decoder(OrderRecord).decode
+decode_work = msgspec.json.Decoder(Work).decode
 decode_key = msgspec.json.Decoder(ApiKey).decode
 
 
@@ -35,16 +36,20 @@ def operation_columns(operation: Operation) -> dict[str, Any]:
         "state": operation.state,
         "created_at": milliseconds(operation.created_at),
         "updated_at": milliseconds(operation.updated_at),
+        "account": operation.account,
+        "attempts": len(operation.attempts),
         "record": encode(operation),
     }
 
 
 def intent_columns(intent: Intent) -> dict[str, Any]:
-    """Return an intent's columns: the operation's, the bytes to send, the baseline."""
+    """Return an intent's columns: the operation's, the bytes to send, and all that another process needs."""
     return {
         **operation_columns(intent.operation),
         "request": intent.request,
-        "baseline": None if intent.baseline is None else encode(intent.baseline),
+        "work": encode(intent.work),
+        "owner": intent.owner,
+        "settling": round(intent.settling * 1000),
     }
 
 

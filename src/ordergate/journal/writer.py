@@ -8,6 +8,7 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
@@ -28,9 +29,11 @@ class _Item(NamedTuple):
 class GroupWriter:
     """Runs functions on the writing connection, each all or nothing, many in one durable transaction."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        """Start the thread, which owns the connection from now on."""
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        """Start the thread, which owns the connection from now on; `path` is the file behind it."""
         self._connection = connection
+        self._path = path
+        self._file = path.stat().st_ino
         self._open = True
         self._queue: SimpleQueue[_Item | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
@@ -66,7 +69,27 @@ class GroupWriter:
                 last = None in batch
                 items = [item for item in batch if item is not None]
                 if items:
-                    _deliver(items, _transact(self._connection, items))
+                    _deliver(items, self._transact(items))
+
+    def _transact(self, items: list[_Item]) -> list[Any]:
+        """Run the items in one transaction and return their results; a failure of the store is everybody's."""
+        try:
+            self._refuse_lost_file()
+            self._connection.execute("BEGIN IMMEDIATE")
+            results = [_attempt(self._connection, item) for item in items]
+            self._connection.execute("COMMIT")
+        except (sqlite3.Error, OSError) as error:
+            # A full disk has rolled back by itself already; a second ROLLBACK would then fail.
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+            unavailable = JournalUnavailableError(f"SQLite: {error}")
+            return [unavailable] * len(items)
+        return results
+
+    def _refuse_lost_file(self) -> None:
+        """SQLite goes on writing to a file that was deleted or replaced, and reports success."""
+        if self._path.stat().st_ino != self._file:
+            raise OSError(f"{self._path} was replaced while in use; restart on the right file")
 
     def _next_batch(self) -> list[_Item | None]:
         batch = [self._queue.get()]
@@ -74,21 +97,6 @@ class GroupWriter:
             while len(batch) < MAX_BATCH and batch[-1] is not None:
                 batch.append(self._queue.get_nowait())
         return batch
-
-
-def _transact(connection: sqlite3.Connection, items: list[_Item]) -> list[Any]:
-    """Run the items in one transaction and return their results; a failure of the store is everybody's."""
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-        results = [_attempt(connection, item) for item in items]
-        connection.execute("COMMIT")
-    except sqlite3.Error as error:
-        # A full disk has rolled back by itself already; a second ROLLBACK would then fail.
-        with contextlib.suppress(sqlite3.Error):
-            connection.execute("ROLLBACK")
-        unavailable = JournalUnavailableError(f"SQLite: {error}")
-        return [unavailable] * len(items)
-    return results
 
 
 def _attempt(connection: sqlite3.Connection, item: _Item) -> Any:

@@ -29,6 +29,9 @@ NOT_SENT = (
 )
 """Raised before a connection existed, so not one byte can have left. Every other failure may have arrived."""
 
+CLOSED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError, httpx.DecodingError)
+"""The other side ended the exchange, so nothing is under way; after a time-out of ours something may be."""
+
 _log = structlog.get_logger("ordergate.transport")
 _USER_AGENT = ("user-agent", f"ordergate/{version('ordergate')}")
 
@@ -88,7 +91,9 @@ class HttpTransport:
         except NOT_SENT as error:
             raise TransportError("no", _sentence(account, error)) from error
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
-            raise TransportError("maybe", _sentence(account, error)) from error
+            raise TransportError(
+                "maybe", _sentence(account, error), closed=isinstance(error, CLOSED)
+            ) from error
 
     def _outgoing(self, account: Account, request: WireRequest) -> httpx.Request:
         """Sign just before sending; what cannot even be written has not been sent."""

@@ -43,6 +43,7 @@ def create_app(gateway: Gateway, *, max_body_bytes: int) -> Edge:
             orders.list_returns,
             operations.get_operation,
             operations.list_operations,
+            operations.resolve_operation,
             accounts.list_accounts,
             accounts.get_account,
             accounts.list_provider_orders,

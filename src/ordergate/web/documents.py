@@ -9,7 +9,7 @@ from ordergate.domain.errors import OutcomeWord
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.order import Return
 from ordergate.gateway.account import Accept, Account
-from ordergate.gateway.records import Attempt, Operation, OperationState
+from ordergate.gateway.records import Attempt, Operation, OperationState, Probe, Resolution
 from ordergate.spi.adapter import Environment
 from ordergate.spi.capabilities import Support
 
@@ -21,6 +21,9 @@ class OperationDocument(msgspec.Struct, frozen=True, kw_only=True):
         performed_by: `gateway` where the provider cannot and the gateway does it itself.
         outcome: Null while it is in progress.
         problem: The code that the caller was answered, where one was.
+        probes: The latest looks at the provider for what became of it, oldest first.
+        needs_person: It cannot settle by itself: somebody has to find out, and resolve it.
+        resolution: What a person said became of it.
     """
 
     id: str
@@ -34,6 +37,9 @@ class OperationDocument(msgspec.Struct, frozen=True, kw_only=True):
     reference: str | None
     idempotency_key: str | None
     attempts: list[Attempt]
+    probes: list[Probe]
+    needs_person: bool
+    resolution: Resolution | None
     created_at: datetime
     updated_at: datetime
 
@@ -114,6 +120,9 @@ def operation_document(operation: Operation) -> OperationDocument:
         reference=operation.reference,
         idempotency_key=operation.key,
         attempts=list(operation.attempts),
+        probes=list(operation.probes),
+        needs_person=operation.needs_person,
+        resolution=operation.resolution,
         created_at=operation.created_at,
         updated_at=operation.updated_at,
     )

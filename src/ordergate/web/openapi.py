@@ -35,38 +35,39 @@ def answers(kind: Any, description: str, examples: list[Example] | None = None) 
     return ResponseSpec(kind, description=description, examples=examples, generate_examples=False)
 
 
-def _problem(description: str) -> ResponseSpec:
+def problem(description: str) -> ResponseSpec:
+    """Describe an error."""
     return ResponseSpec(
         ProblemDocument, description=description, media_type=MEDIA_TYPE, generate_examples=False
     )
 
 
 READ_PROBLEMS: dict[int, ResponseSpec] = {
-    401: _problem("No valid API key"),
-    403: _problem("The key may not do this"),
-    404: _problem("There is no such thing"),
-    422: _problem("A parameter is invalid"),
-    500: _problem("The gateway failed"),
-    502: _problem("The provider's answer cannot be used"),
-    503: _problem("The journal or the provider does not answer"),
+    401: problem("No valid API key"),
+    403: problem("The key may not do this"),
+    404: problem("There is no such thing"),
+    422: problem("A parameter is invalid"),
+    500: problem("The gateway failed"),
+    502: problem("The provider's answer cannot be used"),
+    503: problem("The journal or the provider does not answer"),
 }
 """What any read may answer besides its result."""
 
 PLAIN_WRITE_PROBLEMS: dict[int, ResponseSpec] = {
     **READ_PROBLEMS,
-    400: _problem("The body is not JSON, or a header is missing"),
-    413: _problem("The body is too large"),
-    415: _problem("The body is not JSON"),
-    422: _problem("The body is invalid"),
+    400: problem("The body is not JSON, or a header is missing"),
+    413: problem("The body is too large"),
+    415: problem("The body is not JSON"),
+    422: problem("The body is invalid"),
 }
 """What a write that stays here may answer besides its result."""
 
 WRITE_PROBLEMS: dict[int, ResponseSpec] = {
     **PLAIN_WRITE_PROBLEMS,
-    402: _problem("The payment was declined"),
-    409: _problem("The order's state, its amount, or another write stands against it"),
-    422: _problem("The body is invalid, or the provider refuses it"),
-    504: _problem("Whether the provider acted is not known yet"),
+    402: problem("The payment was declined"),
+    409: problem("The order's state, its amount, or another write stands against it"),
+    422: problem("The body is invalid, or the provider refuses it"),
+    504: problem("Whether the provider acted is not known yet"),
 }
 """What a write at a provider may answer besides its result."""
 

@@ -4,7 +4,8 @@ import msgspec
 
 from ordergate.domain.errors import Problem
 from ordergate.domain.order import Order, Return
-from ordergate.gateway.records import StoredResponse
+from ordergate.gateway.records import Operation, StoredResponse
+from ordergate.web.documents import operation_document
 from ordergate.web.problems import document
 
 _encode = msgspec.json.Encoder().encode
@@ -20,6 +21,10 @@ class JsonRenderer:
     def returned(self, made: Return) -> StoredResponse:
         """Return the answer of a return that was made."""
         return StoredResponse(status=201, body=_encode(made))
+
+    def accepted(self, operation: Operation) -> StoredResponse:
+        """Return the answer of a write that goes on without its caller."""
+        return StoredResponse(status=202, body=_encode(operation_document(operation)))
 
     def problem(self, problem: Problem) -> StoredResponse:
         """Return the answer of a write that the provider refused."""

@@ -1,10 +1,14 @@
+-- Every statement of both stores; what stands in postgresql/statements.sql replaces the one of the same name here.
+-- :now is the store's own clock in Unix milliseconds: for SQLite this process's, for PostgreSQL the server's, so
+-- that processes on several hosts agree about leases and settling times.
+
 -- name: operation_by_key
-SELECT record, response_status, response_body, id, created_at FROM operations
+SELECT record, response_status, response_body FROM operations
 WHERE merchant = :merchant AND world = :world AND method = :method AND path = :path
   AND idempotency_key = :idempotency_key;
 
 -- name: operation_by_id
-SELECT record FROM operations WHERE id = :id;
+SELECT record, response_status, response_body FROM operations WHERE id = :id;
 
 -- name: operation_by_reference
 SELECT record FROM operations
@@ -23,23 +27,89 @@ UPDATE operations SET idempotency_key = NULL WHERE id = :id;
 
 -- name: insert_operation
 INSERT INTO operations (id, merchant, world, kind, method, path, idempotency_key, content_hash, order_id,
-                        reference, state, created_at, updated_at, record, request, baseline)
+                        reference, state, created_at, updated_at, record, request, work, account, attempts,
+                        owner, settles_at, due_at, newest_order)
 VALUES (:id, :merchant, :world, :kind, :method, :path, :idempotency_key, :content_hash, :order_id,
-        :reference, :state, :created_at, :updated_at, :record, :request, :baseline);
+        :reference, :state, :created_at, :updated_at, :record, :request, :work, :account, :attempts, :owner,
+        :now + :settling, :now,
+        (SELECT provider_order_id FROM orders WHERE account = :account ORDER BY created_at DESC LIMIT 1));
 
 -- name: reopen_operation
 UPDATE operations SET state = :state, updated_at = :updated_at, record = :record, request = :request,
-                      baseline = :baseline, order_id = :order_id, response_status = NULL, response_body = NULL
-WHERE id = :id;
+                      work = :work, attempts = :attempts, owner = :owner, order_id = :order_id,
+                      settles_at = :now + :settling, due_at = :now,
+                      response_status = NULL, response_body = NULL
+WHERE id = :id AND attempts = :attempts - 1 AND state = 'failed'
+RETURNING id;
+
+-- name: begin_attempt
+UPDATE operations SET state = 'in_progress', updated_at = :updated_at, record = :record, attempts = :attempts,
+                      owner = :owner, settles_at = :now + :settling, due_at = :now
+WHERE id = :id AND attempts = :attempts - 1 AND state IN ('in_progress', 'unknown')
+  AND (owner IS NULL OR owner = :owner)
+RETURNING id;
 
 -- name: settle_operation
 UPDATE operations SET state = :state, updated_at = :updated_at, record = :record,
                       request = CASE WHEN :state = 'succeeded' THEN NULL ELSE request END,
-                      response_status = :response_status, response_body = :response_body
-WHERE id = :id;
+                      work = CASE WHEN :state = 'succeeded' THEN NULL ELSE work END,
+                      response_status = :response_status, response_body = :response_body,
+                      owner = NULL, due_at = :now + :look_again_in
+WHERE id = :id AND attempts = :attempts
+  AND (state IN ('in_progress', 'unknown') OR (:late = 1 AND state = 'failed'))
+  AND (CAST(:holder AS TEXT) IS NULL OR owner = :holder)
+RETURNING id;
 
--- name: running_operations
-SELECT record FROM operations WHERE state = 'in_progress';
+-- name: leave_unknown
+UPDATE operations SET state = 'unknown', updated_at = :updated_at, record = :record, owner = NULL,
+                      due_at = :now + :look_in, settles_at = COALESCE(:now + :settles_in, settles_at)
+WHERE id = :id AND attempts = :attempts AND owner = :holder AND state IN ('in_progress', 'unknown')
+RETURNING id;
+
+-- name: unowned_operation
+SELECT record, work, request, settles_at - :now, :now - created_at, newest_order,
+       (SELECT max(orders.created_at) FROM orders
+        WHERE orders.account = operations.account AND orders.provider_order_id = operations.newest_order)
+FROM operations
+WHERE id = :id AND state = 'unknown' AND NOT EXISTS (
+    SELECT 1 FROM nodes WHERE nodes.id = operations.owner AND nodes.lease_until > :now);
+
+-- name: due_operations
+SELECT record, work, request, settles_at - :now, :now - created_at, newest_order,
+       (SELECT max(orders.created_at) FROM orders
+        WHERE orders.account = operations.account AND orders.provider_order_id = operations.newest_order)
+FROM operations
+WHERE due_at <= :now AND NOT EXISTS (
+    SELECT 1 FROM nodes WHERE nodes.id = operations.owner AND nodes.lease_until > :now)
+ORDER BY due_at LIMIT :limit;
+
+-- name: abandoned_operations
+SELECT record FROM operations
+WHERE owner IS NOT NULL AND state IN ('in_progress', 'unknown') AND attempts > 0
+  AND ((owner = :node AND due_at < :now - :patience) OR NOT EXISTS (
+    SELECT 1 FROM nodes WHERE nodes.id = operations.owner AND nodes.lease_until > :now));
+
+-- name: take_operation
+UPDATE operations SET owner = :holder, state = :state, record = :record, due_at = :now WHERE id = :id;
+
+-- name: give_up_operation
+UPDATE operations SET owner = NULL, state = 'unknown', record = :record, due_at = :now WHERE id = :id;
+
+-- name: look_soon
+UPDATE operations SET due_at = :now WHERE id = :id AND state = 'unknown';
+
+-- name: stay_alive
+INSERT INTO nodes (id, lease_until) VALUES (:node, :now + :lease)
+ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until;
+
+-- name: leave
+DELETE FROM nodes WHERE id = :node;
+
+-- name: forget_nodes
+DELETE FROM nodes WHERE lease_until < :now - 3600000;
+
+-- name: all_nodes_gone
+DELETE FROM nodes;
 
 -- name: order_by_id
 SELECT record, revision FROM orders WHERE id = :id;
@@ -55,6 +125,11 @@ VALUES (:id, :merchant, :world, :account, :adapter, :provider_order_id, :status,
 ON CONFLICT (id) DO UPDATE SET provider_order_id = excluded.provider_order_id, status = excluded.status,
     customer = excluded.customer, revision = orders.revision + 1, record = excluded.record;
 
+-- name: refresh_order
+UPDATE orders SET status = :status, customer = :customer, revision = revision + 1, record = :record
+WHERE id = :id AND revision = :revision
+RETURNING revision;
+
 -- name: adopted_order
 SELECT record FROM orders WHERE account = :account AND provider_order_id = :provider_order_id
 ORDER BY id DESC LIMIT 1;
@@ -69,7 +144,8 @@ SELECT account, native FROM links
 WHERE merchant = :merchant AND world = :world AND kind = :kind AND id = :id ORDER BY account;
 
 -- name: delete_links
-DELETE FROM links WHERE merchant = :merchant AND world = :world AND kind = :kind AND id = :id;
+DELETE FROM links WHERE merchant = :merchant AND world = :world AND kind = :kind AND id = :id
+RETURNING id;
 
 -- name: native_id
 SELECT native FROM links
@@ -97,3 +173,11 @@ UPDATE api_keys SET record = :record, revoked_at = :revoked_at WHERE id = :id;
 
 -- name: ping
 SELECT 1 FROM api_keys LIMIT 1;
+
+
+-- Two transactions with one name follow each other. SQLite has one writer, so they do so anyway.
+-- name: take_lock
+SELECT :name;
+
+-- name: drop_lock
+SELECT :name;

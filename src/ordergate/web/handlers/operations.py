@@ -2,14 +2,16 @@
 
 from typing import Annotated, Any
 
-from litestar import Request, get
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar import Request, get, post
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
+from ordergate.domain.draft import ResolveBody
 from ordergate.gateway import read
 from ordergate.gateway.records import OperationQuery, OperationState
+from ordergate.gateway.resolve import resolve_operation as resolve
 from ordergate.web.authentication import caller_of
 from ordergate.web.documents import OperationDocument, OperationList, operation_document
-from ordergate.web.openapi import READ_PROBLEMS
+from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, READ_PROBLEMS, answers, problem
 from ordergate.web.strictness import refuse_bad_cursors
 
 
@@ -55,3 +57,28 @@ async def list_operations(
     )
     page = await read.list_operations(request.app.state.gateway, query)
     return OperationList(data=[operation_document(row) for row in page.data], has_more=page.has_more)
+
+
+@post(
+    "/v1/operations/{operation_id:str}/resolve",
+    operation_id="resolve_operation",
+    summary="Resolve an operation",
+    tags=["operations"],
+    opt={"scope": "admin"},
+    status_code=200,
+    responses={
+        **PLAIN_WRITE_PROBLEMS,
+        200: answers(OperationDocument, "As it is settled now"),
+        409: problem("The operation is settled, or being worked on"),
+    },
+)
+async def resolve_operation(
+    request: Request[Any, Any, Any], operation_id: FromPath[str], data: JSONBody[ResolveBody]
+) -> OperationDocument:
+    """Say what became of a write that could not settle itself, and how you know.
+
+    `applied` reads the order at the provider and ends the write as its caller wanted it; for a create, name the order
+    there. `not_applied` lets a repeat of its key send it again.
+    """
+    gateway = request.app.state.gateway
+    return operation_document(await resolve(gateway, caller_of(request), operation_id, data))

@@ -14,12 +14,16 @@ from ordergate.domain.order import Order, Return
 from ordergate.gateway import cancel, create, fulfill, pay, read, returns, update
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.records import OrderQuery
+from ordergate.gateway.write import Delivery
 from ordergate.observability import note_account
 from ordergate.web import examples
 from ordergate.web.authentication import caller_of
-from ordergate.web.documents import ReturnList
+from ordergate.web.documents import OperationDocument, ReturnList
 from ordergate.web.openapi import IDEMPOTENCY_KEY, READ_PROBLEMS, WRITE_PROBLEMS, answers
 from ordergate.web.strictness import refuse_bad_cursors, require_zone
+
+_DIGITS = 4
+"""Of the seconds that a caller prefers to wait, at most."""
 
 IdempotencyKey = Annotated[
     str | None,
@@ -36,6 +40,16 @@ Duplicate = Annotated[
         description="`allow` creates a second order with a reference that was used before.",
     ),
 ]
+Prefer = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Prefer",
+        description="`respond-async` answers 202 and the operation once the write is safely recorded; "
+        "`respond-async, wait=3` waits for the result first, 3 seconds at most (RFC 7240).",
+    ),
+]
+ACCEPTED = {202: answers(OperationDocument, "Accepted: the operation, with `Prefer: respond-async`")}
+
 Limit = Annotated[int, QueryParameter(ge=1, le=100, description="Rows per page.")]
 
 
@@ -45,12 +59,13 @@ Limit = Annotated[int, QueryParameter(ge=1, le=100, description="Rows per page."
     summary="Create an order",
     tags=["orders"],
     opt={"scope": "orders:write"},
-    responses={**WRITE_PROBLEMS, 201: answers(Order, "Created", examples.ORDER)},
+    responses={**WRITE_PROBLEMS, **ACCEPTED, 201: answers(Order, "Created", examples.ORDER)},
 )
 async def create_order(
     request: Request[Any, Any, Any],
     data: Annotated[Draft, BodyKwarg(examples=examples.DRAFT)],
     idempotency_key: IdempotencyKey = None,
+    prefer: Prefer = None,
     duplicate: Duplicate = None,
 ) -> Response[Any]:
     """Create an order at the account that `account` names, or that the routing chooses.
@@ -64,7 +79,7 @@ async def create_order(
         _gateway(request),
         caller_of(request),
         data,
-        _required(idempotency_key),
+        _delivery(_required(idempotency_key), prefer),
         allow_duplicate=duplicate == "allow",
     )
     return _answer(answer)
@@ -135,20 +150,21 @@ async def get_order(
     tags=["orders"],
     opt={"scope": "payments:write"},
     status_code=200,
-    responses={**WRITE_PROBLEMS, 200: answers(Order, "Read payment_status")},
+    responses={**WRITE_PROBLEMS, **ACCEPTED, 200: answers(Order, "Read payment_status")},
 )
 async def pay_order(
     request: Request[Any, Any, Any],
     order_id: FromPath[str],
     data: JSONBody[PayBody],
     idempotency_key: IdempotencyKey = None,
+    prefer: Prefer = None,
 ) -> Response[Any]:
     """Pay what is due, or `amount` where the provider takes a part.
 
     A 200 does not mean paid: read `payment_status` and `next_action`.
     """
     answer = await pay.pay_order(
-        _gateway(request), caller_of(request), order_id, data, _required(idempotency_key)
+        _gateway(request), caller_of(request), order_id, data, _delivery(_required(idempotency_key), prefer)
     )
     return _answer(answer)
 
@@ -160,17 +176,18 @@ async def pay_order(
     tags=["orders"],
     opt={"scope": "orders:write"},
     status_code=200,
-    responses={**WRITE_PROBLEMS, 200: answers(Order, "Canceled")},
+    responses={**WRITE_PROBLEMS, **ACCEPTED, 200: answers(Order, "Canceled")},
 )
 async def cancel_order(
     request: Request[Any, Any, Any],
     order_id: FromPath[str],
     data: JSONBody[CancelBody],
     idempotency_key: IdempotencyKey = None,
+    prefer: Prefer = None,
 ) -> Response[Any]:
     """Cancel an order of which no money was taken; where the provider cannot, the gateway does so itself."""
     answer = await cancel.cancel_order(
-        _gateway(request), caller_of(request), order_id, data, _required(idempotency_key)
+        _gateway(request), caller_of(request), order_id, data, _delivery(_required(idempotency_key), prefer)
     )
     return _answer(answer)
 
@@ -182,17 +199,18 @@ async def cancel_order(
     tags=["orders"],
     opt={"scope": "orders:write"},
     status_code=200,
-    responses={**WRITE_PROBLEMS, 200: answers(Order, "Fulfilled")},
+    responses={**WRITE_PROBLEMS, **ACCEPTED, 200: answers(Order, "Fulfilled")},
 )
 async def fulfill_order(
     request: Request[Any, Any, Any],
     order_id: FromPath[str],
     data: JSONBody[FulfillBody],
     idempotency_key: IdempotencyKey = None,
+    prefer: Prefer = None,
 ) -> Response[Any]:
     """Say that the goods were handed over: all lines, or those named where the provider knows lines."""
     answer = await fulfill.fulfill_order(
-        _gateway(request), caller_of(request), order_id, data, _required(idempotency_key)
+        _gateway(request), caller_of(request), order_id, data, _delivery(_required(idempotency_key), prefer)
     )
     return _answer(answer)
 
@@ -203,19 +221,22 @@ async def fulfill_order(
     summary="Change an order",
     tags=["orders"],
     opt={"scope": "orders:write"},
-    responses={**WRITE_PROBLEMS, 200: answers(Order, "Changed")},
+    responses={**WRITE_PROBLEMS, **ACCEPTED, 200: answers(Order, "Changed")},
 )
 async def update_order(
     request: Request[Any, Any, Any],
     order_id: FromPath[str],
     data: JSONBody[UpdateBody],
     idempotency_key: IdempotencyKey = None,
+    prefer: Prefer = None,
 ) -> Response[Any]:
     """Change metadata (merged as RFC 7396 says), notes, customer, tax or extensions, as far as the provider can.
 
     What is absent stays; null clears. The Idempotency-Key may be left out.
     """
-    answer = await update.update_order(_gateway(request), caller_of(request), order_id, data, idempotency_key)
+    answer = await update.update_order(
+        _gateway(request), caller_of(request), order_id, data, _delivery(idempotency_key, prefer)
+    )
     return _answer(answer)
 
 
@@ -225,17 +246,18 @@ async def update_order(
     summary="Return goods and refund them",
     tags=["orders"],
     opt={"scope": "payments:write"},
-    responses={**WRITE_PROBLEMS, 201: answers(Return, "Returned")},
+    responses={**WRITE_PROBLEMS, **ACCEPTED, 201: answers(Return, "Returned")},
 )
 async def return_goods(
     request: Request[Any, Any, Any],
     order_id: FromPath[str],
     data: JSONBody[ReturnBody],
     idempotency_key: IdempotencyKey = None,
+    prefer: Prefer = None,
 ) -> Response[Any]:
     """Return some of what was ordered; quantities are checked against what has come back already."""
     answer = await returns.return_goods(
-        _gateway(request), caller_of(request), order_id, data, _required(idempotency_key)
+        _gateway(request), caller_of(request), order_id, data, _delivery(_required(idempotency_key), prefer)
     )
     return _answer(answer)
 
@@ -267,6 +289,16 @@ def _required(key: str | None) -> str:
     return key
 
 
+def _delivery(key: str | None, prefer: str | None) -> Delivery:
+    """Read the preferences (RFC 7240); those that are not known here are ignored, as it demands."""
+    parts = (part.partition("=") for part in (prefer or "").split(","))
+    preferences = {name.strip().lower(): value.strip().strip('"') for name, _, value in parts}
+    if "respond-async" not in preferences:
+        return Delivery(key=key)
+    wait = preferences.get("wait", "")
+    return Delivery(key=key, patience=float(wait) if wait.isdecimal() and len(wait) <= _DIGITS else 0.0)
+
+
 def _answer(answer: Answer) -> Response[Any]:
     note_account(answer.account)
     problem = answer.response.status >= 400
@@ -274,5 +306,10 @@ def _answer(answer: Answer) -> Response[Any]:
         answer.response.body,
         status_code=answer.response.status,
         media_type="application/problem+json" if problem else "application/json",
-        headers={"Idempotent-Replayed": "true"} if answer.replayed else {},
+        headers=_headers(answer),
     )
+
+
+def _headers(answer: Answer) -> dict[str, str]:
+    headers = {"Idempotent-Replayed": "true"} if answer.replayed else {}
+    return headers | ({"Preference-Applied": "respond-async"} if answer.accepted else {})

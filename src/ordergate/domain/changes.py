@@ -1,0 +1,203 @@
+"""What a write changes in the gateway's own record of an order, once the provider has applied it.
+
+Changes are data: the process that finds out what became of a write may not be the one that sent it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from ordergate.domain.assembly import OrderedLine, OrderRecord, expected_total, seen_again
+from ordergate.domain.commands import CreateOrder
+from ordergate.domain.draft import Draft
+from ordergate.domain.identifiers import new_id
+from ordergate.domain.lifecycle import ReviewReason
+from ordergate.domain.order import Address, Customer, Fulfillment, Notice, Return, ReturnedLine
+from ordergate.domain.outcome import Applied
+
+
+class OrderMade(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The order is there; what was ordered stands in the command."""
+
+    order: str
+    world: Literal["test", "live"]
+    account: str
+    adapter: str
+
+
+class PaymentMade(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A payment was made; a total that the caller confirmed is the expected one from now on."""
+
+    expected_total: int | None
+
+
+class CanceledHere(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The gateway canceled the order itself, at a provider that cannot."""
+
+    at: datetime
+
+
+class HandedOver(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Goods were handed over, and how they travel: providers forget it. None for all the lines that are left."""
+
+    line_item_ids: list[str] | None
+    tracking_number: str | None
+    carrier: str | None
+
+
+class FieldsSet(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Fields were changed; unset ones stay.
+
+    Attributes:
+        metadata: The whole of it, as the provider was asked to have it.
+        agreed: The total was the expected one before.
+        total: What it was before, in minor units.
+    """
+
+    metadata: dict[str, Any] | UnsetType = UNSET
+    notes: str | UnsetType | None = UNSET
+    tax_percent: str | UnsetType | None = UNSET
+    customer: Customer | UnsetType | None = UNSET
+    extension: dict[str, Any]
+    agreed: bool
+    total: int
+
+
+class GoodsReturned(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Goods came back; `amount` in minor units is what they and their shipping cost."""
+
+    lines: list[ReturnedLine]
+    shipping: bool
+    amount: int
+
+
+class NothingElse(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What the provider says of the order is all: it canceled the order, or was told that it is paid."""
+
+
+Change = OrderMade | PaymentMade | CanceledHere | HandedOver | FieldsSet | GoodsReturned | NothingElse
+
+
+def changed(record: OrderRecord, change: Change, outcome: Applied, now: datetime) -> OrderRecord:
+    """Return the record of an existing order after a change; `record` is as it was before."""
+    if isinstance(change, CanceledHere):
+        return msgspec.structs.replace(record, canceled_here=change.at)
+    record = _with_concerns(seen_again(record, outcome.order, now), outcome.concerns)
+    match change:
+        case PaymentMade() if change.expected_total is not None:
+            return msgspec.structs.replace(record, expected_total=change.expected_total)
+        case HandedOver():
+            return msgspec.structs.replace(
+                record, fulfillments=[*record.fulfillments, _fulfillment(record, change, outcome, now)]
+            )
+        case FieldsSet():
+            return msgspec.structs.replace(record, **_fields(record, change, outcome))
+        case GoodsReturned():
+            return msgspec.structs.replace(record, returns=[*record.returns, _return(change, outcome)])
+        case _:
+            return record
+
+
+def made(
+    command: CreateOrder, change: OrderMade, notices: Sequence[Notice], outcome: Applied, now: datetime
+) -> OrderRecord:
+    """Return the record of a new order: what the merchant said, and what the provider says."""
+    draft = command.draft
+    record = OrderRecord(
+        id=change.order,
+        merchant=command.merchant,
+        world=change.world,
+        account=change.account,
+        adapter=change.adapter,
+        reference=draft.reference,
+        lines=[
+            OrderedLine(
+                id=new_id("li"),
+                type=line.type,
+                sku=line.sku,
+                product=product,
+                description=line.description,
+                quantity=line.quantity,
+                unit_amount=line.unit_amount,
+                metadata=dict(line.metadata or {}),
+            )
+            for line, product in zip(draft.line_items, command.products, strict=True)
+        ],
+        customer=_customer(draft),
+        shipping_address=_address(draft),
+        metadata=dict(draft.metadata or {}),
+        notes=draft.notes,
+        tax_percent=draft.tax_percent,
+        expires_at=draft.expires_at,
+        currency=draft.currency,
+        expected_total=expected_total(draft, coupon=command.extension.get("coupon") is not None),
+        extensions=command.extension,
+        notices=list(notices),
+        fulfillments=[],
+        returns=[],
+        canceled_here=None,
+        concerns=[],
+        purpose=None,
+        seen=outcome.order,
+        synced_at=now,
+    )
+    return _with_concerns(record, outcome.concerns)
+
+
+def _with_concerns(record: OrderRecord, concerns: Sequence[ReviewReason]) -> OrderRecord:
+    new = [concern for concern in concerns if concern not in record.concerns]
+    return msgspec.structs.replace(record, concerns=record.concerns + new) if new else record
+
+
+def _customer(draft: Draft) -> Customer | None:
+    return None if draft.customer is None else Customer(**msgspec.structs.asdict(draft.customer))
+
+
+def _address(draft: Draft) -> Address | None:
+    given = draft.shipping_address
+    return None if given is None else Address(**msgspec.structs.asdict(given))
+
+
+def _fulfillment(record: OrderRecord, change: HandedOver, outcome: Applied, now: datetime) -> Fulfillment:
+    done = {name for fulfillment in record.fulfillments for name in fulfillment.line_item_ids}
+    left = [line.id for line in record.lines if line.id and line.id not in done]
+    return Fulfillment(
+        line_item_ids=change.line_item_ids or left,
+        tracking_number=change.tracking_number,
+        carrier=change.carrier,
+        created_at=outcome.order.fulfilled_at or now,
+    )
+
+
+def _fields(record: OrderRecord, change: FieldsSet, outcome: Applied) -> dict[str, Any]:
+    """The fields as they are now; what the provider made of the metadata is compared."""
+    fields: dict[str, Any] = {
+        name: value
+        for name in ("metadata", "notes", "tax_percent", "customer")
+        if (value := getattr(change, name)) is not UNSET
+    }
+    if not isinstance(change.metadata, UnsetType):
+        concerns = [concern for concern in record.concerns if concern != ReviewReason.UPDATE_MISMATCH]
+        kept = outcome.order.metadata == change.metadata
+        fields["concerns"] = concerns if kept else [*concerns, ReviewReason.UPDATE_MISMATCH]
+    if change.extension:
+        fields["extensions"] = {**record.extensions, **change.extension}
+    if change.agreed and outcome.order.total != change.total:
+        fields["expected_total"] = None  # the total was changed on purpose; nobody has said to what
+    return fields
+
+
+def _return(change: GoodsReturned, outcome: Applied) -> Return:
+    told = outcome.returned
+    return Return(
+        id=new_id("ret"),
+        lines=change.lines,
+        shipping=change.shipping,
+        amount=told.amount if told else change.amount,
+        provider_return_id=told.provider_return_id if told else None,
+        refund_id=told.refund_id if told else None,
+        refund_status=told.refund_status if told else None,
+    )

@@ -1,0 +1,205 @@
+"""Records what became of a write, and makes the caller's answer of it: one place for every way to find out.
+
+The process that sent it, recovery and a person who resolves it all end here.
+"""
+
+import asyncio
+
+import msgspec
+import structlog
+
+from ordergate.domain.assembly import OrderRecord, order_from_record
+from ordergate.domain.changes import OrderMade, changed, made
+from ordergate.domain.commands import CreateOrder
+from ordergate.domain.errors import Problem, ProviderError
+from ordergate.domain.lifecycle import OperationKind, ReviewReason
+from ordergate.domain.outcome import Applied, NotApplied
+from ordergate.gateway.account import Account
+from ordergate.gateway.context import Answer, Gateway
+from ordergate.gateway.conversation import named
+from ordergate.gateway.records import Existing, Operation, StoredOrder, StoredResponse, Work
+
+STORED_REFUSALS = frozenset({"payment_declined", "provider_rejected", "invalid_state"})
+"""Refusals that the provider decided: a repeat of the key gets them again."""
+
+NOTHING_FOUND = "provider_unavailable"
+"""The problem of an operation that was sent, not answered, and proven not applied."""
+
+_log = structlog.get_logger("ordergate.gateway")
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """An operation that this process works on, with all that its end needs.
+
+    Attributes:
+        before: The order as it was before the write; None for a create.
+        owner: This process, where the operation may have been taken from it; None where it heard the provider.
+    """
+
+    operation: Operation
+    work: Work
+    account: Account
+    before: StoredOrder | None
+    owner: str | None = None
+
+
+async def applied(gateway: Gateway, held: Held, outcome: Applied) -> Answer:
+    """Record that the provider did it, the order as it is now, and the call's normal answer.
+
+    A write that was taken for not applied before puts its order in review.
+    """
+    operation = msgspec.structs.replace(
+        held.operation, state="succeeded", outcome="applied", problem=None, needs_person=False
+    )
+    record = _record_after(gateway, held, outcome)
+    response = normal_answer(gateway, operation.kind, record)
+    if await gateway.journal.settle(operation, response, record, owner=held.owner):
+        return Answer(response, operation.account)
+    record = msgspec.structs.replace(record, concerns=[*record.concerns, ReviewReason.LATE_WRITE])
+    response = normal_answer(gateway, operation.kind, record)
+    if await gateway.journal.settle(operation, response, record, owner=held.owner, late=True):
+        _log.warning("operation.late_write", operation=operation.id, order=operation.order)
+        return Answer(response, operation.account)
+    return await answer_of_others(gateway, operation)
+
+
+async def refused(gateway: Gateway, held: Held, outcome: NotApplied) -> Answer:
+    """Record that the provider did nothing; its own decision is the answer to every repeat of the key.
+
+    Raises:
+        Problem: The refusal, where a repeat may be sent.
+    """
+    operation = held.operation
+    problem = Problem(
+        outcome.code,
+        outcome.detail,
+        errors=outcome.errors,
+        provider=named(outcome.provider, held.account),
+        operation=operation.id,
+        retry_after=outcome.retry_after,
+        retry="new_key" if _needs_new_key(outcome.code, operation.kind) else None,
+        sent=operation.attempts[-1].sent if operation.attempts else "no",
+    )
+    stored = gateway.renderer.problem(problem) if outcome.code in STORED_REFUSALS else None
+    if not await _not_applied(gateway, held, outcome.code, stored):
+        return await answer_of_others(gateway, operation)
+    if stored is None:
+        raise problem
+    return Answer(stored, operation.account)
+
+
+async def absent(gateway: Gateway, held: Held) -> None:
+    """Record that there is no trace of it at the provider and none can come any more; look once more, much later."""
+    late_look = gateway.configuration.late_look.total_seconds()
+    await _not_applied(gateway, held, NOTHING_FOUND, None, look_again_in=late_look)
+
+
+async def nothing_done(gateway: Gateway, held: Held) -> None:
+    """Record that it was never sent, or that a person says so."""
+    await _not_applied(gateway, held, NOTHING_FOUND, None)
+
+
+async def _not_applied(
+    gateway: Gateway,
+    held: Held,
+    problem: str,
+    response: StoredResponse | None,
+    *,
+    look_again_in: float | None = None,
+) -> bool:
+    settled = msgspec.structs.replace(
+        held.operation, state="failed", outcome="not_applied", problem=problem, needs_person=False
+    )
+    return await gateway.journal.settle(
+        settled, response, None, owner=held.owner, look_again_in=look_again_in
+    )
+
+
+def normal_answer(gateway: Gateway, kind: OperationKind, record: OrderRecord) -> StoredResponse:
+    """Return what a call of this kind answers when it was applied."""
+    if kind is OperationKind.RETURN and record.returns:
+        return gateway.renderer.returned(record.returns[-1])
+    return gateway.renderer.order(order_from_record(record), created=kind is OperationKind.CREATE)
+
+
+async def answer_of(gateway: Gateway, existing: Existing) -> Answer | None:
+    """Return a settled operation's answer; None where it was not applied and may be sent again."""
+    operation = existing.operation
+    if existing.response is not None:
+        return Answer(existing.response, operation.account)
+    if operation.state == "failed":
+        return None
+    stored = await gateway.journal.order(operation.order)
+    if stored is None:
+        raise LookupError(f"{operation.id} was applied, and its order is not in the journal")
+    return Answer(normal_answer(gateway, operation.kind, stored.record), operation.account)
+
+
+async def answer_of_others(gateway: Gateway, operation: Operation) -> Answer:
+    """Return the answer of an operation that somebody else has settled in the meantime.
+
+    Raises:
+        Problem: It is unsettled again, or was settled as not applied.
+    """
+    existing = await gateway.journal.by_id(operation.id)
+    if existing is None or not existing.operation.settled:
+        raise outcome_unknown(operation, "Another process works on it.")
+    answer = await answer_of(gateway, existing)
+    if answer is None:
+        raise found_nothing(existing.operation)
+    return answer
+
+
+async def wait_until_settled(gateway: Gateway, existing: Existing) -> Existing:
+    """Wait until the operation is settled, or the caller's patience ends."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + gateway.configuration.idempotency_wait
+    pause = 0.02
+    while not existing.operation.settled and loop.time() < deadline:
+        await asyncio.sleep(min(pause, max(deadline - loop.time(), 0)))
+        pause = min(pause * 1.5, 0.5)
+        existing = await gateway.journal.by_id(existing.operation.id) or existing
+    return existing
+
+
+def found_nothing(operation: Operation) -> Problem:
+    """Return the answer of a write that was sent, not answered, and proven not applied."""
+    return Problem(
+        NOTHING_FOUND,
+        "The provider did not answer, and shows no trace of it: it was not applied. Repeat the same "
+        "Idempotency-Key to send it again.",
+        sent="maybe",
+        operation=operation.id,
+        retry_after=1,
+    )
+
+
+def outcome_unknown(operation: Operation, reason: str, provider: ProviderError | None = None) -> Problem:
+    """Return the problem of a write that may have been applied."""
+    person = " It cannot settle by itself: a person has to resolve it." if operation.needs_person else ""
+    return Problem(
+        "outcome_unknown",
+        f"{reason} It may have been applied.{person} Repeat the same Idempotency-Key, or read "
+        f"GET /v1/operations/{operation.id}; do not send it under another key.",
+        operation=operation.id,
+        order=operation.order,
+        provider=provider,
+        retry_after=5,
+    )
+
+
+def _record_after(gateway: Gateway, held: Held, outcome: Applied) -> OrderRecord:
+    now = gateway.clock()
+    command, change = held.work.command, held.work.change
+    if isinstance(change, OrderMade):
+        if not isinstance(command, CreateOrder):
+            raise TypeError("only a create makes an order")
+        return made(command, change, held.work.notices, outcome, now)
+    if held.before is None:
+        raise LookupError(f"{held.operation.order} is not in the journal")
+    return changed(held.before.record, change, outcome, now)
+
+
+def _needs_new_key(code: str, kind: OperationKind) -> bool:
+    """A refused payment may be tried again as it is; the refusal is kept under its key."""
+    return code == "provider_rejected" and kind is OperationKind.PAY

@@ -1,0 +1,292 @@
+"""Sends a write's request, again where its provider cannot act twice on it, and leaves what is unknown to recovery."""
+
+import asyncio
+import contextlib
+
+import msgspec
+import structlog
+
+from ordergate.domain.commands import RetrieveOrder, Write
+from ordergate.domain.errors import Problem, ProviderError
+from ordergate.domain.lifecycle import OperationKind
+from ordergate.domain.outcome import Applied, NotApplied, Outcome, Unknown
+from ordergate.domain.provider_order import ProviderOrder
+from ordergate.gateway.account import Account
+from ordergate.gateway.context import Answer, Gateway
+from ordergate.gateway.conversation import named, read_order, say
+from ordergate.gateway.outcomes import (
+    STORED_REFUSALS,
+    Held,
+    answer_of,
+    applied,
+    found_nothing,
+    outcome_unknown,
+    refused,
+    wait_until_settled,
+)
+from ordergate.gateway.ports import JournalUnavailableError
+from ordergate.gateway.records import Attempt, Operation, Taken
+from ordergate.spi.adapter import Plan
+from ordergate.spi.wire import WireRequest
+
+MOVES_MONEY = frozenset({OperationKind.PAY, OperationKind.RETURN})
+"""Operations whose unmapped errors prove nothing until the order has been read again."""
+
+REPEATS = (0.1, 0.5, 1.5)
+"""Seconds to wait before each further try at a provider that does not act twice on one key."""
+
+_log = structlog.get_logger("ordergate.gateway")
+
+
+class Begun(msgspec.Struct, frozen=True, kw_only=True):
+    """A conversation that stands at its effectful request; both None where nothing is to be sent.
+
+    Attributes:
+        recorded: The event loop's time just before the attempt is made durable.
+    """
+
+    plan: Plan | None
+    request: WireRequest | None
+    recorded: float
+
+
+def begin(account: Account, command: Write | None) -> Begun:
+    """Plan up to the effectful request; an adapter that has nothing to send ends its plan at once.
+
+    Raises:
+        Problem: The provider cannot do it, or not with these fields.
+    """
+    recorded = asyncio.get_running_loop().time()
+    if command is None:
+        return Begun(plan=None, request=None, recorded=recorded)
+    plan = account.adapter.plan(command, account.settings)
+    try:
+        return Begun(plan=plan, request=next(plan), recorded=recorded)
+    except StopIteration:
+        return Begun(plan=None, request=None, recorded=recorded)
+
+
+def with_attempt(gateway: Gateway, before: Operation) -> Operation:
+    """Return the operation with one attempt more, which is about to begin."""
+    now = gateway.clock()
+    attempt = Attempt(number=len(before.attempts) + 1, started_at=now)
+    return msgspec.structs.replace(
+        before,
+        state="in_progress",
+        outcome=None,
+        problem=None,
+        attempts=(*before.attempts, attempt),
+        updated_at=now,
+    )
+
+
+async def carry_out(gateway: Gateway, held: Held, begun: Begun) -> Answer:
+    """Send, and record what came of it; from here on nobody may answer that nothing happened by default.
+
+    Raises:
+        Problem: Refused by the provider, or of unknown outcome.
+    """
+    try:
+        held, outcome = await _act(gateway, held, begun)
+        if isinstance(outcome, Unknown):
+            held, outcome = await _repeat(gateway, held, begun.request, outcome)
+        return await _conclude(gateway, held, outcome)
+    except Problem:
+        raise
+    except Exception as error:
+        _log.exception("write.failed", operation=held.operation.id, order=held.operation.order)
+        with contextlib.suppress(JournalUnavailableError):
+            await _give_up(gateway, held.operation, "internal_error")
+        raise Problem(
+            "internal_error",
+            f"The gateway failed after the request was sent; GET /v1/operations/{held.operation.id} says what is "
+            "known.",
+            sent="maybe",
+            outcome="unknown",
+            operation=held.operation.id,
+            order=held.operation.order,
+            retry_after=5,
+        ) from error
+
+
+async def carry_out_accepted(gateway: Gateway, held: Held, request: bytes | None) -> Answer:
+    """Begin a write that was accepted and that no process has begun; `request` is what was going to be sent.
+
+    Raises:
+        Problem: As :func:`carry_out`.
+    """
+    begun = begin(held.account, held.work.command)
+    operation = with_attempt(gateway, held.operation)
+    if not await gateway.journal.begin_attempt(operation, gateway.node, held.account.settling):
+        raise outcome_unknown(operation, "Another process works on it.")
+    held = msgspec.structs.replace(held, operation=operation, owner=None)
+    if (begun.request.body if begun.request is not None else None) != request:
+        detail = "By now the adapter would send something else than was accepted; nothing was sent."
+        return await refused(
+            gateway,
+            held,
+            NotApplied(code="provider_unavailable", detail=detail, provider=ProviderError()),
+        )
+    return await carry_out(gateway, held, begun)
+
+
+async def ask_again(gateway: Gateway, taken: Taken, held: Held) -> None:
+    """Repeat a request whose answer was lost, for a caller that has come back; what stays unknown is probed."""
+    outcome: Outcome = (lost := Unknown(reason="The provider's answer was lost."))
+    request = begin(held.account, held.work.command).request
+    if request is not None and request.body == taken.request:
+        held, outcome = await _repeat(gateway, held, request, lost)
+    if isinstance(outcome, Unknown):
+        await leave(gateway, held.operation, anew=held.operation != taken.operation)
+        return
+    with contextlib.suppress(Problem):
+        await _conclude(gateway, held, outcome)
+
+
+async def leave(gateway: Gateway, operation: Operation, *, anew: bool) -> None:
+    """Leave an operation to recovery, which is woken.
+
+    Args:
+        gateway: This process.
+        operation: As it is now.
+        anew: Another attempt was made: its settling time begins now.
+    """
+    attempt = operation.attempts[-1]
+    over = anew and attempt.finished_at is not None and attempt.closed
+    await gateway.journal.leave_unknown(
+        msgspec.structs.replace(operation, state="unknown", outcome="unknown"),
+        gateway.node,
+        settles_in=gateway.configuration.closed_settling if over else None,
+        look_in=0,
+    )
+    if gateway.wake_recovery is not None:
+        gateway.wake_recovery()
+
+
+async def _conclude(gateway: Gateway, held: Held, outcome: Outcome) -> Answer:
+    match outcome:
+        case Applied():
+            return await applied(gateway, held, outcome)
+        case NotApplied():
+            return await refused(gateway, held, outcome)
+        case Unknown():
+            return await _wait_for_recovery(gateway, held, outcome)
+        case _:
+            raise TypeError(f"a write came to {type(outcome).__name__}")
+
+
+async def _act(gateway: Gateway, held: Held, begun: Begun) -> tuple[Held, Outcome]:
+    if begun.plan is None or begun.request is None:
+        return _done_here(gateway, held)
+    kind = held.operation.kind
+    outcome, attempt = await say(
+        gateway, held.account, begun.plan, begun.request, held.operation, recorded=begun.recorded
+    )
+    if isinstance(outcome, NotApplied) and not outcome.mapped:
+        gateway.metrics.unmapped_error(held.account.name, kind.value, outcome.provider.code)
+        if kind in MOVES_MONEY:
+            outcome = await _look_again(gateway, held, outcome)
+    return _after(gateway, held, attempt), outcome
+
+
+def _done_here(gateway: Gateway, held: Held) -> tuple[Held, Outcome]:
+    """The gateway does it itself: nothing is sent."""
+    if held.before is None:
+        raise TypeError("only a change of an order can be made without its provider")
+    attempt = msgspec.structs.replace(
+        held.operation.attempts[-1], sent="no", closed=True, finished_at=gateway.clock()
+    )
+    return _after(gateway, held, attempt), Applied(order=held.before.record.seen)
+
+
+def _after(gateway: Gateway, held: Held, attempt: Attempt) -> Held:
+    operation = msgspec.structs.replace(
+        held.operation, attempts=(*held.operation.attempts[:-1], attempt), updated_at=gateway.clock()
+    )
+    return msgspec.structs.replace(held, operation=operation)
+
+
+async def _repeat(
+    gateway: Gateway, held: Held, request: WireRequest | None, lost: Unknown
+) -> tuple[Held, Outcome]:
+    """Send the very same request again, while a caller waits, to a provider that does not act twice on one key.
+
+    Its answer to the repeat is its answer to the first, or the first had not arrived. Only what it decides about
+    the order proves that: a rate limit or an outage says nothing about the first.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + gateway.configuration.idempotency_wait
+    outcome: Outcome = lost
+    for pause in REPEATS:
+        if not _acts_once(gateway, held, request) or loop.time() + pause > deadline:
+            break
+        await asyncio.sleep(pause)
+        begun = begin(held.account, held.work.command)
+        operation = with_attempt(gateway, held.operation)
+        if not await gateway.journal.begin_attempt(operation, gateway.node, held.account.settling):
+            break
+        held, answer = await _act(gateway, msgspec.structs.replace(held, operation=operation), begun)
+        if isinstance(answer, Applied) or _decided(answer):
+            return held, answer
+        if isinstance(answer, NotApplied):
+            answer = Unknown(reason=f"{lost.reason} Repeated: {answer.detail}", provider=answer.provider)
+        outcome = answer
+    return held, outcome
+
+
+def _decided(answer: Outcome) -> bool:
+    return isinstance(answer, NotApplied) and answer.mapped and answer.code in STORED_REFUSALS
+
+
+def _acts_once(gateway: Gateway, held: Held, request: WireRequest | None) -> bool:
+    """Whether the provider would answer these very bytes, under their key, instead of acting on them again."""
+    command = held.work.command
+    if request is None or command is None or held.work.confidential:
+        return False
+    window = held.account.adapter.idempotent_for(command, held.account.settings)
+    if gateway.clock() - held.operation.created_at >= window:
+        return False
+    again = begin(held.account, command).request
+    return again is not None and (again.path, again.body) == (request.path, request.body)
+
+
+async def _give_up(gateway: Gateway, operation: Operation, problem: str) -> None:
+    await leave(gateway, msgspec.structs.replace(operation, problem=problem), anew=True)
+
+
+async def _wait_for_recovery(gateway: Gateway, held: Held, outcome: Unknown) -> Answer:
+    """Leave it to recovery, and wait for that as long as the caller's request lasts."""
+    await _give_up(gateway, held.operation, "outcome_unknown")
+    existing = await gateway.journal.by_id(held.operation.id)
+    if existing is None:
+        raise LookupError(f"{held.operation.id} is not in the journal")
+    if gateway.wake_recovery is not None:
+        existing = await wait_until_settled(gateway, existing)
+    if not existing.operation.settled:
+        provider = outcome.provider and named(outcome.provider, held.account)
+        raise outcome_unknown(existing.operation, outcome.reason, provider)
+    answer = await answer_of(gateway, existing)
+    if answer is None:
+        raise found_nothing(existing.operation)
+    return answer
+
+
+async def _look_again(gateway: Gateway, held: Held, refusal: NotApplied) -> NotApplied | Unknown:
+    """An error that nobody mapped, of a call that moves money, proves nothing until the order has been read."""
+    if held.before is None:
+        raise TypeError("only an existing order's money is moved")
+    before = held.before.record.seen
+    try:
+        now = await read_order(
+            gateway, held.account, RetrieveOrder(provider_order_id=before.provider_order_id)
+        )
+    except Problem as problem:
+        return Unknown(reason=f"{refusal.detail} Then: {problem.detail}", provider=refusal.provider)
+    if not now.payment_pending and _money(now) == _money(before):
+        return refusal
+    return Unknown(reason=f"{refusal.detail} But the order has changed.", provider=refusal.provider)
+
+
+def _money(order: ProviderOrder) -> tuple[object, ...]:
+    """Everything about an order that a payment or a refund would change."""
+    return order.amount_paid, order.amount_refunded, order.phase, order.provider_status

@@ -1,0 +1,197 @@
+"""The journal on any SQL database: every method is one transaction, which the database's own class runs."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterable
+from datetime import datetime
+from typing import TypeVar
+
+from ordergate.domain.assembly import OrderRecord
+from ordergate.gateway.account import World
+from ordergate.gateway.records import (
+    ApiKey,
+    Claim,
+    Existing,
+    Intent,
+    LinkKey,
+    LinkKind,
+    Links,
+    Operation,
+    OperationQuery,
+    OrderQuery,
+    StoredOrder,
+    StoredResponse,
+    Taken,
+)
+from ordergate.journal import transactions
+from ordergate.journal.transactions import Transaction
+
+T = TypeVar("T")
+
+
+class SqlJournal(ABC):
+    """Implements :class:`ordergate.gateway.ports.Journal`; the methods are described there."""
+
+    @abstractmethod
+    async def _write(self, begin: Callable[[], Transaction[T]]) -> T:
+        """Run a transaction and make it durable; `begin` makes it anew where it has to be run again.
+
+        Raises:
+            JournalUnavailableError: The store failed; nothing was kept.
+        """
+
+    @abstractmethod
+    async def _read(self, begin: Callable[[], Transaction[T]]) -> T:
+        """Run a transaction that changes nothing.
+
+        Raises:
+            JournalUnavailableError: The store failed.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Finish what waits and let go of the store."""
+
+    async def claim(self, intent: Intent) -> Claim:
+        """Make an intent durable, unless its key, its reference or its order is taken."""
+        return await self._write(lambda: transactions.claim(intent))
+
+    async def begin_attempt(self, operation: Operation, owner: str, settling: float) -> bool:
+        """Make one more attempt of an unsettled operation durable, before it is sent."""
+        return await self._write(lambda: transactions.begin_attempt(operation, owner, settling))
+
+    async def settle(
+        self,
+        operation: Operation,
+        response: StoredResponse | None,
+        order: OrderRecord | None,
+        *,
+        owner: str | None = None,
+        late: bool = False,
+        look_again_in: float | None = None,
+    ) -> bool:
+        """Record how an operation ended, the answer to give again, and the order, in one step."""
+        return await self._write(
+            lambda: transactions.settle(
+                operation, response, order, owner=owner, late=late, look_again_in=look_again_in
+            )
+        )
+
+    async def leave_unknown(
+        self, operation: Operation, owner: str, *, settles_in: float | None, look_in: float | None
+    ) -> bool:
+        """Give up an operation that this process holds, its outcome unknown."""
+        return await self._write(
+            lambda: transactions.leave_unknown(operation, owner, settles_in=settles_in, look_in=look_in)
+        )
+
+    async def take(self, operation_id: str, owner: str) -> Taken | None:
+        """Look after one operation of unknown outcome."""
+        return await self._write(lambda: transactions.take(operation_id, owner))
+
+    async def take_due(self, owner: str, limit: int) -> list[Taken]:
+        """Look after operations whose time has come."""
+        return await self._write(lambda: transactions.take_due(owner, limit))
+
+    async def look_soon(self, operation_id: str) -> None:
+        """Let recovery look after an operation at once."""
+        await self._write(lambda: transactions.look_soon(operation_id))
+
+    async def stay_alive(self, node: str, seconds: float) -> None:
+        """Keep what this process holds from others for so long."""
+        await self._write(lambda: transactions.stay_alive(node, seconds))
+
+    async def leave(self, node: str) -> None:
+        """Let others take at once what this process held."""
+        await self._write(lambda: transactions.leave(node))
+
+    async def forget_dead(self, node: str, held: Collection[str]) -> int:
+        """Mark every operation as unknown that nobody works on any more."""
+        return await self._write(lambda: transactions.forget_dead(node, held))
+
+    async def by_key(self, operation: Operation) -> Existing | None:
+        """Return the operation that has this operation's key."""
+        return await self._read(lambda: transactions.by_key(operation))
+
+    async def by_id(self, operation_id: str) -> Existing | None:
+        """Return one operation, and its answer to give again."""
+        return await self._read(lambda: transactions.by_id(operation_id))
+
+    async def operation(self, operation_id: str) -> Operation | None:
+        """Return one operation."""
+        return await self._read(lambda: transactions.operation(operation_id))
+
+    async def operations(self, query: OperationQuery) -> list[Operation]:
+        """Return up to ``limit + 1`` operations."""
+        return await self._read(lambda: transactions.operations(query))
+
+    async def unsettled(self, order_id: str) -> Operation | None:
+        """Return the operation that keeps an order busy."""
+        return await self._read(lambda: transactions.unsettled(order_id))
+
+    async def order(self, order_id: str) -> StoredOrder | None:
+        """Return one order."""
+        return await self._read(lambda: transactions.order(order_id))
+
+    async def orders(self, query: OrderQuery) -> list[OrderRecord]:
+        """Return up to ``limit + 1`` orders."""
+        return await self._read(lambda: transactions.orders(query))
+
+    async def refresh(self, record: OrderRecord, revision: int) -> StoredOrder:
+        """Keep what the provider said, unless the row has changed since."""
+        return await self._write(lambda: transactions.refresh(record, revision))
+
+    async def adopt(self, record: OrderRecord) -> OrderRecord:
+        """Keep an order that was made elsewhere, unless it is known already."""
+        return await self._write(lambda: transactions.adopt(record))
+
+    async def adopted(self, account: str, provider_order_ids: Iterable[str]) -> dict[str, OrderRecord]:
+        """Return, by the provider's id, those orders of an account that the gateway knows."""
+        wanted = list(provider_order_ids)
+        return await self._read(lambda: transactions.adopted(account, wanted))
+
+    async def put_links(self, key: LinkKey, links: Links) -> None:
+        """Set what one id is called at the named accounts."""
+        await self._write(lambda: transactions.put_links(key, links))
+
+    async def links(self, key: LinkKey) -> Links:
+        """Return what one id is called at every account."""
+        return await self._read(lambda: transactions.links(key))
+
+    async def delete_links(self, key: LinkKey) -> bool:
+        """Forget an id's links."""
+        return await self._write(lambda: transactions.delete_links(key))
+
+    async def native_ids(
+        self, merchant: str, world: World, account: str, ids: Iterable[tuple[LinkKind, str]]
+    ) -> dict[tuple[LinkKind, str], str]:
+        """Return what the ids are called at one account."""
+        wanted = set(ids)
+        if not wanted:
+            return {}
+        return await self._read(lambda: transactions.native_ids(merchant, world, account, wanted))
+
+    async def merchant_id(
+        self, merchant: str, world: World, account: str, kind: LinkKind, native: str
+    ) -> str | None:
+        """Return which of the merchant's ids is called so at one account."""
+        return await self._read(lambda: transactions.merchant_id(merchant, world, account, kind, native))
+
+    async def add_key(self, key: ApiKey, secret_hash: bytes) -> None:
+        """Keep an API key by its hash."""
+        await self._write(lambda: transactions.add_key(key, secret_hash))
+
+    async def find_key(self, secret_hash: bytes) -> ApiKey | None:
+        """Return the key with this hash."""
+        return await self._read(lambda: transactions.find_key(secret_hash))
+
+    async def keys(self) -> list[ApiKey]:
+        """Return every key, oldest first."""
+        return await self._read(transactions.keys)
+
+    async def revoke_key(self, key_id: str, now: datetime) -> bool:
+        """Revoke a key."""
+        return await self._write(lambda: transactions.revoke_key(key_id, now))
+
+    async def ping(self) -> None:
+        """Return if the store answers."""
+        await self._read(transactions.ping)

@@ -1,0 +1,399 @@
+"""What the journal does, once for every store: transactions as conversations.
+
+A transaction yields queries and is sent their rows; a store runs it between BEGIN and COMMIT, and runs it anew
+where another process came between. Nothing here knows which database answers.
+"""
+
+from collections.abc import Collection, Generator, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from ordergate.domain.assembly import OrderRecord
+from ordergate.gateway.account import World
+from ordergate.gateway.records import (
+    ApiKey,
+    Busy,
+    Claim,
+    Claimed,
+    Duplicate,
+    Existing,
+    Intent,
+    LinkKey,
+    LinkKind,
+    Links,
+    Operation,
+    OperationQuery,
+    OrderQuery,
+    Stale,
+    StoredOrder,
+    StoredResponse,
+    Taken,
+)
+from ordergate.journal import codec, search
+from ordergate.spi.adapter import Baseline
+
+T = TypeVar("T")
+Row = Sequence[Any]
+Rows = Sequence[Row]
+
+
+class Query(NamedTuple):
+    """One statement, by its name in statements.sql or as text, and its named parameters."""
+
+    statement: str
+    parameters: dict[str, Any]
+
+
+_OWN_PATIENCE = 5_000
+"""Milliseconds after which an operation of this process's own that it does not work on has been lost by it."""
+
+Transaction = Generator[Query, Rows, T]
+
+
+class RolledBack(Exception):  # noqa: N818 - it is how a transaction ends, and no error
+    """Ends a transaction with nothing changed; `result` is what it returns all the same."""
+
+    def __init__(self, result: Any) -> None:
+        """Keep the result."""
+        super().__init__()
+        self.result = result
+
+
+def claim(intent: Intent) -> Transaction[Claim]:
+    """Make an intent durable, unless its key, its reference or its order is taken."""
+    operation = intent.operation
+    lock = _reference_lock(operation)
+    if lock is not None:
+        yield lock
+    existing = yield from by_key(operation)
+    if existing is not None and existing.operation.expired(intent.since):
+        yield Query("expire_key", {"id": existing.operation.id})
+        existing = None
+    if existing is not None and not _is_next_attempt(existing, operation):
+        return existing
+    obstacle = yield from _obstacle(intent)
+    if obstacle is not None:
+        return obstacle
+    if existing is None:
+        yield Query("insert_operation", codec.intent_columns(intent))
+    elif not (yield Query("reopen_operation", codec.intent_columns(intent))):
+        raise RolledBack(existing)  # another repeat of the key was faster
+    # Only now: whoever held the order before has let go of it, and what it changed can be seen.
+    if intent.revision is not None:
+        rows = yield Query("order_revision", {"id": operation.order})
+        if not rows or rows[0][0] != intent.revision:
+            raise RolledBack(Stale())
+    if lock is not None:
+        yield lock._replace(statement="drop_lock")
+    return Claimed(operation)
+
+
+def begin_attempt(operation: Operation, owner: str, settling: float) -> Transaction[bool]:
+    """Make one more attempt of an unsettled operation durable."""
+    columns = codec.operation_columns(operation) | {"owner": owner, "settling": _milliseconds(settling)}
+    return bool((yield Query("begin_attempt", columns)))
+
+
+def settle(
+    operation: Operation,
+    response: StoredResponse | None,
+    order: OrderRecord | None,
+    *,
+    owner: str | None,
+    late: bool,
+    look_again_in: float | None,
+) -> Transaction[bool]:
+    """Record how an operation ended, the answer to give again, and the order."""
+    columns = codec.operation_columns(operation) | {
+        "response_status": response.status if response else None,
+        "response_body": response.body if response else None,
+        "holder": owner,
+        "late": int(late),
+        "look_again_in": _milliseconds(look_again_in),
+    }
+    if not (yield Query("settle_operation", columns)):
+        return False
+    if order is not None:
+        yield Query("save_order", codec.order_columns(order))
+    return True
+
+
+def leave_unknown(
+    operation: Operation, owner: str, *, settles_in: float | None, look_in: float | None
+) -> Transaction[bool]:
+    """Give up an operation of unknown outcome."""
+    columns = codec.operation_columns(operation) | {
+        "holder": owner,
+        "settles_in": _milliseconds(settles_in),
+        "look_in": _milliseconds(look_in),
+    }
+    return bool((yield Query("leave_unknown", columns)))
+
+
+def take(operation_id: str, owner: str) -> Transaction[Taken | None]:
+    """Look after one operation of unknown outcome that nobody does."""
+    rows = yield Query("unowned_operation", {"id": operation_id})
+    return (yield from _taken(rows[0], owner)) if rows else None
+
+
+def take_due(owner: str, limit: int) -> Transaction[list[Taken]]:
+    """Look after operations whose time has come."""
+    rows = yield Query("due_operations", {"limit": limit})
+    taken = []
+    for row in rows:
+        one = yield from _taken(row, owner)
+        taken.append(one)
+    return taken
+
+
+def look_soon(operation_id: str) -> Transaction[None]:
+    """Let an operation of unknown outcome be looked after at once."""
+    yield Query("look_soon", {"id": operation_id})
+
+
+def stay_alive(node: str, seconds: float) -> Transaction[None]:
+    """Prolong a process's lease, and forget those that ended long ago."""
+    yield Query("stay_alive", {"node": node, "lease": _milliseconds(seconds)})
+    yield Query("forget_nodes", {})
+
+
+def leave(node: str) -> Transaction[None]:
+    """End a process's lease."""
+    yield Query("leave", {"node": node})
+
+
+def forget_dead(node: str, held: Collection[str]) -> Transaction[int]:
+    """Mark every operation as unknown that nobody works on any more."""
+    rows = yield Query("abandoned_operations", {"node": node, "patience": _OWN_PATIENCE})
+    found = [codec.decode_operation(row[0]) for row in rows]
+    abandoned = [operation for operation in found if operation.id not in held]
+    for operation in abandoned:
+        yield Query("give_up_operation", codec.operation_columns(_cut_off(operation)))
+    return len(abandoned)
+
+
+def by_key(operation: Operation) -> Transaction[Existing | None]:
+    """Return the operation that has this operation's key."""
+    if operation.key is None:
+        return None
+    rows = yield Query("operation_by_key", codec.operation_columns(operation))
+    return _existing(rows[0]) if rows else None
+
+
+def by_id(operation_id: str) -> Transaction[Existing | None]:
+    """Return one operation, and its answer to give again."""
+    rows = yield Query("operation_by_id", {"id": operation_id})
+    return _existing(rows[0]) if rows else None
+
+
+def operation(operation_id: str) -> Transaction[Operation | None]:
+    """Return one operation."""
+    found = yield from by_id(operation_id)
+    return found.operation if found else None
+
+
+def operations(query: OperationQuery) -> Transaction[list[Operation]]:
+    """Return up to ``limit + 1`` operations."""
+    rows = yield Query(*search.operations(query))
+    return search.in_order([codec.decode_operation(row[0]) for row in rows], query.ending_before)
+
+
+def unsettled(order_id: str) -> Transaction[Operation | None]:
+    """Return the operation that keeps an order busy."""
+    rows = yield Query("unsettled_operation", {"order_id": order_id})
+    return codec.decode_operation(rows[0][0]) if rows else None
+
+
+def order(order_id: str) -> Transaction[StoredOrder | None]:
+    """Return one order."""
+    rows = yield Query("order_by_id", {"id": order_id})
+    return StoredOrder(codec.decode_order(rows[0][0]), rows[0][1]) if rows else None
+
+
+def orders(query: OrderQuery) -> Transaction[list[OrderRecord]]:
+    """Return up to ``limit + 1`` orders."""
+    rows = yield Query(*search.orders(query))
+    return search.in_order([codec.decode_order(row[0]) for row in rows], query.ending_before)
+
+
+def refresh(record: OrderRecord, revision: int) -> Transaction[StoredOrder]:
+    """Keep what the provider said, unless the row has changed since."""
+    rows = yield Query("refresh_order", codec.order_columns(record) | {"revision": revision})
+    if rows:
+        return StoredOrder(record, rows[0][0])
+    stored = yield from order(record.id)
+    if stored is None:
+        raise LookupError(f"{record.id} is not in the journal")
+    return stored
+
+
+def adopt(record: OrderRecord) -> Transaction[OrderRecord]:
+    """Keep an order that was made elsewhere, unless it is known already."""
+    native = record.seen.provider_order_id
+    lock = Query("take_lock", {"name": f"order {record.account} {native}"})
+    yield lock
+    known = yield from adopted(record.account, [native])
+    if native not in known:
+        yield Query("save_order", codec.order_columns(record))
+    yield lock._replace(statement="drop_lock")
+    return known.get(native, record)
+
+
+def adopted(account: str, provider_order_ids: Iterable[str]) -> Transaction[dict[str, OrderRecord]]:
+    """Return, by the provider's id, those orders of an account that the gateway knows."""
+    found = {}
+    for native in provider_order_ids:
+        rows = yield Query("adopted_order", {"account": account, "provider_order_id": native})
+        if rows:
+            found[native] = codec.decode_order(rows[0][0])
+    return found
+
+
+def put_links(key: LinkKey, links: Links) -> Transaction[None]:
+    """Set what one id is called at the named accounts."""
+    for account, native in links.items():
+        yield Query("put_link", msgspec.structs.asdict(key) | {"account": account, "native": native})
+
+
+def links(key: LinkKey) -> Transaction[Links]:
+    """Return what one id is called at every account."""
+    rows = yield Query("links_of_id", msgspec.structs.asdict(key))
+    return {str(account): str(native) for account, native in rows}
+
+
+def delete_links(key: LinkKey) -> Transaction[bool]:
+    """Forget an id's links."""
+    return bool((yield Query("delete_links", msgspec.structs.asdict(key))))
+
+
+def native_ids(
+    merchant: str, world: World, account: str, ids: Iterable[tuple[LinkKind, str]]
+) -> Transaction[dict[tuple[LinkKind, str], str]]:
+    """Return what the ids are called at one account."""
+    found = {}
+    scope = {"merchant": merchant, "world": world, "account": account}
+    for kind, identifier in sorted(set(ids)):
+        rows = yield Query("native_id", {**scope, "kind": kind, "id": identifier})
+        if rows:
+            found[kind, identifier] = str(rows[0][0])
+    return found
+
+
+def merchant_id(
+    merchant: str, world: World, account: str, kind: LinkKind, native: str
+) -> Transaction[str | None]:
+    """Return which of the merchant's ids is called so at one account."""
+    rows = yield Query(
+        "merchant_id",
+        {"merchant": merchant, "world": world, "account": account, "kind": kind, "native": native},
+    )
+    return str(rows[0][0]) if rows else None
+
+
+def add_key(key: ApiKey, secret_hash: bytes) -> Transaction[None]:
+    """Keep an API key by its hash."""
+    yield Query("add_key", {"id": key.id, "secret_hash": secret_hash, "record": codec.encode(key)})
+
+
+def find_key(secret_hash: bytes) -> Transaction[ApiKey | None]:
+    """Return the key with this hash."""
+    rows = yield Query("find_key", {"secret_hash": secret_hash})
+    return codec.decode_key(rows[0][0]) if rows else None
+
+
+def keys() -> Transaction[list[ApiKey]]:
+    """Return every key, oldest first."""
+    return [codec.decode_key(row[0]) for row in (yield Query("all_keys", {}))]
+
+
+def revoke_key(key_id: str, now: datetime) -> Transaction[bool]:
+    """Revoke a key."""
+    rows = yield Query("key_by_id", {"id": key_id})
+    if not rows:
+        return False
+    key = msgspec.structs.replace(codec.decode_key(rows[0][0]), revoked_at=now)
+    yield Query(
+        "replace_key",
+        {"id": key_id, "record": codec.encode(key), "revoked_at": codec.milliseconds(now)},
+    )
+    return True
+
+
+def ping() -> Transaction[None]:
+    """Ask for anything."""
+    yield Query("ping", {})
+
+
+def _reference_lock(operation: Operation) -> Query | None:
+    """Creates with one reference follow each other, so that the second one sees the first."""
+    if operation.reference is None:
+        return None
+    return Query(
+        "take_lock", {"name": f"reference {operation.merchant} {operation.world} {operation.reference}"}
+    )
+
+
+def _obstacle(intent: Intent) -> Transaction[Duplicate | Busy | None]:
+    operation = intent.operation
+    if operation.reference is not None:
+        parameters = codec.operation_columns(operation) | {
+            "since": codec.milliseconds(intent.since),
+            "unknown_only": int(intent.allow_duplicate),
+        }
+        rows = yield Query("operation_by_reference", parameters)
+        if rows:
+            return Duplicate(codec.decode_operation(rows[0][0]))
+    busy = yield from unsettled(operation.order)
+    return None if busy is None else Busy(busy)
+
+
+def _existing(row: Row) -> Existing:
+    record, status, body = row
+    response = None if status is None else StoredResponse(status=status, body=bytes(body))
+    return Existing(codec.decode_operation(record), response)
+
+
+def _is_next_attempt(existing: Existing, wanted: Operation) -> bool:
+    """Whether a repeat of the key may send again: nothing happened, and the answer was not one to keep."""
+    before = existing.operation
+    return (
+        before.id == wanted.id
+        and before.state == "failed"
+        and existing.response is None
+        and len(before.attempts) + 1 == len(wanted.attempts)
+    )
+
+
+def _taken(row: Row, owner: str) -> Transaction[Taken]:
+    record, work, request, settles_in, age, newest_order, newest_created_at = row
+    found = codec.decode_operation(record)
+    if found.state == "in_progress" and found.attempts:
+        found = _cut_off(found)
+    yield Query("take_operation", codec.operation_columns(found) | {"holder": owner})
+    return Taken(
+        operation=found,
+        work=None if work is None else codec.decode_work(work),
+        request=None if request is None else bytes(request),
+        baseline=Baseline(
+            newest_order=newest_order,
+            newest_created_at=_time(newest_created_at),
+            recorded_at=found.created_at,
+        ),
+        settles_in=(settles_in or 0) / 1000,
+        age=age / 1000,
+    )
+
+
+def _cut_off(found: Operation) -> Operation:
+    """Nobody works on it any more: it may have been sent."""
+    return msgspec.structs.replace(found, state="unknown", outcome="unknown")
+
+
+def _milliseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)
+
+
+def _time(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
