@@ -11,11 +11,12 @@ import asyncpg
 import msgspec
 import pytest
 import pytest_asyncio
+from tests import builders
 
 from ordergate.domain.assembly import OrderRecord
 from ordergate.domain.changes import NothingElse
 from ordergate.domain.identifiers import new_id
-from ordergate.domain.lifecycle import FulfillmentStatus, OperationKind, Phase
+from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.order import Customer
 from ordergate.domain.provider_order import ProviderOrder
 from ordergate.gateway.ports import Journal
@@ -212,46 +213,9 @@ def retried(of: Operation) -> Operation:
 
 
 def provider_order(**changes: Any) -> ProviderOrder:
-    """An order as a provider tells it."""
-    order = ProviderOrder(
-        provider_order_id="order_1",
-        provider_status="created",
-        phase=Phase.OPEN,
-        billing_type="one_time",
-        currency="USD",
-        subtotal=20000,
-        shipping=0,
-        discount=0,
-        tax=0,
-        total=20000,
-        amount_paid=0,
-        amount_refunded=0,
-        paid_in_full=False,
-        payment_pending=False,
-        payment_failed=False,
-        confirmation_due=False,
-        fulfillment_status=FulfillmentStatus.UNFULFILLED,
-        customer="cus_1",
-        email=None,
-        reference=None,
-        line_items=[],
-        shipping_address=None,
-        metadata={"n": 2**53, "ä": True},
-        marks={},
-        notes=None,
-        expires_at=None,
-        tax_percent=None,
-        payments=[],
-        next_action=None,
-        created_at=NOW,
-        updated_at=NOW,
-        paid_at=None,
-        fulfilled_at=None,
-        canceled_at=None,
-        refunded_at=None,
-        extensions={},
-    )
-    return msgspec.structs.replace(order, **changes)
+    """An order as a provider tells it, with metadata that a store could spoil."""
+    metadata = {"n": 2**53, "ä": True}
+    return builders.provider_order(**{"line_items": [], "metadata": metadata, **changes})
 
 
 def order(identifier: str | None = None, *, seen: ProviderOrder | None = None, **changes: Any) -> OrderRecord:

@@ -44,6 +44,7 @@ class TestRapyd(Conformance):
     case = Case(
         adapter=adapter,
         facts=facts,
+        list_readings=({"list_direction": "oldest_first"}, {"list_direction": "newest_first"}),
         switches={"unknown_currency": "accept"},
         declining_method=lambda catalog: method("does not hold enough", catalog),
         waiting_method=lambda catalog: method("bank transfer", catalog),

@@ -36,6 +36,7 @@ class TestRevKeen(Conformance):
     case = Case(
         adapter=adapter,
         facts=facts,
+        list_readings=({"list_order": "newest_first"}, {"list_order": "oldest_first"}),
         currencies={currency.code for currency in Currency if currency.exponent == 2},
         max_amount=2**31 - 1,
         declining_method=lambda catalog: method("insufficient_funds", catalog),

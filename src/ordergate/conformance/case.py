@@ -41,6 +41,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         facts: Reads one order, by its provider's id, from what ``emulator.state()`` returns.
         settings: Makes an account's settings of what the emulator says of itself.
         switches: How the emulator is set for all laws.
+        list_readings: Further switches, one set for each way in which the provider may sort its list, where its
+            documentation leaves that open.
         currencies: What the provider takes of ISO 4217's currencies that have a minor unit; None for all.
         max_amount: The largest amount that the provider takes, in minor units.
         declining_method: Finds a payment method in the emulator's catalog that declines.
@@ -52,6 +54,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     facts: Callable[[Mapping[str, Any], str], Facts]
     settings: Callable[[Adapter, EmulatorDescription], AdapterSettings] = settings_from_credentials
     switches: Mapping[str, Any] = {}
+    list_readings: Collection[Mapping[str, Any]] = ({},)
     currencies: Collection[str] | None = None
     max_amount: int = MAX_AMOUNT
     declining_method: Callable[[Mapping[str, Any]], str] | None = None

@@ -1,6 +1,7 @@
 """An adapter and its emulator in one process: the same bytes as over HTTP, without the sockets."""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -20,13 +21,14 @@ from ordergate.domain.commands import (
     ReturnGoods,
     ReturnLine,
     UpdateOrder,
+    WriteCommand,
 )
 from ordergate.domain.draft import Draft
 from ordergate.domain.errors import Problem
 from ordergate.domain.outcome import Applied, OrderPage, Outcome
 from ordergate.domain.provider_order import ProviderOrder
 from ordergate.gateway.registry import installed_adapter
-from ordergate.spi.adapter import Adapter, AdapterSettings, Plan
+from ordergate.spi.adapter import Adapter, AdapterSettings, Baseline, Plan
 from ordergate.spi.emulator import EmulatedRequest, EmulatedResponse
 from ordergate.spi.wire import WireRequest, WireResponse
 
@@ -78,10 +80,11 @@ class InProcess:
         self.said: list[Conversation] = []
 
     @classmethod
-    def of(cls, case: Case) -> "InProcess":
-        """Start a case's emulator."""
+    def of(cls, case: Case, **switches: Any) -> "InProcess":
+        """Start a case's emulator, with further switches of its own."""
         description = case.adapter.emulator(0).describe()
-        return cls(case.adapter, case.settings(case.adapter, description), **case.switches)
+        settings = case.settings(case.adapter, description)
+        return cls(case.adapter, settings, **{**case.switches, **switches})
 
     def reset(self, case: Case) -> None:
         """Forget every order, here and at the emulator."""
@@ -91,8 +94,28 @@ class InProcess:
 
     def carry_out(self, command: Command) -> Outcome:
         """Hold the whole conversation that a command becomes."""
-        exchanges: list[Exchange] = []
         plan, request = self.begin(command)
+        self.said.append(self._converse(command, plan, request))
+        return self.said[-1].outcome
+
+    def probe(self, command: WriteCommand, baseline: Baseline) -> Conversation:
+        """Ask whether a write was applied; the command's own conversations alone are kept in `said`."""
+        with closed_world():
+            plan = self.adapter.probe(command, baseline, self.settings)
+            request = next(plan)
+        return self._converse(command, plan, request)
+
+    def baseline(self, newest: ProviderOrder | None) -> Baseline:
+        """Return what is known now, just before a write, where this is the newest order that is known."""
+        return Baseline(
+            newest_order=newest.provider_order_id if newest is not None else None,
+            newest_created_at=newest.created_at if newest is not None else None,
+            recorded_at=datetime.fromtimestamp(self.now, UTC),
+        )
+
+    def _converse(self, command: Command, plan: Plan, request: WireRequest) -> Conversation:
+        """Send a plan's requests, from the first one on, until it ends."""
+        exchanges: list[Exchange] = []
         try:
             while True:
                 exchanges.append(self._exchange(request))
@@ -100,8 +123,7 @@ class InProcess:
                     request = plan.send(exchanges[-1].answer)
         except StopIteration as end:
             outcome: Outcome = end.value
-        self.said.append(Conversation(command, tuple(exchanges), outcome))
-        return outcome
+        return Conversation(command, tuple(exchanges), outcome)
 
     def begin(self, command: Command) -> tuple[Plan, WireRequest]:
         """Begin a conversation: its plan, and the first request.

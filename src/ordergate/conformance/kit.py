@@ -8,6 +8,7 @@ from ordergate.conformance.laws.errors import ErrorLaws
 from ordergate.conformance.laws.lifecycle import LifecycleLaws
 from ordergate.conformance.laws.lists import ListLaws
 from ordergate.conformance.laws.money import MoneyLaws
+from ordergate.conformance.laws.probes import ProbeLaws
 from ordergate.conformance.laws.purity import PurityLaws
 from ordergate.conformance.laws.signing import SigningLaws
 
@@ -19,6 +20,7 @@ _CHAPTERS = (
     SigningLaws,
     LifecycleLaws,
     ListLaws,
+    ProbeLaws,
 )
 
 LAWS: tuple[str, ...] = tuple(
@@ -35,7 +37,16 @@ _OWN: dict[str, Any] = {
 """What no subclass may define: the laws, and what they are made of."""
 
 
-class Conformance(MoneyLaws, PurityLaws, DeclarationLaws, ErrorLaws, SigningLaws, LifecycleLaws, ListLaws):
+class Conformance(
+    MoneyLaws,
+    PurityLaws,
+    DeclarationLaws,
+    ErrorLaws,
+    SigningLaws,
+    LifecycleLaws,
+    ListLaws,
+    ProbeLaws,
+):
     """Every law for one adapter: inherit, and say which in `case`.
 
     A law is left out by naming it, with the reason, in the case's `skips`, and in no other way: a subclass that

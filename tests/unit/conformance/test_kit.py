@@ -39,6 +39,7 @@ def test_every_chapter_has_laws() -> None:
         "cursors",
         "acts",
         "dropped",
+        "probe",
     )
     documented = [getattr(Conformance, f"test_{name}").__doc__ for name in LAWS]
 

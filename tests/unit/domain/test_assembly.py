@@ -7,7 +7,8 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.conftest import NOON, draft, order_record, ordered_line, provider_line, provider_order
+from tests.builders import NOON, provider_line, provider_order
+from tests.unit.conftest import draft, order_record, ordered_line
 
 from ordergate.domain.assembly import (
     expected_total,

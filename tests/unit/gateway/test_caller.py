@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
-from tests.unit.conftest import NOON
+from tests.builders import NOON
 
 from ordergate.domain.errors import Problem
 from ordergate.gateway.account import World

@@ -6,7 +6,7 @@ from base64 import urlsafe_b64encode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.conftest import provider_order
+from tests.builders import provider_order
 
 from ordergate.domain.errors import Problem
 from ordergate.spi.paging import Cursor, page, read_cursor, write_cursor

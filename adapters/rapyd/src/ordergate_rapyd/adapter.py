@@ -1,6 +1,7 @@
 """Rapyd's orders behind the gateway's adapter interface."""
 
 from collections.abc import Callable, Generator, Mapping
+from datetime import timedelta
 from typing import Any, ClassVar
 
 import msgspec
@@ -15,18 +16,20 @@ from ordergate.domain.commands import (
     RetrieveOrder,
     ReturnGoods,
     UpdateOrder,
+    WriteCommand,
 )
 from ordergate.domain.errors import FieldError, ProviderError
 from ordergate.domain.lifecycle import OperationKind, ReviewReason
 from ordergate.domain.outcome import Applied, NotApplied, Outcome, Unknown
 from ordergate.domain.provider_order import ProviderOrder
-from ordergate.spi.adapter import AdapterSettings, Environment, Plan
+from ordergate.spi.adapter import AdapterSettings, Baseline, Environment, Plan
 from ordergate.spi.capabilities import Capabilities, Support
 from ordergate.spi.emulator import ProviderEmulator
 from ordergate.spi.paging import page, read_cursor
 from ordergate.spi.wire import NoAnswer, WireRequest, WireResponse
 from ordergate_rapyd import requests, responses
 from ordergate_rapyd.errors import MONEY_TAKEN, read_error, read_failure
+from ordergate_rapyd.probes import PROBES
 from ordergate_rapyd.settings import BASE_URLS, RapydSettings
 from ordergate_rapyd.signing import authentication_headers
 
@@ -58,6 +61,9 @@ class RapydAdapter:
         partial_pay=False,
         fulfill_lines=False,
         links_required=frozenset({"customers", "products", "payment_methods"}),
+        # Requests are signed 10 s in the past, and Rapyd takes a signature for 60 s (docs, Request Signatures): 50 s
+        # after it was sent, nothing can deliver it any more. The other 5 s are for the way and for the clocks.
+        settling_seconds=55,
     )
 
     def plan(self, command: Command, settings: RapydSettings) -> Plan:  # noqa: ARG002 - the interface's
@@ -66,6 +72,21 @@ class RapydAdapter:
         if begin is None:
             raise TypeError(f"Rapyd declares nothing for {type(command).__name__}")
         return begin(command)
+
+    def probe(self, command: WriteCommand, baseline: Baseline, settings: RapydSettings) -> Plan:  # noqa: ARG002
+        """Begin to find out, reading only, whether a write was applied."""
+        begin = PROBES.get(type(command))
+        if begin is None:
+            raise TypeError(f"Rapyd declares nothing for {type(command).__name__}")
+        return begin(command, baseline)
+
+    def idempotent_for(self, command: WriteCommand, settings: RapydSettings) -> timedelta:  # noqa: ARG002
+        """Return that no repeat is safe.
+
+        By default Rapyd's idempotency leaves orders out. Where it was enabled for every POST, what a repeat does
+        while the first request is still running is not documented (docs, Idempotency).
+        """
+        return timedelta(0)
 
     def sign(self, request: WireRequest, settings: RapydSettings, now: int, nonce: str) -> WireRequest:
         """Add the four headers that authenticate the exact bytes of this request."""

@@ -95,6 +95,18 @@ def list_orders(command: ListOrders, cursor: Cursor | None) -> WireRequest:
     return WireRequest(method="GET", path=f"/v1/orders?{urlencode(query)}", headers=JSON)
 
 
+def list_payments(provider_order_id: str, limit: int) -> WireRequest:
+    """``GET /v1/payments`` of one order."""
+    query = urlencode([("order", provider_order_id), ("limit", limit)])
+    return WireRequest(method="GET", path=f"/v1/payments?{query}", headers=JSON)
+
+
+def list_returns(provider_order_id: str, limit: int) -> WireRequest:
+    """``GET /v1/order_returns`` of one order; ``tokens`` stands in the schema only and may not be heeded."""
+    query = urlencode([("tokens", provider_order_id), ("limit", limit)])
+    return WireRequest(method="GET", path=f"/v1/order_returns?{query}", headers=JSON)
+
+
 def pay(command: PayOrder) -> WireRequest:
     """``POST /v1/orders/{id}/pay``: always in full; the operation's mark goes into the payment's metadata."""
     read_extension(command.extension, NoExtension, "rapyd")
@@ -118,7 +130,9 @@ def update(command: UpdateOrder) -> WireRequest | None:
     body = UpdateBody(
         metadata=None if isinstance(metadata, UnsetType) else {**metadata, **command.order.marks},
         coupon=None if isinstance(extension.coupon, UnsetType) else extension.coupon,
-        tax_percent=None if isinstance(percent, UnsetType) else msgspec.Raw(_plain(percent or "0").encode()),
+        tax_percent=None
+        if isinstance(percent, UnsetType)
+        else msgspec.Raw(plain_percent(percent or "0").encode()),
     )
     if body == UpdateBody():
         return None
@@ -274,10 +288,11 @@ def _percent(draft: Draft) -> msgspec.Raw | None:
     """The percentage as a plain JSON number; the draft's text has no exponent and at most four decimals."""
     if not draft.taxed or draft.tax_percent is None:
         return None
-    return msgspec.Raw(_plain(draft.tax_percent).encode())
+    return msgspec.Raw(plain_percent(draft.tax_percent).encode())
 
 
-def _plain(percent: str) -> str:
+def plain_percent(percent: str) -> str:
+    """Return a percentage in the form in which JavaScript writes it; the text is a plain decimal number."""
     whole, _, fraction = percent.partition(".")
     fraction = fraction.rstrip("0")
     return f"{int(whole)}.{fraction}" if fraction else str(int(whole))

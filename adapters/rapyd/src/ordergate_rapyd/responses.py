@@ -16,11 +16,11 @@ from ordergate.domain.order import Address, Decline, DeclineCode, NextAction
 from ordergate.domain.order import Payment as CanonicalPayment
 from ordergate.domain.provider_order import (
     ADDED_SHIPPING_MARK,
-    MARK_PREFIX,
     ProviderLine,
     ProviderOrder,
     ProviderReturn,
 )
+from ordergate.spi.marks import split_marks
 from ordergate_rapyd import wire
 
 PAID_STATUSES = frozenset({"paid", "fulfilled", "returned"})
@@ -45,6 +45,8 @@ DECLINES: dict[str, DeclineCode] = {
 
 _decode_order = msgspec.json.Decoder(wire.OrderEnvelope).decode
 _decode_return = msgspec.json.Decoder(wire.ReturnEnvelope).decode
+_decode_returns = msgspec.json.Decoder(wire.ReturnListEnvelope).decode
+_decode_payments = msgspec.json.Decoder(wire.PaymentListEnvelope).decode
 _decode_list = msgspec.json.Decoder(wire.OrderListEnvelope).decode
 
 
@@ -88,15 +90,54 @@ def read_return(body: bytes) -> ProviderReturn:
         envelope = _decode_return(body)
         if envelope.status.status != "SUCCESS" or envelope.data is None:
             raise UnreadableAnswerError("the envelope holds no return")
-        made = envelope.data
-        return ProviderReturn(
-            provider_return_id=made.id,
-            amount=_minor(made.amount, minor_unit_digits(made.currency)),
-            refund_id=made.refund or None,
-            refund_status=None,
-        )
+        return _provider_return(envelope.data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, *_AMOUNT_ERRORS) as error:
         raise UnreadableAnswerError(str(error)) from None
+
+
+def read_returns(body: bytes, provider_order_id: str) -> list[ProviderReturn]:
+    """Read the returns of one order in a list that may hold others', the newest first.
+
+    Raises:
+        UnreadableAnswerError: There is no list, or an amount in it is not exact.
+    """
+    try:
+        envelope = _decode_returns(body)
+        if envelope.status.status != "SUCCESS" or envelope.data is None:
+            raise UnreadableAnswerError("the envelope holds no list")
+        theirs = [made for made in envelope.data if made.order == provider_order_id]
+        newest_first = sorted(theirs, key=lambda made: made.created, reverse=True)
+        return [_provider_return(made) for made in newest_first]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, *_AMOUNT_ERRORS) as error:
+        raise UnreadableAnswerError(str(error)) from None
+
+
+def read_payments(body: bytes) -> list[wire.Payment]:
+    """Read one page of payments, as they are: a probe wants their marks, which no order tells.
+
+    Raises:
+        UnreadableAnswerError: There is no list.
+    """
+    try:
+        envelope = _decode_payments(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UnreadableAnswerError(str(error)) from None
+    if envelope.status.status != "SUCCESS" or envelope.data is None:
+        raise UnreadableAnswerError("the envelope holds no list")
+    return envelope.data
+
+
+def read_embedded_payment(body: bytes) -> wire.Payment | None:
+    """Read the payment inside an order; None where there is none, or its id alone.
+
+    Raises:
+        UnreadableAnswerError: There is no order.
+    """
+    try:
+        order = _decode_order(body).data
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UnreadableAnswerError(str(error)) from None
+    return _embedded(order) if order is not None else None
 
 
 def read_list(body: bytes) -> list[ProviderOrder]:
@@ -116,10 +157,10 @@ def read_list(body: bytes) -> list[ProviderOrder]:
 
 def _provider_order(order: wire.Order, before: ProviderOrder | None) -> ProviderOrder:
     digits = minor_unit_digits(order.currency)
-    marks, metadata = _split_marks(order.metadata or {})
+    marks, metadata = split_marks(order.metadata or {})
     total = _minor(order.amount, digits)
     returned = _minor(order.amount_returned, digits)
-    payment = order.payment if isinstance(order.payment, wire.Payment) and order.payment.id else None
+    payment = _embedded(order)
     refunded = _minor(payment.refunded_amount, digits) if payment is not None else 0
     lines = _lines(order, digits, marks, before)
     subtotal = sum(line.subtotal for line in lines if line.type == "product")
@@ -168,6 +209,19 @@ def _provider_order(order: wire.Order, before: ProviderOrder | None) -> Provider
             "coupon": order.coupon or None,
             "external_coupon_code": order.external_coupon_code or None,
         },
+    )
+
+
+def _embedded(order: wire.Order) -> wire.Payment | None:
+    return order.payment if isinstance(order.payment, wire.Payment) and order.payment.id else None
+
+
+def _provider_return(made: wire.Return) -> ProviderReturn:
+    return ProviderReturn(
+        provider_return_id=made.id,
+        amount=_minor(made.amount, minor_unit_digits(made.currency)),
+        refund_id=made.refund or None,
+        refund_status=None,
     )
 
 
@@ -320,12 +374,6 @@ def _percent(percent: msgspec.Raw) -> str | None:
     fraction = fraction.rstrip("0")
     plain = f"{whole}.{fraction}" if fraction else whole
     return None if plain in {"0", "", "null"} else plain
-
-
-def _split_marks(metadata: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The gateway's own entries, and the merchant's."""
-    marks = {key: value for key, value in metadata.items() if key.startswith(MARK_PREFIX)}
-    return marks, {key: value for key, value in metadata.items() if key not in marks}
 
 
 def _time(seconds: int | None) -> datetime | None:

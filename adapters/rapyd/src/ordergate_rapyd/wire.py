@@ -139,6 +139,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     error_code: str | None = None
     payment_method_type: str | None = None
     payment_method_type_category: str | None = None
+    metadata: Any = None
     created_at: int | None = None
 
 
@@ -174,6 +175,13 @@ class Return(msgspec.Struct, frozen=True, kw_only=True):
     refund: str | None = None
 
 
+class ListedReturn(Return, frozen=True, kw_only=True):
+    """A return in a list, where it has to be told apart from others; `created` is Unix seconds."""
+
+    order: str | None = None
+    created: int = 0
+
+
 class ReturnEnvelope(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to a return."""
 
@@ -193,6 +201,20 @@ class OrderListEnvelope(msgspec.Struct, frozen=True, kw_only=True):
 
     status: Status
     data: list[Order] | None = None
+
+
+class PaymentListEnvelope(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of ``GET /v1/payments``."""
+
+    status: Status
+    data: list[Payment] | None = None
+
+
+class ReturnListEnvelope(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of ``GET /v1/order_returns``."""
+
+    status: Status
+    data: list[ListedReturn] | None = None
 
 
 class ErrorEnvelope(msgspec.Struct, frozen=True, kw_only=True):

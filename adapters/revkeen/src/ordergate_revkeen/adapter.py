@@ -1,6 +1,7 @@
 """RevKeen's orders behind the gateway's adapter interface."""
 
 from collections.abc import Callable, Generator, Mapping
+from datetime import timedelta
 from typing import Any, ClassVar
 
 import msgspec
@@ -14,19 +15,24 @@ from ordergate.domain.commands import (
     PayOrder,
     RetrieveOrder,
     UpdateOrder,
+    WriteCommand,
 )
 from ordergate.domain.errors import FieldError, ProviderError
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.outcome import Applied, NotApplied, Outcome, Unknown
 from ordergate.domain.provider_order import ProviderOrder
-from ordergate.spi.adapter import AdapterSettings, Environment, Plan
+from ordergate.spi.adapter import AdapterSettings, Baseline, Environment, Plan
 from ordergate.spi.capabilities import Capabilities, Support
 from ordergate.spi.emulator import ProviderEmulator
 from ordergate.spi.paging import page, read_cursor
 from ordergate.spi.wire import WireRequest, WireResponse
 from ordergate_revkeen import requests, responses
 from ordergate_revkeen.errors import read_failure
+from ordergate_revkeen.probes import PROBES
 from ordergate_revkeen.settings import API_VERSION, BASE_URLS, RevKeenSettings, key_errors
+
+IDEMPOTENT_FOR = timedelta(hours=23)
+"""RevKeen keeps a key for 24 hours from its first use (docs, Idempotency); one is for clocks that differ."""
 
 
 class RevKeenAdapter:
@@ -61,6 +67,17 @@ class RevKeenAdapter:
         if begin is None:
             raise TypeError(f"RevKeen declares nothing for {type(command).__name__}")
         return begin(command)
+
+    def probe(self, command: WriteCommand, baseline: Baseline, settings: RevKeenSettings) -> Plan:  # noqa: ARG002
+        """Begin to find out, reading only, whether a write was applied."""
+        begin = PROBES.get(type(command))
+        if begin is None:
+            raise TypeError(f"RevKeen declares nothing for {type(command).__name__}")
+        return begin(command, baseline)
+
+    def idempotent_for(self, command: WriteCommand, settings: RevKeenSettings) -> timedelta:  # noqa: ARG002
+        """Return for how long a repeat is safe: every write carries a key."""
+        return IDEMPOTENT_FOR
 
     def sign(self, request: WireRequest, settings: RevKeenSettings, now: int, nonce: str) -> WireRequest:  # noqa: ARG002
         """Add the key and the API version; RevKeen signs nothing."""

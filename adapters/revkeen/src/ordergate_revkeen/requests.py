@@ -103,6 +103,14 @@ def list_orders(command: ListOrders, cursor: Cursor | None) -> WireRequest:
     return WireRequest(method="GET", path=f"/orders?{urlencode(given)}")
 
 
+def list_events(provider_order_id: str, limit: int, after: str | None) -> WireRequest:
+    """``GET /events`` of one order; `after` is the id of an earlier page's last event."""
+    query: list[tuple[str, str | int]] = [("order_id", provider_order_id), ("limit", limit)]
+    if after is not None:
+        query.append(("starting_after", after))
+    return WireRequest(method="GET", path=f"/events?{urlencode(query)}")
+
+
 def pay(command: PayOrder) -> WireRequest:
     """``POST /orders/{id}/pay``; the amount is always stated, so that nothing else can be charged."""
     if command.amount == 0:

@@ -8,12 +8,12 @@ import msgspec
 from ordergate.domain.lifecycle import FulfillmentStatus, Phase
 from ordergate.domain.provider_order import (
     LINE_TYPE_MARK,
-    MARK_PREFIX,
     REFERENCE_MARK,
     ProviderLine,
     ProviderOrder,
 )
-from ordergate_revkeen.wire import Line, Order, OrderList
+from ordergate.spi.marks import split_marks
+from ordergate_revkeen.wire import EventList, Line, Order, OrderList
 
 PHASES = {
     "draft": Phase.OPEN,
@@ -33,6 +33,7 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowE
 
 _decode_order = msgspec.json.Decoder(Order).decode
 _decode_list = msgspec.json.Decoder(OrderList).decode
+_decode_events = msgspec.json.Decoder(EventList).decode
 
 
 def read_order(body: bytes, before: ProviderOrder | None = None) -> ProviderOrder:
@@ -58,9 +59,18 @@ def read_list(body: bytes) -> tuple[list[ProviderOrder], bool]:
     return [_provider_order(order, None) for order in page.data], page.has_more
 
 
+def read_events(body: bytes) -> EventList:
+    """Read one page of events.
+
+    Raises:
+        UNREADABLE: The bytes are not a list of events.
+    """
+    return _decode_events(body)
+
+
 def _provider_order(order: Order, before: ProviderOrder | None) -> ProviderOrder:
     lines = _lines(order, before)
-    marks, metadata = _split_marks(order.metadata or {})
+    marks, metadata = split_marks(order.metadata or {})
     shipping = sum(line.subtotal for line in lines if line.type == "shipping")
     return ProviderOrder(
         provider_order_id=order.id,
@@ -124,7 +134,7 @@ def _lines(order: Order, before: ProviderOrder | None) -> list[ProviderLine]:
 
 
 def _line(line: Line) -> ProviderLine:
-    marks, metadata = _split_marks(line.metadata or {})
+    marks, metadata = split_marks(line.metadata or {})
     return ProviderLine(
         provider_line_id=line.id,
         type="shipping" if marks.get(LINE_TYPE_MARK) == "shipping" else "product",
@@ -139,12 +149,6 @@ def _line(line: Line) -> ProviderLine:
         metadata=metadata,
         position=line.position,
     )
-
-
-def _split_marks(metadata: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The gateway's own entries, and the merchant's."""
-    marks = {key: value for key, value in metadata.items() if key.startswith(MARK_PREFIX)}
-    return marks, {key: value for key, value in metadata.items() if key not in marks}
 
 
 def _text(value: Any) -> str | None:

@@ -121,6 +121,32 @@ class OrderList(msgspec.Struct, frozen=True, kw_only=True):
     has_more: bool
 
 
+class EventRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """The request behind an event, where there was one."""
+
+    idempotency_key: str | None = None
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened to an order; the type stays text, since types are added (Versioning guide)."""
+
+    id: str
+    type: str
+    request: EventRequest | None = None
+
+    @property
+    def key(self) -> str | None:
+        """The idempotency key of the request behind it; None for what happened without one."""
+        return self.request.idempotency_key if self.request is not None else None
+
+
+class EventList(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of ``GET /events``, newest first."""
+
+    data: list[Event]
+    has_more: bool
+
+
 class CreateExtension(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a draft may say to RevKeen alone: links to things that exist there."""
 

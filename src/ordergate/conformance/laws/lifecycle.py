@@ -9,7 +9,7 @@ from ordergate.conformance.walks import CHAIRS, declares, live, lives
 from ordergate.domain.assembly import order_from_provider
 from ordergate.domain.lifecycle import FulfillmentStatus, OperationKind, OrderStatus, PaymentStatus
 from ordergate.domain.order import Order
-from ordergate.domain.outcome import NotApplied, Unknown
+from ordergate.domain.outcome import Applied, NotApplied, Unknown
 from ordergate.domain.provider_order import ProviderOrder
 
 
@@ -131,5 +131,6 @@ def _canonical(case: Case, order: ProviderOrder) -> Order:
 
 
 def _last(provider: InProcess) -> ProviderOrder:
-    order: ProviderOrder = provider.said[-1].outcome.order  # type: ignore[union-attr]
-    return order
+    outcome = provider.said[-1].outcome
+    assert isinstance(outcome, Applied)
+    return outcome.order
