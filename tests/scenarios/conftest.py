@@ -68,9 +68,12 @@ async def open_another(
     """Opens a gateway with settings of the test's own: ``[server]`` keys, account keys, more accounts."""
     async with AsyncExitStack() as shops:
 
-        async def open_with(environment: Mapping[str, str] | None = None, **settings: Any) -> Shop:
+        async def open_with(
+            environment: Mapping[str, str] | None = None, *, recovers: bool = False, **settings: Any
+        ) -> Shop:
             config = write_config(tmp_path, emulators, **settings)
-            return await shops.enter_async_context(open_shop(config, emulators, provider, environment))
+            opening = open_shop(config, emulators, provider, environment, recovers=recovers)
+            return await shops.enter_async_context(opening)
 
         yield open_with
 

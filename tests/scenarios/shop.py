@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from ordergate.gateway.caller import MERCHANT_SCOPES, OPERATOR_SCOPE, hash_key, 
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.ports import Journal
 from ordergate.gateway.records import LinkKey
+from ordergate.gateway.recovery import alive, recovering
 from ordergate.serving import address, listen, server_of
 from ordergate.settings import load_settings
 from ordergate.web.app import create_app
@@ -218,6 +219,16 @@ class Shop:
     async def operation(self, operation_id: str) -> dict[str, Any]:
         return body_of(await self.get(f"/v1/operations/{operation_id}"), 200)
 
+    async def settled(self, operation_id: str, seconds: float = 20) -> dict[str, Any]:
+        """The operation, once it is known what became of it."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            now = await self.operation(operation_id)
+            if now["state"] in {"succeeded", "failed"}:
+                return now
+            await asyncio.sleep(0.05)
+        raise TimeoutError(now)
+
     async def operations(self, **filters: Any) -> list[dict[str, Any]]:
         """The merchant's operations, newest first."""
         return body_of(await self.get("/v1/operations", **filters), 200)["data"]
@@ -300,6 +311,8 @@ def write_config(
     server: Mapping[str, Any] | None = None,
     account: Mapping[str, Any] | None = None,
     more_accounts: Mapping[str, Any] | None = None,
+    recovery: Mapping[str, Any] | None = None,
+    store: str | None = None,
 ) -> Path:
     """Write a configuration with one account for each emulator, named like its adapter.
 
@@ -309,6 +322,8 @@ def write_config(
         server: Keys of ``[server]``.
         account: Keys that every account has besides its own.
         more_accounts: Further accounts.
+        recovery: Keys of ``[recovery]``.
+        store: The journal's URL; a file in the folder where none is given.
     """
     accounts = {
         name: {
@@ -323,7 +338,8 @@ def write_config(
     }
     document = {
         "server": {"log_format": "json", "shutdown_timeout": 2, **(server or {})},
-        "store": {"url": f"sqlite:///{folder / 'journal.db'}"},
+        "store": {"url": store or f"sqlite:///{folder / 'journal.db'}"},
+        "recovery": dict(recovery or {}),
         "accounts": {**accounts, **(more_accounts or {})},
         "routing": {"default": list(accounts)},
     }
@@ -373,10 +389,25 @@ async def open_shop(
     emulators: Mapping[str, Emulator],
     account: str,
     environment: Mapping[str, str] | None = None,
+    *,
+    recovers: bool = False,
 ) -> AsyncIterator[Shop]:
-    """Serve a configuration in this process, on a port of its own, with one merchant and his links."""
+    """Serve a configuration in this process, on a port of its own, with one merchant and his links.
+
+    Args:
+        config: The configuration's file.
+        emulators: What its accounts lead to.
+        account: The account that the shop's orders go to.
+        environment: Variables that the configuration refers to.
+        recovers: Look after operations of unknown outcome, as ``serve`` does.
+    """
     settings = load_settings(config, environment or {})
-    async with open_gateway(settings, serving=True) as gateway, plain_client() as client:
+    async with AsyncExitStack() as parts:
+        gateway = await parts.enter_async_context(open_gateway(settings, serving=True))
+        if recovers:
+            await parts.enter_async_context(alive(gateway))
+            await parts.enter_async_context(recovering(gateway))
+        client = await parts.enter_async_context(plain_client())
         key = await add_key(gateway.journal)
         await link_all(gateway.journal, emulators)
         app = _application(gateway, settings.server.max_body_bytes)

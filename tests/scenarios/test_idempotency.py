@@ -267,8 +267,9 @@ async def test_refused_create_takes_no_reference(shop: Shop) -> None:
     assert order["reference"] == "order-1001"
 
 
-async def test_unknown_create_blocks_its_reference(shop: Shop) -> None:
+async def test_unknown_create_blocks_its_reference(open_another: OpenShop) -> None:
     """While it is not known whether a create was applied, its reference is taken, allowed or not."""
+    shop = await open_another(server={"idempotency_wait": 0})
     shop.emulator.faults({"match": WRITE, "at": "after", "do": "drop", "times": 1})
     unknown = problem_of(await shop.create(shop.draft(reference="order-1001")), 504, "outcome_unknown")
 

@@ -33,7 +33,7 @@ ENVIRONMENT = {"LIVE_KEY": "rk_live_0123456789abcdef", "LIVE_SECRET": "sk_live_0
 
 async def two_merchants(open_another: OpenShop) -> tuple[Shop, Shop]:
     """Two merchants on the same accounts, each with links of his own."""
-    shop = await open_another(account={"merchants": ["acme", "bolt"]})
+    shop = await open_another(account={"merchants": ["acme", "bolt"]}, server={"idempotency_wait": 0})
     await link_all(shop.journal, {shop.account: shop.emulator}, "bolt")
     return shop, await shop.another("bolt")
 

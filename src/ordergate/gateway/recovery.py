@@ -111,7 +111,8 @@ async def _recover(gateway: Gateway, woken: asyncio.Event) -> None:
 async def _look_after(gateway: Gateway, taken: Taken) -> None:
     operation = taken.operation
     try:
-        await _decide(gateway, taken)
+        with structlog.contextvars.bound_contextvars(operation=operation.id):
+            await _decide(gateway, taken)
     except JournalUnavailableError as error:
         _log.warning("journal.unavailable", operation=operation.id, error=str(error))
     except Exception:  # noqa: BLE001 - others wait for their turn
@@ -141,7 +142,6 @@ async def _decide(gateway: Gateway, taken: Taken) -> None:
     held = msgspec.structs.replace(held, operation=operation)
     _log.info(
         "operation.probed",
-        operation=operation.id,
         order=operation.order,
         account=account.name,
         found=operation.probes[-1].found,
@@ -173,6 +173,8 @@ async def _postpone(gateway: Gateway, taken: Taken, operation: Operation) -> Non
         settles_in=None,
         look_in=look_in,
     )
+    if look_in is not None and gateway.wake_recovery is not None:
+        asyncio.get_running_loop().call_later(look_in, gateway.wake_recovery)
 
 
 async def _end_late_look(gateway: Gateway, operation: Operation) -> None:
