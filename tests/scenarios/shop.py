@@ -405,7 +405,7 @@ async def open_shop(
     async with AsyncExitStack() as parts:
         gateway = await parts.enter_async_context(open_gateway(settings, serving=True))
         if recovers:
-            await parts.enter_async_context(alive(gateway))
+            await parts.enter_async_context(alive(gateway, drain=2))
             await parts.enter_async_context(recovering(gateway))
         client = await parts.enter_async_context(plain_client())
         key = await add_key(gateway.journal)

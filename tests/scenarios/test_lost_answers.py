@@ -274,7 +274,7 @@ async def test_provider_that_is_down(
 async def test_gateway_that_is_killed(
     emulators: Mapping[str, Emulator], emulator: Emulator, provider: str, tmp_path: Path, start: Start
 ) -> None:
-    """After a kill -9 what was answered is answered again; what was in flight is found out about, and not sent again."""
+    """After a kill -9 what was answered is answered again; what was in flight settles, and is sent once."""
     config = write_config(tmp_path, emulators)
     key, _ = await prepare_store(config, emulators)
     serve = ("serve", "--config", str(config), "--port", "0", "--announce", "--stop-with-stdin")

@@ -254,7 +254,6 @@ def _write(
     work: "Callable[[Gateway, Caller, Delivery], Awaitable[Answer]]",
 ) -> None:
     """Run one write for a merchant, and print what came of it."""
-    from ordergate.gateway.recovery import alive
     from ordergate.gateway.write import Delivery
 
     key = options["key"] or str(uuid.uuid4())
@@ -263,8 +262,7 @@ def _write(
         caller = await _merchant_caller(gateway, merchant, options["world"])
         if options["key"] is None:
             click.echo(f"idempotency key {key}", err=True)
-        async with alive(gateway):
-            return await work(gateway, caller, Delivery(key=key))
+        return await work(gateway, caller, Delivery(key=key))
 
     answer = with_gateway(config, run)
     _print_answer(answer, as_json=options["as_json"])

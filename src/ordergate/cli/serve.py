@@ -40,7 +40,7 @@ def serve(
     async def run() -> None:
         async with (
             open_gateway(settings, serving=True) as gateway,
-            alive(gateway),
+            alive(gateway, drain=settings.server.shutdown_timeout),
             recovering(gateway),
         ):
             chosen = _safe_host(host or settings.server.host, keys_exist=bool(await gateway.journal.keys()))

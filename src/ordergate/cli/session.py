@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_DRAIN_SECONDS = 60
+"""A write that a command has begun is not left before the provider's own time-outs are over."""
+
 config_option = click.option(
     "--config",
     "config",
@@ -54,13 +57,14 @@ def settings_of(config: Path | None, *, as_json: bool = False) -> "Settings":
 def with_gateway(config: Path | None, work: "Callable[[Gateway], Awaitable[T]]") -> T:
     """Open a gateway on the configured store for one command, and run it."""
     from ordergate.bootstrap import open_gateway
+    from ordergate.gateway.recovery import alive
     from ordergate.observability import configure_logging
 
     settings = settings_of(config)
     configure_logging(settings.server.log_format, "warning")
 
     async def run() -> T:
-        async with open_gateway(settings) as gateway:
+        async with open_gateway(settings) as gateway, alive(gateway, drain=_DRAIN_SECONDS):
             return await work(gateway)
 
     return asyncio.run(run())

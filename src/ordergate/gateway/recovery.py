@@ -42,8 +42,12 @@ _log = structlog.get_logger("ordergate.recovery")
 
 
 @contextlib.asynccontextmanager
-async def alive(gateway: Gateway) -> AsyncIterator[None]:
+async def alive(gateway: Gateway, *, drain: float) -> AsyncIterator[None]:
     """Keep what this process holds from others, as long as it lives.
+
+    Args:
+        gateway: This process.
+        drain: Seconds that the writes under way get in the end.
 
     Raises:
         JournalUnavailableError: The journal does not answer at the beginning; later failures are waited out.
@@ -53,6 +57,7 @@ async def alive(gateway: Gateway) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        await gateway.drain(drain)
         await _end(task)
         with contextlib.suppress(JournalUnavailableError):
             await gateway.journal.leave(gateway.node)

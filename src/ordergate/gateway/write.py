@@ -167,10 +167,10 @@ async def _claim_and_run(
         account=prepared.account.name,
         performed_by="gateway" if begun.plan is None else call.performed_by,
     )
-    # A one-time token is not journaled, so no other process could carry on.
-    accepts = call.delivery.patience is not None and not work.confidential
+    # Any process may begin a write that was accepted; not one with a one-time token, which is not journaled.
+    accepts = call.delivery.patience is not None and not work.confidential and len(operation.attempts) == 1
     if accepts:
-        operation = msgspec.structs.replace(operation, attempts=operation.attempts[:-1])
+        operation = msgspec.structs.replace(operation, attempts=())
     gateway.held.add(operation.id)
     try:
         claim = await gateway.journal.claim(
