@@ -100,7 +100,7 @@ class PostgresqlJournal(SqlJournal):
             try:
                 async with (
                     self._pool.acquire(timeout=_CONNECT_SECONDS) as connection,
-                    connection.transaction(),
+                    connection.transaction(isolation="read_committed"),
                 ):
                     return await self._carry_out(connection, begin())
             except RolledBack as undone:
