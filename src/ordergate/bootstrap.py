@@ -10,7 +10,7 @@ from ordergate.gateway.context import Gateway
 from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.journal.sql_journal import SqlJournal
 from ordergate.journal.sqlite import SqliteJournal
-from ordergate.settings import Settings
+from ordergate.settings import Settings, rules_of
 from ordergate.transport.http import HttpTransport
 from ordergate.web.rendering import JsonRenderer
 
@@ -55,6 +55,7 @@ def configuration_of(settings: Settings) -> Configuration:
         hash=settings.hash,
         accounts=settings.accounts,
         default_route=tuple(settings.routing.default),
+        rules=rules_of(settings.routing),
         retention=timedelta(days=settings.store.retention_days),
         idempotency_wait=settings.server.idempotency_wait,
         closed_settling=settings.recovery.closed_settling,

@@ -7,6 +7,7 @@ reference only.
 import os
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -17,8 +18,10 @@ import msgspec
 from msgspec import Meta
 
 from ordergate.domain.errors import FieldError
+from ordergate.domain.money import is_currency
 from ordergate.domain.validation import explain, pointer_to
 from ordergate.gateway.account import Accept, Account
+from ordergate.gateway.configuration import Rule, When
 from ordergate.gateway.registry import AdapterMissingError, installed_adapter
 from ordergate.observability import LogFormat
 from ordergate.spi.adapter import Adapter, Environment
@@ -74,10 +77,19 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     settling_time: Seconds | None = None
 
 
+class RuleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[[routing.rules]]``: which accounts get the orders for which all of `when` holds."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+    when: When = When()
+    use: Annotated[list[str], Meta(min_length=1)]
+
+
 class RoutingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[routing]``: which accounts get new orders, in order of preference."""
+    """``[routing]``: which accounts get new orders, in order of preference; the first rule that holds decides."""
 
     default: list[str] = []
+    rules: list[RuleSettings] = []
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -350,15 +362,55 @@ def _reported(error: FieldError, errors: list[FieldError]) -> bool:
 
 
 def _routing_errors(content: dict[str, Any]) -> list[FieldError]:
+    """Accounts that no table describes, and rules of one name: weights are drawn by it."""
     routing, accounts = content.get("routing"), content.get("accounts", {})
-    names = routing.get("default", []) if isinstance(routing, dict) else []
-    if not isinstance(names, list) or not isinstance(accounts, dict):
+    if not isinstance(routing, dict) or not isinstance(accounts, dict):
         return []
-    return [
-        _error("/routing/default", "unknown_account", f"There is no [accounts.{name}].")
-        for name in names
+    rules = routing.get("rules", [])
+    rules = [rule if isinstance(rule, dict) else {} for rule in rules] if isinstance(rules, list) else []
+    routes = {"/routing/default": routing.get("default", [])}
+    routes |= {f"/routing/rules/{index}/use": rule.get("use", []) for index, rule in enumerate(rules)}
+    errors = [
+        _error(place, "unknown_account", f"There is no [accounts.{name}].")
+        for place, names in routes.items()
+        for name in (names if isinstance(names, list) else ())
         if isinstance(name, str) and name not in accounts
     ]
+    errors += [
+        _error(
+            f"/routing/rules/{index}/when/currency",
+            "unknown_currency",
+            f"{code} is no currency with amounts.",
+        )
+        for index, rule in enumerate(rules)
+        for code in _currencies(rule)
+        if not is_currency(code)
+    ]
+    names = [str(rule.get("name", _rule_name(index))) for index, rule in enumerate(rules)]
+    errors += [
+        _error(f"/routing/rules/{index}/name", "duplicate", f"Another rule is named {name!r} too.")
+        for index, name in enumerate(names)
+        if name in names[:index] or name in {"default", "draft"}
+    ]
+    return errors
+
+
+def _currencies(rule: dict[str, Any]) -> list[str]:
+    when = rule.get("when")
+    codes = when.get("currency") if isinstance(when, dict) else None
+    return [code for code in codes if isinstance(code, str)] if isinstance(codes, list) else []
+
+
+def _rule_name(index: int) -> str:
+    return f"rule-{index + 1}"
+
+
+def rules_of(routing: RoutingSettings) -> tuple[Rule, ...]:
+    """Return the rules in order; those without a name are numbered."""
+    return tuple(
+        Rule(name=rule.name or _rule_name(index), when=rule.when, use=tuple(rule.use))
+        for index, rule in enumerate(routing.rules)
+    )
 
 
 def _error(pointer: str, code: str, detail: str) -> FieldError:
@@ -372,11 +424,17 @@ def _sentence(file: Path, text: str, error: FieldError) -> str:
 
 def line_of(text: str, path: list[str]) -> int:
     """Return the line where a key stands, or where the table that lacks it begins; 1 if nothing is found."""
-    best, table = (0, 1), []
+    best: tuple[int, int] = (0, 1)
+    table: list[str] = []
+    seen: Counter[str] = Counter()
     for number, line in enumerate(text.splitlines(), start=1):
         stripped = line.strip()
         if stripped.startswith("["):
             table = _header(stripped)
+            if stripped.startswith("[["):
+                name = ".".join(table)
+                table = [*table, str(seen[name])]
+                seen[name] += 1
             here = table
         elif "=" in stripped and not stripped.startswith("#"):
             here = [*table, *_header(stripped.partition("=")[0].strip())]

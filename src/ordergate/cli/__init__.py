@@ -9,6 +9,7 @@ from ordergate.cli.demo import demo
 from ordergate.cli.emulate import emulate
 from ordergate.cli.keys import keys
 from ordergate.cli.orders import orders
+from ordergate.cli.route import route
 from ordergate.cli.serve import serve
 
 
@@ -23,5 +24,5 @@ def main() -> None:
     """
 
 
-for command in (accounts, check, demo, emulate, import_, keys, orders, serve):
+for command in (accounts, check, demo, emulate, import_, keys, orders, route, serve):
     main.add_command(command)

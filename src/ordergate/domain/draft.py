@@ -197,6 +197,13 @@ class ResolveBody(Body, frozen=True, kw_only=True):
     provider_order_id: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
 
 
+class RouteBody(Body, frozen=True, kw_only=True):
+    """A draft whose route is asked for; a weight is drawn by its reference, else by the key."""
+
+    order: Draft
+    idempotency_key: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
+
+
 class ImportBody(Body, frozen=True, kw_only=True):
     """Which of the provider's orders to adopt; an operator names the merchant too."""
 

@@ -43,6 +43,15 @@ def minor_unit_digits(currency: str) -> int:
     return int(found.exponent)
 
 
+def is_currency(code: str) -> bool:
+    """Tell whether amounts can be stated in the currency."""
+    try:
+        minor_unit_digits(code)
+    except UnknownCurrencyError:
+        return False
+    return True
+
+
 def to_major_units(amount: int, digits: int) -> str:
     """Write an amount of minor units as a plain decimal number without trailing zeros.
 

@@ -2,10 +2,46 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
+from ordergate.domain.draft import BillingType, CurrencyCode, MetadataValue
 from ordergate.gateway.account import Account
+
+
+class When(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The conditions of a rule; those that are given must all hold.
+
+    Attributes:
+        merchant: One of these.
+        currency: One of these ISO 4217 codes.
+        country: The shipping address is in one of these, ISO 3166-1 alpha-2.
+        billing_type: ``one_time`` or ``recurring``.
+        total_gte: The lines add up to this at least, in minor units of the order's currency.
+        total_lte: And to this at most.
+        metadata: By key, one of these values.
+        weight: Of the orders for which all else holds, so many in a hundred: drawn by the order's reference, else
+            by its Idempotency-Key, so that a repeat goes the same way.
+    """
+
+    merchant: list[str] | None = None
+    currency: list[CurrencyCode] | None = None
+    country: list[Annotated[str, Meta(pattern="^[A-Z]{2}$")]] | None = None
+    billing_type: list[BillingType] | None = None
+    total_gte: Annotated[int, Meta(ge=0)] | None = None
+    total_lte: Annotated[int, Meta(ge=0)] | None = None
+    metadata: dict[str, list[MetadataValue]] | None = None
+    weight: Annotated[int, Meta(ge=0, le=100)] | None = None
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """Which accounts get an order for which the conditions hold, in order of preference."""
+
+    name: str
+    when: When
+    use: tuple[str, ...]
 
 
 class Configuration(msgspec.Struct, frozen=True, kw_only=True):
@@ -14,7 +50,8 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         hash: Of its content; the same content has the same hash.
         accounts: By name.
-        default_route: Names of accounts, in order of preference.
+        default_route: Names of accounts, in order of preference, where no rule holds.
+        rules: The first that holds decides.
         retention: How long keys and references are remembered.
         idempotency_wait: Seconds that a call waits for its operation to settle, be it the first or a repeat.
         closed_settling: Seconds after a connection that the provider's side ended until nothing of the request
@@ -26,6 +63,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     hash: str
     accounts: Mapping[str, Account]
     default_route: tuple[str, ...]
+    rules: tuple[Rule, ...] = ()
     retention: timedelta = timedelta(days=7)
     idempotency_wait: float = 5.0
     closed_settling: float = 10.0

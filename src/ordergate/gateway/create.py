@@ -12,7 +12,7 @@ from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.links import Wanted, resolve
 from ordergate.gateway.records import LinkKind, Operation
-from ordergate.gateway.routing import choose_account
+from ordergate.gateway.routing import asked_by, require_route
 from ordergate.gateway.write import Call, Delivery, Prepared, write
 
 PATH = "/v1/orders"
@@ -47,7 +47,8 @@ async def create_order(
 
 
 async def _prepare(gateway: Gateway, draft: Draft, operation: Operation) -> Prepared:
-    account = choose_account(gateway.configuration, operation.merchant, operation.world, draft.account)
+    asked = asked_by(draft, operation.merchant, operation.world, operation.key)
+    account = require_route(gateway.configuration, asked).accounts[0]
     native = await resolve(gateway.journal, account, operation.merchant, operation.world, _wanted(draft))
     command = CreateOrder(
         operation=operation.id,

@@ -1,33 +1,105 @@
-"""Which account gets a new order."""
+"""Which account gets a new order: the first rule that holds names the accounts, in order of preference. Pure."""
 
+from collections.abc import Mapping
+from hashlib import sha256
+
+import msgspec
+
+from ordergate.domain.draft import BillingType, Draft, MetadataValue
 from ordergate.domain.errors import FieldError, Problem
 from ordergate.gateway.account import Account, World
-from ordergate.gateway.configuration import Configuration
+from ordergate.gateway.configuration import Configuration, Rule
 
 
-def choose_account(configuration: Configuration, merchant: str, world: World, named: str | None) -> Account:
-    """Return the account for a new order: the one that the draft names, or the first of the route that may.
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a new order decides where it goes.
+
+    Attributes:
+        account: The account that the draft names, which overrides every rule.
+        country: Of the shipping address, ISO 3166-1 alpha-2.
+        total: The sum of the lines, in minor units of `currency`.
+        sticky: What a weight is drawn by: the order's reference, else its Idempotency-Key.
+    """
+
+    merchant: str
+    world: World
+    account: str | None
+    currency: str
+    country: str | None
+    billing_type: BillingType
+    total: int
+    metadata: Mapping[str, MetadataValue]
+    sticky: str
+
+
+class Skipped(msgspec.Struct, frozen=True):
+    """An account that was passed over, and why."""
+
+    account: str
+    reason: str
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an order may go.
+
+    Attributes:
+        rule: Name of the rule that held; ``default`` for none, ``draft`` where the draft names the account.
+        why: What made the rule hold, for a human.
+        accounts: Those that may take the order, the preferred one first.
+        skipped: Those that the rule names and that may not.
+    """
+
+    rule: str
+    why: str
+    accounts: tuple[Account, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def asked_by(draft: Draft, merchant: str, world: World, key: str | None) -> Asked:
+    """Return what of a draft decides where it goes."""
+    address = draft.shipping_address
+    return Asked(
+        merchant=merchant,
+        world=world,
+        account=draft.account,
+        currency=draft.currency,
+        country=address.country if address is not None else None,
+        billing_type=draft.billing_type or "one_time",
+        total=draft.lines_total,
+        metadata=draft.metadata or {},
+        sticky=draft.reference or key or "",
+    )
+
+
+def find_route(configuration: Configuration, asked: Asked) -> Route:
+    """Return where a new order may go; without any account where none may take it."""
+    if asked.account is not None:
+        return _route(configuration, asked, "draft", "the draft names the account", (asked.account,))
+    for rule in configuration.rules:
+        why = matches(rule, asked)
+        if why is not None:
+            return _route(configuration, asked, rule.name, why, rule.use)
+    return _route(configuration, asked, "default", "no rule holds", configuration.default_route)
+
+
+def require_route(configuration: Configuration, asked: Asked) -> Route:
+    """Return where a new order may go, the preferred account first.
 
     Raises:
-        Problem: ``no_route``, saying why each was passed over.
+        Problem: ``no_route``, saying why each account was passed over.
     """
-    if named is not None:
-        account = configuration.accounts.get(named)
-        obstacle = _obstacle(account, merchant, world)
-        if account is None or obstacle is not None:
-            detail = f"The account {named!r} cannot take this order: {obstacle}."
-            error = FieldError(pointer="/account", code="no_route", detail=detail)
-            raise Problem("no_route", detail, errors=[error])
-        return account
-    passed_over = []
-    for name in configuration.default_route:
-        account = configuration.accounts.get(name)
-        obstacle = _obstacle(account, merchant, world)
-        if account is not None and obstacle is None:
-            return account
-        passed_over.append(f"{name}: {obstacle}")
-    reasons = "; ".join(passed_over) or "the configuration names none as default"
-    raise Problem("no_route", f"No account may take this order ({reasons}).")
+    route = find_route(configuration, asked)
+    if route.accounts:
+        return route
+    if asked.account is not None:
+        detail = f"The account {asked.account!r} cannot take this order: {route.skipped[0].reason}."
+        error = FieldError(pointer="/account", code="no_route", detail=detail)
+        raise Problem("no_route", detail, errors=[error])
+    reasons = "; ".join(f"{skipped.account}: {skipped.reason}" for skipped in route.skipped)
+    place = "the default route" if route.rule == "default" else f"the rule {route.rule}"
+    raise Problem(
+        "no_route", f"No account may take this order: {place} names {reasons or 'no account at all'}."
+    )
 
 
 def account_of_order(configuration: Configuration, name: str) -> Account:
@@ -41,6 +113,62 @@ def account_of_order(configuration: Configuration, name: str) -> Account:
         state = "is not configured any more" if account is None else "is closed (accept = none)"
         raise Problem("no_route", f"The order lives at the account {name!r}, which {state}.")
     return account
+
+
+def matches(rule: Rule, asked: Asked) -> str | None:
+    """Return why a rule holds, for a human; None if it does not. Every condition that it has must hold."""
+    when = rule.when
+    conditions = (
+        (when.merchant, asked.merchant, "merchant"),
+        (when.currency, asked.currency, "currency"),
+        (when.country, asked.country, "country"),
+        (when.billing_type, asked.billing_type, "billing_type"),
+    )
+    reasons = []
+    for wanted, value, name in conditions:
+        if wanted is not None:
+            if value not in wanted:
+                return None
+            reasons.append(f"{name} is {value}")
+    for key, values in (when.metadata or {}).items():
+        if not any(_same(asked.metadata.get(key), value) for value in values):
+            return None
+        reasons.append(f"metadata.{key} is {asked.metadata[key]}")
+    if (
+        not (when.total_gte or 0)
+        <= asked.total
+        <= (asked.total if when.total_lte is None else when.total_lte)
+    ):
+        return None
+    if when.total_gte is not None or when.total_lte is not None:
+        reasons.append(f"total is {asked.total}")
+    if when.weight is not None:
+        if _draw(rule.name, asked.sticky) >= when.weight:
+            return None
+        reasons.append(f"drawn into its {when.weight} %")
+    return ", ".join(reasons) or "it has no condition"
+
+
+def _draw(rule: str, sticky: str) -> int:
+    """A number from 0 to 99, always the same for one order and rule."""
+    return int.from_bytes(sha256(f"{rule}\n{sticky}".encode()).digest()[:8]) % 100
+
+
+def _same(value: MetadataValue | None, wanted: MetadataValue) -> bool:
+    return type(value) is type(wanted) and value == wanted
+
+
+def _route(configuration: Configuration, asked: Asked, rule: str, why: str, names: tuple[str, ...]) -> Route:
+    accounts: list[Account] = []
+    skipped: list[Skipped] = []
+    for name in names:
+        account = configuration.accounts.get(name)
+        obstacle = _obstacle(account, asked.merchant, asked.world)
+        if account is not None and obstacle is None:
+            accounts.append(account)
+        else:
+            skipped.append(Skipped(name, obstacle or ""))
+    return Route(rule=rule, why=why, accounts=tuple(accounts), skipped=tuple(skipped))
 
 
 def _obstacle(account: Account | None, merchant: str, world: World) -> str | None:

@@ -10,6 +10,7 @@ from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.order import Return
 from ordergate.gateway.account import Accept, Account
 from ordergate.gateway.records import Attempt, Operation, OperationState, Probe, Resolution
+from ordergate.gateway.routing import Route
 from ordergate.spi.adapter import Environment
 from ordergate.spi.capabilities import Support
 
@@ -94,6 +95,31 @@ class AccountDocument(msgspec.Struct, frozen=True, kw_only=True):
     health: HealthDocument
 
 
+class SkippedDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """An account that was passed over, and why."""
+
+    account: str
+    reason: str
+
+
+class RouteDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a new order would go.
+
+    Attributes:
+        rule: The rule that holds; `default` where none does, `draft` where the draft names the account.
+        why: What made it hold.
+        account: The first of `accounts`; null where none may take the order.
+        accounts: In order of preference: the next one is tried only when nothing can have happened at the one before.
+        skipped: Accounts that the rule names and that may not take the order.
+    """
+
+    rule: str
+    why: str
+    account: str | None
+    accounts: list[str]
+    skipped: list[SkippedDocument]
+
+
 class AccountList(msgspec.Struct, frozen=True, kw_only=True):
     """The accounts that the key reaches."""
 
@@ -125,6 +151,18 @@ def operation_document(operation: Operation) -> OperationDocument:
         resolution=operation.resolution,
         created_at=operation.created_at,
         updated_at=operation.updated_at,
+    )
+
+
+def route_document(route: Route) -> RouteDocument:
+    """Return what a caller reads of a route."""
+    names = [account.name for account in route.accounts]
+    return RouteDocument(
+        rule=route.rule,
+        why=route.why,
+        account=names[0] if names else None,
+        accounts=names,
+        skipped=[SkippedDocument(account=each.account, reason=each.reason) for each in route.skipped],
     )
 
 

@@ -1,0 +1,60 @@
+"""``ordergate route``."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ordergate.cli.session import (
+    config_option,
+    environment_option,
+    json_option,
+    print_json,
+    reports_problems,
+    settings_of,
+)
+
+
+@click.group()
+def route() -> None:
+    """See where new orders go."""
+
+
+@route.command()
+@click.argument("draft", type=click.File("rb"))
+@click.option("--merchant", required=True, envvar="ORDERGATE_MERCHANT", help="Whose order it would be.")
+@click.option("--idempotency-key", "key", help="A weight is drawn by it where the draft has no reference.")
+@config_option
+@environment_option
+@json_option
+@reports_problems
+def explain(
+    draft: Any, merchant: str, key: str | None, config: Path | None, world: Any, *, as_json: bool
+) -> None:
+    """Say where the order in the JSON file DRAFT would go, and why; nothing is sent.
+
+    \b
+    ordergate route explain order.json --merchant acme
+    """
+    import msgspec
+
+    from ordergate.bootstrap import configuration_of
+    from ordergate.domain.draft import Draft
+    from ordergate.domain.validation import decode_body
+    from ordergate.gateway.routing import asked_by, find_route
+    from ordergate.terminal import show_rows
+    from ordergate.web.documents import route_document
+
+    body = decode_body(draft.read(), Draft)
+    configuration = configuration_of(settings_of(config, as_json=as_json))
+    found = find_route(configuration, asked_by(body, merchant, world, key))
+    if as_json:
+        print_json(msgspec.json.encode(route_document(found)))
+    else:
+        click.echo(f"{found.rule}: {found.why}")
+        rows = [(account.name, "takes it" if n == 0 else "next") for n, account in enumerate(found.accounts)]
+        rows += [(skipped.account, f"skipped: {skipped.reason}") for skipped in found.skipped]
+        show_rows(("account", ""), rows, "no accounts")
+    if not found.accounts:
+        sys.exit(1)

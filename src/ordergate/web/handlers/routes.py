@@ -1,0 +1,47 @@
+"""Routes: why a new order goes where it goes."""
+
+from typing import Any
+
+from litestar import Request, post
+from litestar.params import FromQuery, JSONBody
+
+from ordergate.domain.draft import RouteBody
+from ordergate.domain.errors import Problem, invalid_request
+from ordergate.gateway.caller import Caller
+from ordergate.gateway.routing import asked_by, find_route
+from ordergate.web.authentication import caller_of
+from ordergate.web.documents import RouteDocument, route_document
+from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, answers
+
+
+@post(
+    "/v1/routes/explain",
+    operation_id="explain_route",
+    summary="Explain where an order would go",
+    tags=["accounts"],
+    opt={"scope": "orders:read"},
+    status_code=200,
+    responses={**PLAIN_WRITE_PROBLEMS, 200: answers(RouteDocument, "The rule, and the accounts in order")},
+)
+async def explain_route(
+    request: Request[Any, Any, Any], data: JSONBody[RouteBody], merchant: FromQuery[str | None] = None
+) -> RouteDocument:
+    """Say which rule holds for a draft, which accounts it names, and why any of them is passed over.
+
+    Nothing is sent. A weight is drawn by the draft's reference, else by `idempotency_key`. An operator's key names
+    the merchant by `?merchant=`.
+    """
+    caller = caller_of(request)
+    asked = asked_by(data.order, _merchant(caller, merchant), caller.world, data.idempotency_key)
+    return route_document(find_route(request.app.state.gateway.configuration, asked))
+
+
+def _merchant(caller: Caller, named: str | None) -> str:
+    if caller.merchant is not None and named not in {None, caller.merchant}:
+        raise Problem("forbidden", "This key belongs to another merchant.")
+    merchant = caller.merchant or named
+    if merchant is None:
+        raise invalid_request(
+            "/merchant", "required", "An operator's key must name the merchant: ?merchant=…."
+        )
+    return merchant
