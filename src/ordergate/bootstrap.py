@@ -1,5 +1,6 @@
 """Wires the parts together: the only file that knows the concrete journal, transport and renderer."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.journal.sql_journal import SqlJournal
 from ordergate.journal.sqlite import SqliteJournal
 from ordergate.settings import Settings, rules_of
+from ordergate.transport.guards import GuardedTransport
 from ordergate.transport.http import HttpTransport
 from ordergate.web.rendering import JsonRenderer
 
@@ -72,7 +74,7 @@ async def open_gateway(settings: Settings, *, serving: bool = False) -> AsyncIte
         JournalUnavailableError: The journal cannot be opened.
     """
     journal = await open_journal(settings.store.url, serving=serving, connections=settings.store.connections)
-    transport = HttpTransport(system_clock)
+    transport = GuardedTransport(HttpTransport(system_clock), time.monotonic)
     gateway = Gateway(
         configuration=configuration_of(settings),
         journal=journal,

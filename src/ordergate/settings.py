@@ -20,7 +20,7 @@ from msgspec import Meta
 from ordergate.domain.errors import FieldError
 from ordergate.domain.money import is_currency
 from ordergate.domain.validation import explain, pointer_to
-from ordergate.gateway.account import Accept, Account
+from ordergate.gateway.account import Accept, Account, Trips
 from ordergate.gateway.configuration import Rule, When
 from ordergate.gateway.registry import AdapterMissingError, installed_adapter
 from ordergate.observability import LogFormat
@@ -75,6 +75,10 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     read_timeout: Seconds = 30.0
     total_timeout: Seconds = 45.0
     settling_time: Seconds | None = None
+    max_in_flight: Annotated[int, Meta(ge=1, le=10_000)] = 50
+    requests_per_minute: Annotated[int, Meta(ge=0, le=1_000_000)] | None = None
+    breaker_failures: Annotated[int, Meta(ge=1, le=1000)] = 5
+    breaker_seconds: Seconds = 30.0
 
 
 class RuleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -290,6 +294,9 @@ def _account(name: str, settings: AccountSettings, adapter: Adapter, own: Any) -
         read_timeout=settings.read_timeout,
         total_timeout=settings.total_timeout,
         settling_time=settings.settling_time,
+        max_in_flight=settings.max_in_flight,
+        requests_per_minute=settings.requests_per_minute,
+        trips=Trips(after=settings.breaker_failures, seconds=settings.breaker_seconds),
     )
 
 

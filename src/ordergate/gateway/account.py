@@ -5,11 +5,19 @@ from typing import Any, Literal
 import msgspec
 
 from ordergate.spi.adapter import Adapter, Environment
+from ordergate.spi.capabilities import RateLimit
 
 World = Literal["test", "live"]
 """Test keys and live keys see two separate worlds: orders, operations, references, links."""
 
 Accept = Literal["all", "existing", "none"]
+
+
+class Trips(msgspec.Struct, frozen=True, kw_only=True):
+    """When a circuit breaker opens: after so many failures in a row, for so many seconds."""
+
+    after: int = 5
+    seconds: float = 30.0
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +35,9 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         total_timeout: Seconds for one attempt, all in all.
         settling_time: Seconds after sending until an unanswered request can no longer be accepted; None for what
             the adapter knows of its provider.
+        max_in_flight: Calls on their way at the same time, from one process.
+        requests_per_minute: From all processes together; None for what the provider documents, 0 for no limit.
+        trips: When calls are kept back because the provider is down.
     """
 
     name: str
@@ -40,6 +51,16 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     read_timeout: float = 30.0
     total_timeout: float = 45.0
     settling_time: float | None = None
+    max_in_flight: int = 50
+    requests_per_minute: int | None = None
+    trips: Trips = Trips()
+
+    @property
+    def limits(self) -> tuple[RateLimit, ...]:
+        """How fast it may be called: as configured, else as its provider documents; an emulator has no limit."""
+        if self.requests_per_minute is not None:
+            return (RateLimit(self.requests_per_minute, 60),) if self.requests_per_minute else ()
+        return self.adapter.capabilities.rate_limits.get(self.environment, ())
 
     @property
     def settling(self) -> float:

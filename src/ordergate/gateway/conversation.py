@@ -16,7 +16,7 @@ from ordergate.gateway.records import Attempt, Operation
 from ordergate.spi.adapter import Baseline, Plan
 from ordergate.spi.wire import NoAnswer, WireRequest, WireResponse
 
-SEND_WITHIN = 5.0
+SEND_WITHIN = 2.0
 """Seconds after it was recorded within which an attempt is sent, or not at all: settling times count from there."""
 
 _log = structlog.get_logger("ordergate.gateway")
@@ -57,7 +57,17 @@ async def say(
         # An adapter that fails on an answer must not leave the write without an outcome.
         _log.exception("adapter.failed", adapter=account.adapter.name, operation=operation.id)
         outcome = Unknown(reason=f"The adapter for {account.adapter.title} failed on the answer.")
+    _obey(gateway, account, outcome)
     return outcome, _finished(gateway, attempt, response, outcome, closed=closed or response is not None)
+
+
+def _obey(gateway: Gateway, account: Account, outcome: Outcome) -> None:
+    """A provider that answers 429 is left alone for as long as it says."""
+    match outcome:
+        case NotApplied(code="provider_rate_limited", retry_after=int(seconds)) if (
+            outcome.provider.http_status is not None
+        ):
+            gateway.transport.pause(account, seconds)
 
 
 def _refuse_stalled(recorded: float) -> None:
@@ -146,7 +156,8 @@ async def _ask(gateway: Gateway, account: Account, command: Read) -> Outcome:
         while isinstance(step, WireRequest):
             step = _resume(plan, await gateway.transport.send(account, step))
     except TransportError as error:
-        raise Problem("provider_unavailable", error.reason, sent=error.sent, retry_after=5) from error
+        raise Problem(error.code, error.reason, sent=error.sent, retry_after=error.retry_after) from error
+    _obey(gateway, account, step)
     if isinstance(step, NotApplied):
         if not step.mapped:
             kind = "list" if isinstance(command, ListOrders) else "retrieve"
@@ -178,7 +189,7 @@ def _unanswered(error: TransportError) -> Outcome:
     """The effectful request was not answered. Only one that never left was certainly not applied."""
     if error.sent == "no":
         return NotApplied(
-            code="provider_unavailable", detail=error.reason, provider=ProviderError(), retry_after=5
+            code=error.code, detail=error.reason, provider=ProviderError(), retry_after=error.retry_after
         )
     return Unknown(reason=error.reason)
 

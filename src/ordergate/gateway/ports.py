@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
+from math import ceil
 from typing import Protocol
 
 from ordergate.domain.assembly import OrderRecord
 from ordergate.domain.errors import Sent
 from ordergate.gateway.account import Account, World
+from ordergate.gateway.health import Health
 from ordergate.gateway.records import (
     ApiKey,
     Claim,
@@ -39,11 +41,23 @@ class TransportError(Exception):
         sent: ``no`` only if not one byte of the request can have arrived.
         reason: For a human.
         closed: The other side ended the exchange, so that nothing of it is still under way.
+        code: The problem's code for what was not sent.
+        retry_after: Seconds after which it may be worth another try.
     """
 
-    def __init__(self, sent: Sent, reason: str, *, closed: bool = False) -> None:
+    def __init__(
+        self,
+        sent: Sent,
+        reason: str,
+        *,
+        closed: bool = False,
+        code: str = "provider_unavailable",
+        retry_after: float = 5,
+    ) -> None:
         """Say whether the request may have arrived, and what happened."""
         super().__init__(reason)
+        self.code = code
+        self.retry_after = ceil(retry_after)
         self.sent = sent
         self.reason = reason
         self.closed = closed
@@ -58,6 +72,18 @@ class Transport(Protocol):
         Raises:
             TransportError: No whole answer came.
         """
+        ...
+
+    def pause(self, account: Account, seconds: float) -> None:
+        """Send nothing to an account for so long: its provider has asked for it."""
+        ...
+
+    def share_among(self, nodes: int) -> None:
+        """Keep rate limits together with so many processes, this one included."""
+        ...
+
+    def health(self, account: Account) -> Health:
+        """Return how an account is doing."""
         ...
 
 

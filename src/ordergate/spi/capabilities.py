@@ -22,6 +22,13 @@ class Support(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
+class RateLimit(msgspec.Struct, frozen=True):
+    """So many requests in so many seconds, at any moment."""
+
+    requests: int
+    seconds: int
+
+
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that differs between providers and that a caller could trip over.
 
@@ -31,6 +38,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
         partial_pay: An amount below what is due can be paid.
         fulfill_lines: Part of the lines can be fulfilled.
         links_required: Kinds of links without which the provider cannot name the thing at all.
+        rate_limits: By environment, how fast an account may be called, as the provider documents it.
         settling_seconds: How long after it was sent a request that nobody answered may still be accepted.
     """
 
@@ -39,6 +47,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     partial_pay: bool
     fulfill_lines: bool
     links_required: frozenset[Literal["customers", "products", "payment_methods"]]
+    rate_limits: Mapping[Literal["emulator", "sandbox", "production"], tuple[RateLimit, ...]] = {}
     settling_seconds: float = 55.0
 
     def support(self, operation: OperationKind) -> Support:

@@ -23,7 +23,7 @@ from ordergate.domain.lifecycle import OperationKind, ReviewReason
 from ordergate.domain.outcome import Applied, NotApplied, Outcome, Unknown
 from ordergate.domain.provider_order import ProviderOrder
 from ordergate.spi.adapter import AdapterSettings, Baseline, Environment, Plan
-from ordergate.spi.capabilities import Capabilities, Support
+from ordergate.spi.capabilities import Capabilities, RateLimit, Support
 from ordergate.spi.emulator import ProviderEmulator
 from ordergate.spi.paging import page, read_cursor
 from ordergate.spi.wire import NoAnswer, WireRequest, WireResponse
@@ -61,6 +61,8 @@ class RapydAdapter:
         partial_pay=False,
         fulfill_lines=False,
         links_required=frozenset({"customers", "products", "payment_methods"}),
+        # Docs, Request Rate Limits: in both environments, and both limits at once.
+        rate_limits=dict.fromkeys(("sandbox", "production"), (RateLimit(200, 60), RateLimit(1000, 300))),
         # Requests are signed 10 s in the past, and Rapyd takes a signature for 60 s (docs, Request Signatures): 50 s
         # after it was sent, nothing can deliver it any more. The other 5 s are for the way and for the clocks.
         settling_seconds=55,

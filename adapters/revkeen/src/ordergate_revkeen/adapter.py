@@ -22,7 +22,7 @@ from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.outcome import Applied, NotApplied, Outcome, Unknown
 from ordergate.domain.provider_order import ProviderOrder
 from ordergate.spi.adapter import AdapterSettings, Baseline, Environment, Plan
-from ordergate.spi.capabilities import Capabilities, Support
+from ordergate.spi.capabilities import Capabilities, RateLimit, Support
 from ordergate.spi.emulator import ProviderEmulator
 from ordergate.spi.paging import page, read_cursor
 from ordergate.spi.wire import WireRequest, WireResponse
@@ -59,6 +59,8 @@ class RevKeenAdapter:
         partial_pay=True,
         fulfill_lines=True,
         links_required=frozenset({"customers", "payment_methods"}),
+        # API reference, Rate Limits; the burst that it grants on top is kept in reserve.
+        rate_limits={"sandbox": (RateLimit(100, 60),), "production": (RateLimit(1000, 60),)},
     )
 
     def plan(self, command: Command, settings: RevKeenSettings) -> Plan:  # noqa: ARG002 - the interface's

@@ -1,0 +1,25 @@
+"""How an account is doing, as this process sees it."""
+
+from typing import Literal
+
+import msgspec
+
+BreakerState = Literal["closed", "open", "half_open"]
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """What keeps calls from an account, or nearly does.
+
+    Attributes:
+        breaker: ``open`` lets nothing through, ``half_open`` one call that finds out.
+        in_flight: Calls on their way now.
+        paused_for: Seconds for which the provider has asked to be left alone; 0 for none.
+        rate_left: Calls that the rate limit still lets through now; None where there is no limit.
+        reasons: Why it is not quite well, for a human.
+    """
+
+    breaker: BreakerState = "closed"
+    in_flight: int = 0
+    paused_for: float = 0.0
+    rate_left: int | None = None
+    reasons: tuple[str, ...] = ()
