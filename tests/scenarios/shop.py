@@ -313,6 +313,7 @@ def write_config(
     more_accounts: Mapping[str, Any] | None = None,
     recovery: Mapping[str, Any] | None = None,
     store: str | None = None,
+    routing: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a configuration with one account for each emulator, named like its adapter.
 
@@ -324,6 +325,7 @@ def write_config(
         more_accounts: Further accounts.
         recovery: Keys of ``[recovery]``.
         store: The journal's URL; a file in the folder where none is given.
+        routing: Keys of ``[routing]``.
     """
     accounts = {
         name: {
@@ -341,7 +343,7 @@ def write_config(
         "store": {"url": store or f"sqlite:///{folder / 'journal.db'}"},
         "recovery": dict(recovery or {}),
         "accounts": {**accounts, **(more_accounts or {})},
-        "routing": {"default": list(accounts)},
+        "routing": {"default": list(accounts), **(routing or {})},
     }
     file = folder / "ordergate.toml"
     file.write_text(tomli_w.dumps(document))

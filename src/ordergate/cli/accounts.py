@@ -21,11 +21,12 @@ def accounts(config: Path | None, *, as_json: bool) -> None:
     import msgspec
 
     from ordergate.cli.session import print_json
+    from ordergate.gateway.health import Health
     from ordergate.terminal import show_rows
     from ordergate.web.documents import AccountList, account_document
 
     configured = settings_of(config).accounts
-    documents = [account_document(configured[name]) for name in sorted(configured)]
+    documents = [account_document(configured[name], Health()) for name in sorted(configured)]
     if as_json:
         print_json(msgspec.json.encode(AccountList(data=documents)))
         return

@@ -9,8 +9,9 @@ from ordergate.domain.lifecycle import WAYS_OUT, OperationKind, ReviewReason
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.existing import call_on, read_again, support
+from ordergate.gateway.prepared import Prepared
 from ordergate.gateway.records import Operation
-from ordergate.gateway.write import Delivery, Prepared, write
+from ordergate.gateway.write import Delivery, write
 
 
 async def cancel_order(

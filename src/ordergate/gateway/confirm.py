@@ -14,8 +14,9 @@ from ordergate.domain.lifecycle import OperationKind
 from ordergate.gateway.account import Account
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Gateway
+from ordergate.gateway.prepared import Prepared
 from ordergate.gateway.records import Operation, StoredOrder
-from ordergate.gateway.write import Call, Delivery, Prepared, write
+from ordergate.gateway.write import Call, Delivery, write
 
 
 class Confirmation(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,7 @@
 """Creates an order: routes it, resolves the merchant's ids, and keeps what the provider has no place for."""
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterator, Sequence
 
 from ordergate.domain.changes import OrderMade
 from ordergate.domain.commands import CreateOrder
@@ -8,12 +9,14 @@ from ordergate.domain.draft import Draft, draft_errors
 from ordergate.domain.errors import Problem
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.validation import summary
+from ordergate.gateway.account import Account
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.links import Wanted, resolve
+from ordergate.gateway.prepared import Prepared
 from ordergate.gateway.records import LinkKind, Operation
 from ordergate.gateway.routing import asked_by, require_route
-from ordergate.gateway.write import Call, Delivery, Prepared, write
+from ordergate.gateway.write import Call, Delivery, write
 
 PATH = "/v1/orders"
 
@@ -31,7 +34,8 @@ async def create_order(
         raise Problem("invalid_request", summary(errors), errors=errors)
 
     async def prepare(operation: Operation) -> Prepared:
-        return await _prepare(gateway, draft, operation)
+        asked = asked_by(draft, operation.merchant, operation.world, operation.key)
+        return await _prepare(gateway, draft, operation, require_route(gateway.configuration, asked).accounts)
 
     call = Call(
         caller=caller,
@@ -46,9 +50,18 @@ async def create_order(
     return await write(gateway, call, prepare)
 
 
-async def _prepare(gateway: Gateway, draft: Draft, operation: Operation) -> Prepared:
-    asked = asked_by(draft, operation.merchant, operation.world, operation.key)
-    account = require_route(gateway.configuration, asked).accounts[0]
+async def _prepare(
+    gateway: Gateway, draft: Draft, operation: Operation, accounts: Sequence[Account]
+) -> Prepared:
+    """Prepare the create for the first of the accounts; the others are where it may go instead."""
+
+    async def elsewhere(now: Operation) -> Prepared | None:
+        for position, _ in enumerate(accounts[1:], start=1):
+            with contextlib.suppress(Problem):  # an account that would refuse the draft is passed over
+                return await _prepare(gateway, draft, now, accounts[position:])
+        return None
+
+    account = accounts[0]
     native = await resolve(gateway.journal, account, operation.merchant, operation.world, _wanted(draft))
     command = CreateOrder(
         operation=operation.id,
@@ -62,7 +75,7 @@ async def _prepare(gateway: Gateway, draft: Draft, operation: Operation) -> Prep
     change = OrderMade(
         order=operation.order, world=operation.world, account=account.name, adapter=account.adapter.name
     )
-    return Prepared(account=account, command=command, change=change, before=None)
+    return Prepared(account=account, command=command, change=change, before=None, elsewhere=elsewhere)
 
 
 def _wanted(draft: Draft) -> Iterator[Wanted]:

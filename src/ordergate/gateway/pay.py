@@ -12,8 +12,9 @@ from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.existing import call_on, read_again, refuse_in_review
 from ordergate.gateway.links import Wanted, resolve
+from ordergate.gateway.prepared import Prepared
 from ordergate.gateway.records import Operation
-from ordergate.gateway.write import Delivery, Prepared, write
+from ordergate.gateway.write import Delivery, write
 
 
 async def pay_order(

@@ -23,6 +23,7 @@ from ordergate.gateway.records import (
     StoredOrder,
     StoredResponse,
     Taken,
+    Work,
 )
 from ordergate.spi.wire import WireRequest, WireResponse
 
@@ -107,6 +108,20 @@ class Journal(Protocol):
         Args:
             operation: With the attempt that is about to begin as its last.
             owner: The process that will send it.
+            settling: Seconds after which nothing of the attempt can still arrive.
+        """
+        ...
+
+    async def move(
+        self, operation: Operation, work: Work, request: bytes | None, owner: str, settling: float
+    ) -> bool:
+        """Make an attempt at another account durable, before it is sent; False if it is another's.
+
+        Args:
+            operation: With its new account, and the attempt that is about to begin as its last.
+            work: What is to be done there.
+            request: The exact bytes to send there; stars where they hold a one-time token.
+            owner: This process, which holds it.
             settling: Seconds after which nothing of the attempt can still arrive.
         """
         ...

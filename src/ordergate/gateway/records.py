@@ -24,6 +24,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         number: Counts from 1.
+        account: Where it was sent; a create may go to another one when nothing can have happened at the first.
         started_at: Durable before the first byte may leave.
         finished_at: Null while it runs, or when the process died.
         sent: Whether the provider may have got it.
@@ -34,6 +35,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     number: int
+    account: str | None = None
     started_at: datetime
     finished_at: datetime | None = None
     sent: Sent = "maybe"

@@ -13,9 +13,10 @@ from ordergate.domain.validation import summary
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.existing import call_on, read_again, refuse_in_review
+from ordergate.gateway.prepared import Prepared
 from ordergate.gateway.read import visible_order
 from ordergate.gateway.records import Operation
-from ordergate.gateway.write import Delivery, Prepared, write
+from ordergate.gateway.write import Delivery, write
 
 
 async def return_goods(

@@ -6,12 +6,11 @@ import contextlib
 import msgspec
 import structlog
 
-from ordergate.domain.commands import RetrieveOrder, Write
+from ordergate.domain.commands import RetrieveOrder
 from ordergate.domain.errors import Problem, ProviderError
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.outcome import Applied, NotApplied, Outcome, Unknown
 from ordergate.domain.provider_order import ProviderOrder
-from ordergate.gateway.account import Account
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.conversation import named, read_order, say
 from ordergate.gateway.outcomes import (
@@ -25,8 +24,9 @@ from ordergate.gateway.outcomes import (
     wait_until_settled,
 )
 from ordergate.gateway.ports import JournalUnavailableError
+from ordergate.gateway.prepared import Begun, Elsewhere, begin, kept_bytes, work_of
 from ordergate.gateway.records import Attempt, Operation, Taken
-from ordergate.spi.adapter import Plan
+from ordergate.observability import note_account
 from ordergate.spi.wire import WireRequest
 
 MOVES_MONEY = frozenset({OperationKind.PAY, OperationKind.RETURN})
@@ -38,38 +38,10 @@ REPEATS = (0.1, 0.5, 1.5)
 _log = structlog.get_logger("ordergate.gateway")
 
 
-class Begun(msgspec.Struct, frozen=True, kw_only=True):
-    """A conversation that stands at its effectful request; both None where nothing is to be sent.
-
-    Attributes:
-        recorded: The event loop's time just before the attempt is made durable.
-    """
-
-    plan: Plan | None
-    request: WireRequest | None
-    recorded: float
-
-
-def begin(account: Account, command: Write | None) -> Begun:
-    """Plan up to the effectful request; an adapter that has nothing to send ends its plan at once.
-
-    Raises:
-        Problem: The provider cannot do it, or not with these fields.
-    """
-    recorded = asyncio.get_running_loop().time()
-    if command is None:
-        return Begun(plan=None, request=None, recorded=recorded)
-    plan = account.adapter.plan(command, account.settings)
-    try:
-        return Begun(plan=plan, request=next(plan), recorded=recorded)
-    except StopIteration:
-        return Begun(plan=None, request=None, recorded=recorded)
-
-
 def with_attempt(gateway: Gateway, before: Operation) -> Operation:
-    """Return the operation with one attempt more, which is about to begin."""
+    """Return the operation with one attempt more, which is about to begin at the operation's account."""
     now = gateway.clock()
-    attempt = Attempt(number=len(before.attempts) + 1, started_at=now)
+    attempt = Attempt(number=len(before.attempts) + 1, account=before.account or None, started_at=now)
     return msgspec.structs.replace(
         before,
         state="in_progress",
@@ -80,14 +52,22 @@ def with_attempt(gateway: Gateway, before: Operation) -> Operation:
     )
 
 
-async def carry_out(gateway: Gateway, held: Held, begun: Begun) -> Answer:
+async def carry_out(gateway: Gateway, held: Held, begun: Begun, elsewhere: Elsewhere | None = None) -> Answer:
     """Send, and record what came of it; from here on nobody may answer that nothing happened by default.
+
+    Where nothing can have happened, it is sent `elsewhere` instead, if there is such a place.
 
     Raises:
         Problem: Refused by the provider, or of unknown outcome.
     """
     try:
         held, outcome = await _act(gateway, held, begun)
+        while elsewhere is not None and _nothing_happened(held.operation, outcome):
+            moved = await _move(gateway, held, elsewhere)
+            if moved is None:
+                break
+            held, begun, elsewhere = moved
+            held, outcome = await _act(gateway, held, begun)
         if isinstance(outcome, Unknown):
             held, outcome = await _repeat(gateway, held, begun.request, outcome)
         return await _conclude(gateway, held, outcome)
@@ -161,6 +141,34 @@ async def leave(gateway: Gateway, operation: Operation, *, anew: bool) -> None:
     )
     if gateway.wake_recovery is not None:
         gateway.wake_recovery()
+
+
+def _nothing_happened(operation: Operation, outcome: Outcome) -> bool:
+    """Whether the write may go elsewhere: it never left, or the provider's rate limit kept it out."""
+    if not isinstance(outcome, NotApplied):
+        return False
+    return operation.attempts[-1].sent == "no" or outcome.code == "provider_rate_limited"
+
+
+async def _move(
+    gateway: Gateway, held: Held, elsewhere: Elsewhere
+) -> tuple[Held, Begun, Elsewhere | None] | None:
+    """Make the next account's attempt durable; None where there is no other, or it is not this process's any more."""
+    prepared = await elsewhere(held.operation)
+    if prepared is None:
+        return None
+    begun = begin(prepared.account, prepared.command)
+    work = work_of(prepared, begun)
+    operation = with_attempt(gateway, msgspec.structs.replace(held.operation, account=prepared.account.name))
+    moved = await gateway.journal.move(
+        operation, work, kept_bytes(begun), gateway.node, prepared.account.settling
+    )
+    if not moved:
+        return None
+    note_account(prepared.account.name)
+    _log.warning("write.moved", operation=operation.id, account=prepared.account.name)
+    held = msgspec.structs.replace(held, operation=operation, work=work, account=prepared.account)
+    return held, begun, prepared.elsewhere
 
 
 async def _conclude(gateway: Gateway, held: Held, outcome: Outcome) -> Answer:

@@ -18,8 +18,9 @@ from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.existing import call_on, read_again
 from ordergate.gateway.links import Wanted, resolve
+from ordergate.gateway.prepared import Prepared
 from ordergate.gateway.records import Operation, StoredOrder
-from ordergate.gateway.write import Delivery, Prepared, write
+from ordergate.gateway.write import Delivery, write
 
 
 async def update_order(

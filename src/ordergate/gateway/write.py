@@ -12,18 +12,16 @@ from typing import Literal
 
 import msgspec
 
-from ordergate.domain.changes import Change
-from ordergate.domain.commands import Write
 from ordergate.domain.errors import Problem
 from ordergate.domain.identifiers import new_id
 from ordergate.domain.lifecycle import OperationKind
-from ordergate.gateway.account import Account
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.idempotency import answer_again, check_body, check_key, order_busy, possible_duplicate
 from ordergate.gateway.outcomes import (
     Held,
 )
+from ordergate.gateway.prepared import Prepared, begin, kept_bytes, work_of
 from ordergate.gateway.records import (
     Attempt,
     Busy,
@@ -32,20 +30,9 @@ from ordergate.gateway.records import (
     Existing,
     Intent,
     Operation,
-    StoredOrder,
-    Work,
 )
-from ordergate.gateway.sending import (
-    Begun,
-    ask_again,
-    begin,
-    carry_out,
-    carry_out_accepted,
-    leave,
-    with_attempt,
-)
+from ordergate.gateway.sending import ask_again, carry_out, carry_out_accepted, leave, with_attempt
 from ordergate.observability import note_account
-from ordergate.redaction import MASK
 
 _RACES = 5
 
@@ -82,21 +69,6 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     reference: str | None = None
     allow_duplicate: bool = False
     performed_by: Literal["provider", "gateway"] = "provider"
-
-
-class Prepared(msgspec.Struct, frozen=True, kw_only=True):
-    """A write that nothing stands against any more.
-
-    Attributes:
-        command: What to ask the provider; None where the gateway does it itself.
-        change: What it changes in the gateway's own record.
-        before: The order as it was read just before; None for a create.
-    """
-
-    account: Account
-    command: Write | None
-    change: Change
-    before: StoredOrder | None
 
 
 Prepare = Callable[[Operation], Awaitable[Prepared]]
@@ -161,10 +133,12 @@ async def _claim_and_run(
 ) -> Answer | None:
     """Make the intent durable and carry it out; None where the order or the key changed hands meanwhile."""
     begun = begin(prepared.account, prepared.command)
-    work = _work(prepared, begun)
+    work = work_of(prepared, begun)
+    latest = msgspec.structs.replace(operation.attempts[-1], account=prepared.account.name)
     operation = msgspec.structs.replace(
         operation,
         account=prepared.account.name,
+        attempts=(*operation.attempts[:-1], latest),
         performed_by="gateway" if begun.plan is None else call.performed_by,
     )
     # Any process may begin a write that was accepted; not one with a one-time token, which is not journaled.
@@ -178,7 +152,7 @@ async def _claim_and_run(
                 operation=operation,
                 work=work,
                 owner=None if accepts else gateway.node,
-                request=_kept_bytes(begun),
+                request=kept_bytes(begun),
                 revision=prepared.before.revision if prepared.before else None,
                 settling=prepared.account.settling,
                 allow_duplicate=call.allow_duplicate,
@@ -193,7 +167,7 @@ async def _claim_and_run(
             running = (
                 carry_out_accepted(gateway, held, begun.request.body if begun.request else None)
                 if accepts
-                else carry_out(gateway, held, begun)
+                else carry_out(gateway, held, begun, prepared.elsewhere)
             )
             return await _answer_in_time(gateway, call, operation, gateway.run(running, operation.id))
         case Duplicate():
@@ -202,25 +176,6 @@ async def _claim_and_run(
             raise order_busy(claim.operation)
         case _:
             return None
-
-
-def _work(prepared: Prepared, begun: Begun) -> Work:
-    confidential = begun.request is not None and begun.request.confidential
-    command = prepared.command if begun.plan is not None else None
-    if confidential and command is not None and hasattr(command, "extension"):
-        command = msgspec.structs.replace(command, extension={})
-    return Work(
-        command=command,
-        change=prepared.change,
-        notices=begun.request.notices if begun.request is not None else (),
-        confidential=confidential,
-    )
-
-
-def _kept_bytes(begun: Begun) -> bytes | None:
-    if begun.request is None:
-        return None
-    return MASK.encode() if begun.request.confidential else begun.request.body
 
 
 async def _answer_in_time(

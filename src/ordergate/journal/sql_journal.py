@@ -21,6 +21,7 @@ from ordergate.gateway.records import (
     StoredOrder,
     StoredResponse,
     Taken,
+    Work,
 )
 from ordergate.journal import transactions
 from ordergate.journal.transactions import Transaction
@@ -58,6 +59,12 @@ class SqlJournal(ABC):
     async def begin_attempt(self, operation: Operation, owner: str, settling: float) -> bool:
         """Make one more attempt of an unsettled operation durable, before it is sent."""
         return await self._write(lambda: transactions.begin_attempt(operation, owner, settling))
+
+    async def move(
+        self, operation: Operation, work: Work, request: bytes | None, owner: str, settling: float
+    ) -> bool:
+        """Make an attempt at another account durable, before it is sent."""
+        return await self._write(lambda: transactions.move(operation, work, request, owner, settling))
 
     async def settle(
         self,

@@ -30,6 +30,7 @@ from ordergate.gateway.records import (
     StoredOrder,
     StoredResponse,
     Taken,
+    Work,
 )
 from ordergate.journal import codec, search
 from ordergate.spi.adapter import Baseline
@@ -94,6 +95,19 @@ def begin_attempt(operation: Operation, owner: str, settling: float) -> Transact
     """Make one more attempt of an unsettled operation durable."""
     columns = codec.operation_columns(operation) | {"owner": owner, "settling": _milliseconds(settling)}
     return bool((yield Query("begin_attempt", columns)))
+
+
+def move(
+    operation: Operation, work: Work, request: bytes | None, owner: str, settling: float
+) -> Transaction[bool]:
+    """Make an attempt at another account durable."""
+    columns = codec.operation_columns(operation) | {
+        "work": codec.encode(work),
+        "request": request,
+        "holder": owner,
+        "settling": _milliseconds(settling),
+    }
+    return bool((yield Query("move_operation", columns)))
 
 
 def settle(

@@ -9,6 +9,7 @@ from ordergate.domain.errors import OutcomeWord
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.order import Return
 from ordergate.gateway.account import Accept, Account
+from ordergate.gateway.health import BreakerState, Health
 from ordergate.gateway.records import Attempt, Operation, OperationState, Probe, Resolution
 from ordergate.gateway.routing import Route
 from ordergate.spi.adapter import Environment
@@ -68,18 +69,40 @@ class CapabilitiesDocument(msgspec.Struct, frozen=True, kw_only=True):
     links_required: list[str]
 
 
+class RateDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """So many requests in so many seconds, from all processes together."""
+
+    requests: int
+    seconds: int
+
+
 class LimitsDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """How long the gateway waits for the provider, in seconds."""
+    """How long the gateway waits for the provider, in seconds, and how much it asks of it."""
 
     connect_timeout: float
     read_timeout: float
     total_timeout: float
+    settling_time: float
+    max_in_flight: int
+    rates: list[RateDocument]
 
 
 class HealthDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the account takes work, and why not."""
+    """Whether the account takes work, as this process sees it, and why not.
 
-    status: Literal["ok", "closed"]
+    Attributes:
+        status: `closed` by configuration; `down` or `limited` for now; else `ok`.
+        breaker: `open` lets nothing through, `half_open` one call that finds out.
+        in_flight: Calls on their way now.
+        rate_left: Calls that the rate limit still lets through now; null where there is no limit.
+        paused_for: Seconds for which the provider has asked to be left alone.
+    """
+
+    status: Literal["ok", "limited", "down", "closed"]
+    breaker: BreakerState
+    in_flight: int
+    rate_left: int | None
+    paused_for: float
     reasons: list[str]
 
 
@@ -166,10 +189,9 @@ def route_document(route: Route) -> RouteDocument:
     )
 
 
-def account_document(account: Account) -> AccountDocument:
+def account_document(account: Account, health: Health) -> AccountDocument:
     """Return what a caller reads of an account: never its credentials."""
     capabilities = account.adapter.capabilities
-    closed = account.accept == "none"
     return AccountDocument(
         name=account.name,
         adapter=account.adapter.name,
@@ -186,8 +208,25 @@ def account_document(account: Account) -> AccountDocument:
             connect_timeout=account.connect_timeout,
             read_timeout=account.read_timeout,
             total_timeout=account.total_timeout,
+            settling_time=account.settling,
+            max_in_flight=account.max_in_flight,
+            rates=[RateDocument(requests=rate.requests, seconds=rate.seconds) for rate in account.limits],
         ),
-        health=HealthDocument(
-            status="closed" if closed else "ok", reasons=["accept = none"] if closed else []
-        ),
+        health=_health(account, health),
+    )
+
+
+def _health(account: Account, health: Health) -> HealthDocument:
+    closed = account.accept == "none"
+    limited = health.paused_for > 0 or health.rate_left == 0
+    status: Literal["ok", "limited", "down", "closed"] = "limited" if limited else "ok"
+    if closed or health.breaker != "closed":
+        status = "closed" if closed else "down"
+    return HealthDocument(
+        status=status,
+        breaker=health.breaker,
+        in_flight=health.in_flight,
+        rate_left=health.rate_left,
+        paused_for=health.paused_for,
+        reasons=[*(["accept = none"] if closed else []), *health.reasons],
     )

@@ -37,6 +37,10 @@ VALUES (:id, :merchant, :world, :kind, :method, :path, :idempotency_key, :conten
 -- name: reopen_operation
 UPDATE operations SET state = :state, updated_at = :updated_at, record = :record, request = :request,
                       work = :work, attempts = :attempts, owner = :owner, order_id = :order_id,
+                      newest_order = CASE WHEN account = :account THEN newest_order ELSE
+                          (SELECT provider_order_id FROM orders WHERE account = :account
+                           ORDER BY created_at DESC LIMIT 1) END,
+                      account = :account,
                       settles_at = :now + :settling, due_at = :now,
                       response_status = NULL, response_body = NULL
 WHERE id = :id AND attempts = :attempts - 1 AND state = 'failed'
@@ -47,6 +51,14 @@ UPDATE operations SET state = 'in_progress', updated_at = :updated_at, record = 
                       owner = :owner, settles_at = :now + :settling, due_at = :now
 WHERE id = :id AND attempts = :attempts - 1 AND state IN ('in_progress', 'unknown')
   AND (owner IS NULL OR owner = :owner)
+RETURNING id;
+
+-- name: move_operation
+UPDATE operations SET updated_at = :updated_at, record = :record, attempts = :attempts, work = :work,
+                      request = :request, account = :account, settles_at = :now + :settling, due_at = :now,
+                      newest_order = (SELECT provider_order_id FROM orders WHERE account = :account
+                                      ORDER BY created_at DESC LIMIT 1)
+WHERE id = :id AND attempts = :attempts - 1 AND state = 'in_progress' AND owner = :holder
 RETURNING id;
 
 -- name: settle_operation

@@ -27,8 +27,11 @@ from ordergate.web.strictness import require_zone
 )
 async def list_accounts(request: Request[Any, Any, Any]) -> AccountList:
     """List the accounts that this key reaches."""
-    accounts = read.visible_accounts(request.app.state.gateway, caller_of(request))
-    return AccountList(data=[account_document(account) for account in accounts])
+    gateway = request.app.state.gateway
+    accounts = read.visible_accounts(gateway, caller_of(request))
+    return AccountList(
+        data=[account_document(account, gateway.transport.health(account)) for account in accounts]
+    )
 
 
 @get(
@@ -41,7 +44,9 @@ async def list_accounts(request: Request[Any, Any, Any]) -> AccountList:
 )
 async def get_account(request: Request[Any, Any, Any], account: FromPath[str]) -> AccountDocument:
     """Read one account: what its provider can do, limits, health."""
-    return account_document(read.visible_account(request.app.state.gateway, caller_of(request), account))
+    gateway = request.app.state.gateway
+    found = read.visible_account(gateway, caller_of(request), account)
+    return account_document(found, gateway.transport.health(found))
 
 
 @get(
