@@ -6,12 +6,14 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
+
 from ordergate.gateway.configuration import Configuration
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.journal.sql_journal import SqlJournal
 from ordergate.journal.sqlite import SqliteJournal
-from ordergate.settings import Settings, rules_of
+from ordergate.settings import Settings, load_settings, rules_of
 from ordergate.transport.guards import GuardedTransport
 from ordergate.transport.http import HttpTransport
 from ordergate.web.rendering import JsonRenderer
@@ -58,12 +60,28 @@ def configuration_of(settings: Settings) -> Configuration:
         accounts=settings.accounts,
         default_route=tuple(settings.routing.default),
         rules=rules_of(settings.routing),
+        source=str(settings.file),
+        loaded_at=system_clock(),
+        document=settings.document,
+        fixed={
+            "server": msgspec.structs.asdict(settings.server),
+            "store": msgspec.structs.asdict(settings.store),
+        },
         retention=timedelta(days=settings.store.retention_days),
         idempotency_wait=settings.server.idempotency_wait,
         closed_settling=settings.recovery.closed_settling,
         person_after=timedelta(hours=settings.recovery.person_after_hours),
         late_look=timedelta(minutes=settings.recovery.late_look_minutes),
     )
+
+
+def reread(file: Path) -> Configuration:
+    """Read a configuration file anew.
+
+    Raises:
+        ConfigurationError: Everything that is wrong with it.
+    """
+    return configuration_of(load_settings(file))
 
 
 @asynccontextmanager
@@ -81,6 +99,7 @@ async def open_gateway(settings: Settings, *, serving: bool = False) -> AsyncIte
         transport=transport,
         clock=system_clock,
         renderer=JsonRenderer(),
+        read_configuration=lambda: reread(settings.file),
     )
     try:
         yield gateway

@@ -21,9 +21,10 @@ from ordergate.domain.errors import FieldError
 from ordergate.domain.money import is_currency
 from ordergate.domain.validation import explain, pointer_to
 from ordergate.gateway.account import Accept, Account, Trips
-from ordergate.gateway.configuration import Rule, When
+from ordergate.gateway.configuration import ConfigurationError, Rule, When
 from ordergate.gateway.registry import AdapterMissingError, installed_adapter
 from ordergate.observability import LogFormat
+from ordergate.redaction import MASK
 from ordergate.spi.adapter import Adapter, Environment
 from ordergate.spi.secret import Secret
 
@@ -32,6 +33,7 @@ DEFAULT_FILE = Path("config/default.toml")
 
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
 
+_PASSWORD = re.compile(r"(://[^/@]*?:)[^@]*(@)|((?<=[?&])password=)[^&]*()")
 _KEY_PART = re.compile(r"""\"([^"]*)\"|'([^']*)'|([^.\s"'\[\]]+)""")
 
 
@@ -112,24 +114,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         file: Where it was read from.
         hash: Short hash of its content; references count, not the secrets behind them.
+        document: The content to show: references stay, secrets that stand in it are starred.
     """
 
     file: Path
     hash: str
+    document: Mapping[str, Any]
     server: ServerSettings
     store: StoreSettings
     recovery: RecoverySettings
     accounts: Mapping[str, Account]
     routing: RoutingSettings
-
-
-class SettingsError(Exception):
-    """The configuration is wrong; `lines` are sentences, each with file and line."""
-
-    def __init__(self, lines: list[str]) -> None:
-        """Keep every sentence."""
-        super().__init__("\n".join(lines))
-        self.lines = lines
 
 
 def find_file(given: Path | None, environment: Mapping[str, str] = os.environ) -> Path:
@@ -146,16 +141,16 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
     """Read and check a configuration.
 
     Raises:
-        SettingsError: Everything that is wrong with it.
+        ConfigurationError: Everything that is wrong with it.
     """
     try:
         text = file.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError([f"{file}: cannot be read: {error}"]) from error
+        raise ConfigurationError([f"{file}: cannot be read: {error}"]) from error
     try:
         content = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise SettingsError([f"{file}: not valid TOML: {error}"]) from error
+        raise ConfigurationError([f"{file}: not valid TOML: {error}"]) from error
     password_errors = _password_errors(content)
     content = _with_overrides(content, environment)
     resolved, errors = _with_store_url(content, environment)
@@ -164,10 +159,11 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
     accounts, account_errors = _read_accounts(content.get("accounts", {}), environment)
     errors += account_errors + _routing_errors(content)
     if errors:
-        raise SettingsError([_sentence(file, text, error) for error in errors])
+        raise ConfigurationError([_sentence(file, text, error) for error in errors])
     return Settings(
         file=file,
         hash=sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()[:12],
+        document=_shown(content, accounts),
         server=document.server,
         store=document.store,
         recovery=document.recovery,
@@ -366,6 +362,32 @@ def _holds_secret(kind: Any) -> bool:
 
 def _reported(error: FieldError, errors: list[FieldError]) -> bool:
     return any(f"{error.pointer}/".startswith(f"{other.pointer}/") for other in errors)
+
+
+def _shown(content: dict[str, Any], accounts: Mapping[str, Account]) -> dict[str, Any]:
+    """The content without any secret: those of emulators may stand in it, a database's password in its URL."""
+    shown = dict(content)
+    store = shown.get("store")
+    if isinstance(store, dict) and isinstance(store.get("url"), str):
+        shown["store"] = {**store, "url": _PASSWORD.sub(_hidden, store["url"])}
+    shown["accounts"] = {
+        name: {key: _starred(accounts[name], key, value) for key, value in table.items()}
+        for name, table in content.get("accounts", {}).items()
+    }
+    return shown
+
+
+def _hidden(match: re.Match[str]) -> str:
+    return f"{match[1] or match[3]}{MASK}{match[2] or ''}"
+
+
+def _starred(account: Account, key: str, value: Any) -> Any:
+    own = {field.name: field.type for field in msgspec.structs.fields(account.adapter.settings_type)}
+    if key not in own or not _holds_secret(own[key]):
+        return value
+    if isinstance(value, list):
+        return [_starred(account, key, item) for item in value]
+    return MASK if isinstance(value, str) else value
 
 
 def _routing_errors(content: dict[str, Any]) -> list[FieldError]:

@@ -46,6 +46,8 @@ OPERATIONS = (
     ("GET", "/v1/accounts/{account}/orders"),
     ("POST", "/v1/accounts/{account}/orders/import"),
     ("POST", "/v1/routes/explain"),
+    ("GET", "/v1/admin/config"),
+    ("POST", "/v1/admin/reload"),
     ("GET", "/v1/links/{kind}/{link_id}"),
     ("PUT", "/v1/links/{kind}/{link_id}"),
     ("DELETE", "/v1/links/{kind}/{link_id}"),

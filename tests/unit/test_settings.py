@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ordergate.settings import DEFAULT_FILE, Settings, SettingsError, find_file, line_of, load_settings
+from ordergate.gateway.configuration import ConfigurationError
+from ordergate.settings import DEFAULT_FILE, Settings, find_file, line_of, load_settings
 from ordergate.spi.secret import Secret
 
 SHIPPED = Path(__file__).parents[2] / "config" / "default.toml"
@@ -53,7 +54,7 @@ def _load(tmp_path: Path, text: str, variables: Mapping[str, str] | None = None)
 
 
 def _refused(tmp_path: Path, text: str, variables: Mapping[str, str] | None = None) -> list[str]:
-    with pytest.raises(SettingsError) as refused:
+    with pytest.raises(ConfigurationError) as refused:
         _load(tmp_path, text, variables)
     return [line.removeprefix(f"{tmp_path / 'gateway.toml'}:") for line in refused.value.lines]
 
@@ -201,7 +202,7 @@ def test_a_file_that_cannot_be_read_says_so(tmp_path: Path, make: object) -> Non
     file = tmp_path / "absent.toml"
     make(file)  # type: ignore[operator]
 
-    with pytest.raises(SettingsError) as refused:
+    with pytest.raises(ConfigurationError) as refused:
         load_settings(file, {})
 
     assert refused.value.lines[0].startswith(f"{file}: cannot be read: ")

@@ -1,11 +1,17 @@
 """``ordergate serve``."""
 
 import asyncio
+import contextlib
+import signal
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from ordergate.gateway.context import Gateway
 
 from ordergate.cli.session import config_option, reports_problems, settings_of
 
@@ -52,6 +58,7 @@ def serve(
                     lambda: _announce(url, stdout=announce),
                     shutdown_timeout=settings.server.shutdown_timeout,
                 )
+                _reload_on_hangup(gateway)
                 if stop_with_stdin:
                     stop_when_stdin_closes(server)
                 await server.serve([listener])
@@ -61,6 +68,25 @@ def serve(
     except OSError as error:
         click.echo(f"cannot listen: {error}", err=True)
         sys.exit(1)
+
+
+def _reload_on_hangup(gateway: "Gateway") -> None:
+    """SIGHUP reloads the configuration; what comes of it stands in the log."""
+    from ordergate.domain.errors import Problem
+    from ordergate.gateway.reload import reload
+
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def run() -> None:
+        with contextlib.suppress(Problem):
+            await reload(gateway)
+
+    def begin() -> None:
+        task = asyncio.create_task(run())
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, begin)
 
 
 def _announce(url: str, *, stdout: bool) -> None:

@@ -42,11 +42,12 @@ def settings_of(config: Path | None, *, as_json: bool = False) -> "Settings":
     """Read the configuration, or end the command with everything that is wrong with it."""
     import json
 
-    from ordergate.settings import SettingsError, find_file, load_settings
+    from ordergate.gateway.configuration import ConfigurationError
+    from ordergate.settings import find_file, load_settings
 
     try:
         return load_settings(find_file(config))
-    except SettingsError as error:
+    except ConfigurationError as error:
         if as_json:
             click.echo(json.dumps({"errors": error.lines}))
         for line in error.lines if not as_json else ():

@@ -1,14 +1,23 @@
 """What the use cases need to know of the configuration: accounts, routes, limits. Immutable: a change swaps it."""
 
 from collections.abc import Mapping
-from datetime import timedelta
-from typing import Annotated
+from datetime import datetime, timedelta
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
 from ordergate.domain.draft import BillingType, CurrencyCode, MetadataValue
 from ordergate.gateway.account import Account
+
+
+class ConfigurationError(Exception):
+    """The configuration is wrong; `lines` are sentences, each with file and line."""
+
+    def __init__(self, lines: list[str]) -> None:
+        """Keep every sentence."""
+        super().__init__("\n".join(lines))
+        self.lines = lines
 
 
 class When(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,6 +67,10 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
             can still be applied.
         person_after: Operations of unknown outcome that are older wait for a person.
         late_look: How long after an operation was taken for not applied a late trace of it is looked for.
+        source: The file that it was read from.
+        loaded_at: When it came into force; None where it was not read from a file.
+        document: Its content, with references in place of secrets.
+        fixed: What cannot change while the process runs, by its place in the file.
     """
 
     hash: str
@@ -69,3 +82,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     closed_settling: float = 10.0
     person_after: timedelta = timedelta(days=1)
     late_look: timedelta = timedelta(minutes=15)
+    source: str = ""
+    loaded_at: datetime | None = None
+    document: Mapping[str, Any] = {}
+    fixed: Mapping[str, Any] = {}

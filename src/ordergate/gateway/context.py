@@ -44,6 +44,7 @@ class Gateway:
         node: Names this process among those that share the journal.
         running: Writes and looks that are under way, whether or not their callers still wait.
         held: The operations that this process works on.
+        read_configuration: Reads the configuration anew, for a reload; None where there is none to read.
         wake_recovery: Makes recovery look now; None where this process has none.
     """
 
@@ -55,6 +56,7 @@ class Gateway:
     node: str = field(default_factory=lambda: f"node_{secrets.token_hex(8)}")
     running: set[asyncio.Task[Any]] = field(default_factory=set)
     held: set[str] = field(default_factory=set)
+    read_configuration: Callable[[], Configuration] | None = None
     wake_recovery: Callable[[], None] | None = None
     metrics: Metrics = field(default_factory=Metrics)
 

@@ -10,6 +10,7 @@ from ordergate.domain.errors import Sent
 from ordergate.gateway.account import Account, World
 from ordergate.gateway.health import Health
 from ordergate.gateway.records import (
+    AccountUse,
     ApiKey,
     Claim,
     Existing,
@@ -81,6 +82,10 @@ class Transport(Protocol):
 
     def share_among(self, nodes: int) -> None:
         """Keep rate limits together with so many processes, this one included."""
+        ...
+
+    def keep_only(self, accounts: Collection[str]) -> None:
+        """Let the connections to all other accounts end once they are idle."""
         ...
 
     def health(self, account: Account) -> Health:
@@ -234,6 +239,10 @@ class Journal(Protocol):
 
     async def adopted(self, account: str, provider_order_ids: Iterable[str]) -> dict[str, OrderRecord]:
         """Return, by the provider's id, those orders of an account that the gateway knows."""
+        ...
+
+    async def use_of_account(self, account: str) -> AccountUse:
+        """Count what an account cannot be removed for."""
         ...
 
     async def put_links(self, key: LinkKey, links: Links) -> None:

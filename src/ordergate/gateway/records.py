@@ -223,6 +223,13 @@ class StoredOrder(msgspec.Struct, frozen=True):
     revision: int
 
 
+class AccountUse(msgspec.Struct, frozen=True, kw_only=True):
+    """What an account cannot be removed for: orders that are not over, and operations of unknown outcome."""
+
+    open_orders: int
+    unsettled: int
+
+
 class OrderQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which orders to list; newest first by id."""
 

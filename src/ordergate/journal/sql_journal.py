@@ -8,6 +8,7 @@ from typing import TypeVar
 from ordergate.domain.assembly import OrderRecord
 from ordergate.gateway.account import World
 from ordergate.gateway.records import (
+    AccountUse,
     ApiKey,
     Claim,
     Existing,
@@ -155,6 +156,10 @@ class SqlJournal(ABC):
         """Return, by the provider's id, those orders of an account that the gateway knows."""
         wanted = list(provider_order_ids)
         return await self._read(lambda: transactions.adopted(account, wanted))
+
+    async def use_of_account(self, account: str) -> AccountUse:
+        """Count what an account cannot be removed for."""
+        return await self._read(lambda: transactions.use_of_account(account))
 
     async def put_links(self, key: LinkKey, links: Links) -> None:
         """Set what one id is called at the named accounts."""

@@ -13,6 +13,7 @@ import msgspec
 from ordergate.domain.assembly import OrderRecord
 from ordergate.gateway.account import World
 from ordergate.gateway.records import (
+    AccountUse,
     ApiKey,
     Busy,
     Claim,
@@ -263,6 +264,12 @@ def adopted(account: str, provider_order_ids: Iterable[str]) -> Transaction[dict
         if rows:
             found[native] = codec.decode_order(rows[0][0])
     return found
+
+
+def use_of_account(account: str) -> Transaction[AccountUse]:
+    """Count what an account cannot be removed for."""
+    (row,) = yield Query("use_of_account", {"account": account})
+    return AccountUse(open_orders=row[0], unsettled=row[1])
 
 
 def put_links(key: LinkKey, links: Links) -> Transaction[None]:

@@ -4,7 +4,7 @@ What is kept back was never sent, so it may go elsewhere. Waiting happens here, 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -36,6 +36,7 @@ class _Guard:
     """What is known of one account's calls."""
 
     slots: asyncio.Semaphore
+    most: int
     bucket: InMemoryBucket | None
     limits: tuple[RateLimit, ...]
     breaker: Breaker = field(default_factory=Breaker)
@@ -48,6 +49,10 @@ class Sender(Protocol):
 
     async def send(self, account: Account, request: WireRequest) -> WireResponse:
         """Send one request, as :meth:`ordergate.gateway.ports.Transport.send`."""
+        ...
+
+    async def forget(self, account: str) -> None:
+        """Close the connections of one account."""
         ...
 
     async def close(self) -> None:
@@ -64,6 +69,7 @@ class GuardedTransport:
         self._monotonic = monotonic
         self._guards: dict[str, _Guard] = {}
         self._nodes = 1
+        self._ending: set[asyncio.Task[None]] = set()
 
     def share_among(self, nodes: int) -> None:
         """Keep rate limits together with so many processes, this one included."""
@@ -99,6 +105,18 @@ class GuardedTransport:
             reasons=tuple(reasons),
         )
 
+    def keep_only(self, accounts: Collection[str]) -> None:
+        """Let the connections to all other accounts end once they are idle."""
+        for name in [name for name in self._guards if name not in accounts]:
+            guard = self._guards.pop(name)
+            self._ending.add(task := asyncio.create_task(self._end(name, guard)))
+            task.add_done_callback(self._ending.discard)
+
+    async def _end(self, name: str, guard: _Guard) -> None:
+        while guard.in_flight:  # noqa: ASYNC110 - nobody waits for it
+            await asyncio.sleep(0.1)
+        await self._inner.forget(name)
+
     async def send(self, account: Account, request: WireRequest) -> WireResponse:
         """Send one request once the account's limits let it pass.
 
@@ -114,6 +132,8 @@ class GuardedTransport:
 
     async def close(self) -> None:
         """Close what is guarded."""
+        for task in self._ending:
+            task.cancel()
         await self._inner.close()
 
     async def _watched(self, guard: _Guard, account: Account, request: WireRequest) -> WireResponse:
@@ -145,9 +165,10 @@ class GuardedTransport:
 
     @asynccontextmanager
     async def _slot(self, guard: _Guard, account: Account) -> AsyncIterator[None]:
+        slots = guard.slots
         try:
             async with asyncio.timeout(LONGEST_WAIT / 2):
-                await guard.slots.acquire()
+                await slots.acquire()
         except TimeoutError:
             reason = f"{account.max_in_flight} calls to {account.name} are on their way already."
             raise TransportError("no", reason, code="overloaded", retry_after=1) from None
@@ -156,7 +177,7 @@ class GuardedTransport:
             yield
         finally:
             guard.in_flight -= 1
-            guard.slots.release()
+            slots.release()
 
     async def _pass_rate(self, guard: _Guard, account: Account) -> None:
         """Wait for the rate limit if that is short; refuse otherwise."""
@@ -177,12 +198,17 @@ class GuardedTransport:
     def _guard(self, account: Account) -> _Guard:
         guard = self._guards.get(account.name)
         if guard is None:
-            limits = account.limits
             guard = self._guards[account.name] = _Guard(
                 slots=asyncio.Semaphore(account.max_in_flight),
-                bucket=_bucket(limits, self._nodes),
-                limits=limits,
+                most=account.max_in_flight,
+                bucket=_bucket(account.limits, self._nodes),
+                limits=account.limits,
             )
+        if guard.limits != account.limits:
+            guard.limits, guard.bucket = account.limits, _bucket(account.limits, self._nodes)
+        if guard.most != account.max_in_flight:
+            # Calls under way let go of the slots that they hold; for a moment there may be more of both.
+            guard.slots, guard.most = asyncio.Semaphore(account.max_in_flight), account.max_in_flight
         return guard
 
 

@@ -77,6 +77,12 @@ class HttpTransport:
             _note_attempt(account, request, time.perf_counter() - started, facts)
         return response
 
+    async def forget(self, account: str) -> None:
+        """Close the connections of one account."""
+        engine = self._engines.pop(account, None)
+        if engine is not None:
+            await engine.aclose()
+
     async def close(self) -> None:
         """Close every connection."""
         for engine in self._engines.values():

@@ -13,7 +13,7 @@ from ordergate.gateway.context import Gateway
 from ordergate.web import openapi
 from ordergate.web.authentication import require_key
 from ordergate.web.edge import Edge
-from ordergate.web.handlers import accounts, links, operations, orders, routes, service
+from ordergate.web.handlers import accounts, admin, links, operations, orders, routes, service
 from ordergate.web.problems import answer_problem, problem_of
 from ordergate.web.strictness import StrictRequest, refuse_loose_query
 
@@ -49,6 +49,8 @@ def create_app(gateway: Gateway, *, max_body_bytes: int) -> Edge:
             accounts.list_provider_orders,
             accounts.import_order,
             routes.explain_route,
+            admin.get_configuration,
+            admin.reload_configuration,
             links.put_link,
             links.get_link,
             links.delete_link,

@@ -1,7 +1,7 @@
 """What the API answers besides orders and problems."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -9,6 +9,7 @@ from ordergate.domain.errors import OutcomeWord
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.order import Return
 from ordergate.gateway.account import Accept, Account
+from ordergate.gateway.configuration import Configuration
 from ordergate.gateway.health import BreakerState, Health
 from ordergate.gateway.records import Attempt, Operation, OperationState, Probe, Resolution
 from ordergate.gateway.routing import Route
@@ -149,6 +150,29 @@ class AccountList(msgspec.Struct, frozen=True, kw_only=True):
     data: list[AccountDocument]
 
 
+class ConfigurationDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """A configuration in force.
+
+    Attributes:
+        hash: Of its content: the same content has the same hash on every node.
+        source: The file that it was read from.
+        document: The file's content, with references in place of secrets.
+    """
+
+    hash: str
+    source: str
+    loaded_at: datetime | None
+    document: dict[str, Any]
+
+
+class ReloadDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a reload; `restart_needed` are keys whose new values hold only after a restart."""
+
+    configuration: ConfigurationDocument
+    changed: bool
+    restart_needed: list[str]
+
+
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     """The gateway answers."""
 
@@ -174,6 +198,16 @@ def operation_document(operation: Operation) -> OperationDocument:
         resolution=operation.resolution,
         created_at=operation.created_at,
         updated_at=operation.updated_at,
+    )
+
+
+def configuration_document(configuration: Configuration) -> ConfigurationDocument:
+    """Return what an operator reads of a configuration."""
+    return ConfigurationDocument(
+        hash=configuration.hash,
+        source=configuration.source,
+        loaded_at=configuration.loaded_at,
+        document=dict(configuration.document),
     )
 
 

@@ -142,6 +142,11 @@ UPDATE orders SET status = :status, customer = :customer, revision = revision + 
 WHERE id = :id AND revision = :revision
 RETURNING revision;
 
+-- name: use_of_account
+SELECT (SELECT count(*) FROM orders WHERE account = :account
+          AND status IN ('open', 'pending', 'partially_paid', 'paid', 'review')),
+       (SELECT count(*) FROM operations WHERE account = :account AND state IN ('in_progress', 'unknown'));
+
 -- name: adopted_order
 SELECT record FROM orders WHERE account = :account AND provider_order_id = :provider_order_id
 ORDER BY id DESC LIMIT 1;

@@ -1,0 +1,87 @@
+"""Takes a new configuration into force while the gateway runs: checked as a whole, swapped at once, or not at all."""
+
+import msgspec
+import structlog
+
+from ordergate.domain.errors import FieldError, Problem
+from ordergate.gateway.configuration import Configuration, ConfigurationError
+from ordergate.gateway.context import Gateway
+
+_log = structlog.get_logger("ordergate.configuration")
+
+
+class Reloaded(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a reload.
+
+    Attributes:
+        changed: The content is another one than before.
+        restart_needed: Keys whose new values hold only after a restart.
+    """
+
+    configuration: Configuration
+    changed: bool
+    restart_needed: tuple[str, ...]
+
+
+async def reload(gateway: Gateway) -> Reloaded:
+    """Read the configuration anew and swap it in; operations under way end where they began.
+
+    Raises:
+        Problem: ``invalid_request`` with everything that is wrong, or ``invalid_state`` where an account that still
+            has open orders or unsettled operations is gone. Nothing is changed then.
+    """
+    if gateway.read_configuration is None:
+        raise Problem("invalid_state", "This process was not started from a configuration file.")
+    try:
+        new = gateway.read_configuration()
+    except ConfigurationError as error:
+        _log.error("configuration.refused", errors=error.lines)
+        errors = [FieldError(pointer="", code="invalid_configuration", detail=line) for line in error.lines]
+        raise Problem(
+            "invalid_request",
+            f"The configuration is wrong, so nothing was changed: {error.lines[0]}",
+            errors=errors,
+        ) from error
+    await _refuse_orphans(gateway, new)
+    before = gateway.configuration
+    gateway.configuration = new
+    gateway.transport.keep_only(new.accounts.keys())
+    restart = tuple(_differences(before, new))
+    _log.info("configuration.loaded", hash=new.hash, before=before.hash, restart_needed=list(restart))
+    return Reloaded(configuration=new, changed=new.hash != before.hash, restart_needed=restart)
+
+
+async def _refuse_orphans(gateway: Gateway, new: Configuration) -> None:
+    """An order stays with its account for life, so that account stays too; nor does an account become another."""
+    errors = []
+    for name, account in gateway.configuration.accounts.items():
+        kept = new.accounts.get(name)
+        if kept is not None and (kept.adapter.name, kept.environment) == (
+            account.adapter.name,
+            account.environment,
+        ):
+            continue
+        use = await gateway.journal.use_of_account(name)
+        if use.open_orders or use.unsettled:
+            what = "removed" if kept is None else "turned into another provider's or environment's"
+            detail = (
+                f"[accounts.{name}] cannot be {what}: {use.open_orders} open orders and {use.unsettled} unsettled "
+                'operations live there. Keep it with accept = "existing" until they are over.'
+            )
+            errors.append(FieldError(pointer=f"/accounts/{name}", code="account_in_use", detail=detail))
+    if errors:
+        _log.error("configuration.refused", errors=[error.detail for error in errors])
+        raise Problem("invalid_state", f"Nothing was changed. {errors[0].detail}", errors=errors)
+
+
+def _differences(before: Configuration, new: Configuration) -> list[str]:
+    return [
+        f"{section}.{key}"
+        for section, values in new.fixed.items()
+        for key, value in values.items()
+        if key not in _TAKEN_OVER and before.fixed.get(section, {}).get(key) != value
+    ]
+
+
+_TAKEN_OVER = frozenset({"idempotency_wait", "retention_days"})
+"""Keys of ``[server]`` and ``[store]`` that hold at once."""

@@ -1,0 +1,48 @@
+"""What operators see and do: the configuration in force."""
+
+from typing import Any
+
+from litestar import Request, get, post
+
+from ordergate.gateway.reload import reload
+from ordergate.web.documents import ConfigurationDocument, ReloadDocument, configuration_document
+from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, READ_PROBLEMS, answers, problem
+
+
+@get(
+    "/v1/admin/config",
+    operation_id="get_configuration",
+    summary="Read the configuration in force",
+    tags=["admin"],
+    opt={"scope": "admin"},
+    responses=READ_PROBLEMS,
+)
+async def get_configuration(request: Request[Any, Any, Any]) -> ConfigurationDocument:
+    """Read what this process runs with, since when, and from where; secrets are shown as their references."""
+    return configuration_document(request.app.state.gateway.configuration)
+
+
+@post(
+    "/v1/admin/reload",
+    operation_id="reload_configuration",
+    summary="Reload the configuration",
+    tags=["admin"],
+    opt={"scope": "admin"},
+    status_code=200,
+    responses={
+        **PLAIN_WRITE_PROBLEMS,
+        200: answers(ReloadDocument, "In force now"),
+        409: problem("It would orphan orders; nothing was changed"),
+    },
+)
+async def reload_configuration(request: Request[Any, Any, Any]) -> ReloadDocument:
+    """Read the file again, check it as a whole, and take it into force; or change nothing and say why.
+
+    It reloads this process; each one of several is told by itself, here or with SIGHUP.
+    """
+    done = await reload(request.app.state.gateway)
+    return ReloadDocument(
+        configuration=configuration_document(done.configuration),
+        changed=done.changed,
+        restart_needed=list(done.restart_needed),
+    )

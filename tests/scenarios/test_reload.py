@@ -1,0 +1,148 @@
+"""A new configuration comes into force while the gateway runs, as a whole or not at all."""
+
+import asyncio
+import os
+import signal
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import tomli_w
+from tests.scenarios.conftest import OpenShop, Start
+from tests.scenarios.shop import (
+    Emulator,
+    Shop,
+    body_of,
+    eventually,
+    plain_client,
+    prepare_store,
+    problem_of,
+    write_config,
+)
+
+RELOAD = "/v1/admin/reload"
+CONFIG = "/v1/admin/config"
+
+
+def _rewrite(shop: Shop, change: Callable[[dict[str, Any]], None]) -> None:
+    document = tomllib.loads(shop.config.read_text())
+    change(document)
+    shop.config.write_text(tomli_w.dumps(document))
+
+
+@pytest.fixture
+def provider() -> str:
+    """The account that orders go to at first."""
+    return "revkeen"
+
+
+async def test_default_route_is_switched(open_another: OpenShop, emulators: dict[str, Emulator]) -> None:
+    """After a reload the next order goes to the other account; the hash in the answers tells which holds."""
+    shop = await open_another(routing={"default": ["revkeen"]})
+    operator = await shop.another(None)
+    draft = {key: value for key, value in shop.draft().items() if key != "account"}
+    first = await shop.create(draft)
+    assert body_of(first, 201)["account"] == "revkeen"
+
+    _rewrite(shop, lambda document: document["routing"].update(default=["rapyd"]))
+    assert body_of(await shop.create(draft), 201)["account"] == "revkeen"
+    reloaded = body_of(await operator.call("POST", RELOAD), 200)
+    second = await shop.create(draft)
+
+    assert body_of(second, 201)["account"] == "rapyd"
+    assert (reloaded["changed"], reloaded["restart_needed"]) == (True, [])
+    assert second.headers["ordergate-config"] == reloaded["configuration"]["hash"]
+    assert second.headers["ordergate-config"] != first.headers["ordergate-config"]
+    assert body_of(await operator.call("POST", RELOAD), 200)["changed"] is False
+    assert len(emulators["rapyd"].orders) == 1
+
+
+async def test_invalid_file_changes_nothing(open_another: OpenShop) -> None:
+    """A file with mistakes is refused with each of them, by file and line, and the old one goes on."""
+    shop = await open_another()
+    operator = await shop.another(None)
+    before = body_of(await operator.get(CONFIG), 200)
+    shop.config.write_text(shop.config.read_text().replace('"revkeen"', '"revken"') + "\n[surver]\n")
+
+    problem = problem_of(await operator.call("POST", RELOAD), 422, "invalid_request")
+
+    assert any(
+        "surver" in error["detail"] and str(shop.config) in error["detail"] for error in problem["errors"]
+    )
+    assert len(problem["errors"]) > 1
+    assert body_of(await operator.get(CONFIG), 200) == before
+    body_of(await shop.create(), 201)
+
+
+async def test_account_with_open_orders_stays(open_another: OpenShop) -> None:
+    """An account where orders are open, or operations unsettled, cannot be removed or become another provider's."""
+    shop = await open_another(server={"idempotency_wait": 0})
+    operator = await shop.another(None)
+    order = await shop.order()
+
+    def remove(document: dict[str, Any]) -> None:
+        del document["accounts"]["revkeen"]
+        document["routing"]["default"] = ["rapyd"]
+
+    original = shop.config.read_text()
+    _rewrite(shop, remove)
+    problem = problem_of(await operator.call("POST", RELOAD), 409, "invalid_state")
+    assert "1 open orders" in problem["detail"]
+    assert (await shop.read(order))["id"] == order["id"]
+
+    shop.config.write_text(original)
+    body_of(await shop.cancel(order), 200)
+    _rewrite(shop, remove)
+    body_of(await operator.call("POST", RELOAD), 200)
+    problem_of(await shop.create(), 422, "no_route")
+
+
+async def test_configuration_is_shown_without_secrets(open_another: OpenShop, emulator: Emulator) -> None:
+    """Operators see the whole file as it is in force, and no secret; nobody else sees it."""
+    shop = await open_another()
+    operator = await shop.another(None)
+
+    answer = await operator.get(CONFIG)
+
+    shown = body_of(answer, 200)
+    assert shown["document"]["accounts"]["revkeen"]["base_url"] == emulator.base_url
+    assert not any(secret in answer.text for secret in emulator.credentials.values())
+    assert shown["source"] == str(shop.config)
+    problem_of(await shop.get(CONFIG), 403, "forbidden")
+    problem_of(await shop.call("POST", RELOAD), 403, "forbidden")
+
+
+async def test_hangup_under_load(
+    emulators: dict[str, Emulator], emulator: Emulator, provider: str, tmp_path: Path, start: Start
+) -> None:
+    """SIGHUP flips the default route while orders come in: none fails, none is lost, each stays where it began."""
+    config = write_config(tmp_path, emulators, routing={"default": ["revkeen"]})
+    key, _ = await prepare_store(config, emulators)
+    gateway = start("serve", "--config", str(config), "--port", "0", "--announce", "--stop-with-stdin")
+    async with plain_client() as client:
+        shop = Shop(gateway.line(), key, provider, emulator, client, config)
+        draft = {name: value for name, value in shop.draft().items() if name != "account"}
+        answers: list[httpx.Response] = []
+
+        async def order_on_and_on() -> None:
+            while len(answers) < 60:
+                answers.append(await shop.create(draft))
+
+        callers = [asyncio.create_task(order_on_and_on()) for _ in range(4)]
+        for target in ("rapyd", "revkeen", "rapyd"):
+            count = len(answers)
+            await eventually(lambda count=count: len(answers) > count + 8, seconds=20)
+            _rewrite(shop, lambda document, target=target: document["routing"].update(default=[target]))
+            os.kill(gateway.process.pid, signal.SIGHUP)
+        await asyncio.gather(*callers)
+
+        orders = [body_of(answer, 201) for answer in answers]
+        for order in orders[:5]:
+            assert (await shop.read(order, refresh=True))["account"] == order["account"]
+    accounts = [order["account"] for order in orders]
+    assert {*accounts} == {"rapyd", "revkeen"}
+    assert len({order["provider_order_id"] for order in orders}) == len(orders)
+    assert sum(len(emulators[name].orders) for name in ("rapyd", "revkeen")) == len(orders)
