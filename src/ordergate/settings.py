@@ -132,8 +132,13 @@ def find_file(given: Path | None, environment: Mapping[str, str] = os.environ) -
     named = given or (Path(environment["ORDERGATE_CONFIG"]) if environment.get("ORDERGATE_CONFIG") else None)
     if named is not None:
         return named
+    return DEFAULT_FILE if DEFAULT_FILE.exists() else shipped_file()
+
+
+def shipped_file() -> Path:
+    """Return the default configuration that is shipped: in a wheel, or in the checkout."""
     package = Path(__file__).parent
-    candidates = (DEFAULT_FILE, package / DEFAULT_FILE, package.parents[1] / DEFAULT_FILE)
+    candidates = (package / DEFAULT_FILE, package.parents[1] / DEFAULT_FILE)
     return next((candidate for candidate in candidates if candidate.exists()), DEFAULT_FILE)
 
 

@@ -1,9 +1,7 @@
 """The README and the shipped configuration are true."""
 
-import json
 import re
 import shlex
-import tomllib
 from pathlib import Path
 
 import click
@@ -14,10 +12,6 @@ from ordergate.cli import main
 from ordergate.domain.draft import Draft, draft_errors
 from ordergate.domain.order import Order
 from ordergate.settings import (
-    AccountSettings,
-    RoutingSettings,
-    ServerSettings,
-    StoreSettings,
     load_settings,
 )
 from ordergate.web import examples
@@ -90,24 +84,6 @@ def test_every_link_in_the_readme_leads_somewhere() -> None:
 
     assert targets
     assert [target for target in targets if not (ROOT / target).exists()] == []
-
-
-def test_the_default_configuration_documents_every_key() -> None:
-    """config/default.toml names each key of the typed settings, with the default that it really has."""
-    text = (ROOT / "config/default.toml").read_text()
-    document = tomllib.loads(text)
-    for section, kind in (("server", ServerSettings), ("store", StoreSettings), ("routing", RoutingSettings)):
-        expected = json.loads(msgspec.json.encode(kind()))
-        assert document[section] == expected
-    commented = text.partition("# [accounts.main]")[2]
-    missing = [
-        field.name
-        for field in msgspec.structs.fields(AccountSettings)
-        if field.name != "base_url" and f"# {field.name} = " not in commented
-    ]
-
-    assert missing == []
-    assert "base_url" in commented
 
 
 @pytest.mark.parametrize("name", ["default.toml", "sandbox.toml"])

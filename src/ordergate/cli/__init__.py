@@ -7,6 +7,7 @@ from ordergate.cli.adopt import import_
 from ordergate.cli.check import check
 from ordergate.cli.demo import demo
 from ordergate.cli.emulate import emulate
+from ordergate.cli.init import init
 from ordergate.cli.keys import keys
 from ordergate.cli.orders import orders
 from ordergate.cli.route import route
@@ -20,9 +21,9 @@ def main() -> None:
 
     \b
     Try it:        ordergate demo
-    Run it:        ordergate check && ordergate keys create --merchant acme && ordergate serve
+    Run it:        ordergate init && ordergate check && ordergate keys create --merchant acme && ordergate serve
     """
 
 
-for command in (accounts, check, demo, emulate, import_, keys, orders, route, serve):
+for command in (accounts, check, demo, emulate, import_, init, keys, orders, route, serve):
     main.add_command(command)

@@ -1,0 +1,108 @@
+"""``ordergate init``."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ordergate.spi.adapter import Adapter
+
+_ENVIRONMENTS = ("sandbox", "production", "emulator")
+_EMULATOR_PORT = 9101
+
+
+@click.command()
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default="ordergate.toml",
+    show_default=True,
+    help="Write it here.",
+)
+@click.option("--accept-defaults", is_flag=True, help="Ask nothing: one sandbox account for each adapter.")
+@click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+def init(output: Path, *, accept_defaults: bool, force: bool) -> None:
+    """Write a configuration, with a comment on every key.
+
+    \b
+    ordergate init
+    ordergate init --accept-defaults --output /etc/ordergate.toml
+    """
+    from ordergate.gateway.registry import installed_adapters
+
+    if output.exists() and not force:
+        click.echo(f"{output} is there already; --force overwrites it", err=True)
+        sys.exit(1)
+    adapters = installed_adapters()
+    accounts = [
+        account for name in sorted(adapters) if (account := _account(adapters[name], accept_defaults))
+    ]
+    url = "sqlite:///ordergate.db" if accept_defaults else _store()
+    output.write_text(_with_accounts(_template(), url, accounts))
+    click.echo(f"{output} is written", err=True)
+    for account in accounts:
+        for variable in account["variables"]:
+            click.echo(f"  set {variable}, or change the reference to a file", err=True)
+    click.echo(f"then: ordergate check --config {output}", err=True)
+
+
+def _account(adapter: "Adapter", accept_defaults: bool) -> dict[str, Any] | None:
+    """What a person says of one account, or what is written where nobody is asked."""
+    name, environment = adapter.name, "sandbox"
+    if not accept_defaults:
+        if not click.confirm(f"An account at {adapter.title}?", default=True):
+            return None
+        name = click.prompt("  its name", default=name)
+        environment = click.prompt("  environment", type=click.Choice(_ENVIRONMENTS), default=environment)
+    variables = {key: f"{name}_{key}".upper().replace("-", "_") for key in _secrets(adapter)}
+    lines = [f"[accounts.{name}]", f'adapter = "{adapter.name}"', f'environment = "{environment}"']
+    if environment == "emulator":
+        lines.append(f'base_url = "http://127.0.0.1:{_EMULATOR_PORT}"    # as ordergate emulate says it')
+    lines += [f'{key} = {{ env = "{variable}" }}' for key, variable in variables.items()]
+    return {"name": name, "lines": lines, "variables": list(variables.values())}
+
+
+def _secrets(adapter: "Adapter") -> "Iterator[str]":
+    """The secrets without which an account at this provider cannot be used."""
+    import msgspec
+
+    from ordergate.spi.secret import Secret
+
+    for field in msgspec.structs.fields(adapter.settings_type):
+        if field.required and field.type is Secret:
+            yield field.name
+
+
+def _store() -> str:
+    kind = click.prompt("The journal", type=click.Choice(["sqlite", "postgresql"]), default="sqlite")
+    if kind == "postgresql":
+        return "postgresql"
+    path = click.prompt("  file", default="ordergate.db")
+    return f"sqlite:///{path}"
+
+
+def _template() -> str:
+    from ordergate.settings import shipped_file
+
+    return shipped_file().read_text()
+
+
+def _with_accounts(template: str, url: str, accounts: list[dict[str, Any]]) -> str:
+    """The shipped file with these accounts in it; its examples stay as comments."""
+    lines = []
+    for line in template.splitlines():
+        if line.startswith("url = "):
+            shown = '{ env = "ORDERGATE_DATABASE_URL" }' if url == "postgresql" else f'"{url}"'
+            lines.append(f"url = {shown}   # {line.partition('#')[2].strip()}")
+        elif line.startswith("# Where new orders go."):
+            lines += [text for account in accounts for text in [*account["lines"], ""]] + [line]
+        elif line.startswith("default = []"):
+            names = ", ".join(f'"{account["name"]}"' for account in accounts)
+            lines.append(f"default = [{names}]   # where no rule holds, in order of preference")
+        else:
+            lines.append(line)
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,104 @@
+"""The configuration files beside the code are true: every key, its default, and files that can be used."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from ordergate.gateway.configuration import When
+from ordergate.settings import (
+    AccountSettings,
+    RecoverySettings,
+    RoutingSettings,
+    RuleSettings,
+    ServerSettings,
+    StoreSettings,
+    load_settings,
+)
+
+FOLDER = Path(__file__).parents[2] / "config"
+DEFAULT = FOLDER / "default.toml"
+PRODUCTION = FOLDER / "production.example.toml"
+
+
+def _keys(path: str, text: str) -> dict[str, Any]:
+    """Every key of a table, whether it stands there or in a comment, and its value."""
+    found: dict[str, Any] = {}
+    inside = False
+    for line in text.splitlines():
+        plain = re.sub(r"^# ?", "", line)
+        if re.match(r"\[+[a-z]", plain):
+            inside = plain.split("#")[0].strip().strip("[]") == path
+        elif inside and (match := re.match(r"([a-z_]+) = (.+)", plain)):
+            found[match[1]] = tomllib.loads(f"value = {match[2]}")["value"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("server", ServerSettings),
+        ("store", StoreSettings),
+        ("recovery", RecoverySettings),
+        ("accounts.main", AccountSettings),
+        ("routing", RoutingSettings),
+        ("routing.rules", RuleSettings),
+        ("routing.rules.when", When),
+    ],
+)
+def test_every_key_is_documented_with_its_default(path: str, kind: type[msgspec.Struct]) -> None:
+    """The file names each key that a table may have, and shows its default where there is one."""
+    documented = _keys(path, DEFAULT.read_text())
+    fields = {field.name: field for field in msgspec.structs.fields(kind)}
+    own = {"api_key"} if path == "accounts.main" else set()
+    tables = {"rules", "when"}
+
+    assert documented.keys() - own == fields.keys() - tables
+    for name, field in fields.items():
+        if name in documented and field.default not in {msgspec.NODEFAULT, None} and path != "routing":
+            assert documented[name] == field.default, name
+
+
+def test_default_file_is_usable() -> None:
+    """What is shipped is a configuration that holds."""
+    settings = load_settings(DEFAULT, {})
+
+    assert settings.server == ServerSettings()
+    assert settings.recovery == RecoverySettings()
+    assert dict(settings.accounts) == {}
+
+
+def test_comments_of_the_default_file_are_usable(tmp_path: Path) -> None:
+    """With every example taken out of its comment, the file still is a configuration that holds."""
+    text = re.sub(r"^# ?(?=[\[a-z_]+[^ ]* ?(=|$)|\[)", "", DEFAULT.read_text(), flags=re.MULTILINE)
+    text = text.replace('environment = "sandbox"        # emulator', 'environment = "emulator" # ', 1)
+    file = tmp_path / "all.toml"
+    file.write_text(text)
+    environment = {"REVKEEN_API_KEY": "rk_sandbox_x", "RAPYD_ACCESS_KEY": "a", "RAPYD_SECRET_KEY": "s"}
+
+    settings = load_settings(file, environment)
+
+    assert set(settings.accounts) == {"main", "rapyd-eu"}
+    assert [rule.name for rule in settings.routing.rules] == ["euro"]
+
+
+def test_production_example_is_usable(tmp_path: Path) -> None:
+    """With its secrets in place, the example for production is a configuration that holds."""
+    secrets = {
+        "ordergate_database_url": "postgresql://ordergate:pw@db.internal/ordergate",
+        "revkeen_api_key": "rk_live_x",
+        "rapyd_access_key": "a",
+        "rapyd_secret_key": "s",
+    }
+    for name, value in secrets.items():
+        (tmp_path / name).write_text(value)
+    file = tmp_path / "production.toml"
+    file.write_text(PRODUCTION.read_text().replace("/run/secrets", str(tmp_path)))
+
+    settings = load_settings(file, {})
+
+    assert {account.environment for account in settings.accounts.values()} == {"production"}
+    assert "pw" not in str(settings.document)
