@@ -180,6 +180,16 @@ async def test_without_a_key_nothing_is_a_repeat(journal: Journal) -> None:
     assert await journal.by_key(first) is None
 
 
+async def test_a_late_write_is_one_that_was_taken_for_not_applied(journal: Journal) -> None:
+    """Whoever settles late settles nothing that is unsettled: that is no late write, and another's to settle."""
+    first = operation()
+    await journal.claim(intent(first))
+
+    assert not await journal.settle(ended(first, "succeeded"), ANSWER, None, late=True)
+    assert await journal.settle(ended(first, "failed"), None, None)
+    assert await journal.settle(ended(first, "succeeded"), ANSWER, None, late=True)
+
+
 async def test_an_expired_key_is_free(journal: Journal) -> None:
     """A key older than the retention is claimed anew; the old operation stays readable by its id."""
     old = operation(key="key-1", created_at=SINCE - MINUTE)

@@ -102,7 +102,7 @@ class Journal(Protocol):
             response: The answer to give again; None where a repeat may be sent, or is answered from the order.
             order: None where it did not change.
             owner: Settle only while this process holds it; None for whoever heard the provider's own answer.
-            late: It may have been settled as not applied before.
+            late: Settle only what was settled as not applied before.
             look_again_in: Seconds until recovery looks for a late trace of it.
 
         Returns:

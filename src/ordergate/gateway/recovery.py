@@ -153,7 +153,8 @@ async def _decide(gateway: Gateway, taken: Taken) -> None:
     )
     match outcome:
         case Applied():
-            await applied(gateway, held, outcome)
+            with contextlib.suppress(Problem):
+                await applied(gateway, held, outcome)
         case NotApplied() if operation.state != "failed":
             with contextlib.suppress(Problem):
                 await refused(gateway, held, outcome)

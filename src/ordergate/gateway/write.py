@@ -120,12 +120,23 @@ async def write(gateway: Gateway, call: Call, prepare: Prepare) -> Answer:
                 return answer
             now = await gateway.journal.by_id(existing.operation.id) or existing
             operation = with_attempt(gateway, now.operation)
-        prepared = await prepare(operation)
+        try:
+            prepared = await prepare(operation)
+        except Problem:
+            if await _overtaken(gateway, operation, existing):
+                continue
+            raise
         note_account(prepared.account.name)
         answer = await _claim_and_run(gateway, call, operation, prepared)
         if answer is not None:
             return answer
     raise Problem("overloaded", "The order keeps changing under this call; repeat it.", retry_after=1)
+
+
+async def _overtaken(gateway: Gateway, operation: Operation, existing: Existing | None) -> bool:
+    """Whether the same key has been at work meanwhile: what stands against this call may be its own effect."""
+    now = await gateway.journal.by_key(operation)
+    return now is not None and (existing is None or now.operation != existing.operation)
 
 
 def _operation(gateway: Gateway, call: Call, merchant: str) -> Operation:

@@ -56,7 +56,7 @@ UPDATE operations SET state = :state, updated_at = :updated_at, record = :record
                       response_status = :response_status, response_body = :response_body,
                       owner = NULL, due_at = :now + :look_again_in
 WHERE id = :id AND attempts = :attempts
-  AND (state IN ('in_progress', 'unknown') OR (:late = 1 AND state = 'failed'))
+  AND ((:late = 0 AND state IN ('in_progress', 'unknown')) OR (:late = 1 AND state = 'failed'))
   AND (CAST(:holder AS TEXT) IS NULL OR owner = :holder)
 RETURNING id;
 
