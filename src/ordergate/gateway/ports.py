@@ -147,7 +147,9 @@ class Journal(Protocol):
         ...
 
     async def forget_dead(self, node: str, held: Collection[str]) -> int:
-        """Mark every operation as unknown that nobody works on any more; return how many.
+        """Let go of every operation that nobody works on any more; return how many.
+
+        One that may have been sent is of unknown outcome from then on.
 
         Args:
             node: This process.

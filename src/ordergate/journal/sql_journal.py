@@ -105,7 +105,7 @@ class SqlJournal(ABC):
         await self._write(lambda: transactions.leave(node))
 
     async def forget_dead(self, node: str, held: Collection[str]) -> int:
-        """Mark every operation as unknown that nobody works on any more."""
+        """Let go of every operation that nobody works on any more."""
         return await self._write(lambda: transactions.forget_dead(node, held))
 
     async def by_key(self, operation: Operation) -> Existing | None:

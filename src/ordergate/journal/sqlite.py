@@ -52,13 +52,11 @@ class SqliteJournal(SqlJournal):
         self._lock = _serve_alone(path) if serving else None
         try:
             upgrade(path)
-            writing = _connect(path)
+            writing = self._writing_connection(serving=serving)
         except (JournalUnavailableError, sqlite3.Error) as error:
             if self._lock is not None:
                 self._lock.close()
             raise _unavailable(path, error) from error
-        if serving:
-            writing.execute(self._sql["all_nodes_gone"])
         self._writer = GroupWriter(writing, path)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="journal-reader")
 
@@ -102,6 +100,16 @@ class SqliteJournal(SqlJournal):
         sql = self._sql.get(query.statement, query.statement)
         parameters: Mapping[str, object] = {**query.parameters, "now": now}
         return connection.execute(sql, parameters).fetchall()
+
+    def _writing_connection(self, *, serving: bool) -> sqlite3.Connection:
+        connection = _connect(self._path)
+        try:
+            if serving:
+                connection.execute(self._sql["all_nodes_gone"])
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
 
     def _reading_connection(self) -> sqlite3.Connection:
         """One connection per thread: a shared one would keep an old snapshot."""

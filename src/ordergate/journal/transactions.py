@@ -72,10 +72,10 @@ def claim(intent: Intent) -> Transaction[Claim]:
         yield Query("expire_key", {"id": existing.operation.id})
         existing = None
     if existing is not None and not _is_next_attempt(existing, operation):
-        return existing
+        raise RolledBack(existing)
     obstacle = yield from _obstacle(intent)
     if obstacle is not None:
-        return obstacle
+        raise RolledBack(obstacle)
     if existing is None:
         yield Query("insert_operation", codec.intent_columns(intent))
     elif not (yield Query("reopen_operation", codec.intent_columns(intent))):
@@ -165,7 +165,7 @@ def leave(node: str) -> Transaction[None]:
 
 
 def forget_dead(node: str, held: Collection[str]) -> Transaction[int]:
-    """Mark every operation as unknown that nobody works on any more."""
+    """Let go of every operation that nobody works on any more."""
     rows = yield Query("abandoned_operations", {"node": node, "patience": _OWN_PATIENCE})
     found = [codec.decode_operation(row[0]) for row in rows]
     abandoned = [operation for operation in found if operation.id not in held]
@@ -368,9 +368,7 @@ def _is_next_attempt(existing: Existing, wanted: Operation) -> bool:
 
 def _taken(row: Row, owner: str) -> Transaction[Taken]:
     record, work, request, settles_in, age, newest_order, newest_created_at = row
-    found = codec.decode_operation(record)
-    if found.state == "in_progress" and found.attempts:
-        found = _cut_off(found)
+    found = _cut_off(codec.decode_operation(record))
     yield Query("take_operation", codec.operation_columns(found) | {"holder": owner})
     return Taken(
         operation=found,
@@ -387,7 +385,9 @@ def _taken(row: Row, owner: str) -> Transaction[Taken]:
 
 
 def _cut_off(found: Operation) -> Operation:
-    """Nobody works on it any more: it may have been sent."""
+    """Nobody works on it any more: it may have been sent, unless no attempt of it was begun."""
+    if found.state != "in_progress" or not found.attempts:
+        return found
     return msgspec.structs.replace(found, state="unknown", outcome="unknown")
 
 

@@ -38,7 +38,10 @@ VALUES (:id, :merchant, :world, :kind, :method, :path, :idempotency_key, :conten
 UPDATE operations SET state = :state, updated_at = :updated_at, record = :record, request = :request,
                       work = :work, attempts = :attempts, owner = :owner, order_id = :order_id,
                       settles_at = :now + :settling, due_at = :now,
-                      response_status = NULL, response_body = NULL
+                      response_status = NULL, response_body = NULL, account = :account,
+                      newest_order = CASE WHEN account = :account THEN newest_order ELSE (
+                          SELECT provider_order_id FROM orders WHERE orders.account = :account
+                          ORDER BY orders.created_at DESC LIMIT 1) END
 WHERE id = :id AND attempts = :attempts - 1 AND state = 'failed'
 RETURNING id;
 
@@ -85,18 +88,18 @@ ORDER BY due_at LIMIT :limit;
 
 -- name: abandoned_operations
 SELECT record FROM operations
-WHERE owner IS NOT NULL AND state IN ('in_progress', 'unknown') AND attempts > 0
-  AND ((owner = :node AND due_at < :now - :patience) OR NOT EXISTS (
+WHERE owner IS NOT NULL AND ((owner = :node AND due_at < :now - :patience) OR NOT EXISTS (
     SELECT 1 FROM nodes WHERE nodes.id = operations.owner AND nodes.lease_until > :now));
 
 -- name: take_operation
 UPDATE operations SET owner = :holder, state = :state, record = :record, due_at = :now WHERE id = :id;
 
 -- name: give_up_operation
-UPDATE operations SET owner = NULL, state = 'unknown', record = :record, due_at = :now WHERE id = :id;
+UPDATE operations SET owner = NULL, state = :state, record = :record, due_at = :now WHERE id = :id;
 
 -- name: look_soon
-UPDATE operations SET due_at = :now WHERE id = :id AND state = 'unknown';
+UPDATE operations SET due_at = :now
+WHERE id = :id AND state = 'unknown' AND (due_at IS NULL OR due_at > :now);
 
 -- name: stay_alive
 INSERT INTO nodes (id, lease_until) VALUES (:node, :now + :lease)

@@ -21,8 +21,7 @@ FOR UPDATE OF operations SKIP LOCKED;
 
 -- name: abandoned_operations
 SELECT record FROM operations
-WHERE owner IS NOT NULL AND state IN ('in_progress', 'unknown') AND attempts > 0
-  AND ((owner = :node AND due_at < :now - :patience) OR NOT EXISTS (
+WHERE owner IS NOT NULL AND ((owner = :node AND due_at < :now - :patience) OR NOT EXISTS (
     SELECT 1 FROM nodes WHERE nodes.id = operations.owner AND nodes.lease_until > :now))
 FOR UPDATE OF operations SKIP LOCKED;
 
