@@ -182,7 +182,7 @@ async def _claim_and_run(
     accepts = call.delivery.patience is not None and not work.confidential and len(operation.attempts) == 1
     if accepts:
         operation = msgspec.structs.replace(operation, attempts=())
-    gateway.held.add(operation.id)
+    gateway.hold(operation.id)
     try:
         claim = await gateway.journal.claim(
             Intent(
@@ -197,7 +197,7 @@ async def _claim_and_run(
             )
         )
     finally:
-        gateway.held.discard(operation.id)
+        gateway.release(operation.id)
     match claim:
         case Claimed():
             held = Held(operation=operation, work=work, account=prepared.account, before=prepared.before)
