@@ -38,23 +38,24 @@ def serve(
     configure_logging(settings.server.log_format, settings.server.log_level)
 
     async def run() -> None:
-        async with (
-            open_gateway(settings, serving=True) as gateway,
-            alive(gateway),
-            recovering(gateway),
-        ):
-            chosen = _safe_host(host or settings.server.host, keys_exist=bool(await gateway.journal.keys()))
-            with listen(chosen, settings.server.port if port is None else port) as listener:
-                url = address(listener)
-                app = create_app(gateway, max_body_bytes=settings.server.max_body_bytes)
-                server = server_of(
-                    app,
-                    lambda: _announce(url, stdout=announce),
-                    shutdown_timeout=settings.server.shutdown_timeout,
+        async with open_gateway(settings, serving=True) as gateway, alive(gateway):
+            async with recovering(gateway):
+                chosen = _safe_host(
+                    host or settings.server.host, keys_exist=bool(await gateway.journal.keys())
                 )
-                if stop_with_stdin:
-                    stop_when_stdin_closes(server)
-                await server.serve([listener])
+                with listen(chosen, settings.server.port if port is None else port) as listener:
+                    url = address(listener)
+                    app = create_app(gateway, max_body_bytes=settings.server.max_body_bytes)
+                    server = server_of(
+                        app,
+                        lambda: _announce(url, stdout=announce),
+                        shutdown_timeout=settings.server.shutdown_timeout,
+                    )
+                    if stop_with_stdin:
+                        stop_when_stdin_closes(server)
+                    await server.serve([listener])
+            # Before the lease ends: others would take what is still under way for abandoned.
+            await gateway.drain(settings.server.shutdown_timeout)
 
     try:
         _run(run())

@@ -24,6 +24,7 @@ from ordergate.gateway.idempotency import answer_again, check_body, check_key, o
 from ordergate.gateway.outcomes import (
     Held,
 )
+from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.records import (
     Attempt,
     Busy,
@@ -120,7 +121,13 @@ async def write(gateway: Gateway, call: Call, prepare: Prepare) -> Answer:
                 return answer
             now = await gateway.journal.by_id(existing.operation.id) or existing
             operation = with_attempt(gateway, now.operation)
-        prepared = await prepare(operation)
+        try:
+            prepared = await prepare(operation)
+        except Problem:
+            # A repeat of the key on its way elsewhere may be what has changed the order: then it is the answer.
+            if await gateway.journal.by_key(operation) == existing:
+                raise
+            continue
         note_account(prepared.account.name)
         answer = await _claim_and_run(gateway, call, operation, prepared)
         if answer is not None:
@@ -167,8 +174,10 @@ async def _claim_and_run(
         account=prepared.account.name,
         performed_by="gateway" if begun.plan is None else call.performed_by,
     )
-    # A one-time token is not journaled, so no other process could carry on.
-    accepts = call.delivery.patience is not None and not work.confidential
+    # A one-time token is not journaled, so no other process could carry on; and only what was never begun can wait
+    # for a process: a later attempt is recorded with its intent, which is what lets it through.
+    first = len(operation.attempts) == 1
+    accepts = call.delivery.patience is not None and first and not work.confidential
     if accepts:
         operation = msgspec.structs.replace(operation, attempts=operation.attempts[:-1])
     gateway.held.add(operation.id)
@@ -234,7 +243,10 @@ async def _answer_in_time(
 
 
 async def _accepted(gateway: Gateway, operation: Operation) -> Answer:
-    now = await gateway.journal.operation(operation.id) or operation
+    try:
+        now = await gateway.journal.operation(operation.id) or operation
+    except JournalUnavailableError:
+        now = operation  # it is recorded and goes on: that the store is gone now is no reason to deny it
     return Answer(gateway.renderer.accepted(now), now.account, accepted=True)
 
 

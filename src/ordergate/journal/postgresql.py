@@ -35,6 +35,7 @@ _ANOTHER_WAS_FASTER = (
 _FAILURES = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that was lost in the midst of a query says so
     asyncpg.ClientConfigurationError,
     OSError,
     TimeoutError,
