@@ -24,6 +24,7 @@ from ordergate.gateway.idempotency import answer_again, check_body, check_key, o
 from ordergate.gateway.outcomes import (
     Held,
 )
+from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.records import (
     Attempt,
     Busy,
@@ -245,7 +246,10 @@ async def _answer_in_time(
 
 
 async def _accepted(gateway: Gateway, operation: Operation) -> Answer:
-    now = await gateway.journal.operation(operation.id) or operation
+    try:
+        now = await gateway.journal.operation(operation.id) or operation
+    except JournalUnavailableError:
+        now = operation  # it is recorded and goes on: that the store is gone now is no reason to deny it
     return Answer(gateway.renderer.accepted(now), now.account, accepted=True)
 
 
