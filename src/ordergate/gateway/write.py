@@ -167,8 +167,9 @@ async def _claim_and_run(
         account=prepared.account.name,
         performed_by="gateway" if begun.plan is None else call.performed_by,
     )
-    # A one-time token is not journaled, so no other process could carry on.
-    accepts = call.delivery.patience is not None and not work.confidential
+    # A one-time token is not journaled, so no other process could carry on; a next attempt counts from its claim.
+    again = len(operation.attempts) > 1
+    accepts = call.delivery.patience is not None and not work.confidential and not again
     if accepts:
         operation = msgspec.structs.replace(operation, attempts=operation.attempts[:-1])
     gateway.held.add(operation.id)
