@@ -134,7 +134,7 @@ class PostgresqlStore:
 
     async def contains(self, secret: bytes) -> bool:
         """Look through every row."""
-        rows = await self._fetch("SELECT * FROM operations")
+        rows = [*await self._fetch("SELECT * FROM operations"), *await self._fetch("SELECT * FROM orders")]
         return any(isinstance(value, bytes) and secret in value for row in rows for value in row)
 
     async def _fetch(self, statement: str, *parameters: object) -> list[Any]:

@@ -5,10 +5,13 @@ import click
 from ordergate.cli.accounts import accounts
 from ordergate.cli.adopt import import_
 from ordergate.cli.check import check
+from ordergate.cli.db import db
 from ordergate.cli.demo import demo
 from ordergate.cli.emulate import emulate
 from ordergate.cli.keys import keys
+from ordergate.cli.operations import operations
 from ordergate.cli.orders import orders
+from ordergate.cli.reconcile import reconcile
 from ordergate.cli.serve import serve
 
 
@@ -23,5 +26,5 @@ def main() -> None:
     """
 
 
-for command in (accounts, check, demo, emulate, import_, keys, orders, serve):
+for command in (accounts, check, db, demo, emulate, import_, keys, operations, orders, reconcile, serve):
     main.add_command(command)

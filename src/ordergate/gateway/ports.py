@@ -9,6 +9,7 @@ from ordergate.domain.errors import Sent
 from ordergate.gateway.account import Account, World
 from ordergate.gateway.records import (
     ApiKey,
+    Busy,
     Claim,
     Existing,
     Intent,
@@ -18,6 +19,7 @@ from ordergate.gateway.records import (
     Operation,
     OperationQuery,
     OrderQuery,
+    Stale,
     StoredOrder,
     StoredResponse,
     Taken,
@@ -157,6 +159,16 @@ class Journal(Protocol):
         """
         ...
 
+    async def prune(self, since: datetime, limit: int) -> int:
+        """Free the keys of operations that were settled before, and forget what was kept for repeats and recovery.
+
+        Their records stay. One that somebody works on, or will look after again, is left for later.
+
+        Returns:
+            How many, `limit` at most; never one that another process prunes at this moment.
+        """
+        ...
+
     async def by_key(self, operation: Operation) -> Existing | None:
         """Return the operation that has this operation's key, in its merchant, world, method and path."""
         ...
@@ -187,6 +199,23 @@ class Journal(Protocol):
 
     async def refresh(self, record: OrderRecord, revision: int) -> StoredOrder:
         """Keep what the provider said, unless the row has changed since; return what is kept now."""
+        ...
+
+    async def redact(self, record: OrderRecord, revision: int) -> StoredOrder | Busy | Stale:
+        """Replace an order's record by a redacted one, and erase what its operations held of it.
+
+        Their requests, their commands and the answers of those that were applied go; what a provider refused, and
+        every evidence, stays. When this returns the order, the store holds the erased bytes nowhere that it could
+        still be asked for them.
+
+        Args:
+            record: Without personal data.
+            revision: Of the row that it was made from.
+
+        Returns:
+            The order as it is kept now; busy while one of its operations is unsettled or will be looked at again;
+            stale if the row has changed since. Nothing is changed then.
+        """
         ...
 
     async def adopt(self, record: OrderRecord) -> OrderRecord:

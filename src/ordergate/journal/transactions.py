@@ -71,6 +71,8 @@ def claim(intent: Intent) -> Transaction[Claim]:
     if existing is not None and existing.operation.expired(intent.since):
         yield Query("expire_key", {"id": existing.operation.id})
         existing = None
+    if existing is None and len(operation.attempts) > 1:
+        return Stale()  # a repeat of a key that has expired since: it is a new operation's
     if existing is not None and not _is_next_attempt(existing, operation):
         raise RolledBack(existing)
     obstacle = yield from _obstacle(intent)
@@ -174,6 +176,12 @@ def forget_dead(node: str, held: Collection[str]) -> Transaction[int]:
     return len(abandoned)
 
 
+def prune(since: datetime, limit: int) -> Transaction[int]:
+    """Free the keys of operations settled before, and forget what was kept for their repeats."""
+    rows = yield Query("prune_operations", {"since": codec.milliseconds(since), "limit": limit})
+    return len(rows)
+
+
 def by_key(operation: Operation) -> Transaction[Existing | None]:
     """Return the operation that has this operation's key."""
     if operation.key is None:
@@ -227,6 +235,19 @@ def refresh(record: OrderRecord, revision: int) -> Transaction[StoredOrder]:
     if stored is None:
         raise LookupError(f"{record.id} is not in the journal")
     return stored
+
+
+def redact(record: OrderRecord, revision: int) -> Transaction[StoredOrder | Busy | Stale]:
+    """Replace an order's record by a redacted one, and erase what its operations held of it."""
+    rows = yield Query("refresh_order", codec.order_columns(record) | {"revision": revision})
+    if not rows:
+        return Stale()
+    # Only now: a write that came between would have been seen by the row that it shares.
+    under_way = yield Query("operation_under_way", {"order_id": record.id})
+    if under_way:
+        raise RolledBack(Busy(codec.decode_operation(under_way[0][0])))
+    yield Query("redact_operations", {"order_id": record.id})
+    return StoredOrder(record, rows[0][0])
 
 
 def adopt(record: OrderRecord) -> Transaction[OrderRecord]:

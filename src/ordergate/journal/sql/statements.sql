@@ -22,6 +22,20 @@ ORDER BY created_at LIMIT 1;
 SELECT record FROM operations
 WHERE order_id = :order_id AND state IN ('in_progress', 'unknown');
 
+-- An unsettled operation of an order, or one that will be looked at again.
+-- name: operation_under_way
+SELECT record FROM operations
+WHERE order_id = :order_id
+  AND (state IN ('in_progress', 'unknown') OR due_at IS NOT NULL OR owner IS NOT NULL)
+ORDER BY id LIMIT 1;
+
+-- What a provider refused is kept: without it a repeat of the key would be sent again.
+-- name: redact_operations
+UPDATE operations SET request = NULL, work = NULL,
+                      response_status = CASE WHEN state = 'failed' THEN response_status END,
+                      response_body = CASE WHEN state = 'failed' THEN response_body END
+WHERE order_id = :order_id AND state IN ('succeeded', 'failed');
+
 -- name: expire_key
 UPDATE operations SET idempotency_key = NULL WHERE id = :id;
 
@@ -100,6 +114,17 @@ UPDATE operations SET owner = NULL, state = :state, record = :record, due_at = :
 -- name: look_soon
 UPDATE operations SET due_at = :now
 WHERE id = :id AND state = 'unknown' AND (due_at IS NULL OR due_at > :now);
+
+-- name: prune_operations
+UPDATE operations SET idempotency_key = NULL, request = NULL, work = NULL,
+                      response_status = NULL, response_body = NULL
+WHERE id IN (
+    SELECT id FROM operations
+    WHERE state IN ('succeeded', 'failed') AND (idempotency_key IS NOT NULL OR request IS NOT NULL
+        OR work IS NOT NULL OR response_status IS NOT NULL)
+      AND updated_at < :since AND due_at IS NULL AND owner IS NULL
+    ORDER BY updated_at LIMIT :limit)
+RETURNING id;
 
 -- name: stay_alive
 INSERT INTO nodes (id, lease_until) VALUES (:node, :now + :lease)
