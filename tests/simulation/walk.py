@@ -136,7 +136,7 @@ class _Node:
 
 
 async def _serve(process: Process) -> None:
-    async with alive(process.gateway), recovering(process.gateway):
+    async with alive(process.gateway, drain=0), recovering(process.gateway):
         await asyncio.get_running_loop().create_future()
 
 
