@@ -140,7 +140,7 @@ async def test_an_order_that_is_worked_on_is_not_redacted(journal: Journal, stor
     assert await journal.redact(redacted(stored.record, LATER), stored.revision) == Busy(now)
 
     assert await journal.order(record.id) == stored
-    assert await store.request_of(begun) == PERSONAL
+    assert await store.column(begun, "request") == PERSONAL
 
 
 async def test_an_order_that_has_changed_is_not_redacted_blindly(journal: Journal) -> None:

@@ -35,7 +35,7 @@ async def test_what_was_kept_for_repeats_is_forgotten(journal: Journal, store: S
 
     assert await journal.by_key(old) is None
     assert await journal.by_id(old.id) == Existing(old, None)
-    assert await store.request_of(old) is None
+    assert await store.column(old, "request") is None
     anew = operation(key=old.key)
     assert await journal.claim(intent(anew)) == Claimed(anew)
     assert await journal.prune(SINCE, 10) == 0
@@ -48,7 +48,7 @@ async def test_what_is_younger_is_kept(journal: Journal, store: Store) -> None:
     assert await journal.prune(SINCE, 10) == 0
 
     assert await journal.by_key(young) == Existing(young, ANSWER)
-    assert await store.request_of(young) == b"the bytes to send"
+    assert await store.column(young, "request") == b"the bytes to send"
 
 
 @pytest.mark.parametrize("state", ["in_progress", "unknown"])
@@ -61,7 +61,7 @@ async def test_unsettled_operations_are_never_touched(journal: Journal, store: S
 
     assert await journal.prune(NOW + MINUTE, 10) == 0
 
-    assert await store.request_of(begun) is not None
+    assert await store.column(begun, "request") is not None
     assert (await journal.by_key(begun)) == Existing(ended(begun, state), None)
 
 
@@ -79,7 +79,7 @@ async def test_a_late_look_to_come_needs_what_is_kept(journal: Journal, store: S
 
     assert taken.work is not None
     assert await journal.prune(SINCE, 10) == 1
-    assert await store.request_of(begun) is None
+    assert await store.column(begun, "request") is None
 
 
 async def test_thousands_go_in_batches_and_nobody_gets_anothers(journal: Journal, store: Store) -> None:
