@@ -177,7 +177,7 @@ async def _make_version_table(connection: Any) -> None:
                 "(only_row INTEGER PRIMARY KEY CHECK (only_row = 1), version INTEGER NOT NULL)"
             )
             await connection.execute("INSERT INTO schema_version VALUES (1, 0) ON CONFLICT DO NOTHING")
-        except (asyncpg.UniqueViolationError, asyncpg.DuplicateTableError):
+        except (asyncpg.UniqueViolationError, asyncpg.DuplicateTableError, asyncpg.DuplicateObjectError):
             await asyncio.sleep(0.05)
         else:
             return
