@@ -22,11 +22,11 @@ def test_postgresql_with_two_nodes_that_are_killed(tmp_path: Path) -> None:
             Plan(
                 folder=tmp_path,
                 writes=150,
-                seconds=12,
+                seconds=16,
                 store="postgres",
                 nodes=2,
                 callers=64,
-                kills_until=0.5,
+                kills_until=0.75,
                 restarts_server=False,
             )
         )
