@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,8 @@ import msgspec
 from ordergate.gateway.configuration import Configuration
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.ports import JournalUnavailableError
+from ordergate.journal import sqlite
+from ordergate.journal.backup import Advance, Backup, BackupRefusedError, back_up
 from ordergate.journal.sql_journal import SqlJournal
 from ordergate.journal.sqlite import SqliteJournal
 from ordergate.settings import Settings, load_settings, rules_of
@@ -41,14 +44,53 @@ async def open_journal(url: str, *, serving: bool = False, connections: int = 10
     if url.startswith(SQLITE):
         return SqliteJournal(Path(url.removeprefix(SQLITE)), serving=serving)
     if url.startswith(POSTGRESQL):
-        try:
-            from ordergate.journal.postgresql import PostgresqlJournal  # noqa: PLC0415 - its driver is optional
-        except ModuleNotFoundError as error:
-            raise JournalUnavailableError(
-                "PostgreSQL needs its driver: pip install 'ordergate[postgresql]'"
-            ) from error
+        _require_driver()
+        from ordergate.journal.postgresql import PostgresqlJournal  # noqa: PLC0415 - its driver is optional
+
         return await PostgresqlJournal.open(url, connections=connections)
-    raise JournalUnavailableError(
+    raise _unknown_store(url)
+
+
+async def upgrade_journal(url: str) -> tuple[int, int]:
+    """Create the configured journal's schema, or bring it up to date; return its version before, and now.
+
+    Raises:
+        JournalUnavailableError: It cannot be opened, or a later release has upgraded it.
+    """
+    if url.startswith(SQLITE):
+        return sqlite.upgrade(Path(url.removeprefix(SQLITE)))
+    if url.startswith(POSTGRESQL):
+        _require_driver()
+        from ordergate.journal import postgresql  # noqa: PLC0415 - its driver is optional
+
+        return await postgresql.upgrade(url)
+    raise _unknown_store(url)
+
+
+def back_up_journal(url: str, target: Path, *, overwrite: bool, advance: Advance) -> Backup:
+    """Copy the configured journal to a file, if it is a SQLite file itself.
+
+    Raises:
+        BackupRefusedError: It is PostgreSQL, which has better tools, or the target may not be written.
+        JournalUnavailableError: It could not be copied.
+    """
+    if url.startswith(SQLITE):
+        return back_up(Path(url.removeprefix(SQLITE)), target, overwrite=overwrite, advance=advance)
+    if url.startswith(POSTGRESQL):
+        raise BackupRefusedError(
+            "The journal is in PostgreSQL: back it up with PostgreSQL's own pg_dump --format=custom, or with its "
+            "continuous archiving."
+        )
+    raise _unknown_store(url)
+
+
+def _require_driver() -> None:
+    if find_spec("asyncpg") is None:
+        raise JournalUnavailableError("PostgreSQL needs its driver: pip install 'ordergate[postgresql]'")
+
+
+def _unknown_store(url: str) -> JournalUnavailableError:
+    return JournalUnavailableError(
         f"The store {url.partition(':')[0]!r} is not known; use sqlite:///FILE, or postgresql://…"
     )
 

@@ -10,9 +10,9 @@ class Figure(msgspec.Struct, frozen=True):
 
     Attributes:
         name: What was measured.
-        measure: ``p50``, ``p99``, ``median``, ``at rest``.
+        measure: ``p50``, ``p99``, ``median``, ``rate``, ``at rest``.
         value: In `unit`.
-        unit: ``µs``, ``ms``, ``MiB``.
+        unit: ``µs``, ``ms``, ``/s``, ``MiB``.
     """
 
     name: str

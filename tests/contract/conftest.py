@@ -1,6 +1,7 @@
 """Every journal there is, behind one fixture, and builders for what a journal keeps."""
 
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,7 @@ from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.order import Customer
 from ordergate.domain.provider_order import ProviderOrder
 from ordergate.gateway.ports import Journal
-from ordergate.gateway.records import Attempt, Intent, Operation, Work
+from ordergate.gateway.records import Attempt, Claimed, Intent, Operation, Work
 from ordergate.journal.postgresql import PostgresqlJournal
 from ordergate.journal.sqlite import SqliteJournal
 
@@ -44,8 +45,12 @@ class Store(Protocol):
         """Forget everything."""
         ...
 
-    async def request_of(self, operation: Operation) -> bytes | None:
-        """Return the bytes to send that are kept of an operation."""
+    async def column(self, operation: Operation, name: str) -> Any:
+        """Return what stands in one column of an operation's row."""
+        ...
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let so much time pass on the store's clock, at once."""
         ...
 
     async def contains(self, secret: bytes) -> bool:
@@ -59,10 +64,11 @@ class SqliteStore:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "journal.db"
         self._opened: list[SqliteJournal] = []
+        self._passed = 0.0
 
     async def open(self) -> SqliteJournal:
         """Open the file."""
-        self._opened.append(SqliteJournal(self.path))
+        self._opened.append(SqliteJournal(self.path, clock=lambda: time.time() + self._passed))
         return self._opened[-1]
 
     async def close(self) -> None:
@@ -73,13 +79,15 @@ class SqliteStore:
     async def clear(self) -> None:
         """Nothing to do: the file is one test's."""
 
-    async def request_of(self, operation: Operation) -> bytes | None:
+    async def column(self, operation: Operation, name: str) -> Any:
         """Read the column as a database administrator would."""
         with closing(sqlite3.connect(self.path)) as connection:
-            row = connection.execute(
-                "SELECT request FROM operations WHERE id = ?", (operation.id,)
-            ).fetchone()
-        return None if row[0] is None else bytes(row[0])
+            row = connection.execute(f"SELECT {name} FROM operations WHERE id = ?", (operation.id,))
+            return row.fetchone()[0]
+
+    async def pass_time(self, seconds: float) -> None:
+        """Put the journals' clock forward."""
+        self._passed += seconds
 
     async def contains(self, secret: bytes) -> bool:
         """Look through the file and its log."""
@@ -110,14 +118,23 @@ class PostgresqlStore:
         )
         await self._fetch(f"TRUNCATE {', '.join(row[0] for row in rows)}")
 
-    async def request_of(self, operation: Operation) -> bytes | None:
+    async def column(self, operation: Operation, name: str) -> Any:
         """Read the column as a database administrator would."""
-        rows = await self._fetch("SELECT request FROM operations WHERE id = $1", operation.id)
-        return None if rows[0][0] is None else bytes(rows[0][0])
+        rows = await self._fetch(f"SELECT {name} FROM operations WHERE id = $1", operation.id)
+        return rows[0][0]
+
+    async def pass_time(self, seconds: float) -> None:
+        """Put every time in the tables back: the server's clock cannot be moved."""
+        passed = round(seconds * 1000)
+        await self._fetch(
+            "UPDATE operations SET due_at = due_at - $1, settles_at = settles_at - $1, created_at = created_at - $1",
+            passed,
+        )
+        await self._fetch("UPDATE nodes SET lease_until = lease_until - $1", passed)
 
     async def contains(self, secret: bytes) -> bool:
         """Look through every row."""
-        rows = await self._fetch("SELECT * FROM operations")
+        rows = [*await self._fetch("SELECT * FROM operations"), *await self._fetch("SELECT * FROM orders")]
         return any(isinstance(value, bytes) and secret in value for row in rows for value in row)
 
     async def _fetch(self, statement: str, *parameters: object) -> list[Any]:
@@ -156,6 +173,12 @@ async def store(
 async def journal(store: Store) -> Journal:
     """A journal on the store."""
     return await store.open()
+
+
+@pytest_asyncio.fixture
+async def journals(store: Store) -> list[Journal]:
+    """Two journals on one store, as two processes have them."""
+    return [await store.open(), await store.open()]
 
 
 def operation(**changes: Any) -> Operation:
@@ -247,6 +270,13 @@ def order(identifier: str | None = None, *, seen: ProviderOrder | None = None, *
         synced_at=NOW,
     )
     return msgspec.structs.replace(record, **changes)
+
+
+async def claimed(journal: Journal, of: Operation | None = None, **changes: Any) -> Operation:
+    """Claim an intent that nothing stands against."""
+    begun = of or operation()
+    assert await journal.claim(intent(begun, **changes)) == Claimed(begun)
+    return begun
 
 
 async def keep(journal: Journal, record: OrderRecord) -> OrderRecord:

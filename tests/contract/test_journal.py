@@ -116,7 +116,7 @@ async def test_what_may_be_sent_again(
     if reopens:
         assert claim == Claimed(again)
         assert await journal.operation(begun.id) == again
-        assert await store.request_of(again) == b"second"
+        assert await store.column(again, "request") == b"second"
     else:
         assert claim == Existing(ended(begun, state), response)
         assert await journal.operation(begun.id) == ended(begun, state)
@@ -178,6 +178,16 @@ async def test_without_a_key_nothing_is_a_repeat(journal: Journal) -> None:
     assert await journal.claim(intent(first)) == Claimed(first)
     assert await journal.claim(intent(second)) == Claimed(second)
     assert await journal.by_key(first) is None
+
+
+async def test_a_late_write_is_one_that_was_taken_for_not_applied(journal: Journal) -> None:
+    """Whoever settles late settles nothing that is unsettled: that is no late write, and another's to settle."""
+    first = operation()
+    await journal.claim(intent(first))
+
+    assert not await journal.settle(ended(first, "succeeded"), ANSWER, None, late=True)
+    assert await journal.settle(ended(first, "failed"), None, None)
+    assert await journal.settle(ended(first, "succeeded"), ANSWER, None, late=True)
 
 
 async def test_an_expired_key_is_free(journal: Journal) -> None:
@@ -420,11 +430,11 @@ async def test_bytes_to_send_are_erased_once_applied(
     """The exact bytes stay while they may be needed, and go when the write was applied."""
     begun = operation()
     await journal.claim(intent(begun, request=b'{"exact": 1.50}'))
-    assert await store.request_of(begun) == b'{"exact": 1.50}'
+    assert await store.column(begun, "request") == b'{"exact": 1.50}'
 
     await journal.settle(ended(begun, state), None, None)
 
-    assert await store.request_of(begun) == (None if erased else b'{"exact": 1.50}')
+    assert await store.column(begun, "request") == (None if erased else b'{"exact": 1.50}')
 
 
 async def test_an_intent_that_sends_nothing_keeps_nothing(journal: Journal, store: Store) -> None:
@@ -433,7 +443,7 @@ async def test_an_intent_that_sends_nothing_keeps_nothing(journal: Journal, stor
 
     await journal.claim(intent(begun, request=None))
 
-    assert await store.request_of(begun) is None
+    assert await store.column(begun, "request") is None
 
 
 async def test_operation_answer_and_order_are_kept_in_one_step(journal: Journal) -> None:
@@ -792,7 +802,7 @@ async def test_another_journal_sees_everything(store: Store) -> None:
 
     assert await second.by_key(begun) == Existing(ended(begun, "succeeded"), ANSWER)
     assert await second.unsettled(waiting.order) == waiting
-    assert await store.request_of(waiting) == b"exact"
+    assert await store.column(waiting, "request") == b"exact"
     stored = await second.order(record.id)
     assert stored is not None
     assert (stored.record, stored.revision) == (record, 1)
@@ -819,4 +829,4 @@ async def test_erased_bytes_do_not_stay_in_the_record(journal: Journal, store: S
     await journal.settle(ended(begun, "succeeded"), None, None)
 
     assert b"one-time-token" not in msgspec.json.encode(await journal.operation(begun.id))
-    assert await store.request_of(begun) is None
+    assert await store.column(begun, "request") is None

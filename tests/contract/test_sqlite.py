@@ -17,6 +17,7 @@ from ordergate.bootstrap import open_journal
 from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.records import Claimed, Existing, Operation
 from ordergate.journal.sqlite import SqliteJournal
+from ordergate.journal.statements import migrations
 
 CLAIM_AND_WAIT = """
 import asyncio, sys
@@ -149,7 +150,7 @@ async def test_a_later_releases_schema_is_refused(path: Path, serving: bool) -> 
 
     assert all(word in sentence for word in (str(path), "schema 999", "later release"))
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version = 2")
+        connection.execute(f"PRAGMA user_version = {migrations('sqlite')[-1][0]:d}")
     await SqliteJournal(path, serving=True).close()
 
 

@@ -109,8 +109,6 @@ OPEN: dict[str, Any] = {"status": "pending", "payment": payment(status="ACT", me
         ({}, {"payment": FAILED}, [FAILED], Unknown),
         ({"payment": FAILED}, {"payment": FAILED}, [FAILED], Absent),
         ({}, {}, [payment(metadata=OURS, status="ERR")], NotApplied),
-        ({}, {}, [payment(metadata=OURS, status="ACT")], Applied),
-        ({}, {}, [payment(metadata=OURS, status="ERR"), payment(metadata=OURS, status="CLO")], Applied),
         ({}, {"status": "pending", "payment": "payment_1"}, [payment(metadata=OURS)], Applied),
         ({}, {"status": "pending", "payment": "payment_1"}, [], Unknown),
         ({}, {}, [payment(metadata=OTHERS, status="CLO")] * 100, Unknown),
@@ -133,7 +131,8 @@ def test_a_payment_is_told_by_the_list(
 
 def test_a_payment_that_the_order_does_not_show_is_a_concern() -> None:
     """Money that was taken while the order stayed as it was: applied, and a person has to look."""
-    hidden = probed(pay(), told(), payments(payment(metadata=OURS, status="CLO")))
+    failed, taken = payment(metadata=OURS, status="ERR"), payment(metadata=OURS, status="CLO")
+    hidden = probed(pay(), told(), payments(failed, taken), told())
     shown = probed(
         pay(), told(status="pending", payment="payment_1"), payments(payment(metadata=OURS, status="CLO"))
     )
@@ -142,6 +141,14 @@ def test_a_payment_that_the_order_does_not_show_is_a_concern() -> None:
     assert hidden.concerns == (ReviewReason.PAYMENT_NOT_RECORDED,)
     assert isinstance(shown, Applied)
     assert shown.concerns == ()
+
+
+def test_a_payment_that_arrives_while_it_is_looked_for_is_no_concern() -> None:
+    """The order was read before the payment arrived, and its payments after: the order is read again."""
+    ours = payment(metadata=OURS, status="ACT")
+    outcome = probed(pay(), told(), payments(ours), told(status="pending", payment="payment_1"))
+
+    assert outcome == Applied(order=seen(status="pending", payment="payment_1"))
 
 
 PAID: dict[str, Any] = {"status": "paid"}

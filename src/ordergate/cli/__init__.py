@@ -5,11 +5,14 @@ import click
 from ordergate.cli.accounts import accounts
 from ordergate.cli.adopt import import_
 from ordergate.cli.check import check
+from ordergate.cli.db import db
 from ordergate.cli.demo import demo
 from ordergate.cli.emulate import emulate
 from ordergate.cli.init import init
 from ordergate.cli.keys import keys
+from ordergate.cli.operations import operations
 from ordergate.cli.orders import orders
+from ordergate.cli.reconcile import reconcile
 from ordergate.cli.route import route
 from ordergate.cli.serve import serve
 
@@ -25,5 +28,19 @@ def main() -> None:
     """
 
 
-for command in (accounts, check, demo, emulate, import_, init, keys, orders, route, serve):
+for command in (
+    accounts,
+    check,
+    db,
+    demo,
+    emulate,
+    import_,
+    init,
+    keys,
+    operations,
+    orders,
+    reconcile,
+    route,
+    serve,
+):
     main.add_command(command)

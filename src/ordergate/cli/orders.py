@@ -33,7 +33,7 @@ _key_option = click.option("--idempotency-key", "key", help="Default: a fresh on
 
 @click.group()
 def orders() -> None:
-    """Create, read, pay, cancel and fulfill orders."""
+    """Create, read, pay, cancel, fulfill and redact orders."""
 
 
 @orders.command()
@@ -235,6 +235,45 @@ def return_(order_id: str, config: Path | None, merchant: str | None, **options:
         options,
         lambda gateway, caller, delivery: return_goods(gateway, caller, order_id, body, delivery),
     )
+
+
+@orders.command()
+@click.argument("order_id", metavar="ORD")
+@config_option
+@environment_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@reports_problems
+def redact(order_id: str, config: Path | None, world: str, *, yes: bool, as_json: bool) -> None:
+    """Erase the personal data of the order ORD here, for good.
+
+    Erased are email, shipping address, notes, metadata and tracking numbers, with all that the order's operations
+    held of them. Money, statuses, goods, ids and the customer's id stay, and so does every evidence. Later readings of
+    the provider bring nothing back. What the provider itself keeps is erased there, and backups are yours.
+
+    \b
+    ordergate orders redact ord_01a2…
+    ordergate orders redact ord_01a2… --yes --json
+    """
+    import msgspec
+
+    from ordergate.gateway.redact import redact_order
+    from ordergate.terminal import show_order
+
+    if not yes and (as_json or not sys.stdin.isatty()):
+        raise click.UsageError("what is erased does not come back; say --yes")
+    if not yes:
+        click.confirm(f"Erase the personal data of {order_id} for good?", abort=True, err=True)
+
+    async def work(gateway: "Gateway") -> Any:
+        return await redact_order(gateway, operator(world), order_id)
+
+    order = with_gateway(config, work)
+    if as_json:
+        print_json(msgspec.json.encode(order))
+    else:
+        show_order(order)
+        click.echo("personal data erased")
 
 
 def _body(kind: Any, options: dict[str, Any], *names: str) -> Any:

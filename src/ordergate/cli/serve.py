@@ -36,6 +36,7 @@ def serve(
     """
     from ordergate.bootstrap import open_gateway
     from ordergate.gateway.recovery import alive, recovering
+    from ordergate.gateway.retention import pruning
     from ordergate.observability import configure_logging
     from ordergate.serving import address, listen, server_of, stop_when_stdin_closes
     from ordergate.web.app import create_app
@@ -48,6 +49,7 @@ def serve(
             open_gateway(settings, serving=True) as gateway,
             alive(gateway, drain=settings.server.shutdown_timeout),
             recovering(gateway),
+            pruning(gateway),
         ):
             chosen = _safe_host(host or settings.server.host, keys_exist=bool(await gateway.journal.keys()))
             with listen(chosen, settings.server.port if port is None else port) as listener:

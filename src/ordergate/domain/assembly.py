@@ -28,7 +28,7 @@ from ordergate.domain.order import (
     Order,
     Return,
 )
-from ordergate.domain.provider_order import ProviderLine, ProviderOrder
+from ordergate.domain.provider_order import ProviderLine, ProviderOrder, without_personal_data
 
 
 class OrderedLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +66,7 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
         synced_at: When it said so.
         canceled_here: When the gateway itself canceled it, at a provider that cannot.
         concerns: Why a person must look at it, where what the provider says does not show it.
+        redacted_at: When its personal data were erased: from then on none are taken in again.
     """
 
     id: str
@@ -92,6 +93,7 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
     purpose: Literal["comparison"] | None
     seen: ProviderOrder
     synced_at: datetime
+    redacted_at: datetime | None = None
 
 
 def expected_total(draft: Draft, *, coupon: bool) -> int | None:
@@ -127,7 +129,12 @@ def review_reasons(record: OrderRecord) -> list[ReviewReason]:
 
 
 def seen_again(record: OrderRecord, seen: ProviderOrder, now: datetime) -> OrderRecord:
-    """Return the record with what the provider says now; a concern that this answers is gone."""
+    """Return the record with what the provider says now; a concern that this answers is gone.
+
+    Of a redacted order the provider's personal data stay out.
+    """
+    if record.redacted_at is not None:
+        seen = without_personal_data(seen)
     paid = seen.paid_in_full or 0 < seen.total <= seen.amount_paid
     concerns = [
         concern for concern in record.concerns if not (concern is ReviewReason.PAYMENT_NOT_RECORDED and paid)

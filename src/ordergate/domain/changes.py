@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType
 from ordergate.domain.assembly import OrderedLine, OrderRecord, expected_total, seen_again
 from ordergate.domain.commands import CreateOrder
 from ordergate.domain.draft import Draft
+from ordergate.domain.erasure import redacted
 from ordergate.domain.identifiers import new_id
 from ordergate.domain.lifecycle import ReviewReason
 from ordergate.domain.order import Address, Customer, Fulfillment, Notice, Return, ReturnedLine
@@ -82,7 +83,15 @@ Change = OrderMade | PaymentMade | CanceledHere | HandedOver | FieldsSet | Goods
 
 
 def changed(record: OrderRecord, change: Change, outcome: Applied, now: datetime) -> OrderRecord:
-    """Return the record of an existing order after a change; `record` is as it was before."""
+    """Return the record of an existing order after a change; `record` is as it was before.
+
+    Of a redacted order nothing personal is kept that came with the change.
+    """
+    after = _changed(record, change, outcome, now)
+    return after if record.redacted_at is None else redacted(after, record.redacted_at)
+
+
+def _changed(record: OrderRecord, change: Change, outcome: Applied, now: datetime) -> OrderRecord:
     if isinstance(change, CanceledHere):
         return msgspec.structs.replace(record, canceled_here=change.at)
     record = _with_concerns(seen_again(record, outcome.order, now), outcome.concerns)

@@ -99,3 +99,20 @@ class ProviderOrder(msgspec.Struct, frozen=True, kw_only=True):
     canceled_at: datetime | None
     refunded_at: datetime | None
     extensions: dict[str, Any]
+
+
+def without_personal_data(order: ProviderOrder) -> ProviderOrder:
+    """Return the order without what tells who bought, and where it goes.
+
+    Email, address, notes, the merchant's own data and the page where the shopper goes on are left out. Money, statuses,
+    goods and ids stay.
+    """
+    return msgspec.structs.replace(
+        order,
+        email=None,
+        shipping_address=None,
+        metadata={},
+        notes=None,
+        next_action=None,
+        line_items=[msgspec.structs.replace(line, metadata={}) for line in order.line_items],
+    )

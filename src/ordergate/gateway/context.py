@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -43,7 +44,7 @@ class Gateway:
     Attributes:
         node: Names this process among those that share the journal.
         running: Writes and looks that are under way, whether or not their callers still wait.
-        held: The operations that this process works on.
+        held: The operations that this process works on, and in how many places.
         read_configuration: Reads the configuration anew, for a reload; None where there is none to read.
         wake_recovery: Makes recovery look now; None where this process has none.
     """
@@ -55,20 +56,30 @@ class Gateway:
     renderer: Renderer
     node: str = field(default_factory=lambda: f"node_{secrets.token_hex(8)}")
     running: set[asyncio.Task[Any]] = field(default_factory=set)
-    held: set[str] = field(default_factory=set)
+    held: Counter[str] = field(default_factory=Counter)
     read_configuration: Callable[[], Configuration] | None = None
     wake_recovery: Callable[[], None] | None = None
     metrics: Metrics = field(default_factory=Metrics)
 
+    def hold(self, operation_id: str) -> None:
+        """Say that this process works on an operation."""
+        self.held[operation_id] += 1
+
+    def release(self, operation_id: str) -> None:
+        """Say that it does so in one place less."""
+        self.held[operation_id] -= 1
+        if self.held[operation_id] <= 0:
+            del self.held[operation_id]
+
     def run(self, work: Coroutine[None, None, T], operation_id: str) -> "asyncio.Task[T]":
         """Let work on an operation go on whatever becomes of whoever wanted it."""
-        self.held.add(operation_id)
+        self.hold(operation_id)
         task = asyncio.create_task(work)
         self.running.add(task)
 
         def forget(ended: asyncio.Task[T]) -> None:
             self.running.discard(ended)
-            self.held.discard(operation_id)
+            self.release(operation_id)
             if not ended.cancelled():
                 ended.exception()  # marks it as seen: the caller may be gone
 

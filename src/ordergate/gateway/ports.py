@@ -12,6 +12,7 @@ from ordergate.gateway.health import Health
 from ordergate.gateway.records import (
     AccountUse,
     ApiKey,
+    Busy,
     Claim,
     Existing,
     Intent,
@@ -21,6 +22,7 @@ from ordergate.gateway.records import (
     Operation,
     OperationQuery,
     OrderQuery,
+    Stale,
     StoredOrder,
     StoredResponse,
     Taken,
@@ -148,7 +150,7 @@ class Journal(Protocol):
             response: The answer to give again; None where a repeat may be sent, or is answered from the order.
             order: None where it did not change.
             owner: Settle only while this process holds it; None for whoever heard the provider's own answer.
-            late: It may have been settled as not applied before.
+            late: Settle only what was settled as not applied before.
             look_again_in: Seconds until recovery looks for a late trace of it.
 
         Returns:
@@ -193,11 +195,23 @@ class Journal(Protocol):
         ...
 
     async def forget_dead(self, node: str, held: Collection[str]) -> int:
-        """Mark every operation as unknown that nobody works on any more; return how many.
+        """Let go of every operation that nobody works on any more; return how many.
+
+        One that may have been sent is of unknown outcome from then on.
 
         Args:
             node: This process.
             held: The operations that it does work on: others in its name were lost when the store failed.
+        """
+        ...
+
+    async def prune(self, since: datetime, limit: int) -> int:
+        """Free the keys of operations that were settled before, and forget what was kept for repeats and recovery.
+
+        Their records stay. One that somebody works on, or will look after again, is left for later.
+
+        Returns:
+            How many, `limit` at most; never one that another process prunes at this moment.
         """
         ...
 
@@ -231,6 +245,23 @@ class Journal(Protocol):
 
     async def refresh(self, record: OrderRecord, revision: int) -> StoredOrder:
         """Keep what the provider said, unless the row has changed since; return what is kept now."""
+        ...
+
+    async def redact(self, record: OrderRecord, revision: int) -> StoredOrder | Busy | Stale:
+        """Replace an order's record by a redacted one, and erase what its operations held of it.
+
+        Their requests, their commands and the answers of those that were applied go; what a provider refused, and
+        every evidence, stays. When this returns the order, the store holds the erased bytes nowhere that it could
+        still be asked for them.
+
+        Args:
+            record: Without personal data.
+            revision: Of the row that it was made from.
+
+        Returns:
+            The order as it is kept now; busy while one of its operations is unsettled or will be looked at again;
+            stale if the row has changed since. Nothing is changed then.
+        """
         ...
 
     async def adopt(self, record: OrderRecord) -> OrderRecord:

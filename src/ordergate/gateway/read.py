@@ -229,7 +229,7 @@ async def _row(
 ) -> Order:
     now = gateway.clock()
     if record is not None and caller.sees(record.merchant, record.world):
-        return order_from_record(msgspec.structs.replace(record, seen=seen, synced_at=now))
+        return order_from_record(seen_again(record, seen, now))
     order = order_from_provider(seen, account=account.name, adapter=account.adapter.name, synced_at=now)
     if seen.customer is None or caller.merchant is None:
         return order

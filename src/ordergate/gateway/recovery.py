@@ -95,6 +95,8 @@ async def _stay_alive(gateway: Gateway) -> None:
             await gateway.journal.forget_dead(gateway.node, gateway.held)
         except JournalUnavailableError as error:
             _log.warning("journal.unavailable", error=str(error))
+        except Exception:  # noqa: BLE001 - a process that serves must not lose its lease by one failure
+            _log.exception("lease.failed")
 
 
 async def _recover(gateway: Gateway, woken: asyncio.Event) -> None:
@@ -105,6 +107,9 @@ async def _recover(gateway: Gateway, woken: asyncio.Event) -> None:
             begun = await tend(gateway, AT_ONCE - len(under_way)) if len(under_way) < AT_ONCE else []
         except JournalUnavailableError as error:
             _log.warning("journal.unavailable", error=str(error))
+            begun = []
+        except Exception:  # noqa: BLE001 - whatever fails once, operations must be looked after again
+            _log.exception("recovery.failed")
             begun = []
         under_way.update(begun)
         if not begun:
@@ -153,7 +158,8 @@ async def _decide(gateway: Gateway, taken: Taken) -> None:
     )
     match outcome:
         case Applied():
-            await applied(gateway, held, outcome)
+            with contextlib.suppress(Problem):
+                await applied(gateway, held, outcome)
         case NotApplied() if operation.state != "failed":
             with contextlib.suppress(Problem):
                 await refused(gateway, held, outcome)

@@ -47,7 +47,7 @@ async def resolve_operation(
             operation=operation.id,
             retry_after=5,
         )
-    gateway.held.add(operation.id)
+    gateway.hold(operation.id)
     try:
         await _settle(gateway, taken, body, resolution)
     except BaseException:
@@ -59,7 +59,7 @@ async def resolve_operation(
         )
         raise
     finally:
-        gateway.held.discard(operation.id)
+        gateway.release(operation.id)
     return await get_operation(gateway, caller, operation_id)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from datetime import timedelta
 
 import msgspec
 import structlog
@@ -131,8 +132,7 @@ async def leave(gateway: Gateway, operation: Operation, *, anew: bool) -> None:
         operation: As it is now.
         anew: Another attempt was made: its settling time begins now.
     """
-    attempt = operation.attempts[-1]
-    over = anew and attempt.finished_at is not None and attempt.closed
+    over = anew and _over(gateway, operation)
     await gateway.journal.leave_unknown(
         msgspec.structs.replace(operation, state="unknown", outcome="unknown"),
         gateway.node,
@@ -141,6 +141,19 @@ async def leave(gateway: Gateway, operation: Operation, *, anew: bool) -> None:
     )
     if gateway.wake_recovery is not None:
         gateway.wake_recovery()
+
+
+def _over(gateway: Gateway, operation: Operation) -> bool:
+    """Whether no attempt can still be under way: how the last one ended says nothing of one before it.
+
+    An earlier one whose answer did not come in time may arrive after a repeat of it was refused or cut off.
+    """
+    account = gateway.configuration.accounts.get(operation.account)
+    *earlier, last = operation.attempts
+    if account is None or last.finished_at is None or not last.closed:
+        return False
+    settled = last.started_at - timedelta(seconds=account.settling)
+    return all(attempt.closed or attempt.sent == "no" or attempt.started_at < settled for attempt in earlier)
 
 
 def _nothing_happened(operation: Operation, outcome: Outcome) -> bool:

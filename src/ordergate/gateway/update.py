@@ -35,6 +35,7 @@ async def update_order(
 
     async def prepare(operation: Operation) -> Prepared:
         account, stored = await read_again(gateway, caller, order_id, OperationKind.UPDATE)
+        _refuse_personal_data(stored.record, body)
         metadata = _merged(stored.record, body)
         command = UpdateOrder(
             operation=operation.id,
@@ -59,6 +60,24 @@ def _refuse_nothing(body: UpdateBody) -> None:
         raise Problem(
             "invalid_request", detail, errors=[FieldError(pointer="", code="required", detail=detail)]
         )
+
+
+def _refuse_personal_data(record: OrderRecord, body: UpdateBody) -> None:
+    """What was erased for good stays so; at the provider it would be overwritten too, with what is known here."""
+    if record.redacted_at is None:
+        return
+    fields = {
+        "/metadata": body.metadata,
+        "/notes": body.notes,
+        "/customer/email": body.customer.email if isinstance(body.customer, CustomerBody) else None,
+    }
+    given = [pointer for pointer, value in fields.items() if value is not UNSET and value is not None]
+    if given:
+        detail = (
+            f"The order's personal data were erased on {record.redacted_at:%Y-%m-%d}; it takes none any more."
+        )
+        errors = [FieldError(pointer=pointer, code="redacted", detail=detail) for pointer in given]
+        raise Problem("invalid_state", detail, errors=errors, order=record.id)
 
 
 def _merged(record: OrderRecord, body: UpdateBody) -> dict[str, Any] | UnsetType:

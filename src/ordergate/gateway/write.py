@@ -21,6 +21,7 @@ from ordergate.gateway.idempotency import answer_again, check_body, check_key, o
 from ordergate.gateway.outcomes import (
     Held,
 )
+from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.prepared import Prepared, begin, kept_bytes, work_of
 from ordergate.gateway.records import (
     Attempt,
@@ -92,12 +93,23 @@ async def write(gateway: Gateway, call: Call, prepare: Prepare) -> Answer:
                 return answer
             now = await gateway.journal.by_id(existing.operation.id) or existing
             operation = with_attempt(gateway, now.operation)
-        prepared = await prepare(operation)
+        try:
+            prepared = await prepare(operation)
+        except Problem:
+            if await _overtaken(gateway, operation, existing):
+                continue
+            raise
         note_account(prepared.account.name)
         answer = await _claim_and_run(gateway, call, operation, prepared)
         if answer is not None:
             return answer
     raise Problem("overloaded", "The order keeps changing under this call; repeat it.", retry_after=1)
+
+
+async def _overtaken(gateway: Gateway, operation: Operation, existing: Existing | None) -> bool:
+    """Whether the same key has been at work meanwhile: what stands against this call may be its own effect."""
+    now = await gateway.journal.by_key(operation)
+    return now is not None and (existing is None or now.operation != existing.operation)
 
 
 def _operation(gateway: Gateway, call: Call, merchant: str) -> Operation:
@@ -145,7 +157,7 @@ async def _claim_and_run(
     accepts = call.delivery.patience is not None and not work.confidential and len(operation.attempts) == 1
     if accepts:
         operation = msgspec.structs.replace(operation, attempts=())
-    gateway.held.add(operation.id)
+    gateway.hold(operation.id)
     try:
         claim = await gateway.journal.claim(
             Intent(
@@ -160,7 +172,7 @@ async def _claim_and_run(
             )
         )
     finally:
-        gateway.held.discard(operation.id)
+        gateway.release(operation.id)
     match claim:
         case Claimed():
             held = Held(operation=operation, work=work, account=prepared.account, before=prepared.before)
@@ -189,7 +201,10 @@ async def _answer_in_time(
 
 
 async def _accepted(gateway: Gateway, operation: Operation) -> Answer:
-    now = await gateway.journal.operation(operation.id) or operation
+    try:
+        now = await gateway.journal.operation(operation.id) or operation
+    except JournalUnavailableError:
+        now = operation  # it is recorded and goes on: that the store is gone now is no reason to deny it
     return Answer(gateway.renderer.accepted(now), now.account, accepted=True)
 
 

@@ -35,6 +35,7 @@ _ANOTHER_WAS_FASTER = (
 _FAILURES = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that breaks at the wrong moment comes to this, too
     asyncpg.ClientConfigurationError,
     OSError,
     TimeoutError,
@@ -176,7 +177,7 @@ async def _make_version_table(connection: Any) -> None:
                 "(only_row INTEGER PRIMARY KEY CHECK (only_row = 1), version INTEGER NOT NULL)"
             )
             await connection.execute("INSERT INTO schema_version VALUES (1, 0) ON CONFLICT DO NOTHING")
-        except (asyncpg.UniqueViolationError, asyncpg.DuplicateTableError):
+        except (asyncpg.UniqueViolationError, asyncpg.DuplicateTableError, asyncpg.DuplicateObjectError):
             await asyncio.sleep(0.05)
         else:
             return
@@ -202,4 +203,12 @@ def _unavailable(error: Exception) -> JournalUnavailableError:
     """Say what failed without the URL, which may hold a password."""
     if isinstance(error, JournalUnavailableError):
         return error
+    if isinstance(error, ValueError) and not isinstance(
+        error, asyncpg.PostgresError | asyncpg.InterfaceError
+    ):
+        # It quotes the part of the URL that makes no sense, and that is often half of a password.
+        return JournalUnavailableError(
+            "PostgreSQL: the URL is not understood; in a user name or a password write / as %2F, # as %23, ? as %3F, "
+            "@ as %40"
+        )
     return JournalUnavailableError(f"PostgreSQL: {str(error) or type(error).__name__}")

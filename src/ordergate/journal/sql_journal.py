@@ -10,6 +10,7 @@ from ordergate.gateway.account import World
 from ordergate.gateway.records import (
     AccountUse,
     ApiKey,
+    Busy,
     Claim,
     Existing,
     Intent,
@@ -19,6 +20,7 @@ from ordergate.gateway.records import (
     Operation,
     OperationQuery,
     OrderQuery,
+    Stale,
     StoredOrder,
     StoredResponse,
     Taken,
@@ -113,8 +115,12 @@ class SqlJournal(ABC):
         await self._write(lambda: transactions.leave(node))
 
     async def forget_dead(self, node: str, held: Collection[str]) -> int:
-        """Mark every operation as unknown that nobody works on any more."""
+        """Let go of every operation that nobody works on any more."""
         return await self._write(lambda: transactions.forget_dead(node, held))
+
+    async def prune(self, since: datetime, limit: int) -> int:
+        """Free the keys of operations settled before, and forget what was kept for their repeats."""
+        return await self._write(lambda: transactions.prune(since, limit))
 
     async def by_key(self, operation: Operation) -> Existing | None:
         """Return the operation that has this operation's key."""
@@ -147,6 +153,10 @@ class SqlJournal(ABC):
     async def refresh(self, record: OrderRecord, revision: int) -> StoredOrder:
         """Keep what the provider said, unless the row has changed since."""
         return await self._write(lambda: transactions.refresh(record, revision))
+
+    async def redact(self, record: OrderRecord, revision: int) -> StoredOrder | Busy | Stale:
+        """Replace an order's record by a redacted one, and erase what its operations held of it."""
+        return await self._write(lambda: transactions.redact(record, revision))
 
     async def adopt(self, record: OrderRecord) -> OrderRecord:
         """Keep an order that was made elsewhere, unless it is known already."""

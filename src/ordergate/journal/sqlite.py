@@ -10,7 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TextIO, TypeVar
 
+from ordergate.domain.assembly import OrderRecord
 from ordergate.gateway.ports import JournalUnavailableError
+from ordergate.gateway.records import Busy, Stale, StoredOrder
 from ordergate.journal.sql_journal import SqlJournal
 from ordergate.journal.statements import migrations, newer_schema, statements
 from ordergate.journal.transactions import Query, RolledBack, Rows, Transaction
@@ -52,13 +54,11 @@ class SqliteJournal(SqlJournal):
         self._lock = _serve_alone(path) if serving else None
         try:
             upgrade(path)
-            writing = _connect(path)
+            writing = self._writing_connection(serving=serving)
         except (JournalUnavailableError, sqlite3.Error) as error:
             if self._lock is not None:
                 self._lock.close()
             raise _unavailable(path, error) from error
-        if serving:
-            writing.execute(self._sql["all_nodes_gone"])
         self._writer = GroupWriter(writing, path)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="journal-reader")
 
@@ -70,6 +70,18 @@ class SqliteJournal(SqlJournal):
             connection.close()
         if self._lock is not None:
             self._lock.close()
+
+    async def redact(self, record: OrderRecord, revision: int) -> StoredOrder | Busy | Stale:
+        """Replace an order's record by a redacted one, and erase what its operations held of it.
+
+        Raises:
+            JournalUnavailableError: As always; or the log beside the file, which holds older pages, could not be
+                emptied. The order is redacted then, and doing it again empties the log.
+        """
+        result = await super().redact(record, revision)
+        if isinstance(result, StoredOrder):
+            await asyncio.to_thread(_empty_log, self._path)
+        return result
 
     async def _write(self, begin: Callable[[], Transaction[T]]) -> T:
         try:
@@ -102,6 +114,16 @@ class SqliteJournal(SqlJournal):
         sql = self._sql.get(query.statement, query.statement)
         parameters: Mapping[str, object] = {**query.parameters, "now": now}
         return connection.execute(sql, parameters).fetchall()
+
+    def _writing_connection(self, *, serving: bool) -> sqlite3.Connection:
+        connection = _connect(self._path)
+        try:
+            if serving:
+                connection.execute(self._sql["all_nodes_gone"])
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
 
     def _reading_connection(self) -> sqlite3.Connection:
         """One connection per thread: a shared one would keep an old snapshot."""
@@ -158,10 +180,28 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        # What is deleted is overwritten with zeros: FAST would leave it on pages that are free.
+        connection.execute("PRAGMA secure_delete = ON")
     except sqlite3.Error:
         connection.close()
         raise
     return connection
+
+
+def _empty_log(path: Path) -> None:
+    """Write the log's pages to the file, and cut it to nothing: it holds pages as they were before."""
+    connection = _connect(path)
+    try:
+        busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    except sqlite3.Error as error:
+        raise _unavailable(path, error) from error
+    finally:
+        connection.close()
+    if busy:
+        raise JournalUnavailableError(
+            f"The order is redacted, but {path}-wal, which holds older pages, is in use and could not be emptied; "
+            "do it again"
+        )
 
 
 def _apply_migrations(connection: sqlite3.Connection, path: Path) -> tuple[int, int]:

@@ -73,11 +73,13 @@ def claim(intent: Intent) -> Transaction[Claim]:
     if existing is not None and existing.operation.expired(intent.since):
         yield Query("expire_key", {"id": existing.operation.id})
         existing = None
+    if existing is None and len(operation.attempts) > 1:
+        return Stale()  # a repeat of a key that has expired since: it is a new operation's
     if existing is not None and not _is_next_attempt(existing, operation):
-        return existing
+        raise RolledBack(existing)
     obstacle = yield from _obstacle(intent)
     if obstacle is not None:
-        return obstacle
+        raise RolledBack(obstacle)
     if existing is None:
         yield Query("insert_operation", codec.intent_columns(intent))
     elif not (yield Query("reopen_operation", codec.intent_columns(intent))):
@@ -180,13 +182,19 @@ def leave(node: str) -> Transaction[None]:
 
 
 def forget_dead(node: str, held: Collection[str]) -> Transaction[int]:
-    """Mark every operation as unknown that nobody works on any more."""
+    """Let go of every operation that nobody works on any more."""
     rows = yield Query("abandoned_operations", {"node": node, "patience": _OWN_PATIENCE})
     found = [codec.decode_operation(row[0]) for row in rows]
     abandoned = [operation for operation in found if operation.id not in held]
     for operation in abandoned:
         yield Query("give_up_operation", codec.operation_columns(_cut_off(operation)))
     return len(abandoned)
+
+
+def prune(since: datetime, limit: int) -> Transaction[int]:
+    """Free the keys of operations settled before, and forget what was kept for their repeats."""
+    rows = yield Query("prune_operations", {"since": codec.milliseconds(since), "limit": limit})
+    return len(rows)
 
 
 def by_key(operation: Operation) -> Transaction[Existing | None]:
@@ -242,6 +250,19 @@ def refresh(record: OrderRecord, revision: int) -> Transaction[StoredOrder]:
     if stored is None:
         raise LookupError(f"{record.id} is not in the journal")
     return stored
+
+
+def redact(record: OrderRecord, revision: int) -> Transaction[StoredOrder | Busy | Stale]:
+    """Replace an order's record by a redacted one, and erase what its operations held of it."""
+    rows = yield Query("refresh_order", codec.order_columns(record) | {"revision": revision})
+    if not rows:
+        return Stale()
+    # Only now: a write that came between would have been seen by the row that it shares.
+    under_way = yield Query("operation_under_way", {"order_id": record.id})
+    if under_way:
+        raise RolledBack(Busy(codec.decode_operation(under_way[0][0])))
+    yield Query("redact_operations", {"order_id": record.id})
+    return StoredOrder(record, rows[0][0])
 
 
 def adopt(record: OrderRecord) -> Transaction[OrderRecord]:
@@ -389,9 +410,7 @@ def _is_next_attempt(existing: Existing, wanted: Operation) -> bool:
 
 def _taken(row: Row, owner: str) -> Transaction[Taken]:
     record, work, request, settles_in, age, newest_order, newest_created_at = row
-    found = codec.decode_operation(record)
-    if found.state == "in_progress" and found.attempts:
-        found = _cut_off(found)
+    found = _cut_off(codec.decode_operation(record))
     yield Query("take_operation", codec.operation_columns(found) | {"holder": owner})
     return Taken(
         operation=found,
@@ -408,7 +427,9 @@ def _taken(row: Row, owner: str) -> Transaction[Taken]:
 
 
 def _cut_off(found: Operation) -> Operation:
-    """Nobody works on it any more: it may have been sent."""
+    """Nobody works on it any more: it may have been sent, unless no attempt of it was begun."""
+    if found.state != "in_progress" or not found.attempts:
+        return found
     return msgspec.structs.replace(found, state="unknown", outcome="unknown")
 
 

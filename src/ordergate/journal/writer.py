@@ -78,6 +78,7 @@ class GroupWriter:
             self._connection.execute("BEGIN IMMEDIATE")
             results = [_attempt(self._connection, item) for item in items]
             self._connection.execute("COMMIT")
+            self._refuse_lost_file()
         except (sqlite3.Error, OSError) as error:
             # A full disk has rolled back by itself already; a second ROLLBACK would then fail.
             with contextlib.suppress(sqlite3.Error):

@@ -1,16 +1,20 @@
 """The outermost layer: request ids, the headers that every answer carries, one log line per request."""
 
+import asyncio
 import re
 import time
 from typing import Any
 
+import msgspec
 import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from ordergate.domain.errors import Problem
 from ordergate.domain.identifiers import new_id
 from ordergate.gateway.context import Gateway
 from ordergate.observability import CallFacts, current_call
+from ordergate.web.problems import MEDIA_TYPE, document
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _log = structlog.get_logger("ordergate.web")
@@ -44,6 +48,11 @@ class Edge:
         structlog.contextvars.bind_contextvars(request_id=facts.request_id)
         try:
             await self.app(scope, receive, send_with_headers)
+        except asyncio.CancelledError:
+            # The process ends, and this request has outlasted its patience; the server would say 500 in plain text.
+            if status:
+                raise
+            await _answer_stopping(scope, send_with_headers)
         finally:
             _log_request(scope, status, facts, time.perf_counter() - started)
             structlog.contextvars.unbind_contextvars("request_id")
@@ -63,6 +72,30 @@ class Edge:
         if facts.account is not None:
             headers.append((b"ordergate-account", facts.account.encode()))
         return headers
+
+
+async def _answer_stopping(scope: Any, send: Send) -> None:
+    """Tell a caller that nobody will answer him here any more; what he wanted written goes on, or is found out."""
+    reads = scope["method"] in {"GET", "HEAD", "OPTIONS"}
+    problem = (
+        Problem("overloaded", "The gateway is stopping; ask again.", retry_after=1)
+        if reads
+        else Problem(
+            "outcome_unknown",
+            "The gateway is stopping before the answer is known. Repeat the same Idempotency-Key.",
+            retry_after=1,
+        )
+    )
+    shown = document(problem, instance=scope["path"], reads=reads)
+    body = b"" if scope["method"] == "HEAD" else msgspec.json.encode(shown)
+    headers = [
+        (b"content-type", MEDIA_TYPE.encode()),
+        (b"content-length", str(len(body)).encode()),
+        (b"retry-after", b"1"),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": shown.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def _request_id(scope: Scope) -> str:

@@ -83,9 +83,17 @@ def _pay(command: PayOrder, baseline: Baseline) -> _Conversation:  # noqa: ARG00
     if isinstance(payments, Unknown):
         return payments
     verdict = _judge_payments(command, order, payments)
-    if isinstance(verdict, Applied) and not (order.paid_in_full or order.payment_pending):
-        return Applied(order=order, concerns=(ReviewReason.PAYMENT_NOT_RECORDED,))
+    if isinstance(verdict, Applied) and not _recorded(order):
+        # It may have arrived after the order was read, so the order is read once more.
+        later = yield from _read_order(command.order)
+        if isinstance(later, Unknown):
+            return later
+        return Applied(order=later, concerns=() if _recorded(later) else (ReviewReason.PAYMENT_NOT_RECORDED,))
     return verdict or _judge_unmarked(command, order, payments)
+
+
+def _recorded(order: ProviderOrder) -> bool:
+    return order.paid_in_full or order.payment_pending
 
 
 def _judge_payments(

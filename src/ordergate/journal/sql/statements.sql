@@ -22,6 +22,20 @@ ORDER BY created_at LIMIT 1;
 SELECT record FROM operations
 WHERE order_id = :order_id AND state IN ('in_progress', 'unknown');
 
+-- An unsettled operation of an order, or one that will be looked at again.
+-- name: operation_under_way
+SELECT record FROM operations
+WHERE order_id = :order_id
+  AND (state IN ('in_progress', 'unknown') OR due_at IS NOT NULL OR owner IS NOT NULL)
+ORDER BY id LIMIT 1;
+
+-- What a provider refused is kept: without it a repeat of the key would be sent again.
+-- name: redact_operations
+UPDATE operations SET request = NULL, work = NULL,
+                      response_status = CASE WHEN state = 'failed' THEN response_status END,
+                      response_body = CASE WHEN state = 'failed' THEN response_body END
+WHERE order_id = :order_id AND state IN ('succeeded', 'failed');
+
 -- name: expire_key
 UPDATE operations SET idempotency_key = NULL WHERE id = :id;
 
@@ -37,12 +51,11 @@ VALUES (:id, :merchant, :world, :kind, :method, :path, :idempotency_key, :conten
 -- name: reopen_operation
 UPDATE operations SET state = :state, updated_at = :updated_at, record = :record, request = :request,
                       work = :work, attempts = :attempts, owner = :owner, order_id = :order_id,
-                      newest_order = CASE WHEN account = :account THEN newest_order ELSE
-                          (SELECT provider_order_id FROM orders WHERE account = :account
-                           ORDER BY created_at DESC LIMIT 1) END,
-                      account = :account,
                       settles_at = :now + :settling, due_at = :now,
-                      response_status = NULL, response_body = NULL
+                      response_status = NULL, response_body = NULL, account = :account,
+                      newest_order = CASE WHEN account = :account THEN newest_order ELSE (
+                          SELECT provider_order_id FROM orders WHERE orders.account = :account
+                          ORDER BY orders.created_at DESC LIMIT 1) END
 WHERE id = :id AND attempts = :attempts - 1 AND state = 'failed'
 RETURNING id;
 
@@ -68,7 +81,7 @@ UPDATE operations SET state = :state, updated_at = :updated_at, record = :record
                       response_status = :response_status, response_body = :response_body,
                       owner = NULL, due_at = :now + :look_again_in
 WHERE id = :id AND attempts = :attempts
-  AND (state IN ('in_progress', 'unknown') OR (:late = 1 AND state = 'failed'))
+  AND ((:late = 0 AND state IN ('in_progress', 'unknown')) OR (:late = 1 AND state = 'failed'))
   AND (CAST(:holder AS TEXT) IS NULL OR owner = :holder)
 RETURNING id;
 
@@ -97,18 +110,29 @@ ORDER BY due_at LIMIT :limit;
 
 -- name: abandoned_operations
 SELECT record FROM operations
-WHERE owner IS NOT NULL AND state IN ('in_progress', 'unknown') AND attempts > 0
-  AND ((owner = :node AND due_at < :now - :patience) OR NOT EXISTS (
+WHERE owner IS NOT NULL AND ((owner = :node AND due_at < :now - :patience) OR NOT EXISTS (
     SELECT 1 FROM nodes WHERE nodes.id = operations.owner AND nodes.lease_until > :now));
 
 -- name: take_operation
 UPDATE operations SET owner = :holder, state = :state, record = :record, due_at = :now WHERE id = :id;
 
 -- name: give_up_operation
-UPDATE operations SET owner = NULL, state = 'unknown', record = :record, due_at = :now WHERE id = :id;
+UPDATE operations SET owner = NULL, state = :state, record = :record, due_at = :now WHERE id = :id;
 
 -- name: look_soon
-UPDATE operations SET due_at = :now WHERE id = :id AND state = 'unknown';
+UPDATE operations SET due_at = :now
+WHERE id = :id AND state = 'unknown' AND (due_at IS NULL OR due_at > :now);
+
+-- name: prune_operations
+UPDATE operations SET idempotency_key = NULL, request = NULL, work = NULL,
+                      response_status = NULL, response_body = NULL
+WHERE id IN (
+    SELECT id FROM operations
+    WHERE state IN ('succeeded', 'failed') AND (idempotency_key IS NOT NULL OR request IS NOT NULL
+        OR work IS NOT NULL OR response_status IS NOT NULL)
+      AND updated_at < :since AND due_at IS NULL AND owner IS NULL
+    ORDER BY updated_at LIMIT :limit)
+RETURNING id;
 
 -- name: stay_alive
 INSERT INTO nodes (id, lease_until) VALUES (:node, :now + :lease)

@@ -21,10 +21,25 @@ FOR UPDATE OF operations SKIP LOCKED;
 
 -- name: abandoned_operations
 SELECT record FROM operations
-WHERE owner IS NOT NULL AND state IN ('in_progress', 'unknown') AND attempts > 0
-  AND ((owner = :node AND due_at < :now - :patience) OR NOT EXISTS (
+WHERE owner IS NOT NULL AND ((owner = :node AND due_at < :now - :patience) OR NOT EXISTS (
     SELECT 1 FROM nodes WHERE nodes.id = operations.owner AND nodes.lease_until > :now))
 FOR UPDATE OF operations SKIP LOCKED;
+
+-- A claim and a redaction of one order follow each other: whoever comes second sees what the first has done.
+-- name: order_revision
+SELECT revision FROM orders WHERE id = :id FOR SHARE;
+
+-- name: prune_operations
+UPDATE operations SET idempotency_key = NULL, request = NULL, work = NULL,
+                      response_status = NULL, response_body = NULL
+WHERE id = ANY (ARRAY(
+    SELECT id FROM operations
+    WHERE state IN ('succeeded', 'failed') AND (idempotency_key IS NOT NULL OR request IS NOT NULL
+        OR work IS NOT NULL OR response_status IS NOT NULL)
+      AND updated_at < :since AND due_at IS NULL AND owner IS NULL
+    ORDER BY updated_at LIMIT :limit
+    FOR UPDATE SKIP LOCKED))
+RETURNING id;
 
 -- name: take_lock
 INSERT INTO locks (name) VALUES (:name) ON CONFLICT (name) DO UPDATE SET name = excluded.name;

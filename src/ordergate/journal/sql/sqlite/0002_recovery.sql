@@ -13,6 +13,7 @@ ALTER TABLE operations ADD COLUMN settles_at INTEGER;
 -- When recovery looks after it; NULL for never.
 ALTER TABLE operations ADD COLUMN due_at INTEGER;
 
+UPDATE operations SET attempts = json_array_length(CAST(record AS TEXT), '$.attempts');
 UPDATE operations SET due_at = updated_at WHERE state IN ('in_progress', 'unknown');
 
 CREATE INDEX operations_due ON operations (due_at) WHERE due_at IS NOT NULL;

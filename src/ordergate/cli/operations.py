@@ -1,0 +1,158 @@
+"""``ordergate operations``: what became of writes, and a person's word where nothing else settles them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ordergate.cli.session import (
+    config_option,
+    environment_option,
+    json_option,
+    operator,
+    print_json,
+    reports_problems,
+    with_gateway,
+)
+
+if TYPE_CHECKING:
+    from ordergate.gateway.context import Gateway
+    from ordergate.gateway.records import Existing, Operation, StoredOrder
+
+_STATES = ("unknown", "in_progress", "succeeded", "failed")
+
+
+@click.group()
+def operations() -> None:
+    """List and show writes; settle those that wait for a person."""
+
+
+@operations.command(name="list")
+@config_option
+@environment_option
+@click.option("--state", type=click.Choice(_STATES), help="Only those in this state.")
+@click.option("--merchant", help="Only this merchant's.")
+@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True)
+@click.option("--starting-after", help="Only operations older than this one.")
+@json_option
+@reports_problems
+def list_operations(config: Path | None, world: str, *, as_json: bool, **filters: Any) -> None:
+    """List writes, newest first.
+
+    \b
+    ordergate operations list --state unknown
+    ordergate operations list --merchant acme --env live --limit 100 --json
+    """
+    import msgspec
+
+    from ordergate.gateway import read
+    from ordergate.gateway.records import OperationQuery
+    from ordergate.terminal import show_operations
+    from ordergate.web.documents import OperationList, operation_document
+
+    query = OperationQuery(world="live" if world == "live" else "test", **filters)
+    page = with_gateway(config, lambda gateway: read.list_operations(gateway, query))
+    if as_json:
+        rows = [operation_document(operation) for operation in page.data]
+        print_json(msgspec.json.encode(OperationList(data=rows, has_more=page.has_more)))
+    else:
+        show_operations(page.data, has_more=page.has_more)
+
+
+@operations.command()
+@click.argument("operation_id", metavar="OP")
+@config_option
+@environment_option
+@json_option
+@reports_problems
+def show(operation_id: str, config: Path | None, world: str, *, as_json: bool) -> None:
+    """Show all that is known of the write OP, and what happens to it next.
+
+    \b
+    ordergate operations show op_01a2…
+    ordergate operations show op_01a2… --json
+    """
+    from ordergate.gateway.read import get_operation
+
+    async def work(gateway: "Gateway") -> "tuple[Existing, StoredOrder | None]":
+        operation = await get_operation(gateway, operator(world), operation_id)
+        return await _evidence(gateway, operation)
+
+    _print(*with_gateway(config, work), as_json=as_json)
+
+
+@operations.command()
+@click.argument("operation_id", metavar="OP")
+@click.option(
+    "--as",
+    "outcome",
+    type=click.Choice(["applied", "not-applied"]),
+    required=True,
+    help="What became of it at the provider.",
+)
+@click.option("--evidence", required=True, help="How you know; it is kept with the operation.")
+@click.option("--provider-order-id", help="For a create that was applied: the order that it made.")
+@config_option
+@environment_option
+@json_option
+@reports_problems
+def resolve(
+    operation_id: str,
+    outcome: str,
+    evidence: str,
+    provider_order_id: str | None,
+    config: Path | None,
+    world: str,
+    *,
+    as_json: bool,
+) -> None:
+    """Say what became of the write OP, which could not settle itself.
+
+    Applied: the order is read at the provider, and the write ends as its caller wanted it. Not applied: a repeat of
+    its key may send it again. A late write that put its order in review is accepted with --as applied.
+
+    \b
+    ordergate operations resolve op_01a2… --as not-applied --evidence "Ticket 4711: no such payment"
+    ordergate operations resolve op_01a2… --as applied --provider-order-id order_5c8d… \\
+        --evidence "Seen in the dashboard, with our reference"
+    """
+    import msgspec
+
+    from ordergate.domain.draft import ResolveBody
+    from ordergate.domain.validation import decode_body
+    from ordergate.gateway.resolve import resolve_operation
+
+    given = {
+        "as": outcome.replace("-", "_"),
+        "evidence": evidence,
+        "provider_order_id": provider_order_id,
+    }
+    body = decode_body(msgspec.json.encode(given), ResolveBody)
+
+    async def work(gateway: "Gateway") -> "tuple[Existing, StoredOrder | None]":
+        operation = await resolve_operation(gateway, operator(world), operation_id, body)
+        return await _evidence(gateway, operation)
+
+    _print(*with_gateway(config, work), as_json=as_json)
+
+
+async def _evidence(gateway: "Gateway", operation: "Operation") -> "tuple[Existing, StoredOrder | None]":
+    """The operation with its answer to give again, and its order as the journal has it."""
+    from ordergate.gateway.records import Existing
+
+    found = await gateway.journal.by_id(operation.id) or Existing(operation, None)
+    return found, await gateway.journal.order(operation.order)
+
+
+def _print(existing: "Existing", order: "StoredOrder | None", *, as_json: bool) -> None:
+    import msgspec
+
+    from ordergate.gateway.outlook import what_happens_next
+    from ordergate.terminal import show_operation
+    from ordergate.web.documents import operation_document
+
+    if as_json:
+        print_json(msgspec.json.encode(operation_document(existing.operation)))
+        return
+    concerns = order.record.concerns if order is not None else []
+    show_operation(existing.operation, what_happens_next(existing, concerns))

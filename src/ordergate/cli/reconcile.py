@@ -1,0 +1,68 @@
+"""``ordergate reconcile``."""
+
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ordergate.cli.session import config_option, json_option, print_json, reports_problems, with_gateway
+
+if TYPE_CHECKING:
+    from ordergate.gateway.context import Gateway
+    from ordergate.gateway.reconcile import Reconciliation
+
+
+@click.command()
+@click.option("--account", required=True, help="Which account's orders.")
+@click.option("--since", required=True, help="2026-11-01, 2026-11-01T12:00:00Z, or so many days ago: 7. UTC.")
+@config_option
+@json_option
+@reports_problems
+def reconcile(account: str, since: str, config: Path | None, *, as_json: bool) -> None:
+    """Compare the journal with the provider's own list, order by order.
+
+    Says which orders the provider has and the journal does not (and whether a write of ours made them), which it has
+    no more, and where status or money are not what the journal last saw. Nothing is written, here or there: read an
+    order with --refresh to take over what the provider says. Exit code 1 if anything differs or could not be read.
+
+    \b
+    ordergate reconcile --account main --since 7
+    ordergate reconcile --account main-eu --since 2026-11-01 --json
+    """
+    import msgspec
+
+    from ordergate.domain.errors import Problem
+    from ordergate.gateway import reconcile as reconciliation
+    from ordergate.terminal import progress, show_reconciliation
+
+    begin = _time(since)
+
+    async def work(gateway: "Gateway") -> "Reconciliation":
+        known = gateway.configuration.accounts.get(account)
+        if known is None:
+            raise Problem("not_found", f"There is no account {account!r}; see: ordergate accounts")
+        with progress(f"reading {account}", lambda read: f"{read} orders") as advance:
+            return await reconciliation.reconcile(gateway, known, begin, lambda read: advance(read, None))
+
+    result = with_gateway(config, work)
+    if as_json:
+        print_json(msgspec.json.encode(reconciliation.document(result)))
+    else:
+        show_reconciliation(result)
+    if not result.agrees:
+        sys.exit(1)
+
+
+def _time(text: str) -> datetime:
+    """Read a date, a time, or a number of days before now."""
+    try:
+        if text.isdecimal():
+            return datetime.now(UTC) - timedelta(days=int(text))
+        time = datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        raise click.BadParameter(
+            "a date (2026-11-01), a time (2026-11-01T12:00:00Z) or a number of days (7)", param_hint="--since"
+        ) from None
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

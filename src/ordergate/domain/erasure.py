@@ -1,0 +1,39 @@
+"""Erases the personal data of an order for good; what it was, cost and became stays.
+
+What stays: ids, references, the merchant's own customer id, goods, money, statuses, times and reasons for a review.
+"""
+
+from datetime import datetime
+
+import msgspec
+
+from ordergate.domain.assembly import OrderRecord
+from ordergate.domain.order import Customer
+from ordergate.domain.provider_order import without_personal_data
+
+
+def redacted(record: OrderRecord, at: datetime) -> OrderRecord:
+    """Return the record without personal data, marked so that none come back; a mark that it has stays.
+
+    Args:
+        record: As it is kept.
+        at: The time.
+    """
+    return msgspec.structs.replace(
+        record,
+        customer=_pseudonym(record.customer),
+        shipping_address=None,
+        metadata={},
+        notes=None,
+        lines=[msgspec.structs.replace(line, metadata={}) for line in record.lines],
+        fulfillments=[
+            msgspec.structs.replace(fulfillment, tracking_number=None) for fulfillment in record.fulfillments
+        ],
+        seen=without_personal_data(record.seen),
+        redacted_at=record.redacted_at or at,
+    )
+
+
+def _pseudonym(customer: Customer | None) -> Customer | None:
+    """The merchant's own id says nothing to anybody else."""
+    return None if customer is None or customer.id is None else Customer(id=customer.id)

@@ -1,0 +1,55 @@
+"""What happens to an operation next, in words for whoever looks after the gateway."""
+
+from collections.abc import Collection
+
+from ordergate.domain.lifecycle import OperationKind, ReviewReason
+from ordergate.domain.provider_order import OPERATION_MARK
+from ordergate.gateway.records import Existing, Operation
+
+
+def what_happens_next(existing: Existing, concerns: Collection[ReviewReason] = ()) -> str:
+    """Return one or two sentences.
+
+    Args:
+        existing: The operation, and its answer to give again.
+        concerns: Why its order stands in review, where what the provider says does not show it.
+    """
+    operation = existing.operation
+    if operation.settled:
+        return _settled(existing, concerns)
+    if operation.state == "unknown":
+        return _unknown(operation)
+    if operation.attempts:
+        return (
+            "It is being sent at this moment; if the process that does so dies, it is looked after by itself."
+        )
+    return "It was accepted, and is sent by itself as soon as a gateway serves from this journal."
+
+
+def _settled(existing: Existing, concerns: Collection[ReviewReason]) -> str:
+    operation = existing.operation
+    if operation.state == "succeeded" and ReviewReason.LATE_WRITE in concerns:
+        return (
+            "Needs a person: the provider applied it after it had been taken for not applied. Look at what was "
+            f"done in its place; if it is wanted: ordergate operations resolve {operation.id} --as applied "
+            "--evidence TEXT"
+        )
+    if operation.state == "succeeded":
+        return "Nothing: it was applied. A repeat of its key gets the same answer."
+    if existing.response is not None:
+        return "Nothing: it was not applied. A repeat of its key gets the same refusal."
+    return "Nothing by itself: it was not applied. A repeat of its key sends it again."
+
+
+def _unknown(operation: Operation) -> str:
+    if not operation.needs_person:
+        return "Looked at again by itself, while a gateway serves from this journal; nothing is sent by that."
+    where = (
+        f"whether there is an order whose metadata has {OPERATION_MARK} = {operation.id}"
+        if operation.kind is OperationKind.CREATE
+        else f"whether the {operation.kind} of {operation.order} happened"
+    )
+    return (
+        f"Needs a person: look at the provider {where}. Then: ordergate operations resolve {operation.id} "
+        "--as applied or --as not-applied, --evidence TEXT"
+    )

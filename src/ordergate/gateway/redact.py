@@ -1,0 +1,46 @@
+"""Erases the personal data of one order for good, here; what the provider keeps is the provider's."""
+
+from ordergate.domain.assembly import order_from_record
+from ordergate.domain.erasure import redacted
+from ordergate.domain.errors import Problem
+from ordergate.domain.order import Order
+from ordergate.gateway.caller import OPERATOR_SCOPE, Caller
+from ordergate.gateway.context import Gateway
+from ordergate.gateway.idempotency import order_busy
+from ordergate.gateway.read import visible_order
+from ordergate.gateway.records import Busy, Operation, StoredOrder
+
+_RACES = 5
+
+
+async def redact_order(gateway: Gateway, caller: Caller, order_id: str) -> Order:
+    """Erase an order's personal data, and what its operations held of them; done again, it changes nothing more.
+
+    Raises:
+        Problem: ``forbidden``, ``not_found``; ``order_busy`` while an operation of the order is unsettled, or will be
+            looked at again.
+    """
+    caller.require(OPERATOR_SCOPE)
+    for _ in range(_RACES):
+        stored = await visible_order(gateway, caller, order_id)
+        result = await gateway.journal.redact(redacted(stored.record, gateway.clock()), stored.revision)
+        match result:
+            case StoredOrder():
+                return order_from_record(result.record)
+            case Busy():
+                raise _busy(gateway, result.operation)
+    raise Problem("overloaded", "The order keeps changing; try again.", order=order_id, retry_after=1)
+
+
+def _busy(gateway: Gateway, operation: Operation) -> Problem:
+    if not operation.settled:
+        return order_busy(operation)
+    minutes = gateway.configuration.late_look.total_seconds() / 60
+    return Problem(
+        "order_busy",
+        f"The {operation.kind} of this order counts as not applied, and is looked at once more {minutes:g} minutes "
+        "after that, by a gateway that serves; what that needs is erased afterwards. Try again then.",
+        operation=operation.id,
+        order=operation.order,
+        retry_after=60,
+    )

@@ -1,0 +1,188 @@
+"""The processes: emulators, gateway nodes that are killed again and again, and a database that loses connections."""
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+from tests.chaos.plan import Plan
+from tests.postgresql import Server, start
+from tests.scenarios.shop import Command, Emulator, free_port
+
+from ordergate.gateway.registry import installed_adapters
+
+
+class Node:
+    """One gateway process on a port of its own, and its successors there."""
+
+    def __init__(self, number: int, config: Path, folder: Path) -> None:
+        self.number = number
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.kills = 0
+        self.stops = 0
+        self._config = config
+        self._log = folder / f"node-{number}.log"
+        self._command: Command | None = None
+
+    async def up(self) -> float:
+        """Start it, as often as it takes: the database may be away. Return the seconds until it served."""
+        while True:
+            began = time.monotonic()
+            self._command = Command(
+                self._log,
+                *("serve", "--config", str(self._config), "--port", str(self.port)),
+                *("--announce", "--stop-with-stdin"),
+            )
+            try:
+                await asyncio.to_thread(self._command.line)
+            except AssertionError:
+                self._command.kill()
+                await asyncio.sleep(0.2)
+            else:
+                return time.monotonic() - began
+
+    def kill(self) -> None:
+        """End it in the midst of whatever it does."""
+        if self._command is not None:
+            self._command.kill()
+            self.kills += 1
+
+    async def stop(self) -> None:
+        """Ask it to end, as a new release would, and wait until it has."""
+        await asyncio.to_thread(self.end)
+        self.stops += 1
+
+    def end(self) -> None:
+        """End it in order."""
+        if self._command is not None:
+            self._command.end()
+            self._command = None
+
+
+class Database:
+    """A PostgreSQL server, and the ways in which it fails its clients."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self.url = server.new_database()
+        self.cut = 0
+        self.restarts = 0
+
+    async def cut_some(self, draw: random.Random) -> None:
+        """End some of the connections to the journal."""
+        name = urlsplit(self.url).path.removeprefix("/")
+        with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+            connection = await asyncpg.connect(self._server.url, timeout=5)
+            try:
+                rows = await connection.fetch(
+                    "SELECT pid FROM pg_stat_activity WHERE datname = $1 ORDER BY pid", name
+                )
+                for (process,) in rows:
+                    if draw.random() < 0.5:
+                        await connection.execute("SELECT pg_terminate_backend($1)", process)
+                        self.cut += 1
+            finally:
+                await connection.close()
+
+    def crash(self) -> None:
+        """Kill the server and start it again: whatever it has confirmed must still be there."""
+        if self._server.owned:
+            self._server.kill()
+            self._server.restart()
+            self.restarts += 1
+
+
+@contextlib.contextmanager
+def compiled(folder: Path) -> Iterator[None]:
+    """Let the processes keep what they compile: without it, that would be most of what a node does."""
+    before = dict(os.environ)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ.setdefault("PYTHONPYCACHEPREFIX", str(folder / "compiled"))
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextlib.contextmanager
+def database(plan: Plan) -> Iterator[Database | None]:
+    """Start a PostgreSQL server if the plan is for one."""
+    if plan.store != "postgres":
+        yield None
+        return
+    with start() as server:
+        yield Database(server)
+
+
+@contextlib.contextmanager
+def emulators(plan: Plan) -> Iterator[Mapping[str, Emulator]]:
+    """Start every installed provider's emulator."""
+    with contextlib.ExitStack() as stack:
+        running = {}
+        for name in sorted(installed_adapters()):
+            command = Command(
+                plan.folder / f"{name}.log",
+                *("emulate", name, "--seed", str(plan.seed), "--json", "--stop-with-stdin"),
+            )
+            stack.callback(command.end)
+            running[name] = Emulator(json.loads(command.line()))
+            stack.callback(running[name].close)
+        yield running
+
+
+@contextlib.asynccontextmanager
+async def killed(node: Node, plan: Plan) -> AsyncIterator[None]:
+    """Kill a node again and again; at the end it is up."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(_kill_again_and_again(node, plan, stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await task
+
+
+async def _kill_again_and_again(node: Node, plan: Plan, stop: asyncio.Event) -> None:
+    draw = random.Random(f"{plan.seed}/node {node.number}")
+    took = 0.0
+    while not stop.is_set():
+        # On a machine that is so busy that a node needs long to start, it lives as long as it took.
+        lives = max(draw.uniform(*plan.uptime), took)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), lives)
+            return
+        if draw.random() < plan.orderly:
+            await node.stop()
+        else:
+            node.kill()
+        took = await node.up()
+
+
+@contextlib.asynccontextmanager
+async def disconnected(store: Database | None, plan: Plan) -> AsyncIterator[None]:
+    """Cut connections to the database now and then."""
+    if store is None:
+        yield
+        return
+    task = asyncio.create_task(_cut_now_and_then(store, plan))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _cut_now_and_then(store: Database, plan: Plan) -> None:
+    draw = random.Random(f"{plan.seed}/database")
+    while True:
+        await asyncio.sleep(draw.uniform(1.5, 4.0))
+        await store.cut_some(draw)

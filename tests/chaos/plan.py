@@ -1,0 +1,92 @@
+"""What a campaign is made of, and the configuration that its gateway runs with."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import tomli_w
+from tests.scenarios.shop import Emulator, write_config
+
+Store = Literal["sqlite", "postgres"]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long the gateway waits, and how long a delay must be to matter.
+
+    Attributes:
+        account: Keys of every account.
+        sections: Keys of other tables.
+        late_answer: Seconds after which an answer comes too late for the gateway to hear.
+        slow_commit: Seconds by which a commit is held up; shorter than the settling time.
+        settles_within: Seconds that a write may take to settle once all is well again.
+    """
+
+    account: Mapping[str, Any] = field(default_factory=dict)
+    sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    late_answer: float = 48.0
+    slow_commit: float = 20.0
+    settles_within: float = 90.0
+
+
+DEFAULT_TIMING = Timing()
+SHORT_TIMING = Timing(
+    account={"read_timeout": 0.5, "total_timeout": 1.0, "settling_time": 4.0},
+    sections={
+        "server": {"idempotency_wait": 1.0},
+        "recovery": {"closed_settling": 1.5, "late_look_minutes": 0.1},
+    },
+    late_answer=1.6,
+    slow_commit=2.8,
+    settles_within=60.0,
+)
+"""A node that is killed keeps its lease for 15 s, whatever is configured."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One campaign.
+
+    Attributes:
+        folder: Where its files are: configuration, journal, logs.
+        seconds: As long as new orders are begun, should the writes not be done by then.
+        uptime: Seconds between which a node lives before it is killed.
+        orderly: The share of its ends that are no kills: it is asked to stop.
+        kills_until: The share of the writes after which nodes live on; only the rest goes on failing.
+        log_level: The nodes'.
+    """
+
+    folder: Path
+    writes: int = 1000
+    seconds: float = 86_400.0
+    store: Store = "sqlite"
+    nodes: int = 1
+    seed: int = 0
+    callers: int = 16
+    timing: Timing = SHORT_TIMING
+    uptime: tuple[float, float] = (1.0, 3.0)
+    orderly: float = 0.15
+    kills_until: float = 1.0
+    restarts_server: bool = True
+    log_level: str = "warning"
+
+
+def write_configuration(plan: Plan, emulators: Mapping[str, Emulator], store_url: str | None) -> Path:
+    """Write the configuration that every node is started with.
+
+    Args:
+        plan: The campaign.
+        emulators: What the accounts lead to.
+        store_url: The journal; a file in the campaign's folder if None.
+    """
+    file = write_config(plan.folder, emulators, account=plan.timing.account)
+    document = tomllib.loads(file.read_text())
+    for name, keys in plan.timing.sections.items():
+        document[name] = {**document.get(name, {}), **keys}
+    document["server"]["log_level"] = plan.log_level
+    if store_url is not None:
+        document["store"]["url"] = store_url
+    file.write_text(tomli_w.dumps(document))
+    return file

@@ -1,0 +1,268 @@
+"""What becomes of a SQLite file over time: releases that upgrade it, servers that follow each other, and losses."""
+
+import asyncio
+import json
+import sqlite3
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from tests.contract.conftest import NODE, NOW, claimed, ended, intent, operation, order, retried
+
+from ordergate.gateway.ports import JournalUnavailableError
+from ordergate.gateway.records import Claimed, Existing, Operation, Stale, StoredOrder, StoredResponse
+from ordergate.journal.sqlite import SqliteJournal, upgrade
+from ordergate.journal.statements import migrations
+
+NEWEST = migrations("sqlite")[-1][0]
+OTHER = "node_2"
+ANSWER = StoredResponse(status=201, body=b'{"id": "ord_1"}')
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the database will be."""
+    return tmp_path / "journal.db"
+
+
+# A file of release 0.1.0
+
+
+def _document(of: Operation) -> bytes:
+    """An operation's record as release 0.1.0 wrote it."""
+    document: dict[str, Any] = json.loads(msgspec.json.encode(of))
+    for name in ("probes", "needs_person", "resolution"):
+        del document[name]
+    for attempt in document["attempts"]:
+        del attempt["closed"]
+    return json.dumps(document).encode()
+
+
+def _write_first_release(path: Path, operations: list[Operation], record: Any) -> None:
+    (number, script), *_ = migrations("sqlite")
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        for statement in script:
+            connection.execute(statement)
+        for each in operations:
+            answer = (ANSWER.status, ANSWER.body) if each.state == "succeeded" else (None, None)
+            request = None if each.state == "succeeded" else b'{"amount": 200.0}'
+            created, updated = (int(time.timestamp() * 1000) for time in (each.created_at, each.updated_at))
+            connection.execute(
+                "INSERT INTO operations (id, merchant, world, kind, method, path, idempotency_key, "
+                "content_hash, order_id, reference, state, created_at, updated_at, record, request, baseline, "
+                "response_status, response_body) "
+                "VALUES (?, 'acme', 'test', 'create', 'POST', '/v1/orders', ?, 'c0ffee', ?, ?, ?, ?, ?, ?, ?, "
+                "'{}', ?, ?)",
+                (
+                    *(each.id, each.key, each.order, each.reference, each.state, created, updated),
+                    *(_document(each), request, *answer),
+                ),
+            )
+        connection.execute(
+            "INSERT INTO orders VALUES (?, 'acme', 'test', 'rapyd', 'rapyd', 'order_1', 'open', NULL, 'cust-42', "
+            "NULL, ?, 1, ?)",
+            (record.id, int(NOW.timestamp() * 1000), msgspec.json.encode(record)),
+        )
+        connection.execute("INSERT INTO api_keys VALUES ('key_1', x'00', NULL, '{}')")
+        connection.execute(f"PRAGMA user_version = {number}")
+
+
+async def test_the_first_releases_file_is_upgraded(path: Path) -> None:
+    """Operations, answers, keys and orders are all there, and what was unknown is looked after at once."""
+    unknown, running = ended(operation(reference="A-1"), "unknown"), operation()
+    unknown = msgspec.structs.replace(unknown, updated_at=NOW - timedelta(minutes=1))
+    done = ended(operation(), "succeeded")
+    record = order(done.order)
+    _write_first_release(path, [unknown, running, done], record)
+
+    assert upgrade(path) == (1, NEWEST)
+    assert upgrade(path) == (NEWEST, NEWEST)
+    journal = SqliteJournal(path)
+
+    assert await journal.operation(unknown.id) == unknown
+    assert await journal.by_key(done) == Existing(done, ANSWER)
+    assert await journal.order(done.order) == StoredOrder(record, 1)
+    assert await journal.claim(intent(operation(key=done.key))) == Existing(done, ANSWER)
+    taken = await journal.take_due(OTHER, 10)
+    assert [each.operation for each in taken] == [unknown, ended(running, "unknown")]
+    for each in taken:
+        assert (each.work, each.request) == (None, b'{"amount": 200.0}')
+        assert each.baseline.newest_order is None
+        assert each.settles_in <= 0
+    assert await journal.settle(ended(unknown, "succeeded"), ANSWER, None, owner=OTHER) is True
+    await journal.close()
+
+
+async def test_a_repeated_operation_of_the_first_release_goes_on(path: Path) -> None:
+    """What had been sent more than once before the upgrade can end, and can be sent again, like anything else."""
+    unknown, failed = ended(retried(operation()), "unknown"), ended(retried(operation()), "failed")
+    _write_first_release(path, [unknown, failed], order())
+    journal = SqliteJournal(path)
+
+    assert await journal.settle(ended(unknown, "succeeded"), ANSWER, None) is True
+    assert await journal.claim(intent(retried(failed))) == Claimed(retried(failed))
+
+    await journal.close()
+
+
+async def test_an_upgrade_that_fails_leaves_the_file_as_it_was(path: Path) -> None:
+    """Where an upgrade cannot be made the file is refused, stays at its schema, and is upgraded later."""
+    _write_first_release(path, [], order())
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE nodes (id TEXT)")
+
+    with pytest.raises(JournalUnavailableError, match="SQLite cannot use"):
+        SqliteJournal(path, serving=True)
+
+    with closing(sqlite3.connect(path)) as connection:
+        columns = {row[1] for row in connection.execute("PRAGMA table_info(operations)")}
+        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        assert "baseline" in columns
+        connection.execute("DROP TABLE nodes")
+    await SqliteJournal(path, serving=True).close()
+
+
+# One server after another
+
+
+async def test_a_new_server_takes_over_at_once(path: Path) -> None:
+    """Who serves from the file is the only one: what its predecessor held is taken without waiting for the lease."""
+    first = SqliteJournal(path, serving=True)
+    await first.stay_alive(NODE, 3600)
+    begun = await claimed(first)
+    await first.close()
+
+    beside = SqliteJournal(path)
+    assert await beside.take_due(OTHER, 5) == []
+    await beside.close()
+    second = SqliteJournal(path, serving=True)
+
+    assert [each.operation for each in await second.take_due(OTHER, 5)] == [ended(begun, "unknown")]
+    await second.close()
+
+
+async def test_a_server_that_cannot_begin_lets_go_of_the_file(path: Path) -> None:
+    """Where the first write fails the refusal names the file, and another server can begin."""
+    journal = SqliteJournal(path)
+    await journal.stay_alive(NODE, 3600)
+    await journal.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(
+            "CREATE TRIGGER broken BEFORE DELETE ON nodes BEGIN SELECT RAISE(ABORT, 'no luck'); END"
+        )
+
+    with pytest.raises(JournalUnavailableError, match=f"cannot use {path}: no luck"):
+        SqliteJournal(path, serving=True)
+
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TRIGGER broken")
+    await SqliteJournal(path, serving=True).close()
+
+
+# A file that is lost
+
+
+def _lose(path: Path, how: str) -> None:
+    if how == "moved":
+        path.rename(path.with_name("elsewhere.db"))
+        return
+    if how == "replaced":
+        copy = path.with_name("copy.db")
+        copy.write_bytes(path.read_bytes())
+        copy.rename(path)
+        return
+    for file in path.parent.glob("journal.db*"):
+        file.unlink()
+
+
+def _bring_back(path: Path) -> None:
+    path.with_name("elsewhere.db").rename(path)
+
+
+@pytest.mark.parametrize("how", ["deleted", "replaced", "moved"])
+async def test_a_lost_file_is_not_written_to(path: Path, how: str) -> None:
+    """Once the file is not the one that was opened, no write is reported as durable: each is refused."""
+    journal = SqliteJournal(path)
+    begun = await claimed(journal)
+    _lose(path, how)
+
+    for write in (
+        journal.claim(intent(operation())),
+        journal.settle(ended(begun, "succeeded"), ANSWER, None),
+        journal.stay_alive(NODE, 15),
+        journal.begin_attempt(retried(begun), NODE, 55),
+    ):
+        with pytest.raises(JournalUnavailableError):
+            await write
+    await journal.close()
+
+
+async def test_a_file_that_is_lost_during_a_write_is_not_durable(path: Path) -> None:
+    """A file that goes away between the beginning and the end of a write makes that write fail."""
+    journal = SqliteJournal(path)
+    begun = await claimed(journal)
+
+    with pytest.raises(JournalUnavailableError):
+        await journal._writer.run(lambda _connection: path.unlink())
+    with pytest.raises(JournalUnavailableError):
+        await journal.settle(ended(begun, "succeeded"), ANSWER, None)
+    await journal.close()
+
+
+async def test_a_file_that_comes_back_is_used_again(path: Path) -> None:
+    """A file that was away is written to again when it is back, and holds nothing that was refused meanwhile."""
+    journal = SqliteJournal(path)
+    begun = await claimed(journal)
+    refused = operation()
+    _lose(path, "moved")
+    with pytest.raises(JournalUnavailableError):
+        await claimed(journal, refused)
+
+    _bring_back(path)
+
+    assert await journal.operation(refused.id) is None
+    assert await journal.settle(ended(begun, "succeeded"), ANSWER, None) is True
+    assert await journal.by_id(begun.id) == Existing(ended(begun, "succeeded"), ANSWER)
+    await journal.close()
+
+
+async def test_a_read_only_store_is_unavailable_and_then_not(path: Path) -> None:
+    """Where nothing may be written each write is refused and reads go on; when it may again, writes do too."""
+    journal = SqliteJournal(path)
+    begun = await claimed(journal)
+    journal._writer._connection.execute("PRAGMA query_only = 1")
+
+    for _ in range(3):
+        with pytest.raises(JournalUnavailableError, match="readonly"):
+            await journal.settle(ended(begun, "succeeded"), ANSWER, None)
+    assert await journal.operation(begun.id) == begun
+    journal._writer._connection.execute("PRAGMA query_only = 0")
+
+    assert await journal.settle(ended(begun, "succeeded"), ANSWER, None) is True
+    await journal.close()
+
+
+async def test_what_is_undone_in_a_shared_commit_is_undone_alone(path: Path) -> None:
+    """A stale claim among others that share its commit leaves nothing behind, and costs the others nothing."""
+    journal = SqliteJournal(path)
+    good = [operation() for _ in range(40)]
+    stale = [operation() for _ in range(40)]
+    claims = [
+        journal.claim(made)
+        for one, other in zip(good, stale, strict=True)
+        for made in (intent(one), intent(other, revision=1))
+    ]
+
+    results = await asyncio.gather(*claims)
+
+    assert results[::2] == [Claimed(each) for each in good]
+    assert results[1::2] == [Stale()] * 40
+    for each in good:
+        assert await journal.operation(each.id) == each
+    for each in stale:
+        assert await journal.operation(each.id) is None
+    await journal.close()

@@ -1,0 +1,46 @@
+"""A short campaign of faults and kills on each store; ``python -m tests.chaos`` runs the long ones."""
+
+from pathlib import Path
+
+import pytest
+from tests.chaos.campaign import Report, run
+from tests.chaos.plan import Plan
+from tests.postgresql import PostgreSQLMissing
+
+
+def test_sqlite_with_a_node_that_is_killed(tmp_path: Path) -> None:
+    """One node, killed every few seconds: every write acts once, and every caller is told the truth."""
+    report = _carry_out(Plan(folder=tmp_path, writes=200, seconds=15, callers=32, kills_until=0.8))
+
+    assert report.kills > 0
+
+
+def test_postgresql_with_two_nodes_that_are_killed(tmp_path: Path) -> None:
+    """Two nodes on one database, which loses connections: the same."""
+    try:
+        report = _carry_out(
+            Plan(
+                folder=tmp_path,
+                writes=150,
+                seconds=16,
+                store="postgres",
+                nodes=2,
+                callers=64,
+                kills_until=0.75,
+                restarts_server=False,
+            )
+        )
+    except PostgreSQLMissing as missing:
+        pytest.skip(str(missing))
+
+    assert report.kills > 0
+
+
+def _carry_out(plan: Plan) -> Report:
+    report = run(plan, lambda *_: None)
+
+    assert {name: found for name, found in report.violations.items() if found} == {}
+    assert len(report.ledger.writes) >= 50
+    assert any(operation["probes"] for operation in report.operations)
+    assert report.longest_settle < 90
+    return report

@@ -1,0 +1,169 @@
+"""What a merchant asks for in a simulation, and which orders that takes."""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from ordergate.conformance.driver import InProcess
+from ordergate.domain.draft import (
+    CancelBody,
+    CustomerBody,
+    Draft,
+    DraftLine,
+    FulfillBody,
+    PayBody,
+    ReturnBody,
+    ReturnLineBody,
+    UpdateBody,
+)
+from ordergate.domain.errors import Problem
+from ordergate.domain.order import Order
+from ordergate.gateway.caller import MERCHANT_SCOPES, OPERATOR_SCOPE, Caller
+from ordergate.gateway.cancel import cancel_order
+from ordergate.gateway.context import Answer, Gateway
+from ordergate.gateway.create import create_order
+from ordergate.gateway.fulfill import fulfill_order
+from ordergate.gateway.pay import pay_order
+from ordergate.gateway.read import get_order
+from ordergate.gateway.records import StoredResponse
+from ordergate.gateway.returns import return_goods
+from ordergate.gateway.update import update_order
+from ordergate.gateway.write import Delivery
+
+MERCHANT = "acme"
+CUSTOMER = "cust-42"
+SKU = "CHAIR-1"
+CALLER = Caller(
+    key="key_1", merchant=MERCHANT, world="test", operator=False, scopes=frozenset(MERCHANT_SCOPES)
+)
+
+OPERATOR = Caller(key="key_2", merchant=None, world="test", operator=True, scopes=frozenset({OPERATOR_SCOPE}))
+
+State = str
+"""What an operation needs of its order: ``none``, ``open``, ``paid``, ``fulfilled``, ``received``."""
+
+
+class Target(msgspec.Struct, frozen=True):
+    """The order that an operation is about; `line` is its first product line."""
+
+    order: str
+    line: str
+
+
+Ask = Callable[[Gateway, Target, Delivery], Awaitable[Answer]]
+
+
+def draft(reference: str | None = None) -> Draft:
+    """Two chairs and shipping."""
+    return Draft(
+        reference=reference,
+        currency="USD",
+        customer=CustomerBody(id=CUSTOMER),
+        line_items=[
+            DraftLine(sku=SKU, description="Chair", quantity=2, unit_amount=20000),
+            DraftLine(type="shipping", description="Shipping", quantity=1, unit_amount=1000),
+        ],
+    )
+
+
+async def create(gateway: Gateway, _target: Target, delivery: Delivery) -> Answer:
+    """Create an order with a reference."""
+    wanted = draft(f"A-{delivery.key}")
+    return await create_order(gateway, CALLER, wanted, delivery, allow_duplicate=False)
+
+
+async def pay(gateway: Gateway, target: Target, delivery: Delivery) -> Answer:
+    """Pay all of it."""
+    return await pay_order(gateway, CALLER, target.order, PayBody(), delivery)
+
+
+async def pay_a_part(gateway: Gateway, target: Target, delivery: Delivery) -> Answer:
+    """Pay a part of it."""
+    return await pay_order(gateway, CALLER, target.order, PayBody(amount=5000), delivery)
+
+
+async def update(gateway: Gateway, target: Target, delivery: Delivery) -> Answer:
+    """Change the metadata, to something that it never was."""
+    body = UpdateBody(metadata={"note": f"changed by {delivery.key}"})
+    return await update_order(gateway, CALLER, target.order, body, delivery)
+
+
+async def cancel(gateway: Gateway, target: Target, delivery: Delivery) -> Answer:
+    """Cancel it."""
+    return await cancel_order(gateway, CALLER, target.order, CancelBody(reason="Out of stock"), delivery)
+
+
+async def fulfill(gateway: Gateway, target: Target, delivery: Delivery) -> Answer:
+    """Hand all of it over."""
+    return await fulfill_order(gateway, CALLER, target.order, FulfillBody(tracking_number="1Z9"), delivery)
+
+
+async def fulfill_a_line(gateway: Gateway, target: Target, delivery: Delivery) -> Answer:
+    """Hand one line over."""
+    body = FulfillBody(line_item_ids=[target.line])
+    return await fulfill_order(gateway, CALLER, target.order, body, delivery)
+
+
+async def give_back(gateway: Gateway, target: Target, delivery: Delivery) -> Answer:
+    """Return one of two chairs."""
+    body = ReturnBody(lines=[ReturnLineBody(line_item_id=target.line, quantity=1)])
+    return await return_goods(gateway, CALLER, target.order, body, delivery)
+
+
+async def confirm(gateway: Gateway, target: Target, _delivery: Delivery) -> Answer:
+    """Read the order, which makes the gateway tell the provider that it is paid."""
+    order: Order = await get_order(gateway, CALLER, target.order, refresh=True)
+    if order.provider_status != "paid":
+        raise Problem("order_busy", "The provider has not been told yet.", retry_after=1)
+    return Answer(StoredResponse(status=200, body=b"paid"), order.account, replayed=True)
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """One kind of operation.
+
+    Attributes:
+        needs: The state of the order that it changes.
+        patience: As :class:`Delivery` has it.
+        effects: How often the provider changes for it, once it is applied.
+    """
+
+    ask: Ask
+    needs: State
+    patience: float | None = None
+    effects: int = 1
+
+    @property
+    def keyed(self) -> bool:
+        """Whether it is called with a key."""
+        return self.ask is not confirm
+
+
+_BOTH = {
+    "create": Kind(create, "none"),
+    "create_accepted": Kind(create, "none", patience=0.0),
+    "pay": Kind(pay, "open"),
+    "pay_accepted": Kind(pay, "open", patience=0.0),
+    "update": Kind(update, "open"),
+    "fulfill": Kind(fulfill, "paid"),
+}
+OPERATIONS: dict[str, dict[str, Kind]] = {
+    "rapyd": {
+        **_BOTH,
+        "cancel": Kind(cancel, "open", effects=0),
+        "return": Kind(give_back, "fulfilled"),
+        "confirm": Kind(confirm, "received"),
+    },
+    "revkeen": {
+        **_BOTH,
+        "cancel": Kind(cancel, "open"),
+        "pay_a_part": Kind(pay_a_part, "open"),
+        "fulfill_a_line": Kind(fulfill_a_line, "paid"),
+    },
+}
+"""Every write that each provider can do."""
+
+
+def waiting_method(provider: InProcess) -> str:
+    """Return a means of payment that stays open until it is closed at the provider."""
+    methods = provider.emulator.catalog()["payment_methods"]
+    return next(str(method["id"]) for method in methods if "bank transfer" in method["about"])
