@@ -9,8 +9,10 @@ from typing import Any, Protocol, TypeVar
 from ordergate.domain.errors import Problem
 from ordergate.domain.order import Order, Return
 from ordergate.gateway.configuration import Configuration
+from ordergate.gateway.key_use import KeyUse
 from ordergate.gateway.ports import Clock, Journal, Transport
 from ordergate.gateway.records import Operation, StoredResponse
+from ordergate.gateway.throttle import Throttle
 from ordergate.metrics import Metrics
 
 T = TypeVar("T")
@@ -45,6 +47,9 @@ class Gateway:
         running: Writes and looks that are under way, whether or not their callers still wait.
         held: The operations that this process works on.
         wake_recovery: Makes recovery look now; None where this process has none.
+        key_use: When keys came last, until it is recorded.
+        key_requests: The requests of each key.
+        unknown_keys: By address, the keys that nobody has.
     """
 
     configuration: Configuration
@@ -57,6 +62,9 @@ class Gateway:
     held: set[str] = field(default_factory=set)
     wake_recovery: Callable[[], None] | None = None
     metrics: Metrics = field(default_factory=Metrics)
+    key_use: KeyUse = field(default_factory=KeyUse)
+    key_requests: Throttle = field(default_factory=Throttle)
+    unknown_keys: Throttle = field(default_factory=Throttle)
 
     def run(self, work: Coroutine[None, None, T], operation_id: str) -> "asyncio.Task[T]":
         """Let work on an operation go on whatever becomes of whoever wanted it."""

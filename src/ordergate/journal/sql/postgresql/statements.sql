@@ -26,6 +26,9 @@ WHERE owner IS NOT NULL AND state IN ('in_progress', 'unknown') AND attempts > 0
     SELECT 1 FROM nodes WHERE nodes.id = operations.owner AND nodes.lease_until > :now))
 FOR UPDATE OF operations SKIP LOCKED;
 
+-- name: key_by_id
+SELECT record FROM api_keys WHERE id = :id FOR UPDATE;
+
 -- name: take_lock
 INSERT INTO locks (name) VALUES (:name) ON CONFLICT (name) DO UPDATE SET name = excluded.name;
 
