@@ -111,6 +111,7 @@ def configuration_of(settings: Settings) -> Configuration:
         },
         retention=timedelta(days=settings.store.retention_days),
         idempotency_wait=settings.server.idempotency_wait,
+        key_requests_per_minute=settings.server.key_requests_per_minute,
         closed_settling=settings.recovery.closed_settling,
         person_after=timedelta(hours=settings.recovery.person_after_hours),
         late_look=timedelta(minutes=settings.recovery.late_look_minutes),

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.contract.conftest import ended, intent, operation
+from tests.contract.conftest import NOW, ended, intent, operation
 
 from ordergate.bootstrap import open_journal
+from ordergate.gateway.caller import make_key
 from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.records import Claimed, Existing, Operation
 from ordergate.journal.sqlite import SqliteJournal
@@ -137,6 +138,26 @@ async def test_a_command_line_beside_a_server_can_write(path: Path) -> None:
     for journal in (server, beside):
         assert [await journal.operation(each.id) for each in wanted[:4]] == wanted[:4]
         await journal.close()
+
+
+async def test_an_older_schema_is_upgraded_with_its_keys(path: Path) -> None:
+    """A key that was made before the gateway noted when keys are used works on, and its use is noted."""
+    key, _ = make_key(merchant="acme", world="test", scopes=(), now=NOW)
+    with closing(sqlite3.connect(path)) as connection:
+        for number, script in migrations("sqlite"):
+            for statement in script if number < 3 else ():
+                connection.execute(statement)
+        row = (key.id, b"hash", msgspec.json.encode(key))
+        connection.execute("INSERT INTO api_keys (id, secret_hash, record) VALUES (?, ?, ?)", row)
+        connection.execute("PRAGMA user_version = 2")
+        connection.commit()
+
+    journal = SqliteJournal(path, serving=True)
+    await journal.touch_keys({key.id: NOW})
+
+    assert await journal.find_key(b"hash") == key
+    assert await journal.keys() == [msgspec.structs.replace(key, last_used_at=NOW)]
+    await journal.close()
 
 
 @pytest.mark.parametrize("serving", [False, True])

@@ -126,7 +126,7 @@ async def test_keys_while_serving(config: Path, start: Start) -> None:
     live = only_json(
         run(
             *("keys", "create", "--merchant", "bolt", "--env", "live", "--scope", "orders:read"),
-            *("--expires-in-days", "1", "--json", "--config", str(config)),
+            *("--expires-in", "24h", "--json", "--config", str(config)),
         )
     )
     assert live["key"].startswith("og_live_")
@@ -134,6 +134,40 @@ async def test_keys_while_serving(config: Path, start: Start) -> None:
     assert live["expires_at"].endswith("Z")
     nobody = run("keys", "revoke", "key_nobody", "--json", "--config", str(config))
     assert only_json(nobody, 1)["code"] == "not_found"
+
+
+async def test_rotating_a_key_while_serving(config: Path, start: Start) -> None:
+    """The successor works at once, the old key until the overlap ends, and the list tells when they were used."""
+    server = start("serve", "--config", str(config), "--port", "0", "--announce", "--stop-with-stdin")
+    gateway = server.line()
+
+    def keys(*arguments: str, code: int = 0) -> Any:
+        return only_json(run("keys", *arguments, "--json", "--config", str(config)), code)
+
+    def status(key: str) -> int:
+        headers = {"Authorization": f"Bearer {key}"}
+        return httpx.get(f"{gateway}/v1/orders", headers=headers, verify=False).status_code
+
+    old = keys("create", "--merchant", "bolt", "--scope", "orders:read", "--expires-in", "90d")
+    new = keys("rotate", old["id"], "--overlap", "30m")
+    assert (new["merchant"], new["env"], new["scopes"]) == ("bolt", "test", ["orders:read"])
+    assert new["replaces"]["id"] == old["id"]
+    assert [status(old["key"]), status(new["key"])] == [200, 200]
+    last = keys("rotate", new["id"], "--overlap", "0m")
+    assert [status(new["key"]), status(last["key"])] == [401, 200]
+    assert keys("rotate", old["id"], code=1)["code"] == "invalid_state"
+
+    assert server.end() == 0
+    rows = {row["id"]: row for row in keys("list")["data"]}
+    assert (rows[old["id"]]["state"], rows[old["id"]]["replaced_by"]) == ("active", new["id"])
+    assert rows[old["id"]]["expires_at"] == new["replaces"]["expires_at"]
+    assert rows[new["id"]]["state"] == "expired"
+    assert all(rows[key["id"]]["last_used_at"].endswith("Z") for key in (old, new, last))
+    table = run("keys", "list", "--config", str(config)).stdout
+    assert all(word in table for word in ("last used", "expires", last["id"], "never"))
+    plain = run("keys", "rotate", last["id"], "--config", str(config))
+    assert plain.stdout.startswith("og_test_")
+    assert "works until" in plain.stderr
 
 
 def test_orders_from_the_command_line(
@@ -286,7 +320,11 @@ def test_port_that_is_taken(config: Path, start: Start) -> None:
         ["keys", "create", "--merchant", "acme", "--scope", "everything"],
         ["keys", "create", "--operator", "--scope", "orders:read"],
         ["keys", "create", "--merchant", "acme", "--env", "staging"],
+        ["keys", "create", "--merchant", "acme", "--expires-in", "0d"],
+        ["keys", "create", "--merchant", "acme", "--expires-in", "9999d"],
         ["keys", "revoke"],
+        ["keys", "rotate"],
+        ["keys", "rotate", "key_1", "--overlap", "soon"],
         ["orders", "create"],
         ["orders", "create", "/no/such/file.json"],
         ["orders", "get"],

@@ -21,6 +21,7 @@ from tests.scenarios.shop import (
 )
 
 from ordergate.gateway.caller import MERCHANT_SCOPES
+from ordergate.web.app import create_app
 
 SECRETS = {
     "revkeen": {"api_key": {"env": "LIVE_KEY"}},
@@ -352,6 +353,39 @@ async def test_addresses_without_a_key(shop: Shop) -> None:
         assert (await stranger.get(path)).json()["status"] == path.rpartition("/")[2]
     for path in ("/schema", "/schema/openapi.json", "/problems", "/problems/outcome_unknown"):
         assert (await stranger.get(path)).status_code == 200, path
+
+
+async def test_metrics_are_for_this_machine_and_for_operators(shop: Shop) -> None:
+    """Loopback reads them without a key; from elsewhere an operator's key does, and nothing else."""
+    operator = await shop.another(None)
+    assert shop.gateway is not None
+    app = create_app(shop.gateway, max_body_bytes=1024)
+
+    async def status(address: str, key: str | None) -> int:
+        transport = httpx.ASGITransport(app, client=(address, 50000))
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+            return (await client.get("/metrics", headers=headers)).status_code
+
+    assert [await status(address, None) for address in ("127.0.0.1", "::1")] == [200, 200]
+    for address in ("192.0.2.1", "2001:db8::1"):
+        assert await status(address, None) == 401
+        assert await status(address, "og_test_" + "x" * 43) == 401
+        assert await status(address, shop.key) == 403
+        assert await status(address, operator.key) == 200
+
+
+async def test_guessed_keys_are_slowed_down(shop: Shop) -> None:
+    """Many unknown keys from one address get 429 after a while; a key in use goes on working from there."""
+    body_of(await shop.get("/v1/orders"), 200)
+    answers = [await shop.using(f"og_test_{n:043}").get("/v1/orders") for n in range(25)]
+
+    for answer in answers[:20]:
+        problem_of(answer, 401, "unauthenticated")
+    refused = problem_of(answers[-1], 429, "rate_limited")
+    assert answers[-1].headers["retry-after"] == str(refused["retry_after"]) == "3"
+    body_of(await shop.get("/v1/orders"), 200)
+    problem_of(await shop.using(None).get("/v1/orders"), 401, "unauthenticated")
 
 
 async def test_accounts_that_take_no_orders(open_another: OpenShop) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ordergate.cli.session import (
+    Duration,
     config_option,
     environment_option,
     json_option,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def keys() -> None:
-    """Make, list and revoke API keys; only their hashes are kept."""
+    """Make, list, rotate and revoke API keys; only their hashes are kept."""
 
 
 @keys.command()
@@ -31,7 +32,9 @@ def keys() -> None:
 @click.option("--operator", is_flag=True, help="An operator's key: belongs to no merchant, may administrate.")
 @environment_option
 @click.option("--scope", "scopes", multiple=True, help="May be repeated; default: every merchant scope.")
-@click.option("--expires-in-days", type=click.IntRange(1, 3650), help="Default: never.")
+@click.option(
+    "--expires-in", "lifetime", type=Duration(), help="When it ends: 30m, 24h, 90d. Default: never."
+)
 @json_option
 @reports_problems
 def create(
@@ -39,7 +42,7 @@ def create(
     merchant: str | None,
     world: str,
     scopes: tuple[str, ...],
-    expires_in_days: int | None,
+    lifetime: timedelta | None,
     *,
     operator: bool,
     as_json: bool,
@@ -48,7 +51,7 @@ def create(
 
     \b
     ordergate keys create --merchant acme
-    ordergate keys create --merchant acme --env live --scope orders:read
+    ordergate keys create --merchant acme --env live --scope orders:read --expires-in 90d
     ordergate keys create --operator --json
     """
     from ordergate.gateway.caller import MERCHANT_SCOPES, OPERATOR_SCOPE, hash_key, make_key
@@ -64,14 +67,10 @@ def create(
         world="live" if world == "live" else "test",
         scopes=(OPERATOR_SCOPE,) if operator else scopes or MERCHANT_SCOPES,
         now=now,
-        expires_at=now + timedelta(days=expires_in_days) if expires_in_days else None,
+        expires_at=now + lifetime if lifetime is not None else None,
     )
     with_gateway(config, lambda gateway: gateway.journal.add_key(key, hash_key(token)))
-    if as_json:
-        click.echo(json.dumps({"id": key.id, "key": token, **_facts(key)}))
-    else:
-        click.echo(token)
-        click.echo(f"{key.id}: keep it now, it is not shown again", err=True)
+    _show_once(key, token, as_json=as_json)
 
 
 @keys.command(name="list")
@@ -93,11 +92,53 @@ def list_keys(config: Path | None, *, as_json: bool) -> None:
             key.world,
             " ".join(key.scopes),
             f"{key.created_at:%Y-%m-%d}",
+            _minute(key.last_used_at) or "never",
+            _minute(key.expires_at) or "never",
             _state(key),
         )
         for key in found
     ]
-    show_rows(("key", "merchant", "env", "scopes", "created", "state"), rows, "no keys")
+    show_rows(
+        ("key", "merchant", "env", "scopes", "created", "last used", "expires", "state"), rows, "no keys"
+    )
+
+
+@keys.command()
+@click.argument("key_id")
+@config_option
+@click.option(
+    "--overlap",
+    type=Duration(none_at_all=True),
+    default="24h",
+    show_default=True,
+    help="How long the old key goes on working: 0m, 30m, 24h, 90d.",
+)
+@click.option(
+    "--expires-in",
+    "lifetime",
+    type=Duration(),
+    help="How long the new key works. Default: as long as the old one was made for.",
+)
+@json_option
+@reports_problems
+def rotate(
+    key_id: str, config: Path | None, overlap: timedelta, lifetime: timedelta | None, *, as_json: bool
+) -> None:
+    """Replace the key KEY_ID by a new one for the same merchant, environment and scopes; print that, once.
+
+    \b
+    ordergate keys rotate key_0199…
+    ordergate keys rotate key_0199… --overlap 30m --json
+    """
+    from ordergate.gateway.rotation import rotate_key
+
+    made = with_gateway(
+        config, lambda gateway: rotate_key(gateway, key_id, overlap=overlap, lifetime=lifetime)
+    )
+    previous = {"id": key_id, "expires_at": _time(made.previous_ends_at)}
+    _show_once(made.key, made.token, as_json=as_json, replaces=previous)
+    if not as_json:
+        click.echo(f"{key_id}: works until {_minute(made.previous_ends_at)} UTC", err=True)
 
 
 @keys.command()
@@ -117,16 +158,35 @@ def revoke(key_id: str, config: Path | None, *, as_json: bool) -> None:
     click.echo(json.dumps({"id": key_id, "revoked": True}) if as_json else f"{key_id} revoked")
 
 
+def _show_once(key: "ApiKey", token: str, *, as_json: bool, **more: object) -> None:
+    if as_json:
+        click.echo(json.dumps({"id": key.id, "key": token, **_facts(key), **more}))
+    else:
+        click.echo(token)
+        click.echo(f"{key.id}: keep it now, it is not shown again", err=True)
+
+
 def _facts(key: "ApiKey") -> dict[str, object]:
     return {
         "merchant": key.merchant,
         "env": key.world,
         "operator": key.operator,
         "scopes": list(key.scopes),
-        "created_at": key.created_at.isoformat().replace("+00:00", "Z"),
-        "expires_at": key.expires_at and key.expires_at.isoformat().replace("+00:00", "Z"),
+        "created_at": _time(key.created_at),
+        "last_used_at": _time(key.last_used_at),
+        "expires_at": _time(key.expires_at),
+        "revoked_at": _time(key.revoked_at),
+        "replaced_by": key.replaced_by,
         "state": _state(key),
     }
+
+
+def _time(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat().replace("+00:00", "Z")
+
+
+def _minute(time: datetime | None) -> str | None:
+    return None if time is None else f"{time:%Y-%m-%d %H:%M}"
 
 
 def _state(key: "ApiKey") -> str:

@@ -35,6 +35,7 @@ def serve(
     ordergate serve --config /etc/ordergate.toml --host 0.0.0.0 --port 8080
     """
     from ordergate.bootstrap import open_gateway
+    from ordergate.gateway.key_use import recording_key_use
     from ordergate.gateway.recovery import alive, recovering
     from ordergate.gateway.retention import pruning
     from ordergate.observability import configure_logging
@@ -50,6 +51,7 @@ def serve(
             alive(gateway, drain=settings.server.shutdown_timeout),
             recovering(gateway),
             pruning(gateway),
+            recording_key_use(gateway),
         ):
             chosen = _safe_host(host or settings.server.host, keys_exist=bool(await gateway.journal.keys()))
             with listen(chosen, settings.server.port if port is None else port) as listener:

@@ -1,8 +1,10 @@
 """What commands share: options, the configuration, a gateway for one command, answers and failures in print."""
 
 import asyncio
+import re
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -18,6 +20,32 @@ T = TypeVar("T")
 
 _DRAIN_SECONDS = 60
 """A write that a command has begun is not left before the provider's own time-outs are over."""
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_LONGEST = timedelta(days=3650)
+
+
+class Duration(click.ParamType[timedelta]):
+    """A length of time: ``30m``, ``24h``, ``90d``."""
+
+    name = "duration"
+
+    def __init__(self, *, none_at_all: bool = False) -> None:
+        """Take ``0m`` too if `none_at_all`."""
+        self._shortest = timedelta(0) if none_at_all else timedelta(minutes=1)
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """Return the length, 10 years at most."""
+        if isinstance(value, timedelta):
+            return value
+        match = re.fullmatch(r"([0-9]{1,7})([mhd])", str(value))
+        length = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else None
+        if length is None or not self._shortest <= length <= _LONGEST:
+            self.fail(
+                f"{value!r} is no length of time like 30m, 24h or 90d, up to {_LONGEST.days}d", param, ctx
+            )
+        return length
+
 
 config_option = click.option(
     "--config",

@@ -66,6 +66,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
         closed_settling: Seconds after a connection that the provider's side ended until nothing of the request
             can still be applied.
         person_after: Operations of unknown outcome that are older wait for a person.
+        key_requests_per_minute: How many requests one key may make of this process; 0 for any number.
         late_look: How long after an operation was taken for not applied a late trace of it is looked for.
         source: The file that it was read from.
         loaded_at: When it came into force; None where it was not read from a file.
@@ -79,6 +80,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[Rule, ...] = ()
     retention: timedelta = timedelta(days=7)
     idempotency_wait: float = 5.0
+    key_requests_per_minute: int = 0
     closed_settling: float = 10.0
     person_after: timedelta = timedelta(days=1)
     late_look: timedelta = timedelta(minutes=15)

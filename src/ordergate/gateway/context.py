@@ -10,8 +10,10 @@ from typing import Any, Protocol, TypeVar
 from ordergate.domain.errors import Problem
 from ordergate.domain.order import Order, Return
 from ordergate.gateway.configuration import Configuration
+from ordergate.gateway.key_use import KeyUse
 from ordergate.gateway.ports import Clock, Journal, Transport
 from ordergate.gateway.records import Operation, StoredResponse
+from ordergate.gateway.throttle import Throttle
 from ordergate.metrics import Metrics
 
 T = TypeVar("T")
@@ -47,6 +49,9 @@ class Gateway:
         held: The operations that this process works on, and in how many places.
         read_configuration: Reads the configuration anew, for a reload; None where there is none to read.
         wake_recovery: Makes recovery look now; None where this process has none.
+        key_use: When keys came last, until it is recorded.
+        key_requests: The requests of each key.
+        unknown_keys: By address, the keys that nobody has.
     """
 
     configuration: Configuration
@@ -60,6 +65,9 @@ class Gateway:
     read_configuration: Callable[[], Configuration] | None = None
     wake_recovery: Callable[[], None] | None = None
     metrics: Metrics = field(default_factory=Metrics)
+    key_use: KeyUse = field(default_factory=KeyUse)
+    key_requests: Throttle = field(default_factory=Throttle)
+    unknown_keys: Throttle = field(default_factory=Throttle)
 
     def hold(self, operation_id: str) -> None:
         """Say that this process works on an operation."""

@@ -1,6 +1,6 @@
 """What the use cases need from outside: a journal, a way to the providers, the time and randomness."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from math import ceil
 from typing import Protocol
@@ -310,6 +310,20 @@ class Journal(Protocol):
 
     async def keys(self) -> list[ApiKey]:
         """Return every key, oldest first."""
+        ...
+
+    async def rotate_key(
+        self, key_id: str, replacement: ApiKey, secret_hash: bytes, ends_at: datetime
+    ) -> bool:
+        """Keep a key's replacement, by its hash, and end the key then.
+
+        Returns:
+            False where the key is unknown, revoked or replaced: then nothing changes.
+        """
+        ...
+
+    async def touch_keys(self, uses: Mapping[str, datetime]) -> None:
+        """Record when keys were used last, whatever else is written about them at the same time."""
         ...
 
     async def revoke_key(self, key_id: str, now: datetime) -> bool:

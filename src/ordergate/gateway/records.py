@@ -272,7 +272,13 @@ Links = Mapping[str, str]
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
-    """An API key without the key itself: `merchant` is None for an operator's."""
+    """An API key without the key itself.
+
+    Attributes:
+        merchant: None for an operator's.
+        last_used_at: About when; only lists tell it.
+        replaced_by: The key that took over, once it was rotated.
+    """
 
     id: str
     merchant: str | None
@@ -282,3 +288,5 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
+    replaced_by: str | None = None

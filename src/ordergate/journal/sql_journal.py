@@ -1,7 +1,7 @@
 """The journal on any SQL database: every method is one transaction, which the database's own class runs."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
@@ -209,6 +209,16 @@ class SqlJournal(ABC):
     async def keys(self) -> list[ApiKey]:
         """Return every key, oldest first."""
         return await self._read(transactions.keys)
+
+    async def rotate_key(
+        self, key_id: str, replacement: ApiKey, secret_hash: bytes, ends_at: datetime
+    ) -> bool:
+        """Keep a key's replacement, and end the key then."""
+        return await self._write(lambda: transactions.rotate_key(key_id, replacement, secret_hash, ends_at))
+
+    async def touch_keys(self, uses: Mapping[str, datetime]) -> None:
+        """Record when keys were used last."""
+        await self._write(lambda: transactions.touch_keys(uses))
 
     async def revoke_key(self, key_id: str, now: datetime) -> bool:
         """Revoke a key."""

@@ -4,7 +4,7 @@ A transaction yields queries and is sent their rows; a store runs it between BEG
 where another process came between. Nothing here knows which database answers.
 """
 
-from collections.abc import Collection, Generator, Iterable, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
@@ -347,7 +347,27 @@ def find_key(secret_hash: bytes) -> Transaction[ApiKey | None]:
 
 def keys() -> Transaction[list[ApiKey]]:
     """Return every key, oldest first."""
-    return [codec.decode_key(row[0]) for row in (yield Query("all_keys", {}))]
+    rows = yield Query("all_keys", {})
+    return [
+        msgspec.structs.replace(codec.decode_key(record), last_used_at=_time(used)) for record, used in rows
+    ]
+
+
+def rotate_key(key_id: str, replacement: ApiKey, secret_hash: bytes, ends_at: datetime) -> Transaction[bool]:
+    """Keep a key's replacement, and end the key then."""
+    rows = yield Query("key_by_id", {"id": key_id})
+    key = codec.decode_key(rows[0][0]) if rows else None
+    if key is None or key.revoked_at is not None or key.replaced_by is not None:
+        return False
+    yield from add_key(replacement, secret_hash)
+    yield _replace_key(msgspec.structs.replace(key, expires_at=ends_at, replaced_by=replacement.id))
+    return True
+
+
+def touch_keys(uses: Mapping[str, datetime]) -> Transaction[None]:
+    """Record when keys were used last."""
+    for key_id, time in sorted(uses.items()):  # in one order everywhere, so that no two wait for each other
+        yield Query("touch_key", {"id": key_id, "used_at": codec.milliseconds(time)})
 
 
 def revoke_key(key_id: str, now: datetime) -> Transaction[bool]:
@@ -355,17 +375,19 @@ def revoke_key(key_id: str, now: datetime) -> Transaction[bool]:
     rows = yield Query("key_by_id", {"id": key_id})
     if not rows:
         return False
-    key = msgspec.structs.replace(codec.decode_key(rows[0][0]), revoked_at=now)
-    yield Query(
-        "replace_key",
-        {"id": key_id, "record": codec.encode(key), "revoked_at": codec.milliseconds(now)},
-    )
+    key = codec.decode_key(rows[0][0])
+    yield _replace_key(msgspec.structs.replace(key, revoked_at=key.revoked_at or now))
     return True
 
 
 def ping() -> Transaction[None]:
     """Ask for anything."""
     yield Query("ping", {})
+
+
+def _replace_key(key: ApiKey) -> Query:
+    revoked_at = None if key.revoked_at is None else codec.milliseconds(key.revoked_at)
+    return Query("replace_key", {"id": key.id, "record": codec.encode(key), "revoked_at": revoked_at})
 
 
 def _reference_lock(operation: Operation) -> Query | None:

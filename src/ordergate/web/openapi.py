@@ -7,6 +7,7 @@ from typing import Any
 import swagger_ui
 from litestar import Litestar, Response, Router
 from litestar.config.app import AppConfig
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
@@ -15,19 +16,27 @@ from litestar.openapi.spec import (
     Example,
     OpenAPI,
     OpenAPIType,
+    Operation,
     Parameter,
     Schema,
     SecurityScheme,
     Tag,
 )
+from litestar.routes import HTTPRoute
 from litestar.static_files import create_static_files_router
 
 from ordergate.domain.draft import Body
 from ordergate.domain.errors import Problem
+from ordergate.web.authentication import SCOPE
 from ordergate.web.problems import MEDIA_TYPE, ProblemDocument
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 _ASSETS = "/schema/assets"
+_KEY_SCHEME = "key"
+_KEY_DESCRIPTION = (
+    "og_test_… or og_live_…; each operation names the scope that a key needs for it. `admin` is for operators' keys, "
+    "which need no other."
+)
 
 
 def answers(kind: Any, description: str, examples: list[Example] | None = None) -> ResponseSpec:
@@ -47,6 +56,7 @@ READ_PROBLEMS: dict[int, ResponseSpec] = {
     403: problem("The key may not do this"),
     404: problem("There is no such thing"),
     422: problem("A parameter is invalid"),
+    429: problem("The key, or an address that presents unknown keys, makes too many requests"),
     500: problem("The gateway failed"),
     502: problem("The provider's answer cannot be used"),
     503: problem("The journal or the provider does not answer"),
@@ -98,7 +108,7 @@ def openapi_config(version: str) -> OpenAPIConfig:
         ],
         components=Components(
             security_schemes={
-                "key": SecurityScheme(type="http", scheme="bearer", description="og_test_… or og_live_…")
+                _KEY_SCHEME: SecurityScheme(type="http", scheme="bearer", description=_KEY_DESCRIPTION)
             }
         ),
         tags=[
@@ -125,7 +135,11 @@ def describe_strictness(config: AppConfig) -> AppConfig:
 
 
 def _complete_description(app: Litestar) -> None:
-    """Bodies take no unknown fields, and POSTs need their key: both are refused by us, not by Litestar."""
+    """Bodies take no unknown fields, POSTs need their key, keys a scope: we refuse all that, not Litestar."""
+    scopes = {handler.operation_id: handler.opt.get(SCOPE) for handler in _handlers(app)}
+    for operation in _operations(app.openapi_schema):
+        if (scope := scopes.get(operation.operation_id)) is not None:
+            operation.security = [{_KEY_SCHEME: [scope]}]
     for kind in Body.__subclasses__():
         schema = app.openapi_schema.components.schemas.get(kind.__name__)
         if schema is not None:
@@ -134,6 +148,19 @@ def _complete_description(app: Litestar) -> None:
         if parameter.name == IDEMPOTENCY_KEY:
             parameter.required = True
             parameter.schema = Schema(type=OpenAPIType.STRING, pattern="^[!-~]{1,255}$")
+
+
+def _handlers(app: Litestar) -> Iterator[HTTPRouteHandler]:
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            yield from route.route_handlers
+
+
+def _operations(description: OpenAPI) -> Iterator[Operation]:
+    for path in (description.paths or {}).values():
+        for operation in (path.get, path.put, path.post, path.delete, path.patch):
+            if operation is not None:
+                yield operation
 
 
 def _parameters(description: OpenAPI) -> Iterator[Parameter]:

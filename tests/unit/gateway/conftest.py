@@ -2,9 +2,14 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest_asyncio
+from tests.builders import NOON
 
+from ordergate.gateway.configuration import Configuration
+from ordergate.gateway.context import Gateway
+from ordergate.gateway.ports import Journal
 from ordergate.journal.sqlite import SqliteJournal
 
 
@@ -14,3 +19,14 @@ async def journal(tmp_path: Path) -> AsyncIterator[SqliteJournal]:
     opened = SqliteJournal(tmp_path / "journal.db")
     yield opened
     await opened.close()
+
+
+def gateway_of(journal: Journal, **limits: Any) -> Gateway:
+    """A gateway at noon that has a journal, and nothing else of what it would need to send."""
+    return Gateway(
+        configuration=Configuration(hash="c0ffee", accounts={}, default_route=(), **limits),
+        journal=journal,
+        transport=None,
+        clock=lambda: NOON,
+        renderer=None,
+    )

@@ -1,18 +1,20 @@
 """Who calls, and what a key lets him do."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from tests.builders import NOON
+from tests.unit.gateway.conftest import gateway_of
 
 from ordergate.domain.errors import Problem
 from ordergate.gateway.account import World
-from ordergate.gateway.caller import MERCHANT_SCOPES, Caller, authenticate, hash_key, make_key
+from ordergate.gateway.admission import identify
+from ordergate.gateway.caller import MERCHANT_SCOPES, Caller, hash_key, make_key
 from ordergate.gateway.ports import Journal
 
 
-def _noon() -> datetime:
-    return NOON
+async def _identified(journal: Journal, authorization: str | None) -> Caller:
+    return await identify(gateway_of(journal), authorization, "192.0.2.1")
 
 
 async def _kept(
@@ -32,7 +34,7 @@ async def _kept(
 
 async def _refused(journal: Journal, authorization: str | None) -> Problem:
     with pytest.raises(Problem) as refused:
-        await authenticate(journal, _noon, authorization)
+        await _identified(journal, authorization)
     assert refused.value.code == "unauthenticated"
     return refused.value
 
@@ -42,7 +44,7 @@ async def test_a_key_says_who_calls(journal: Journal, world: World) -> None:
     """A kept key is its merchant's, in its world, with its scopes, and says the world in its first letters."""
     identifier, token = await _kept(journal, world=world)
 
-    caller = await authenticate(journal, _noon, f"Bearer {token}")
+    caller = await _identified(journal, f"Bearer {token}")
 
     assert token.startswith(f"og_{world}_")
     assert caller == Caller(
@@ -59,7 +61,7 @@ async def test_the_scheme_is_read_in_any_case(journal: Journal) -> None:
     _, token = await _kept(journal)
 
     for authorization in (f"bearer {token}", f"BEARER {token}", f"Bearer {token} "):
-        assert (await authenticate(journal, _noon, authorization)).merchant == "acme"
+        assert (await _identified(journal, authorization)).merchant == "acme"
 
 
 @pytest.mark.parametrize(
@@ -116,7 +118,7 @@ async def test_a_key_ends_at_its_time(journal: Journal, hours: int | None, alive
     _, token = await _kept(journal, hours=hours)
 
     if alive:
-        assert (await authenticate(journal, _noon, f"Bearer {token}")).merchant == "acme"
+        assert (await _identified(journal, f"Bearer {token}")).merchant == "acme"
     else:
         assert "expired" in (await _refused(journal, f"Bearer {token}")).detail
 

@@ -204,13 +204,18 @@ INSERT INTO api_keys (id, secret_hash, record) VALUES (:id, :secret_hash, :recor
 SELECT record FROM api_keys WHERE secret_hash = :secret_hash;
 
 -- name: all_keys
-SELECT record FROM api_keys ORDER BY id;
+SELECT record, last_used_at FROM api_keys ORDER BY id;
 
 -- name: key_by_id
 SELECT record FROM api_keys WHERE id = :id;
 
 -- name: replace_key
 UPDATE api_keys SET record = :record, revoked_at = :revoked_at WHERE id = :id;
+
+-- A column of its own: whoever revokes or rotates a key at the same time writes the others.
+-- name: touch_key
+UPDATE api_keys SET last_used_at = :used_at
+WHERE id = :id AND (last_used_at IS NULL OR last_used_at < :used_at);
 
 -- name: ping
 SELECT 1 FROM api_keys LIMIT 1;

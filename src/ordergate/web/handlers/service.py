@@ -7,8 +7,8 @@ from litestar import MediaType, Request, Response, get
 from litestar.params import FromPath
 
 from ordergate.domain.errors import PROBLEMS, Problem
-from ordergate.gateway.caller import authenticate
 from ordergate.metrics import MEDIA_TYPE
+from ordergate.web.authentication import admit
 from ordergate.web.documents import Readiness
 from ordergate.web.openapi import READ_PROBLEMS
 from ordergate.web.problems import STATUSES
@@ -57,7 +57,7 @@ async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Answer the counters to this machine, and to an operator's key."""
     gateway = request.app.state.gateway
     if request.client is None or request.client.host not in _LOOPBACK:
-        caller = await authenticate(gateway.journal, gateway.clock, request.headers.get("authorization"))
+        caller = await admit(request)
         if not caller.operator:
             raise Problem("forbidden", "Metrics are the operator's: use an operator's key.")
     return Response(gateway.metrics.exposition(), media_type=MEDIA_TYPE)

@@ -41,6 +41,9 @@ WHERE id = ANY (ARRAY(
     FOR UPDATE SKIP LOCKED))
 RETURNING id;
 
+-- name: key_by_id
+SELECT record FROM api_keys WHERE id = :id FOR UPDATE;
+
 -- name: take_lock
 INSERT INTO locks (name) VALUES (:name) ON CONFLICT (name) DO UPDATE SET name = excluded.name;
 

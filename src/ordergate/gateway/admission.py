@@ -1,0 +1,76 @@
+"""Lets callers in: finds out whose key it is, and how often that key, or who guesses keys, may come.
+
+Keys are looked up on every request, so a key that is revoked or that ends is refused from the next request on, by
+every process.
+"""
+
+from datetime import datetime
+
+from ordergate.domain.errors import Problem
+from ordergate.gateway.caller import Caller, presented_hash
+from ordergate.gateway.context import Gateway
+from ordergate.gateway.records import ApiKey
+
+UNKNOWN_KEYS_PER_MINUTE = 20
+"""Keys that nobody has which one address may present; more are refused without asking the journal."""
+
+
+async def identify(gateway: Gateway, authorization: str | None, address: str) -> Caller:
+    """Return who calls.
+
+    Args:
+        gateway: Its journal keeps keys by hash, so the comparison leaks nothing about a key.
+        authorization: The header's value.
+        address: Where the connection comes from. Behind a proxy all callers share one; those whose key has been
+            good before are let in whatever others there present.
+
+    Raises:
+        Problem: ``unauthenticated``, or ``rate_limited`` where too many unknown keys came from the address.
+    """
+    secret_hash = presented_hash(authorization)
+    if not gateway.key_use.seen(secret_hash):
+        gateway.unknown_keys.require_room(
+            address,
+            UNKNOWN_KEYS_PER_MINUTE,
+            "Too many unknown API keys came from this address; wait, and send a key that exists.",
+        )
+    key = await gateway.journal.find_key(secret_hash)
+    if key is None:
+        await gateway.unknown_keys.count(address, UNKNOWN_KEYS_PER_MINUTE)
+    now = gateway.clock()
+    try:
+        caller = _caller(key, now)
+    except Problem:
+        gateway.key_use.forget(secret_hash)
+        raise
+    gateway.key_use.note(secret_hash, caller.key, now)
+    return caller
+
+
+async def count_request(gateway: Gateway, caller: Caller) -> None:
+    """Count a request of a key, where the configuration limits how many it may make.
+
+    Raises:
+        Problem: ``rate_limited``: nothing of the request has been done.
+    """
+    limit = gateway.configuration.key_requests_per_minute
+    if limit:
+        detail = (
+            f"This key may make {limit} requests a minute here; repeat this one, as it is, a little later."
+        )
+        gateway.key_requests.require_room(caller.key, limit, detail)
+        await gateway.key_requests.count(caller.key, limit)
+
+
+def _caller(key: ApiKey | None, now: datetime) -> Caller:
+    if key is None or key.revoked_at is not None:
+        raise Problem("unauthenticated", "This API key is not known here, or has been revoked.")
+    if key.expires_at is not None and key.expires_at <= now:
+        raise Problem("unauthenticated", "This API key has expired; make another with: ordergate keys create")
+    return Caller(
+        key=key.id,
+        merchant=key.merchant,
+        world=key.world,
+        operator=key.operator,
+        scopes=frozenset(key.scopes),
+    )

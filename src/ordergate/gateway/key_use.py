@@ -1,0 +1,81 @@
+"""When keys were last used: kept in memory, and written down once a minute, off the callers' path."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import structlog
+
+from ordergate.gateway.ports import Journal, JournalUnavailableError
+
+if TYPE_CHECKING:
+    from ordergate.gateway.context import Gateway
+
+_PAUSE = 60.0
+
+_log = structlog.get_logger("ordergate.keys")
+
+
+class KeyUse:
+    """The keys that this process has let in; only keys that are kept get here, so there are no more of them."""
+
+    def __init__(self) -> None:
+        """Know none."""
+        self._seen: set[bytes] = set()
+        self._unwritten: dict[str, datetime] = {}
+
+    def note(self, secret_hash: bytes, key_id: str, now: datetime) -> None:
+        """Remember that a key was good just now."""
+        self._seen.add(secret_hash)
+        self._unwritten[key_id] = now
+
+    def seen(self, secret_hash: bytes) -> bool:
+        """Whether the key was good when it came last."""
+        return secret_hash in self._seen
+
+    def forget(self, secret_hash: bytes) -> None:
+        """Remember a key no longer: it is not good any more."""
+        self._seen.discard(secret_hash)
+
+    async def write_down(self, journal: Journal) -> None:
+        """Record in the journal when keys were used since the last time.
+
+        Raises:
+            JournalUnavailableError: Nothing was recorded; the next time it will be.
+        """
+        uses, self._unwritten = self._unwritten, {}
+        if not uses:
+            return
+        try:
+            await journal.touch_keys(uses)
+        except JournalUnavailableError:
+            self._unwritten = uses | self._unwritten
+            raise
+
+
+@contextlib.asynccontextmanager
+async def recording_key_use(gateway: "Gateway") -> AsyncIterator[None]:
+    """Record once a minute, and in the end, when keys were used; what a crash loses of it is lost."""
+    task = asyncio.create_task(_record(gateway))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        await _write_down(gateway)
+
+
+async def _record(gateway: "Gateway") -> None:
+    while True:
+        await asyncio.sleep(_PAUSE)
+        await _write_down(gateway)
+
+
+async def _write_down(gateway: "Gateway") -> None:
+    try:
+        await gateway.key_use.write_down(gateway.journal)
+    except JournalUnavailableError as error:
+        _log.warning("journal.unavailable", error=str(error))

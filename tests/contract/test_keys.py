@@ -1,0 +1,155 @@
+"""Keys that are rotated, revoked and used at the same time; on every store."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from tests.contract.conftest import NOW, Store
+
+from ordergate.domain.identifiers import new_id
+from ordergate.gateway.ports import Journal
+from ordergate.gateway.records import ApiKey
+
+HOUR = timedelta(hours=1)
+ROUNDS = 25
+
+
+def _key(**changes: Any) -> ApiKey:
+    key = ApiKey(
+        id=new_id("key"),
+        merchant="acme",
+        world="test",
+        operator=False,
+        scopes=("orders:read",),
+        created_at=NOW,
+    )
+    return msgspec.structs.replace(key, **changes)
+
+
+def _hash(key: ApiKey) -> bytes:
+    return key.id.encode()
+
+
+async def _kept(journal: Journal) -> ApiKey:
+    key = _key()
+    await journal.add_key(key, _hash(key))
+    return key
+
+
+async def test_a_rotated_key_ends_and_names_its_successor(journal: Journal) -> None:
+    """The old key gets its end and its successor's id, in the step that makes the new one known."""
+    old, new = await _kept(journal), _key()
+
+    assert await journal.rotate_key(old.id, new, _hash(new), NOW + HOUR) is True
+
+    ending = msgspec.structs.replace(old, expires_at=NOW + HOUR, replaced_by=new.id)
+    assert await journal.find_key(_hash(old)) == ending
+    assert await journal.find_key(_hash(new)) == new
+    assert await journal.keys() == [ending, new]
+
+
+async def test_unknown_revoked_and_replaced_keys_are_not_rotated(journal: Journal) -> None:
+    """Then no new key is made, and the old one is left as it was."""
+    revoked, replaced, new = await _kept(journal), await _kept(journal), _key()
+    await journal.revoke_key(revoked.id, NOW)
+    await journal.rotate_key(replaced.id, new, _hash(new), NOW + HOUR)
+    before = await journal.keys()
+
+    for key_id in (new_id("key"), revoked.id, replaced.id):
+        another = _key()
+        assert await journal.rotate_key(key_id, another, _hash(another), NOW + 2 * HOUR) is False
+        assert await journal.find_key(_hash(another)) is None
+    assert await journal.keys() == before
+
+
+async def test_a_rotated_key_can_still_be_revoked(journal: Journal) -> None:
+    """Revoking ends the overlap, and revoking again keeps the first time."""
+    old, new = await _kept(journal), _key()
+    await journal.rotate_key(old.id, new, _hash(new), NOW + HOUR)
+
+    assert await journal.revoke_key(old.id, NOW) is True
+    assert await journal.revoke_key(old.id, NOW + HOUR) is True
+
+    revoked = await journal.find_key(_hash(old))
+    assert revoked is not None
+    assert (revoked.revoked_at, revoked.replaced_by) == (NOW, new.id)
+
+
+async def test_the_last_use_is_listed(journal: Journal) -> None:
+    """The latest time stays, whoever tells it last; a key that is not kept is passed over."""
+    used, idle = await _kept(journal), await _kept(journal)
+
+    await journal.touch_keys({used.id: NOW + HOUR, new_id("key"): NOW})
+    await journal.touch_keys({used.id: NOW})
+    await journal.touch_keys({})
+
+    assert await journal.keys() == [msgspec.structs.replace(used, last_used_at=NOW + HOUR), idle]
+
+
+async def test_use_never_undoes_a_revocation(store: Store) -> None:
+    """However often two processes record a key's use while it is revoked, it stays revoked, and used."""
+    one, other = await store.open(), await store.open()
+    keys = [await _kept(one) for _ in range(ROUNDS)]
+    times = [NOW + timedelta(seconds=n) for n in range(4)]
+    uses = [{key.id: time for key in order} for time in times for order in (keys, keys[::-1])]
+
+    await asyncio.gather(
+        *(journal.touch_keys(use) for use in uses for journal in (one, other)),
+        *(other.revoke_key(key.id, NOW) for key in keys),
+    )
+
+    expected = [msgspec.structs.replace(key, revoked_at=NOW, last_used_at=times[-1]) for key in keys]
+    assert await one.keys() == expected
+
+
+async def test_rotation_never_undoes_a_revocation(store: Store) -> None:
+    """A key that is revoked and rotated at once is revoked in the end, on whichever of two processes."""
+    one, other = await store.open(), await store.open()
+    keys = [await _kept(one) for _ in range(ROUNDS)]
+
+    async def rotate(key: ApiKey) -> bool:
+        new = _key()
+        return await one.rotate_key(key.id, new, _hash(new), NOW + HOUR)
+
+    rotated, revoked = await asyncio.gather(
+        asyncio.gather(*(rotate(key) for key in keys)),
+        asyncio.gather(*(other.revoke_key(key.id, NOW) for key in keys)),
+    )
+
+    assert all(revoked)
+    found = {key.id: key for key in await one.keys()}
+    assert len(found) == len(keys) + sum(rotated)
+    for key, was_rotated in zip(keys, rotated, strict=True):
+        assert found[key.id].revoked_at == NOW
+        assert (found[key.id].replaced_by is not None) is was_rotated
+
+
+async def test_of_many_rotations_of_a_key_one_succeeds(store: Store) -> None:
+    """However many rotate a key at once, it has one successor."""
+    journals = [await store.open(), await store.open()]
+    old = await _kept(journals[0])
+    news = [_key() for _ in range(20)]
+
+    made = await asyncio.gather(
+        *(journals[n % 2].rotate_key(old.id, new, _hash(new), NOW + HOUR) for n, new in enumerate(news))
+    )
+
+    assert sum(made) == 1
+    found = await journals[0].find_key(_hash(old))
+    assert found is not None
+    assert found.replaced_by == news[made.index(True)].id
+    assert len(await journals[0].keys()) == 2
+
+
+async def test_a_revocation_counts_at_once_on_another_node(store: Store) -> None:
+    """What one process revokes, another finds revoked with its next look."""
+    one, other = await store.open(), await store.open()
+    key = await _kept(one)
+    assert await other.find_key(_hash(key)) == key
+
+    await one.revoke_key(key.id, NOW)
+
+    found = await other.find_key(_hash(key))
+    assert found is not None
+    assert found.revoked_at == NOW
