@@ -1,14 +1,19 @@
 """How orders, accounts and keys look in a terminal."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ordergate.domain.money import minor_unit_digits
 
 _PIPE_WIDTH = 200
+_SHOW_PROGRESS_AFTER = 1.0
+"""Seconds: what ends sooner needs no bar."""
 
 
 def amount(units: int, currency: str) -> str:
@@ -80,3 +85,25 @@ def show_rows(headers: Sequence[str], rows: Sequence[Sequence[str]], empty: str)
     for row in rows:
         table.add_row(*row)
     console().print(table if rows else empty)
+
+
+@contextmanager
+def progress(description: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """Show on stderr how far something is, once it has taken a second; what it yields is told how many are done.
+
+    Args:
+        description: What is being done.
+        total: How many there are; None where nobody knows. A bar is shown to a terminal only.
+    """
+    screen = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    bar = Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal)
+    task = bar.add_task(description, total=total)
+    later = threading.Timer(_SHOW_PROGRESS_AFTER, bar.start)
+    later.start()
+    try:
+        yield lambda done: bar.update(task, completed=done)
+    finally:
+        later.cancel()
+        later.join()
+        bar.stop()

@@ -45,6 +45,7 @@ OPERATIONS = (
     ("GET", "/v1/accounts/{account}"),
     ("GET", "/v1/accounts/{account}/orders"),
     ("POST", "/v1/accounts/{account}/orders/import"),
+    ("POST", "/v1/links/import"),
     ("GET", "/v1/links/{kind}/{link_id}"),
     ("PUT", "/v1/links/{kind}/{link_id}"),
     ("DELETE", "/v1/links/{kind}/{link_id}"),

@@ -8,6 +8,7 @@ from ordergate.cli.check import check
 from ordergate.cli.demo import demo
 from ordergate.cli.emulate import emulate
 from ordergate.cli.keys import keys
+from ordergate.cli.links import links
 from ordergate.cli.orders import orders
 from ordergate.cli.serve import serve
 
@@ -23,5 +24,5 @@ def main() -> None:
     """
 
 
-for command in (accounts, check, demo, emulate, import_, keys, orders, serve):
+for command in (accounts, check, demo, emulate, import_, keys, links, orders, serve):
     main.add_command(command)

@@ -48,6 +48,7 @@ def create_app(gateway: Gateway, *, max_body_bytes: int) -> Edge:
             accounts.get_account,
             accounts.list_provider_orders,
             accounts.import_order,
+            links.import_links,
             links.put_link,
             links.get_link,
             links.delete_link,
