@@ -4,7 +4,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.markup import escape
@@ -38,28 +38,38 @@ def console() -> Console:
     return terminal if terminal.is_terminal else Console(width=_PIPE_WIDTH)
 
 
+class Advance(Protocol):
+    """Tells how far something is."""
+
+    def __call__(self, done: int, total: int | None = None) -> None:
+        """Say how much is done, and, where that was not known before, how much there is."""
+        ...
+
+
 @contextlib.contextmanager
 def progress(
-    what: str, shown: Callable[[int], str] = str, *, after: float = 1.0
-) -> Iterator[Callable[[int, int | None], None]]:
+    what: str, shown: Callable[[int], str] = str, *, total: int | None = None, after: float = 1.0
+) -> Iterator[Advance]:
     """Show on stderr how far something is that takes over a second: a bar, or lines where no terminal is.
 
     Args:
         what: What is done, as in ``backing up``.
         shown: Writes an amount of it.
+        total: How much there is; None where nobody knows, or where it is told later.
         after: Seconds until anything is shown, and between two lines.
 
     Yields:
-        What is to be called with how much is done, and how much there is; None where nobody knows.
+        What is to be called with how much is done.
     """
     screen = Console(stderr=True)
     columns = (TextColumn(what), BarColumn(), TextColumn("{task.fields[far]}"), TimeRemainingColumn())
     bar = Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal)
-    task = bar.add_task(what, total=None, far="")
-    last = time.monotonic()
+    task = bar.add_task(what, total=total, far="")
+    known, last = total, time.monotonic()
 
-    def advance(done: int, total: int | None) -> None:
-        nonlocal last
+    def advance(done: int, total: int | None = None) -> None:
+        nonlocal known, last
+        total = known = total or known
         far = shown(done) if total is None else f"{shown(done)} of {shown(total)}"
         bar.update(task, completed=done, total=total, far=far)
         if time.monotonic() - last < after:

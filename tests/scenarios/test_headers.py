@@ -181,6 +181,7 @@ async def test_description_names_every_route(shop: Shop) -> None:
         ("GET", "/v1/accounts"),
         ("GET", "/v1/accounts/{account}"),
         ("GET", "/v1/accounts/{account}/orders"),
+        ("POST", "/v1/links/import"),
         ("PUT", "/v1/links/{kind}/{link_id}"),
         ("GET", "/v1/links/{kind}/{link_id}"),
         ("DELETE", "/v1/links/{kind}/{link_id}"),

@@ -54,6 +54,7 @@ def every_call(order: str, operation: str, account: str) -> dict[tuple[str, str]
         ("GET", "/v1/accounts"): "orders:read",
         ("GET", f"/v1/accounts/{account}"): "orders:read",
         ("GET", f"/v1/accounts/{account}/orders"): "orders:read",
+        ("POST", "/v1/links/import"): "links:write",
         ("PUT", "/v1/links/products/CHAIR-9"): "links:write",
         ("GET", "/v1/links/products/CHAIR-1"): "orders:read",
         ("DELETE", "/v1/links/products/CHAIR-1"): "links:write",

@@ -48,6 +48,7 @@ OPERATIONS = (
     ("POST", "/v1/routes/explain"),
     ("GET", "/v1/admin/config"),
     ("POST", "/v1/admin/reload"),
+    ("POST", "/v1/links/import"),
     ("GET", "/v1/links/{kind}/{link_id}"),
     ("PUT", "/v1/links/{kind}/{link_id}"),
     ("DELETE", "/v1/links/{kind}/{link_id}"),

@@ -10,6 +10,7 @@ from ordergate.cli.demo import demo
 from ordergate.cli.emulate import emulate
 from ordergate.cli.init import init
 from ordergate.cli.keys import keys
+from ordergate.cli.links import links
 from ordergate.cli.operations import operations
 from ordergate.cli.orders import orders
 from ordergate.cli.reconcile import reconcile
@@ -37,6 +38,7 @@ for command in (
     import_,
     init,
     keys,
+    links,
     operations,
     orders,
     reconcile,

@@ -9,6 +9,7 @@ from ordergate.cli.session import config_option, json_option, reports_problems, 
 
 if TYPE_CHECKING:
     from ordergate.gateway.context import Gateway
+    from ordergate.settings import Settings
 
 
 @click.command()
@@ -19,26 +20,33 @@ if TYPE_CHECKING:
 def check(config: Path | None, *, connect: bool, as_json: bool) -> None:
     """Say everything that is wrong with a configuration, with file and line.
 
+    Links that name an account which is no longer configured are a warning: nothing reads them.
+
     \b
     ordergate check
     ordergate check --config /etc/ordergate.toml --connect
     """
+    import asyncio
     import json
     import sys
 
     settings = settings_of(config, as_json=as_json)
+    warnings = asyncio.run(_link_warnings(settings)) if _has_store(settings) else []
     failures = with_gateway(config, _unreachable) if connect else {}
     if as_json:
         facts = {
             "file": str(settings.file),
             "hash": settings.hash,
             "accounts": sorted(settings.accounts),
+            "warnings": warnings,
             "unreachable": failures,
         }
         click.echo(json.dumps(facts))
     else:
         names = ", ".join(sorted(settings.accounts)) or "none"
         click.echo(f"{settings.file}: right (hash {settings.hash}, accounts: {names})")
+        for warning in warnings:
+            click.echo(f"warning: {warning}", err=True)
         for name, reason in failures.items():
             click.echo(f"{name}: {reason}", err=True)
     if failures:
@@ -59,3 +67,33 @@ async def _unreachable(gateway: "Gateway") -> dict[str, str]:
         except Problem as problem:
             failures[name] = f"{problem.code}: {problem.detail}"
     return failures
+
+
+def _has_store(settings: "Settings") -> bool:
+    """Whether there can be links: a check makes no file."""
+    from ordergate.bootstrap import SQLITE
+
+    url = settings.store.url
+    return not url.startswith(SQLITE) or Path(url.removeprefix(SQLITE)).exists()
+
+
+async def _link_warnings(settings: "Settings") -> list[str]:
+    """Return what is odd about the links in the store: no order can use them."""
+    from ordergate.bootstrap import open_journal
+    from ordergate.gateway.ports import JournalUnavailableError
+
+    try:
+        journal = await open_journal(settings.store.url)
+        try:
+            linked = await journal.linked_accounts()
+        finally:
+            await journal.close()
+    except JournalUnavailableError as error:
+        return [f"links: not checked, since the store does not answer: {error}"]
+    return [
+        f"links: {count} {'id names' if count == 1 else 'ids name'} the account {name}, which is not configured "
+        f"for {world} keys. Add [accounts.{name}] again, or see them with: "
+        f"ordergate links list --account {name} --env {world}"
+        for (world, name), count in sorted(linked.items())
+        if name not in settings.accounts or settings.accounts[name].world != world
+    ]

@@ -44,7 +44,7 @@ def reconcile(account: str, since: str, config: Path | None, *, as_json: bool) -
         if known is None:
             raise Problem("not_found", f"There is no account {account!r}; see: ordergate accounts")
         with progress(f"reading {account}", lambda read: f"{read} orders") as advance:
-            return await reconciliation.reconcile(gateway, known, begin, lambda read: advance(read, None))
+            return await reconciliation.reconcile(gateway, known, begin, advance)
 
     result = with_gateway(config, work)
     if as_json:

@@ -1,24 +1,58 @@
 """The merchant's ids to a provider's, by links; a native id is written ``provider:…`` and needs none."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
 from urllib.parse import quote
 
+from ordergate.domain.draft import Body
 from ordergate.domain.errors import FieldError, Problem, invalid_request
-from ordergate.domain.validation import pointer_to
+from ordergate.domain.validation import MAX_ERRORS, pointer_to, summary
 from ordergate.gateway.account import Account, World
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.configuration import Configuration
 from ordergate.gateway.ports import Journal
-from ordergate.gateway.records import LinkKey, LinkKind, Links
+from ordergate.gateway.records import Link, LinkKey, LinkKind, Links, Progress
 
 NATIVE = "provider:"
 
 SENSITIVE_KINDS = frozenset({"customers", "payment_methods"})
 """Kinds with which somebody else's card could be charged."""
 
+_MAX_LENGTH = 255
 
 Wanted = tuple[LinkKind, str, str]
 """An id to resolve: its kind, the id as the merchant wrote it, and where it stands in the body."""
+
+
+class LinkImport(Body, frozen=True, kw_only=True):
+    """Many links at once: all of them are set, or none."""
+
+    links: list[Link]
+
+
+class LinkError(NamedTuple):
+    """What is wrong with one of many links.
+
+    Attributes:
+        position: Which of them, from 0.
+        field: Which of its fields.
+        code: What is wrong, as a word.
+        detail: The same for a human.
+        other: The link that it contradicts.
+    """
+
+    position: int
+    field: str
+    code: str
+    detail: str
+    other: int | None = None
+
+
+class _Objection(NamedTuple):
+    field: str
+    code: str
+    detail: str
 
 
 async def resolve(
@@ -62,24 +96,108 @@ async def put_links(
     Raises:
         Problem: ``invalid_request`` for an unknown account, ``forbidden`` for one that only an operator may link.
     """
-    errors = []
-    for name, native in links.items():
-        account = configuration.accounts.get(name)
-        if account is None or not account.open_to(caller.merchant, key.world):
-            detail = f"There is no account {name!r} for these keys; GET /v1/accounts lists them."
-            errors.append(FieldError(pointer=pointer_to("", name), code="unknown_account", detail=detail))
-        elif not native:
-            detail = "A link cannot be empty; delete it instead."
-            errors.append(FieldError(pointer=pointer_to("", name), code="invalid_value", detail=detail))
-        elif key.kind in SENSITIVE_KINDS and _shared(account) and not caller.operator:
-            raise Problem(
-                "forbidden",
-                f"{name} is a production account shared by several merchants: only an operator's key may link "
-                f"{key.kind} there.",
-            )
+    errors = [
+        FieldError(pointer=pointer_to("", name), code=objection.code, detail=objection.detail)
+        for name, native in links.items()
+        for objection in _objections(configuration, caller, key, name, native)
+    ]
     if errors:
-        raise Problem("invalid_request", errors[0].detail, errors=errors)
+        raise _refused(errors)
     await journal.put_links(key, links)
+
+
+async def import_links(
+    journal: Journal,
+    configuration: Configuration,
+    caller: Caller,
+    merchant: str,
+    links: Sequence[Link],
+    progress: Progress | None = None,
+) -> int:
+    """Set many links of one merchant, all of them or none; return how many.
+
+    Raises:
+        Problem: ``invalid_request`` or ``forbidden``, with up to a hundred errors by pointer.
+    """
+    found = islice(link_errors(configuration, caller, merchant, links), MAX_ERRORS)
+    errors = [
+        FieldError(
+            pointer=f"/links/{error.position}/{error.field}",
+            code=error.code,
+            detail=error.detail if error.other is None else f"{error.detail} by /links/{error.other}.",
+        )
+        for error in found
+    ]
+    if errors:
+        raise _refused(errors)
+    distinct = list(dict.fromkeys(links))
+    await journal.import_links(merchant, caller.world, distinct, progress)
+    return len(distinct)
+
+
+def link_errors(
+    configuration: Configuration, caller: Caller, merchant: str, links: Iterable[Link]
+) -> Iterator[LinkError]:
+    """Yield everything that is wrong with many links; a contradiction ends before the place that it names."""
+    seen: dict[tuple[LinkKind, str, str], tuple[int, str]] = {}
+    for index, link in enumerate(links):
+        key = LinkKey(merchant=merchant, world=caller.world, kind=link.kind, id=link.id)
+        if not is_linkable(link.id):
+            yield LinkError(index, "id", "invalid_value", _ID_RULE)
+        for objection in _objections(configuration, caller, key, link.account, link.native):
+            yield LinkError(index, *objection)
+        first, native = seen.setdefault((link.kind, link.id, link.account), (index, link.native))
+        if native != link.native:
+            detail = f"{link.id!r} among the {link.kind} is linked to {native!r} at {link.account} already,"
+            yield LinkError(index, "native", "conflicting_links", detail, other=first)
+
+
+def is_linkable(text: str) -> bool:
+    """Whether an id of the merchant's can have links."""
+    return _is_plain(text) and not text.startswith(NATIVE)
+
+
+def bad_id() -> Problem:
+    """Return the refusal of an id that cannot have links."""
+    return invalid_request("/id", "invalid_value", _ID_RULE)
+
+
+_ID_RULE = f"An id has 1 to {_MAX_LENGTH} printable characters, without {NATIVE}."
+
+
+def _is_plain(text: str) -> bool:
+    return 0 < len(text) <= _MAX_LENGTH and text.isprintable()
+
+
+def _objections(
+    configuration: Configuration, caller: Caller, key: LinkKey, name: str, native: str
+) -> Iterator[_Objection]:
+    """What stands against linking an id at an account: the same rules for one link and for many."""
+    account = configuration.accounts.get(name)
+    if account is None or not account.open_to(key.merchant, key.world):
+        detail = f"There is no account {name!r} for {key.merchant}'s {key.world} keys."
+        yield _Objection("account", "unknown_account", f"{detail} GET /v1/accounts lists them.")
+    elif key.kind in SENSITIVE_KINDS and _shared(account) and not caller.operator:
+        detail = (
+            f"{name} is a production account shared by several merchants: only an operator's key may link "
+            f"{key.kind} there."
+        )
+        yield _Objection("account", "forbidden", detail)
+    if not native:
+        yield _Objection("native", "invalid_value", "A link cannot be empty; delete it instead.")
+    elif not _is_plain(native) or native.startswith(NATIVE):
+        detail = (
+            f"A provider's own id has 1 to {_MAX_LENGTH} printable characters, and stands without {NATIVE}."
+        )
+        yield _Objection("native", "invalid_value", detail)
+
+
+def _refused(errors: list[FieldError]) -> Problem:
+    """Return one problem for all the errors: where the key may not do some of it, that comes first."""
+    for error in errors:
+        if error.code == "forbidden":
+            return Problem("forbidden", error.detail, errors=errors)
+    return Problem("invalid_request", summary(errors), errors=errors)
 
 
 def _shared(account: Account) -> bool:

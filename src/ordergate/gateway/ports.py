@@ -1,6 +1,6 @@
 """What the use cases need from outside: a journal, a way to the providers, the time and randomness."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from math import ceil
 from typing import Protocol
@@ -16,13 +16,17 @@ from ordergate.gateway.records import (
     Claim,
     Existing,
     Intent,
+    Link,
     LinkKey,
     LinkKind,
+    LinkQuery,
     Links,
     Operation,
     OperationQuery,
     OrderQuery,
+    Progress,
     Stale,
+    StoredLink,
     StoredOrder,
     StoredResponse,
     Taken,
@@ -286,6 +290,31 @@ class Journal(Protocol):
 
     async def delete_links(self, key: LinkKey) -> bool:
         """Forget an id's links; tell whether there were any."""
+        ...
+
+    async def import_links(
+        self, merchant: str, world: World, links: Sequence[Link], progress: Progress | None = None
+    ) -> None:
+        """Set many links, all of them or none; of one id's links at other accounts nothing changes.
+
+        Args:
+            merchant: Whose they are.
+            world: Test and live links are separate.
+            links: Each id at an account once.
+            progress: Is told now and then how many are written, in any thread; not yet durable then.
+        """
+        ...
+
+    async def list_links(self, query: LinkQuery) -> list[StoredLink]:
+        """Return up to ``limit + 1`` links, so that the caller can tell whether there are more."""
+        ...
+
+    async def linked_merchants(self, world: World) -> list[str]:
+        """Return who has links, sorted."""
+        ...
+
+    async def linked_accounts(self) -> dict[tuple[World, str], int]:
+        """Return how many links name each account, by world and account."""
         ...
 
     async def native_ids(

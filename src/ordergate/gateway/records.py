@@ -1,14 +1,16 @@
 """What the journal keeps, and what it is asked."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from ordergate.domain.assembly import OrderRecord
 from ordergate.domain.changes import Change
 from ordergate.domain.commands import Write
+from ordergate.domain.draft import Body
 from ordergate.domain.errors import OutcomeWord, Sent
 from ordergate.domain.lifecycle import OperationKind, OrderStatus
 from ordergate.domain.order import Notice
@@ -269,6 +271,51 @@ class LinkKey(msgspec.Struct, frozen=True, kw_only=True):
 
 Links = Mapping[str, str]
 """By account, what the provider calls it."""
+
+LinkText = Annotated[str, Meta(min_length=1, max_length=255)]
+
+
+class Link(Body, frozen=True, kw_only=True):
+    """What one of the merchant's own ids is called at one account: `native` is the provider's own id."""
+
+    kind: LinkKind
+    id: LinkText
+    account: LinkText
+    native: LinkText
+
+
+class StoredLink(msgspec.Struct, frozen=True, kw_only=True):
+    """A link, and whose it is."""
+
+    merchant: str
+    kind: LinkKind
+    id: str
+    account: str
+    native: str
+
+    @property
+    def place(self) -> "LinkPlace":
+        """Where it stands in a list."""
+        return (self.merchant, self.kind, self.id, self.account)
+
+
+LinkPlace = tuple[str, str, str, str]
+"""Merchant, kind, id and account: links are listed in this order."""
+
+
+class LinkQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which links to list; sorted by merchant, kind, id and account."""
+
+    world: World
+    merchant: str | None = None
+    account: str | None = None
+    kind: LinkKind | None = None
+    limit: int = 20
+    after: LinkPlace | None = None
+
+
+Progress = Callable[[int], None]
+"""Is told how many are done, while many are being done."""
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):

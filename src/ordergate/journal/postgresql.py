@@ -16,7 +16,7 @@ import asyncpg
 from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.journal.sql_journal import SqlJournal
 from ordergate.journal.statements import migrations, newer_schema, statements
-from ordergate.journal.transactions import Query, RolledBack, Rows, Transaction
+from ordergate.journal.transactions import Batch, Query, RolledBack, Rows, Transaction
 
 T = TypeVar("T")
 
@@ -130,7 +130,11 @@ class PostgresqlJournal(SqlJournal):
             result: T = end.value
             return result
 
-    async def _ask(self, connection: Any, query: Query) -> Rows:
+    async def _ask(self, connection: Any, query: Query | Batch) -> Rows:
+        if isinstance(query, Batch):
+            sql, names = _numbered(self._sql[f"{query.statement}_batch"])
+            await connection.execute(sql, *([each[name] for each in query.parameters] for name in names))
+            return []
         sql, names = _numbered(self._sql.get(query.statement, query.statement))
         rows: Rows = await connection.fetch(sql, *(query.parameters[name] for name in names))
         return rows

@@ -1,9 +1,9 @@
-"""Builds the two list queries: only the filters that are given stand in the SQL, so that an index serves."""
+"""Builds the list queries: only the filters that are given stand in the SQL, so that an index serves."""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from ordergate.gateway.records import OperationQuery, OrderQuery
+from ordergate.gateway.records import LinkQuery, OperationQuery, OrderQuery
 from ordergate.journal.codec import milliseconds
 
 T = TypeVar("T")
@@ -31,6 +31,30 @@ def operations(query: OperationQuery) -> tuple[str, dict[str, Any]]:
     """Return the statement and its parameters for a list of operations."""
     equal = {"world": query.world, "merchant": query.merchant, "state": query.state}
     return _statement("operations", equal, {}, query)
+
+
+def links(query: LinkQuery) -> tuple[str, dict[str, Any]]:
+    """Return the statement and its parameters for a list of links."""
+    equal = {
+        "world": query.world,
+        "merchant": query.merchant,
+        "account": query.account,
+        "kind": query.kind,
+    }
+    conditions = [f"{column} = :{column}" for column, value in equal.items() if value is not None]
+    parameters: dict[str, Any] = {**equal, "limit": query.limit + 1}
+    if query.after is not None:
+        names = ("after_merchant", "after_kind", "after_id", "after_account")
+        parameters |= dict(zip(names, query.after, strict=True))
+        conditions.append(
+            "(merchant, world, kind, id, account) > "
+            "(:after_merchant, :world, :after_kind, :after_id, :after_account)"
+        )
+    sql = (
+        f"SELECT merchant, kind, id, account, native FROM links WHERE {' AND '.join(conditions)} "  # noqa: S608
+        "ORDER BY merchant, world, kind, id, account LIMIT :limit"
+    )
+    return sql, parameters
 
 
 def in_order(rows: list[T], ending_before: str | None) -> list[T]:

@@ -1,7 +1,7 @@
 """The journal on any SQL database: every method is one transaction, which the database's own class runs."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -14,13 +14,17 @@ from ordergate.gateway.records import (
     Claim,
     Existing,
     Intent,
+    Link,
     LinkKey,
     LinkKind,
+    LinkQuery,
     Links,
     Operation,
     OperationQuery,
     OrderQuery,
+    Progress,
     Stale,
+    StoredLink,
     StoredOrder,
     StoredResponse,
     Taken,
@@ -182,6 +186,26 @@ class SqlJournal(ABC):
     async def delete_links(self, key: LinkKey) -> bool:
         """Forget an id's links."""
         return await self._write(lambda: transactions.delete_links(key))
+
+    async def import_links(
+        self, merchant: str, world: World, links: Sequence[Link], progress: Progress | None = None
+    ) -> None:
+        """Set many links, all of them or none."""
+        # In one order, so that two imports wait for each other and never in a circle.
+        ordered = sorted(links, key=lambda link: (link.kind, link.id, link.account))
+        await self._write(lambda: transactions.import_links(merchant, world, ordered, progress))
+
+    async def list_links(self, query: LinkQuery) -> list[StoredLink]:
+        """Return up to ``limit + 1`` links."""
+        return await self._read(lambda: transactions.list_links(query))
+
+    async def linked_merchants(self, world: World) -> list[str]:
+        """Return who has links."""
+        return await self._read(lambda: transactions.linked_merchants(world))
+
+    async def linked_accounts(self) -> dict[tuple[World, str], int]:
+        """Return how many links name each account."""
+        return await self._read(transactions.linked_accounts)
 
     async def native_ids(
         self, merchant: str, world: World, account: str, ids: Iterable[tuple[LinkKind, str]]

@@ -15,7 +15,7 @@ from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.records import Busy, Stale, StoredOrder
 from ordergate.journal.sql_journal import SqlJournal
 from ordergate.journal.statements import migrations, newer_schema, statements
-from ordergate.journal.transactions import Query, RolledBack, Rows, Transaction
+from ordergate.journal.transactions import Batch, Query, RolledBack, Rows, Transaction
 from ordergate.journal.writer import GroupWriter
 
 T = TypeVar("T")
@@ -110,8 +110,11 @@ class SqliteJournal(SqlJournal):
             result: T = end.value
             return result
 
-    def _ask(self, connection: sqlite3.Connection, query: Query, now: int) -> Rows:
+    def _ask(self, connection: sqlite3.Connection, query: Query | Batch, now: int) -> Rows:
         sql = self._sql.get(query.statement, query.statement)
+        if isinstance(query, Batch):
+            connection.executemany(sql, ({**each, "now": now} for each in query.parameters))
+            return []
         parameters: Mapping[str, object] = {**query.parameters, "now": now}
         return connection.execute(sql, parameters).fetchall()
 

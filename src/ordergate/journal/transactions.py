@@ -21,13 +21,17 @@ from ordergate.gateway.records import (
     Duplicate,
     Existing,
     Intent,
+    Link,
     LinkKey,
     LinkKind,
+    LinkQuery,
     Links,
     Operation,
     OperationQuery,
     OrderQuery,
+    Progress,
     Stale,
+    StoredLink,
     StoredOrder,
     StoredResponse,
     Taken,
@@ -48,10 +52,23 @@ class Query(NamedTuple):
     parameters: dict[str, Any]
 
 
+class Batch(NamedTuple):
+    """One statement for each of many sets of parameters; it is answered with no rows.
+
+    PostgreSQL takes them as arrays, one for each parameter, by a statement whose name ends with ``_batch``.
+    """
+
+    statement: str
+    parameters: list[dict[str, Any]]
+
+
 _OWN_PATIENCE = 5_000
 """Milliseconds after which an operation of this process's own that it does not work on has been lost by it."""
 
-Transaction = Generator[Query, Rows, T]
+_BATCH_SIZE = 5_000
+"""Rows of an import that are sent to the store at once: it reports its progress in between."""
+
+Transaction = Generator[Query | Batch, Rows, T]
 
 
 class RolledBack(Exception):  # noqa: N818 - it is how a transaction ends, and no error
@@ -297,6 +314,39 @@ def put_links(key: LinkKey, links: Links) -> Transaction[None]:
     """Set what one id is called at the named accounts."""
     for account, native in links.items():
         yield Query("put_link", msgspec.structs.asdict(key) | {"account": account, "native": native})
+
+
+def import_links(
+    merchant: str, world: World, links: Sequence[Link], progress: Progress | None
+) -> Transaction[None]:
+    """Set many links."""
+    scope = {"merchant": merchant, "world": world}
+    for start in range(0, len(links), _BATCH_SIZE):
+        part = links[start : start + _BATCH_SIZE]
+        yield Batch("put_link", [scope | msgspec.structs.asdict(link) for link in part])
+        if progress is not None:
+            progress(start + len(part))
+
+
+def list_links(query: LinkQuery) -> Transaction[list[StoredLink]]:
+    """Return up to ``limit + 1`` links."""
+    rows = yield Query(*search.links(query))
+    return [
+        StoredLink(merchant=merchant, kind=kind, id=identifier, account=account, native=native)
+        for merchant, kind, identifier, account, native in rows
+    ]
+
+
+def linked_merchants(world: World) -> Transaction[list[str]]:
+    """Return who has links."""
+    rows = yield Query("linked_merchants", {"world": world})
+    return sorted(str(row[0]) for row in rows)
+
+
+def linked_accounts() -> Transaction[dict[tuple[World, str], int]]:
+    """Return how many links name each account."""
+    rows = yield Query("linked_accounts", {})
+    return {(world, account): int(count) for world, account, count in rows}
 
 
 def links(key: LinkKey) -> Transaction[Links]:

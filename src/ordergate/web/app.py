@@ -51,6 +51,7 @@ def create_app(gateway: Gateway, *, max_body_bytes: int) -> Edge:
             routes.explain_route,
             admin.get_configuration,
             admin.reload_configuration,
+            links.import_links,
             links.put_link,
             links.get_link,
             links.delete_link,

@@ -95,6 +95,14 @@ CHAIR_ORDER: dict[str, Any] = {
 
 CHAIR_LINK = {"main": "sku_6eb43887fd478baaf9223ec7ec17da21"}
 
+CHAIR_LINKS = {
+    "links": [
+        {"kind": "products", "id": "CHAIR-1", "account": "main", "native": CHAIR_LINK["main"]},
+        {"kind": "customers", "id": "cust-42", "account": "main", "native": "cus_4d1e0dfd7c4d7a6b"},
+    ]
+}
+
 DRAFT = [Example(summary="Two chairs and shipping: 410.00 USD", value=CHAIR_DRAFT)]
 ORDER = [Example(summary="Two chairs and shipping: 410.00 USD", value=CHAIR_ORDER)]
 LINK = [Example(summary="What CHAIR-1 is called at the account main", value=CHAIR_LINK)]
+LINKS = [Example(summary="What a product and a customer are called at the account main", value=CHAIR_LINKS)]

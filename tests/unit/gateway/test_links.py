@@ -8,9 +8,9 @@ from tests.unit.conftest import account
 from ordergate.domain.errors import Problem
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.configuration import Configuration
-from ordergate.gateway.links import put_links, resolve
+from ordergate.gateway.links import import_links, put_links, resolve
 from ordergate.gateway.ports import Journal
-from ordergate.gateway.records import LinkKey, LinkKind
+from ordergate.gateway.records import Link, LinkKey, LinkKind
 
 RAPYD = account("rapyd-eu", "rapyd")
 REVKEEN = account()
@@ -196,3 +196,84 @@ async def test_what_harms_nobody_the_merchant_links(journal: Journal, name: str,
     await put_links(journal, _configuration(), _caller(), key, {name: "native"})
 
     assert await journal.links(key) == {name: "native"}
+
+
+def _link(identifier: str, name: str, native: str, kind: LinkKind = "products") -> Link:
+    return Link(kind=kind, id=identifier, account=name, native=native)
+
+
+async def test_many_links_are_kept_at_once(journal: Journal) -> None:
+    """Each at its account; one that stands twice counts once."""
+    chair = _link("CHAIR-1", "revkeen", "0d01")
+    links = [chair, _link("CHAIR-1", "rapyd-eu", "sku_1"), chair]
+
+    assert await import_links(journal, _configuration(), _caller(), "acme", links) == 2
+
+    assert await journal.links(_key("products", "CHAIR-1")) == {"revkeen": "0d01", "rapyd-eu": "sku_1"}
+
+
+async def test_wrong_links_among_many_are_told_together_and_none_is_kept(journal: Journal) -> None:
+    """The rules of one link hold for each of many, and each error has its pointer."""
+    links = [
+        _link("CHAIR-1", "revkeen", "0d01"),
+        _link("CHAIR-1", "nowhere", "x"),
+        _link("CHAIR-1", "closed", "x"),
+        _link("CHAIR-1", "live", "x"),
+        _link("provider:x", "revkeen", "x"),
+        _link("DESK-1", "revkeen", "provider:x"),
+        _link("LAMP-1", "revkeen", "a\x00b"),
+        _link("CHAIR-1", "revkeen", "0d02"),
+    ]
+
+    with pytest.raises(Problem) as refused:
+        await import_links(journal, _configuration(), _caller(), "acme", links)
+
+    assert refused.value.code == "invalid_request"
+    assert [(error.pointer, error.code) for error in refused.value.errors] == [
+        ("/links/1/account", "unknown_account"),
+        ("/links/2/account", "unknown_account"),
+        ("/links/3/account", "unknown_account"),
+        ("/links/4/id", "invalid_value"),
+        ("/links/5/native", "invalid_value"),
+        ("/links/6/native", "invalid_value"),
+        ("/links/7/native", "conflicting_links"),
+    ]
+    assert "/links/0" in refused.value.errors[-1].detail
+    assert await journal.links(_key("products", "CHAIR-1")) == {}
+
+
+async def test_no_more_than_a_hundred_errors(journal: Journal) -> None:
+    """A body that is wrong throughout is not answered by one as long."""
+    links = [_link(f"x{number}", "nowhere", "x") for number in range(150)]
+
+    with pytest.raises(Problem) as refused:
+        await import_links(journal, _configuration(), _caller(), "acme", links)
+
+    assert len(refused.value.errors) == 100
+
+
+@pytest.mark.parametrize("kind", ["customers", "payment_methods"])
+async def test_only_an_operator_imports_people_on_a_shared_production_account(
+    journal: Journal, kind: LinkKind
+) -> None:
+    """Among many links too, a merchant's own key may not link another's card to itself."""
+    links = [_link("x", "live", "x"), _link("x", "live", "cus_1", kind)]
+    merchant, operator = (
+        Caller(key="k", merchant=name, world="live", operator=name is None, scopes=frozenset())
+        for name in ("acme", None)
+    )
+
+    with pytest.raises(Problem) as refused:
+        await import_links(journal, _configuration(), merchant, "acme", links)
+
+    assert refused.value.code == "forbidden"
+    assert [error.pointer for error in refused.value.errors] == ["/links/1/account"]
+    assert await journal.links(_key("products", "x", world="live")) == {}
+    assert await import_links(journal, _configuration(), operator, "acme", links) == 2
+
+
+async def test_an_operator_links_where_the_merchant_may_order(journal: Journal) -> None:
+    """An account that is closed to the merchant is closed to his links, whoever makes them."""
+    for links in ({"closed": "x"}, {"live": "x"}):
+        with pytest.raises(Problem, match="invalid_request"):
+            await put_links(journal, _configuration(), _caller(None), _key("products", "x"), links)

@@ -178,7 +178,8 @@ ORDER BY id DESC LIMIT 1;
 -- name: put_link
 INSERT INTO links (merchant, world, kind, id, account, native)
 VALUES (:merchant, :world, :kind, :id, :account, :native)
-ON CONFLICT (merchant, world, kind, id, account) DO UPDATE SET native = excluded.native;
+ON CONFLICT (merchant, world, kind, id, account) DO UPDATE SET native = excluded.native
+WHERE links.native <> excluded.native;
 
 -- name: links_of_id
 SELECT account, native FROM links
@@ -187,6 +188,12 @@ WHERE merchant = :merchant AND world = :world AND kind = :kind AND id = :id ORDE
 -- name: delete_links
 DELETE FROM links WHERE merchant = :merchant AND world = :world AND kind = :kind AND id = :id
 RETURNING id;
+
+-- name: linked_merchants
+SELECT DISTINCT merchant FROM links WHERE world = :world;
+
+-- name: linked_accounts
+SELECT world, account, count(*) FROM links GROUP BY world, account;
 
 -- name: native_id
 SELECT native FROM links

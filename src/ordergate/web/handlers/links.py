@@ -2,18 +2,51 @@
 
 from typing import Annotated, Any
 
-from litestar import Request, delete, get, put
+from litestar import Request, delete, get, post, put
 from litestar.params import BodyKwarg, FromPath, FromQuery
 
 from ordergate.domain.errors import Problem, invalid_request
+from ordergate.domain.order import Record
 from ordergate.gateway.caller import Caller
-from ordergate.gateway.links import put_links
+from ordergate.gateway.links import LinkImport, bad_id, is_linkable, put_links
+from ordergate.gateway.links import import_links as import_
 from ordergate.gateway.records import LinkKey, LinkKind
 from ordergate.web import examples
 from ordergate.web.authentication import caller_of
-from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, READ_PROBLEMS
+from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, READ_PROBLEMS, answers
 
 Merchant = FromQuery[str | None]
+
+
+class Imported(Record, frozen=True, kw_only=True):
+    """How many links are set."""
+
+    imported: int
+
+
+@post(
+    "/v1/links/import",
+    operation_id="import_links",
+    summary="Link many ids",
+    tags=["links"],
+    opt={"scope": "links:write"},
+    status_code=200,
+    responses={**PLAIN_WRITE_PROBLEMS, 200: answers(Imported, "All of them are set")},
+)
+async def import_links(
+    request: Request[Any, Any, Any],
+    data: Annotated[LinkImport, BodyKwarg(examples=examples.LINKS)],
+    merchant: Merchant = None,
+) -> Imported:
+    """Set many links, all of them or none; links that are not named are left as they are.
+
+    An operator's key names the merchant by `?merchant=`. For more than a body may hold:
+    `ordergate links import FILE.csv`.
+    """
+    gateway, caller = request.app.state.gateway, caller_of(request)
+    owner = _owner(caller, merchant)
+    number = await import_(gateway.journal, gateway.configuration, caller, owner, data.links)
+    return Imported(imported=number)
 
 
 @put(
@@ -87,6 +120,13 @@ async def delete_link(
 
 def _key(caller: Caller, kind: LinkKind, path: str, merchant: str | None) -> LinkKey:
     link_id = path.removeprefix("/")  # ids may hold slashes, so the rest of the address is the id
+    owner = _owner(caller, merchant)
+    if not is_linkable(link_id):
+        raise bad_id()
+    return LinkKey(merchant=owner, world=caller.world, kind=kind, id=link_id)
+
+
+def _owner(caller: Caller, merchant: str | None) -> str:
     owner = caller.merchant or merchant
     if owner is None:
         raise invalid_request(
@@ -94,11 +134,7 @@ def _key(caller: Caller, kind: LinkKind, path: str, merchant: str | None) -> Lin
         )
     if caller.merchant is not None and merchant not in {None, caller.merchant}:
         raise Problem("forbidden", "This key belongs to another merchant.")
-    if len(link_id) > 255 or not link_id.isprintable() or link_id.startswith("provider:"):
-        raise invalid_request(
-            "/id", "invalid_value", "An id has 1 to 255 printable characters, without provider:."
-        )
-    return LinkKey(merchant=owner, world=caller.world, kind=kind, id=link_id)
+    return owner
 
 
 def _unlinked(key: LinkKey) -> Problem:

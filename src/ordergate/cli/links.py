@@ -1,0 +1,345 @@
+"""``ordergate links``: what the merchants' own ids are called at each account, in bulk."""
+
+import json
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from ordergate.cli.session import (
+    config_option,
+    environment_option,
+    json_option,
+    operator,
+    print_json,
+    reports_problems,
+    with_gateway,
+)
+
+if TYPE_CHECKING:
+    from ordergate.cli.link_files import LineError
+    from ordergate.gateway.account import Account, World
+    from ordergate.gateway.context import Gateway
+    from ordergate.gateway.records import LinkPlace, LinkQuery, StoredLink
+    from ordergate.gateway.unlinked import MissingLinks
+
+_MAX_ERRORS = 100
+_EXPORT_PAGE = 5_000
+
+_kind_option = click.option(
+    "--kind", type=click.Choice(["customers", "products", "payment_methods"]), help="Only this kind."
+)
+_account_option = click.option("--account", help="Only links to this account.")
+
+
+@click.group()
+def links() -> None:
+    """Import, export and list links, and find those that are missing."""
+
+
+@links.command(name="import")
+@click.argument("file", type=click.File("rb"))
+@click.option("--merchant", required=True, envvar="ORDERGATE_MERCHANT", help="Whose ids they are.")
+@config_option
+@environment_option
+@json_option
+@reports_problems
+def import_(file: Any, merchant: str, config: Path | None, world: str, *, as_json: bool) -> None:
+    """Set all links of the CSV file FILE, or none; - is standard input.
+
+    The first line names the columns. Either each line is one link, its columns in any order:
+
+    \b
+    kind,id,account,native
+    products,CHAIR-1,main,0d01…
+    products,CHAIR-1,main-eu,sku_6eb4…
+
+    or each account has a column; where its cell is empty, nothing changes there:
+
+    \b
+    kind,id,main,main-eu
+    products,CHAIR-1,0d01…,sku_6eb4…
+
+    Kinds are customers, products and payment_methods. A link that exists is changed; what the file does not name
+    stays. Every line that is wrong is reported, up to 100, and then nothing is imported.
+
+    All of it is one transaction. A server on the same SQLite file waits with its writes meanwhile, a second or two
+    for 100,000 links, and after five seconds refuses them with 503: import many more than that in parts.
+
+    \b
+    ordergate links import links.csv --merchant acme
+    ordergate links export --merchant acme | ordergate links import - --merchant acme --env live
+    """
+    from ordergate.cli.link_files import LinkFile
+    from ordergate.gateway.links import import_links
+    from ordergate.terminal import progress
+
+    links = LinkFile(file.read())
+    caller = operator(world)
+
+    async def work(gateway: "Gateway") -> int:
+        errors = links.judge(gateway.configuration, caller, merchant)
+        if errors:
+            _refuse(errors, file.name, as_json=as_json)
+        with progress("importing", total=len(links.links)) as advance:
+            return await import_links(
+                gateway.journal, gateway.configuration, caller, merchant, links.links, advance
+            )
+
+    imported = with_gateway(config, work)
+    click.echo(json.dumps({"imported": imported}) if as_json else f"{imported} links imported")
+
+
+@links.command()
+@click.option("--merchant", envvar="ORDERGATE_MERCHANT", help="Not needed while only one has links.")
+@_account_option
+@_kind_option
+@config_option
+@environment_option
+@json_option
+@reports_problems
+def export(merchant: str | None, config: Path | None, world: str, *, as_json: bool, **filters: Any) -> None:
+    """Write a merchant's links as the CSV file that an import takes, sorted by kind, id and account.
+
+    With --json it is the body of POST /v1/links/import.
+
+    \b
+    ordergate links export --merchant acme > links.csv
+    ordergate links export --account main-eu --kind products
+    """
+    from ordergate.gateway.records import LinkQuery
+
+    async def work(gateway: "Gateway") -> None:
+        owner = merchant or await _only_merchant(gateway, _world(world))
+        query = LinkQuery(world=_world(world), merchant=owner, limit=_EXPORT_PAGE, **filters)
+        if as_json:
+            await _export_json(gateway, query)
+        else:
+            await _export_csv(gateway, query)
+
+    with_gateway(config, work)
+
+
+@links.command(name="list")
+@click.option("--merchant", help="Only this merchant's.")
+@_account_option
+@_kind_option
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@click.option("--cursor", help="Go on where an earlier list ended.")
+@config_option
+@environment_option
+@json_option
+@reports_problems
+def list_links(
+    config: Path | None, world: str, limit: int, cursor: str | None, *, as_json: bool, **filters: Any
+) -> None:
+    """List links, sorted by merchant, kind, id and account.
+
+    \b
+    ordergate links list --merchant acme --kind products
+    ordergate links list --account main-eu --env live --json
+    """
+    import msgspec
+
+    from ordergate.gateway.records import LinkQuery
+    from ordergate.terminal import console, show_rows
+
+    query = LinkQuery(
+        world=_world(world), limit=limit, after=None if cursor is None else _read_cursor(cursor), **filters
+    )
+    found = with_gateway(config, lambda gateway: gateway.journal.list_links(query))
+    rows, more = found[:limit], len(found) > limit
+    next_cursor = _cursor(rows[-1].place) if more else None
+    if as_json:
+        print_json(msgspec.json.encode({"data": rows, "has_more": more, "next_cursor": next_cursor}))
+        return
+    cells = [(row.id, row.kind, row.account, row.native, row.merchant) for row in rows]
+    show_rows(("id", "kind", "account", "native", "merchant"), cells, "no links")
+    if more:
+        console().print(f"[dim]more: --cursor {next_cursor}[/]", soft_wrap=True)
+
+
+@links.command()
+@click.option("--to", "name", required=True, metavar="ACCOUNT", help="Where orders shall go.")
+@click.option(
+    "--days", type=click.IntRange(1, 3650), default=30, show_default=True, help="How far to look back."
+)
+@click.option("--merchant", help="Only this merchant's orders.")
+@config_option
+@environment_option
+@json_option
+@reports_problems
+def missing(
+    name: str, days: int, merchant: str | None, config: Path | None, world: str, *, as_json: bool
+) -> None:
+    """Find the ids that orders used lately and that have no link at ACCOUNT; exit with 1 if there are any.
+
+    Looks at the customers and products of the orders that the journal has. Ids that begin with provider: are
+    told apart: they are bound to their provider, and no link carries them to another.
+
+    \b
+    ordergate links missing --to main-eu
+    ordergate links missing --to main-eu --days 90 --merchant acme --json
+    """
+    import msgspec
+
+    from ordergate.gateway.unlinked import missing_links
+    from ordergate.terminal import progress
+
+    async def work(gateway: "Gateway") -> "MissingLinks":
+        account = _account(gateway, name, merchant, _world(world))
+        since = datetime.now(UTC) - timedelta(days=days)
+        with progress("orders") as advance:
+            return await missing_links(
+                gateway.journal, account, merchant=merchant, since=since, progress=advance
+            )
+
+    found = with_gateway(config, work)
+    if as_json:
+        print_json(msgspec.json.encode(found))
+    else:
+        _show_missing(found, days)
+    if found.missing:
+        sys.exit(1)
+
+
+def _world(given: str) -> "World":
+    return "live" if given == "live" else "test"
+
+
+def _refuse(errors: "list[LineError]", name: str, *, as_json: bool) -> NoReturn:
+    """End the command with the first hundred of what is wrong."""
+    shown = errors[:_MAX_ERRORS]
+    if as_json:
+        told = [error._asdict() for error in shown]
+        click.echo(json.dumps({"imported": 0, "errors": told, "more": len(errors) - len(shown)}))
+    else:
+        for error in shown:
+            column = f"{error.column}: " if error.column else ""
+            click.echo(f"{name}:{error.line}: {column}{error.detail}", err=True)
+        if len(errors) > len(shown):
+            click.echo(f"and {len(errors) - len(shown)} more", err=True)
+        click.echo("nothing was imported", err=True)
+    sys.exit(1)
+
+
+async def _only_merchant(gateway: "Gateway", world: "World") -> str:
+    known = await gateway.journal.linked_merchants(world)
+    if len(known) != 1:
+        raise click.UsageError(
+            f"say which merchant, with --merchant ({', '.join(known) or 'none has links'})"
+        )
+    return known[0]
+
+
+async def _pages(gateway: "Gateway", query: "LinkQuery") -> "AsyncIterator[list[StoredLink]]":
+    import msgspec
+
+    from ordergate.terminal import progress
+
+    done = 0
+    with progress("exporting") as advance:
+        while True:
+            found = await gateway.journal.list_links(query)
+            page = found[: query.limit]
+            yield page
+            advance(done := done + len(page))
+            if len(found) <= query.limit:
+                return
+            query = msgspec.structs.replace(query, after=page[-1].place)
+
+
+async def _export_csv(gateway: "Gateway", query: "LinkQuery") -> None:
+    from ordergate.cli.link_files import csv_header, csv_lines
+
+    click.echo(csv_header().encode(), nl=False)
+    async for page in _pages(gateway, query):
+        click.echo(csv_lines(page).encode(), nl=False)
+
+
+async def _export_json(gateway: "Gateway", query: "LinkQuery") -> None:
+    import msgspec
+
+    from ordergate.cli.link_files import COLUMNS
+
+    click.echo(b'{"links":[', nl=False)
+    separator = b""
+    async for page in _pages(gateway, query):
+        if page:
+            rows = ({name: getattr(link, name) for name in COLUMNS} for link in page)
+            click.echo(separator + b",".join(map(msgspec.json.encode, rows)), nl=False)
+            separator = b","
+    click.echo(b"]}")
+
+
+def _cursor(place: "LinkPlace") -> str:
+    from base64 import urlsafe_b64encode
+
+    return urlsafe_b64encode(json.dumps(place).encode()).decode()
+
+
+def _read_cursor(cursor: str) -> "LinkPlace":
+    from base64 import urlsafe_b64decode
+
+    import msgspec
+
+    from ordergate.gateway.records import LinkPlace
+
+    try:
+        place: LinkPlace = msgspec.json.decode(urlsafe_b64decode(cursor), type=LinkPlace)
+    except (ValueError, msgspec.DecodeError) as error:
+        raise click.BadParameter("not a cursor that a list printed", param_hint="--cursor") from error
+    return place
+
+
+def _account(gateway: "Gateway", name: str, merchant: str | None, world: "World") -> "Account":
+    account = gateway.configuration.accounts.get(name)
+    if account is None or not account.open_to(merchant, world):
+        open_to = sorted(
+            each.name for each in gateway.configuration.accounts.values() if each.open_to(merchant, world)
+        )
+        whose = f" of {merchant}'s" if merchant else ""
+        raise click.BadParameter(
+            f"{name!r} is no {world} account{whose} ({', '.join(open_to) or 'there is none'})",
+            param_hint="--to",
+        )
+    return account
+
+
+def _show_missing(found: "MissingLinks", days: int) -> None:
+    from ordergate.terminal import console, show_rows
+
+    if found.missing:
+        rows = [
+            (
+                link.id,
+                link.kind,
+                str(link.orders),
+                f"{link.last_used_at:%Y-%m-%d %H:%M}",
+                "refused" if link.required else "sent without it",
+                link.merchant,
+            )
+            for link in found.missing
+        ]
+        show_rows(("no link", "kind", "orders", "last used", "orders would be", "merchant"), rows, "")
+    if found.native:
+        native = [
+            (
+                each.id,
+                each.kind,
+                str(each.orders),
+                f"{each.last_used_at:%Y-%m-%d %H:%M}",
+                " ".join(each.accounts),
+                each.merchant,
+            )
+            for each in found.native
+        ]
+        show_rows(("bound to its provider", "kind", "orders", "last used", "used at", "merchant"), native, "")
+    console().print(
+        f"{len(found.missing)} ids without a link to {found.account}, {len(found.native)} native ones, "
+        f"in {found.orders} orders of {days} days",
+        highlight=False,
+    )
