@@ -6,9 +6,9 @@ import pytest
 from tests.unit.conftest import account
 
 from ordergate.domain.errors import Problem
-from ordergate.gateway.account import World
+from ordergate.gateway.account import Account, World
 from ordergate.gateway.configuration import Configuration
-from ordergate.gateway.routing import account_of_order, choose_account
+from ordergate.gateway.routing import Asked, account_of_order, require_route
 
 ACCOUNTS = {
     each.name: each
@@ -23,6 +23,22 @@ ACCOUNTS = {
         account("live", environment="production"),
     )
 }
+
+
+def _choose(configuration: Configuration, world: World, named: str | None) -> Account:
+    """The account that an order of acme's goes to."""
+    asked = Asked(
+        merchant="acme",
+        world=world,
+        account=named,
+        currency="USD",
+        country=None,
+        billing_type="one_time",
+        total=100,
+        metadata={},
+        sticky="key-1",
+    )
+    return require_route(configuration, asked).accounts[0]
 
 
 def _configuration(*route: str) -> Configuration:
@@ -42,12 +58,12 @@ def _configuration(*route: str) -> Configuration:
 )
 def test_the_first_account_that_may_gets_the_order(route: list[str], world: World, chosen: str) -> None:
     """The default route is walked in order, past what is closed, another's, of the other world or missing."""
-    assert choose_account(_configuration(*route), "acme", world, None).name == chosen
+    assert _choose(_configuration(*route), world, None).name == chosen
 
 
 def test_a_named_account_overrides_the_route() -> None:
     """The draft's own choice counts, also outside the route."""
-    assert choose_account(_configuration("open"), "acme", "test", "second").name == "second"
+    assert _choose(_configuration("open"), "test", "second").name == "second"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +80,7 @@ def test_a_named_account_overrides_the_route() -> None:
 def test_a_named_account_that_may_not_is_refused(named: str, world: World, why: str) -> None:
     """A named account is never replaced by another: it is refused with the reason, at /account."""
     with pytest.raises(Problem, match=why) as refused:
-        choose_account(_configuration("open", "live"), "acme", world, named)
+        _choose(_configuration("open", "live"), world, named)
 
     assert refused.value.code == "no_route"
     assert [error.pointer for error in refused.value.errors] == ["/account"]
@@ -75,7 +91,7 @@ def test_an_account_of_others_looks_like_none() -> None:
     details = []
     for named in ("others", "gone"):
         with pytest.raises(Problem) as refused:
-            choose_account(_configuration(), "acme", "test", named)
+            _choose(_configuration(), "test", named)
         details.append(refused.value.detail.replace(named, "X"))
 
     assert details[0] == details[1]
@@ -84,7 +100,7 @@ def test_an_account_of_others_looks_like_none() -> None:
 def test_without_any_account_every_reason_is_told() -> None:
     """Where no account may take the order, each that was passed over is named with its reason."""
     with pytest.raises(Problem) as refused:
-        choose_account(_configuration("gone", "existing", "live"), "acme", "test", None)
+        _choose(_configuration("gone", "existing", "live"), "test", None)
 
     assert refused.value.code == "no_route"
     assert all(name in refused.value.detail for name in ("gone:", "existing:", "live:"))
@@ -92,8 +108,8 @@ def test_without_any_account_every_reason_is_told() -> None:
 
 def test_an_empty_route_says_so() -> None:
     """A configuration that names no account as default is told apart."""
-    with pytest.raises(Problem, match="names none as default"):
-        choose_account(_configuration(), "acme", "test", None)
+    with pytest.raises(Problem, match="names no account at all"):
+        _choose(_configuration(), "test", None)
 
 
 @pytest.mark.parametrize("name", ["open", "existing", "others"])
