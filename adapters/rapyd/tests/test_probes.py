@@ -106,6 +106,8 @@ OPEN: dict[str, Any] = {"status": "pending", "payment": payment(status="ACT", me
         ({}, OPEN, [], Unknown),
         ({}, OPEN, [OPEN["payment"]], Unknown),
         ({}, {"status": "paid"}, [], Unknown),
+        ({}, {"status": "paid"}, [payment(metadata=OTHERS, status="CLO")], Absent),
+        ({}, {"status": "paid"}, [payment(metadata=OTHERS, status="ERR")], Unknown),
         ({}, {"payment": FAILED}, [FAILED], Unknown),
         ({"payment": FAILED}, {"payment": FAILED}, [FAILED], Absent),
         ({}, {}, [payment(metadata=OURS, status="ERR")], NotApplied),

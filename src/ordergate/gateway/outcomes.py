@@ -49,7 +49,12 @@ async def applied(gateway: Gateway, held: Held, outcome: Applied) -> Answer:
     A write that was taken for not applied before puts its order in review.
     """
     operation = msgspec.structs.replace(
-        held.operation, state="succeeded", outcome="applied", problem=None, needs_person=False
+        held.operation,
+        state="succeeded",
+        outcome="applied",
+        problem=None,
+        needs_person=False,
+        updated_at=gateway.clock(),
     )
     record = _record_after(gateway, held, outcome)
     response = normal_answer(gateway, operation.kind, record)
@@ -108,7 +113,12 @@ async def _not_applied(
     look_again_in: float | None = None,
 ) -> bool:
     settled = msgspec.structs.replace(
-        held.operation, state="failed", outcome="not_applied", problem=problem, needs_person=False
+        held.operation,
+        state="failed",
+        outcome="not_applied",
+        problem=problem,
+        needs_person=False,
+        updated_at=gateway.clock(),
     )
     return await gateway.journal.settle(
         settled, response, None, owner=held.owner, look_again_in=look_again_in

@@ -114,13 +114,13 @@ def _judge_payments(
 
 
 def _judge_unmarked(command: PayOrder, order: ProviderOrder, payments: Sequence[Payment]) -> Absent | Unknown:
-    """Without a payment of ours: absent if the order's money is as it was, else somebody has to look."""
+    """Without a payment of ours: absent if the order's money is as it was, or another operation's payment moved it."""
     known = {payment.provider_payment_id for payment in command.order.payments}
-    strange = any(
-        payment.id not in known and payment.status not in FAILED_PAYMENTS and _mark(payment) is None
-        for payment in payments
-    )
-    if strange or _money(order) != _money(command.order):
+    new = [
+        payment for payment in payments if payment.id not in known and payment.status not in FAILED_PAYMENTS
+    ]
+    moved = _money(order) != _money(command.order)
+    if any(_mark(payment) is None for payment in new) or (moved and not new):
         return Unknown(reason="The order has a payment at Rapyd that does not say whose it is.")
     if len(payments) >= PAGE_SIZE:
         return Unknown(reason="The order has too many payments at Rapyd to look through.")
