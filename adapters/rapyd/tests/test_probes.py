@@ -104,7 +104,7 @@ OPEN: dict[str, Any] = {"status": "pending", "payment": payment(status="ACT", me
         ({}, {}, [payment(metadata={}, status="CLO")], Unknown),
         ({}, {}, [payment(metadata="", status="ACT")], Unknown),
         ({}, OPEN, [], Unknown),
-        ({}, OPEN, [OPEN["payment"]], Unknown),
+        ({}, OPEN, [OPEN["payment"]], Absent),
         ({}, {"status": "paid"}, [], Unknown),
         ({}, {"status": "paid"}, [payment(metadata=OTHERS, status="CLO")], Absent),
         ({}, {"status": "paid"}, [payment(metadata=OTHERS, status="ERR")], Unknown),
