@@ -202,25 +202,29 @@ def _return_goods(command: ReturnGoods, baseline: Baseline) -> _Conversation:  #
         return order
     wanted = sum(line.quantity * line.unit_amount for line in command.lines) + (command.shipping or 0)
     moved = order.amount_refunded - command.order.amount_refunded
-    if wanted and moved == wanted:
-        return Applied(order=order, returned=(yield from _find_return(order, wanted)))
-    if wanted and moved == 0:
+    if wanted and moved in {0, wanted}:
+        returns = yield from _read_returns(order)
+        new = [made for made in returns or () if made.provider_return_id not in command.known]
+        ours = next((made for made in new if made.amount == wanted), None)
+        if ours is not None or moved == wanted:
+            return Applied(order=order, returned=ours)
+        if returns is None:
+            return Unknown(reason="Rapyd's list of returns, where it would show first, cannot be read.")
         return Absent(order=order)
     return Unknown(
         reason=f"Rapyd's order has {moved} more refunded, in minor units; the return was of {wanted}."
     )
 
 
-def _find_return(
-    order: ProviderOrder, amount: int
-) -> Generator[WireRequest, WireResponse, ProviderReturn | None]:
-    """Return the newest return of this amount; None where the list does not tell, since the money has."""
+def _read_returns(
+    order: ProviderOrder,
+) -> Generator[WireRequest, WireResponse, Sequence[ProviderReturn] | None]:
+    """Read the order's returns, the newest first; None where they cannot be read."""
     try:
         response = yield requests.list_returns(order.provider_order_id, PAGE_SIZE)
-        returns = responses.read_returns(response.body, order.provider_order_id)
+        return responses.read_returns(response.body, order.provider_order_id)
     except (NoAnswer, UnreadableAnswerError):
         return None
-    return next((made for made in returns if made.amount == amount), None)
 
 
 def _read_order(before: ProviderOrder) -> Generator[WireRequest, WireResponse, ProviderOrder | Unknown]:
