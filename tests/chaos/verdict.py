@@ -265,15 +265,7 @@ def longest_settle(operations: Sequence[Document]) -> float:
 def settled_after(operation: Document) -> float:
     """Return the seconds between an operation's last attempt and the moment when its outcome was known."""
     began = _time(operation["attempts"][-1]["started_at"])
-    looks = [_time(probe["at"]) for probe in operation["probes"] if _time(probe["at"]) >= began]
-    # An operation that was not applied is looked at once more, much later: the look before settled it.
-    late = operation["state"] == "failed" and len(looks) > 1 and looks[-1] - looks[-2] > LATE_LOOK
-    ended = looks[-2] if late else _time(operation["updated_at"])
-    return max(ended - began, 0.0)
-
-
-LATE_LOOK = 5.0
-"""Seconds between looks that only a late look leaves."""
+    return max(_time(operation["updated_at"]) - began, 0.0)
 
 
 def _time(text: str) -> float:

@@ -818,7 +818,7 @@ async def test_a_write_outlives_a_caller_that_goes_away(journal: Journal) -> Non
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
     async with asyncio.timeout(10):
-        while await journal.operation(begun.id) is None:
+        while await journal.operation(begun.id) is None:  # noqa: ASYNC110 - nothing tells when it is durable
             await asyncio.sleep(0.01)
 
     assert await journal.claim(intent(operation(key=begun.key))) == Existing(begun, None)

@@ -283,13 +283,18 @@ async def test_old_unknown_waits_for_a_person(open_another: OpenShop) -> None:
 
 async def test_person_says_that_it_was_not_applied(open_another: OpenShop) -> None:
     """Resolved as not applied, the key may be repeated, and is sent once."""
-    shop = await open_another(account=SHORT, server={"idempotency_wait": 0})
+    shop = await open_another(
+        account=SHORT, server={"idempotency_wait": 0}, recovery={"closed_settling": 0.3}
+    )
     shop.emulator.faults({**LOST_BEFORE, "times": 1})
     problem = problem_of(await shop.create(key="once"), 504, "outcome_unknown")
     operator = await shop.another(None)
+    path = f"/v1/operations/{problem['operation']}/resolve"
+    early = await operator.call("POST", path, json={"as": "not_applied", "evidence": "Too early."})
+    assert "may still arrive" in problem_of(early, 409, "invalid_state")["detail"]
+    await asyncio.sleep(0.4)
 
     body = {"as": "not_applied", "evidence": "Not in the dashboard."}
-    path = f"/v1/operations/{problem['operation']}/resolve"
     resolved = body_of(await operator.call("POST", path, json=body), 200)
 
     assert (resolved["state"], resolved["outcome"]) == ("failed", "not_applied")

@@ -139,11 +139,17 @@ class ReturnLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReturnGoods(WriteCommand, frozen=True, kw_only=True):
-    """Take goods back and refund them; `shipping` in minor units is the shipping to refund, None for none."""
+    """Take goods back and refund them.
+
+    Attributes:
+        shipping: The shipping to refund, in minor units; None for none.
+        known: The provider's ids of the order's returns before this one.
+    """
 
     order: ProviderOrder
     lines: tuple[ReturnLine, ...]
     shipping: int | None
+    known: tuple[str, ...] = ()
 
 
 class ConfirmPayment(WriteCommand, frozen=True, kw_only=True):

@@ -58,7 +58,18 @@ async def say(
         _log.exception("adapter.failed", adapter=account.adapter.name, operation=operation.id)
         outcome = Unknown(reason=f"The adapter for {account.adapter.title} failed on the answer.")
     _obey(gateway, account, outcome)
-    return outcome, _finished(gateway, attempt, response, outcome, closed=closed or response is not None)
+    return outcome, _finished(
+        gateway, attempt, response, outcome, closed=closed or _answered(response, outcome)
+    )
+
+
+def _answered(response: WireResponse | None, outcome: Outcome) -> bool:
+    """Whether the provider itself has ended the exchange: behind a proxy's 502 or 504 it may still be under way."""
+    if response is None:
+        return False
+    if response.status < 500:
+        return True
+    return isinstance(outcome, Unknown) and outcome.provider is not None and outcome.provider.code is not None
 
 
 def _obey(gateway: Gateway, account: Account, outcome: Outcome) -> None:

@@ -22,9 +22,13 @@ from ordergate.gateway.records import Existing, Operation, StoredOrder, StoredRe
 STORED_REFUSALS = frozenset({"payment_declined", "provider_rejected", "invalid_state"})
 """Refusals that the provider decided: a repeat of the key gets them again."""
 
+LEAVES_A_MARK = frozenset({OperationKind.CREATE, OperationKind.PAY})
+"""Operations that are proven by our own mark or key; others by a change, as long as nobody else changes the order."""
+
 NOTHING_FOUND = "provider_unavailable"
 """The problem of an operation that was sent, not answered, and proven not applied."""
 
+_RACES = 10
 _log = structlog.get_logger("ordergate.gateway")
 
 
@@ -49,18 +53,34 @@ async def applied(gateway: Gateway, held: Held, outcome: Applied) -> Answer:
     A write that was taken for not applied before puts its order in review.
     """
     operation = msgspec.structs.replace(
-        held.operation, state="succeeded", outcome="applied", problem=None, needs_person=False
+        held.operation,
+        state="succeeded",
+        outcome="applied",
+        problem=None,
+        needs_person=False,
+        updated_at=gateway.clock(),
     )
-    record = _record_after(gateway, held, outcome)
-    response = normal_answer(gateway, operation.kind, record)
-    if await gateway.journal.settle(operation, response, record, owner=held.owner):
-        return Answer(response, operation.account)
-    record = msgspec.structs.replace(record, concerns=[*record.concerns, ReviewReason.LATE_WRITE])
-    response = normal_answer(gateway, operation.kind, record)
-    if await gateway.journal.settle(operation, response, record, owner=held.owner, late=True):
-        _log.warning("operation.late_write", operation=operation.id, order=operation.order)
-        return Answer(response, operation.account)
-    return await answer_of_others(gateway, operation)
+    for _ in range(_RACES):
+        record = _record_after(gateway, held, outcome)
+        revision = held.before.revision if held.before is not None else None
+        response = normal_answer(gateway, operation.kind, record)
+        settled = await gateway.journal.settle(
+            operation, response, record, revision=revision, owner=held.owner
+        )
+        if settled is False:
+            record = msgspec.structs.replace(record, concerns=[*record.concerns, ReviewReason.LATE_WRITE])
+            response = normal_answer(gateway, operation.kind, record)
+            settled = await gateway.journal.settle(
+                operation, response, record, revision=revision, owner=held.owner, late=True
+            )
+            if settled is True:
+                _log.warning("operation.late_write", operation=operation.id, order=operation.order)
+        if settled is True:
+            return Answer(response, operation.account)
+        if settled is False:
+            return await answer_of_others(gateway, operation)
+        held = msgspec.structs.replace(held, before=await gateway.journal.order(operation.order))
+    raise outcome_unknown(operation, "The order keeps changing under it.")
 
 
 async def refused(gateway: Gateway, held: Held, outcome: NotApplied) -> Answer:
@@ -89,9 +109,13 @@ async def refused(gateway: Gateway, held: Held, outcome: NotApplied) -> Answer:
 
 
 async def absent(gateway: Gateway, held: Held) -> None:
-    """Record that there is no trace of it at the provider and none can come any more; look once more, much later."""
+    """Record that there is no trace of it at the provider and none can come any more; look once more, much later.
+
+    Only a mark of our own tells what it is after others may have changed the order, too.
+    """
     late_look = gateway.configuration.late_look.total_seconds()
-    await _not_applied(gateway, held, NOTHING_FOUND, None, look_again_in=late_look)
+    marked = held.operation.kind in LEAVES_A_MARK
+    await _not_applied(gateway, held, NOTHING_FOUND, None, look_again_in=late_look if marked else None)
 
 
 async def nothing_done(gateway: Gateway, held: Held) -> None:
@@ -108,11 +132,17 @@ async def _not_applied(
     look_again_in: float | None = None,
 ) -> bool:
     settled = msgspec.structs.replace(
-        held.operation, state="failed", outcome="not_applied", problem=problem, needs_person=False
+        held.operation,
+        state="failed",
+        outcome="not_applied",
+        problem=problem,
+        needs_person=False,
+        updated_at=gateway.clock(),
     )
-    return await gateway.journal.settle(
+    ended = await gateway.journal.settle(
         settled, response, None, owner=held.owner, look_again_in=look_again_in
     )
+    return ended is True
 
 
 def normal_answer(gateway: Gateway, kind: OperationKind, record: OrderRecord) -> StoredResponse:

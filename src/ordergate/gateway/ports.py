@@ -143,22 +143,25 @@ class Journal(Protocol):
         response: StoredResponse | None,
         order: OrderRecord | None,
         *,
+        revision: int | None = None,
         owner: str | None = None,
         late: bool = False,
         look_again_in: float | None = None,
-    ) -> bool:
+    ) -> bool | Stale:
         """Record in one step how an operation ended, the answer to give again, and the order as it is now.
 
         Args:
             operation: As it ended; its last attempt must be the journal's.
             response: The answer to give again; None where a repeat may be sent, or is answered from the order.
             order: None where it did not change.
+            revision: Of the order's row that `order` was made from; None for a new order.
             owner: Settle only while this process holds it; None for whoever heard the provider's own answer.
             late: Settle only what was settled as not applied before.
             look_again_in: Seconds until recovery looks for a late trace of it.
 
         Returns:
-            False where it had ended otherwise, or another attempt had begun: nothing is changed then.
+            False where it had ended otherwise, or another attempt had begun; ``Stale`` where the order has changed
+            since that revision. Nothing is changed then.
         """
         ...
 
@@ -178,7 +181,7 @@ class Journal(Protocol):
         """
         ...
 
-    async def take(self, operation_id: str, owner: str) -> Taken | None:
+    async def take(self, operation_id: str, owner: str, *, late: bool = False) -> Taken | None:
         """Look after one operation of unknown outcome; None where it is settled or somebody does already."""
         ...
 

@@ -21,6 +21,10 @@ OperationState = Literal["in_progress", "succeeded", "failed", "unknown"]
 LinkKind = Literal["customers", "products", "payment_methods"]
 
 
+_KEPT_BY_NOBODY = frozenset({None, 401, 403, 408, 429})
+"""Answers that come before a provider looks at the key, so that it goes on meaning the same; None for no answer."""
+
+
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One try to send an operation's request.
 
@@ -114,8 +118,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key_number(self) -> int:
-        """Which of its keys at the provider the operation is at: another one after each answer."""
-        return 1 + sum(attempt.http_status is not None for attempt in self.attempts)
+        """Which of its keys at the provider the operation is at: another one after each answer that it may keep."""
+        return 1 + sum(attempt.http_status not in _KEPT_BY_NOBODY for attempt in self.attempts)
 
     def expired(self, since: datetime) -> bool:
         """Whether its key and its reference are free again; those of an unsettled operation never are."""

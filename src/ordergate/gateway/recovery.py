@@ -216,8 +216,10 @@ def _with_probe(
     detail = outcome.reason if isinstance(outcome, Unknown) else None
     detail = outcome.detail if isinstance(outcome, NotApplied) else detail
     seen = Probe(at=gateway.clock(), found=_VERDICTS[type(outcome)], detail=detail)
+    # A late look that finds nothing is no change of what had settled.
+    updated_at = operation.updated_at if operation.settled else gateway.clock()
     return msgspec.structs.replace(
-        operation, probes=(*operation.probes[1 - _KEPT_PROBES :], seen), updated_at=gateway.clock()
+        operation, probes=(*operation.probes[1 - _KEPT_PROBES :], seen), updated_at=updated_at
     )
 
 

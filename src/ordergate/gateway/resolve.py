@@ -1,5 +1,7 @@
 """Lets a person say what became of a write that could not settle itself."""
 
+from math import ceil
+
 import msgspec
 
 from ordergate.domain.commands import RetrieveOrder
@@ -7,6 +9,7 @@ from ordergate.domain.draft import ResolveBody
 from ordergate.domain.errors import Problem, invalid_request
 from ordergate.domain.lifecycle import OperationKind, ReviewReason
 from ordergate.domain.outcome import Applied
+from ordergate.domain.provider_order import MERCHANT_MARK, OPERATION_MARK, ProviderOrder
 from ordergate.gateway.caller import OPERATOR_SCOPE, Caller
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.conversation import read_order
@@ -19,9 +22,10 @@ from ordergate.gateway.routing import account_of_order
 async def resolve_operation(
     gateway: Gateway, caller: Caller, operation_id: str, body: ResolveBody
 ) -> Operation:
-    """Settle an operation of unknown outcome as a person found it; the evidence is kept.
+    """Settle an operation of unknown outcome as a person found it; the evidence is kept with it.
 
-    An applied operation whose order stands in review as a late write is accepted by resolving it as applied.
+    An applied operation whose order stands in review as a late write is accepted by resolving it as applied: that
+    changes the order alone.
 
     Raises:
         Problem: ``not_found``, ``forbidden``, ``invalid_state`` for what is settled or being worked on, or what kept
@@ -77,6 +81,13 @@ async def _settle(gateway: Gateway, taken: Taken, body: ResolveBody, resolution:
     before = await gateway.journal.order(operation.order)
     held = Held(operation=operation, work=taken.work, account=account, before=before, owner=gateway.node)
     if body.as_ == "not_applied":
+        if taken.settles_in > 0:
+            raise Problem(
+                "invalid_state",
+                "What was sent may still arrive; say so once nothing can.",
+                operation=operation.id,
+                retry_after=ceil(taken.settles_in),
+            )
         await nothing_done(gateway, held)
         return
     if operation.kind is OperationKind.CREATE:
@@ -89,7 +100,24 @@ async def _settle(gateway: Gateway, taken: Taken, body: ResolveBody, resolution:
         raise LookupError(f"{operation.order} is not in the journal")
     else:
         command = read_command(before.record)
-    await applied(gateway, held, Applied(order=await read_order(gateway, account, command)))
+    seen = await read_order(gateway, account, command)
+    await _refuse_foreign(gateway, operation, seen)
+    await applied(gateway, held, Applied(order=seen))
+
+
+async def _refuse_foreign(gateway: Gateway, operation: Operation, seen: ProviderOrder) -> None:
+    """Refuse an order that another operation has made, or that is in the journal already."""
+    if operation.kind is not OperationKind.CREATE:
+        return
+    known = await gateway.journal.adopted(operation.account, [seen.provider_order_id])
+    marked = {OPERATION_MARK: operation.id, MERCHANT_MARK: operation.merchant}
+    foreign = any(seen.marks.get(mark, own) != own for mark, own in marked.items())
+    if known or foreign:
+        raise invalid_request(
+            "/provider_order_id",
+            "another_order",
+            "That order was made by another operation, or is known here already: it is not what this create made.",
+        )
 
 
 async def _accept_late_write(gateway: Gateway, operation: Operation) -> None:

@@ -40,6 +40,7 @@ async def return_goods(
             order=record.seen,
             lines=_lines(record, body),
             shipping=shipping,
+            known=tuple(made.provider_return_id for made in record.returns if made.provider_return_id),
         )
         return Prepared(
             account=account, command=command, change=_change(record, body, shipping), before=stored

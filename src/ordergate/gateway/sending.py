@@ -13,9 +13,8 @@ from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.outcome import Applied, NotApplied, Outcome, Unknown
 from ordergate.domain.provider_order import ProviderOrder
 from ordergate.gateway.context import Answer, Gateway
-from ordergate.gateway.conversation import named, read_order, say
+from ordergate.gateway.conversation import named, probe, read_order, say
 from ordergate.gateway.outcomes import (
-    STORED_REFUSALS,
     Held,
     answer_of,
     applied,
@@ -96,19 +95,58 @@ async def carry_out_accepted(gateway: Gateway, held: Held, request: bytes | None
     Raises:
         Problem: As :func:`carry_out`.
     """
-    begun = begin(held.account, held.work.command)
+    try:
+        begun = begin(held.account, held.work.command)
+    except Problem as problem:
+        return await _refused_unsent(gateway, held, f"By now it cannot be sent: {problem.detail}")
+    if (begun.request.body if begun.request is not None else None) != request:
+        return await _refused_unsent(
+            gateway, held, "By now the adapter would send something else than was accepted; nothing was sent."
+        )
     operation = with_attempt(gateway, held.operation)
     if not await gateway.journal.begin_attempt(operation, gateway.node, held.account.settling):
         raise outcome_unknown(operation, "Another process works on it.")
     held = msgspec.structs.replace(held, operation=operation, owner=None)
-    if (begun.request.body if begun.request is not None else None) != request:
-        detail = "By now the adapter would send something else than was accepted; nothing was sent."
-        return await refused(
-            gateway,
-            held,
-            NotApplied(code="provider_unavailable", detail=detail, provider=ProviderError()),
-        )
     return await carry_out(gateway, held, begun)
+
+
+async def _refused_unsent(gateway: Gateway, held: Held, detail: str) -> Answer:
+    """No attempt was begun, so that another process cannot have begun one either."""
+    return await refused(
+        gateway, held, NotApplied(code="provider_unavailable", detail=detail, provider=ProviderError())
+    )
+
+
+async def look_before_sending(gateway: Gateway, operation: Operation) -> Answer | None:
+    """Look once more for a write that counts as not applied by its absence; None if its repeat may be sent.
+
+    Raises:
+        Problem: The provider cannot be looked at: to send again would be blind.
+    """
+    account = gateway.configuration.accounts.get(operation.account)
+    if account is None:
+        return None
+    taken = await gateway.journal.take(operation.id, gateway.node, late=True)
+    if taken is None or taken.work is None or taken.work.command is None:
+        return None
+    gateway.hold(operation.id)
+    try:
+        before = await gateway.journal.order(operation.order)
+        held = Held(
+            operation=taken.operation, work=taken.work, account=account, before=before, owner=gateway.node
+        )
+        outcome = await probe(gateway, account, taken.work.command, taken.baseline)
+        if isinstance(outcome, Applied):
+            return await applied(gateway, held, outcome)
+        late_look = gateway.configuration.late_look.total_seconds()
+        await gateway.journal.settle(
+            taken.operation, None, None, owner=gateway.node, late=True, look_again_in=late_look
+        )
+    finally:
+        gateway.release(operation.id)
+    if isinstance(outcome, Unknown) and operation.kind is OperationKind.CREATE:
+        raise found_nothing(operation)
+    return None  # a change reads its order before it is sent, and is refused by what it finds there
 
 
 async def ask_again(gateway: Gateway, taken: Taken, held: Held) -> None:
@@ -232,8 +270,8 @@ async def _repeat(
 ) -> tuple[Held, Outcome]:
     """Send the very same request again, while a caller waits, to a provider that does not act twice on one key.
 
-    Its answer to the repeat is its answer to the first, or the first had not arrived. Only what it decides about
-    the order proves that: a rate limit or an outage says nothing about the first.
+    That it was applied is proven then. A refusal proves nothing of the first: it may be what the first has done that
+    stands against the second.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + gateway.configuration.idempotency_wait
@@ -247,16 +285,12 @@ async def _repeat(
         if not await gateway.journal.begin_attempt(operation, gateway.node, held.account.settling):
             break
         held, answer = await _act(gateway, msgspec.structs.replace(held, operation=operation), begun)
-        if isinstance(answer, Applied) or _decided(answer):
+        if isinstance(answer, Applied):
             return held, answer
         if isinstance(answer, NotApplied):
             answer = Unknown(reason=f"{lost.reason} Repeated: {answer.detail}", provider=answer.provider)
         outcome = answer
     return held, outcome
-
-
-def _decided(answer: Outcome) -> bool:
-    return isinstance(answer, NotApplied) and answer.mapped and answer.code in STORED_REFUSALS
 
 
 def _acts_once(gateway: Gateway, held: Held, request: WireRequest | None) -> bool:

@@ -18,9 +18,7 @@ from ordergate.domain.lifecycle import OperationKind
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.idempotency import answer_again, check_body, check_key, order_busy, possible_duplicate
-from ordergate.gateway.outcomes import (
-    Held,
-)
+from ordergate.gateway.outcomes import Held, outcome_unknown
 from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.prepared import Prepared, begin, kept_bytes, work_of
 from ordergate.gateway.records import (
@@ -32,7 +30,14 @@ from ordergate.gateway.records import (
     Intent,
     Operation,
 )
-from ordergate.gateway.sending import ask_again, carry_out, carry_out_accepted, leave, with_attempt
+from ordergate.gateway.sending import (
+    ask_again,
+    carry_out,
+    carry_out_accepted,
+    leave,
+    look_before_sending,
+    with_attempt,
+)
 from ordergate.observability import note_account
 
 _RACES = 5
@@ -171,6 +176,12 @@ async def _claim_and_run(
                 since=_since(gateway),
             )
         )
+    except JournalUnavailableError as error:
+        if not accepts:
+            raise  # nobody but this process may begin it, and this one does not
+        raise outcome_unknown(
+            operation, f"{error}. Whether it was recorded, and so begins, is not known."
+        ) from error
     finally:
         gateway.release(operation.id)
     match claim:
@@ -197,7 +208,9 @@ async def _answer_in_time(
     if call.delivery.patience is None:
         return await asyncio.shield(task)
     await asyncio.wait([task], timeout=call.delivery.patience)
-    return task.result() if task.done() else await _accepted(gateway, operation)
+    if not task.done() or isinstance(task.exception(), JournalUnavailableError):
+        return await _accepted(gateway, operation)
+    return task.result()
 
 
 async def _accepted(gateway: Gateway, operation: Operation) -> Answer:
@@ -215,11 +228,16 @@ async def _repeated(gateway: Gateway, call: Call, existing: Existing) -> Answer 
         Problem: Its operation is in progress, or of unknown outcome still.
     """
     operation = existing.operation
-    if operation.state == "unknown":
-        await _find_out(gateway, operation)
-    if call.delivery.patience is not None and not operation.settled:
-        return await _accepted(gateway, operation)
-    return await answer_again(gateway, existing)
+    try:
+        if operation.state == "unknown":
+            await _find_out(gateway, operation)
+        if call.delivery.patience is not None and not operation.settled:
+            return await _accepted(gateway, operation)
+        return await answer_again(gateway, existing) or await look_before_sending(gateway, operation)
+    except JournalUnavailableError as error:
+        if operation.settled:
+            raise
+        raise outcome_unknown(operation, f"{error}.") from error
 
 
 async def _find_out(gateway: Gateway, operation: Operation) -> None:

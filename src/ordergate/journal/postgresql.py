@@ -70,6 +70,7 @@ class PostgresqlJournal(SqlJournal):
                 max_size=connections,
                 timeout=_CONNECT_SECONDS,
                 command_timeout=_COMMAND_SECONDS,
+                init=_be_durable,
             )
         except (*_FAILURES, ValueError) as error:
             raise _unavailable(error) from error
@@ -138,6 +139,12 @@ class PostgresqlJournal(SqlJournal):
         sql, names = _numbered(self._sql.get(query.statement, query.statement))
         rows: Rows = await connection.fetch(sql, *(query.parameters[name] for name in names))
         return rows
+
+
+async def _be_durable(connection: Any) -> None:
+    """A database, or a role, may be set to acknowledge commits that a crash forgets."""
+    if await connection.fetchval("SHOW synchronous_commit") == "off":
+        await connection.execute("SET synchronous_commit = on")
 
 
 async def upgrade(url: str) -> tuple[int, int]:

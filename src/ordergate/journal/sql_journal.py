@@ -79,14 +79,21 @@ class SqlJournal(ABC):
         response: StoredResponse | None,
         order: OrderRecord | None,
         *,
+        revision: int | None = None,
         owner: str | None = None,
         late: bool = False,
         look_again_in: float | None = None,
-    ) -> bool:
+    ) -> bool | Stale:
         """Record how an operation ended, the answer to give again, and the order, in one step."""
         return await self._write(
             lambda: transactions.settle(
-                operation, response, order, owner=owner, late=late, look_again_in=look_again_in
+                operation,
+                response,
+                order,
+                revision=revision,
+                owner=owner,
+                late=late,
+                look_again_in=look_again_in,
             )
         )
 
@@ -98,9 +105,9 @@ class SqlJournal(ABC):
             lambda: transactions.leave_unknown(operation, owner, settles_in=settles_in, look_in=look_in)
         )
 
-    async def take(self, operation_id: str, owner: str) -> Taken | None:
+    async def take(self, operation_id: str, owner: str, *, late: bool = False) -> Taken | None:
         """Look after one operation of unknown outcome."""
-        return await self._write(lambda: transactions.take(operation_id, owner))
+        return await self._write(lambda: transactions.take(operation_id, owner, late=late))
 
     async def take_due(self, owner: str, limit: int) -> list[Taken]:
         """Look after operations whose time has come."""

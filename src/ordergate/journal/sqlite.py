@@ -31,7 +31,7 @@ Seconds = Callable[[], float]
 class SqliteJournal(SqlJournal):
     """A journal in one file. Several processes may open it; one may serve."""
 
-    def __init__(self, path: Path, *, serving: bool = False, clock: Seconds = time.time) -> None:
+    def __init__(self, path: Path, *, serving: bool = False, clock: Seconds | None = None) -> None:
         """Open the file, creating or upgrading its schema.
 
         Args:
@@ -47,7 +47,7 @@ class SqliteJournal(SqlJournal):
                 f"SQLite {sqlite3.sqlite_version} is too old; {_OLDEST[0]}.{_OLDEST[1]} or newer is needed"
             )
         self._path = path
-        self._clock = clock
+        self._clock = clock or _steady_clock()
         self._sql = statements("sqlite")
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
@@ -136,6 +136,12 @@ class SqliteJournal(SqlJournal):
             self._opened.append(connection)
             connection.execute("PRAGMA query_only = 1")
         return connection
+
+
+def _steady_clock() -> Seconds:
+    """Unix time that a step of the host's clock does not move: settling times must not end early."""
+    began = time.time() - time.monotonic()
+    return lambda: began + time.monotonic()
 
 
 def upgrade(path: Path) -> tuple[int, int]:

@@ -135,10 +135,11 @@ def settle(
     response: StoredResponse | None,
     order: OrderRecord | None,
     *,
+    revision: int | None,
     owner: str | None,
     late: bool,
     look_again_in: float | None,
-) -> Transaction[bool]:
+) -> Transaction[bool | Stale]:
     """Record how an operation ended, the answer to give again, and the order."""
     columns = codec.operation_columns(operation) | {
         "response_status": response.status if response else None,
@@ -149,8 +150,12 @@ def settle(
     }
     if not (yield Query("settle_operation", columns)):
         return False
-    if order is not None:
+    if order is not None and revision is None:
         yield Query("save_order", codec.order_columns(order))
+    elif order is not None:
+        rows = yield Query("refresh_order", codec.order_columns(order) | {"revision": revision})
+        if not rows:
+            raise RolledBack(Stale())
     return True
 
 
@@ -166,9 +171,9 @@ def leave_unknown(
     return bool((yield Query("leave_unknown", columns)))
 
 
-def take(operation_id: str, owner: str) -> Transaction[Taken | None]:
+def take(operation_id: str, owner: str, *, late: bool = False) -> Transaction[Taken | None]:
     """Look after one operation of unknown outcome that nobody does."""
-    rows = yield Query("unowned_operation", {"id": operation_id})
+    rows = yield Query("unowned_operation", {"id": operation_id, "late": int(late)})
     return (yield from _taken(rows[0], owner)) if rows else None
 
 

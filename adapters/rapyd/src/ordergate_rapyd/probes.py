@@ -114,13 +114,13 @@ def _judge_payments(
 
 
 def _judge_unmarked(command: PayOrder, order: ProviderOrder, payments: Sequence[Payment]) -> Absent | Unknown:
-    """Without a payment of ours: absent if the order's money is as it was, else somebody has to look."""
+    """Without a payment of ours: absent if the order's money is as it was, or another operation's payment moved it."""
     known = {payment.provider_payment_id for payment in command.order.payments}
-    strange = any(
-        payment.id not in known and payment.status not in FAILED_PAYMENTS and _mark(payment) is None
-        for payment in payments
-    )
-    if strange or _money(order) != _money(command.order):
+    new = [
+        payment for payment in payments if payment.id not in known and payment.status not in FAILED_PAYMENTS
+    ]
+    moved = _money(order) != _money(command.order)
+    if any(_mark(payment) is None for payment in new) or (moved and not new):
         return Unknown(reason="The order has a payment at Rapyd that does not say whose it is.")
     if len(payments) >= PAGE_SIZE:
         return Unknown(reason="The order has too many payments at Rapyd to look through.")
@@ -202,25 +202,29 @@ def _return_goods(command: ReturnGoods, baseline: Baseline) -> _Conversation:  #
         return order
     wanted = sum(line.quantity * line.unit_amount for line in command.lines) + (command.shipping or 0)
     moved = order.amount_refunded - command.order.amount_refunded
-    if wanted and moved == wanted:
-        return Applied(order=order, returned=(yield from _find_return(order, wanted)))
-    if wanted and moved == 0:
+    if wanted and moved in {0, wanted}:
+        returns = yield from _read_returns(order)
+        new = [made for made in returns or () if made.provider_return_id not in command.known]
+        ours = next((made for made in new if made.amount == wanted), None)
+        if ours is not None or moved == wanted:
+            return Applied(order=order, returned=ours)
+        if returns is None:
+            return Unknown(reason="Rapyd's list of returns, where it would show first, cannot be read.")
         return Absent(order=order)
     return Unknown(
         reason=f"Rapyd's order has {moved} more refunded, in minor units; the return was of {wanted}."
     )
 
 
-def _find_return(
-    order: ProviderOrder, amount: int
-) -> Generator[WireRequest, WireResponse, ProviderReturn | None]:
-    """Return the newest return of this amount; None where the list does not tell, since the money has."""
+def _read_returns(
+    order: ProviderOrder,
+) -> Generator[WireRequest, WireResponse, Sequence[ProviderReturn] | None]:
+    """Read the order's returns, the newest first; None where they cannot be read."""
     try:
         response = yield requests.list_returns(order.provider_order_id, PAGE_SIZE)
-        returns = responses.read_returns(response.body, order.provider_order_id)
+        return responses.read_returns(response.body, order.provider_order_id)
     except (NoAnswer, UnreadableAnswerError):
         return None
-    return next((made for made in returns if made.amount == amount), None)
 
 
 def _read_order(before: ProviderOrder) -> Generator[WireRequest, WireResponse, ProviderOrder | Unknown]:
