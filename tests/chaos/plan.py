@@ -33,7 +33,7 @@ class Timing:
 
 DEFAULT_TIMING = Timing()
 SHORT_TIMING = Timing(
-    account={"read_timeout": 0.5, "total_timeout": 1.0, "settling_time": 4.0},
+    account={"read_timeout": 0.5, "total_timeout": 1.0, "settling_time": 4.0, "breaker_failures": 100_000},
     sections={
         "server": {"idempotency_wait": 1.0},
         "recovery": {"closed_settling": 1.5, "late_look_minutes": 0.1},

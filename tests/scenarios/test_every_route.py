@@ -33,6 +33,8 @@ BODIES: Mapping[str, Any] = {
     "resolve_operation": {"as": "not_applied", "evidence": "I say so"},
     "import_order": {"provider_order_id": "(acme's)"},
     "put_link": {},
+    "import_links": {"links": []},
+    "explain_route": {"order": chairs()},
 }
 """By operation, a body with which nothing is wrong; those that are missing take none."""
 
@@ -42,6 +44,8 @@ STRANGERS: Mapping[str, tuple[int, Any]] = {
     "list_operations": (200, {"data": [], "has_more": False}),
     "list_accounts": (200, {"data": []}),
     "put_link": (200, {}),
+    "import_links": (200, {"imported": 0}),
+    "explain_route": (200, None),
 }
 """What a stranger gets where it is no 404: his own, which is nothing; an order has no account to go to."""
 

@@ -1,9 +1,10 @@
 """Where new orders go: rules, weights, and the next account where nothing can have happened at the first."""
 
+import json
 from typing import Any
 
 import pytest
-from tests.scenarios.conftest import OpenShop
+from tests.scenarios.conftest import OpenShop, Start
 from tests.scenarios.shop import Emulator, Shop, body_of, free_port, problem_of, verdict
 
 WRITE = {"method": "POST"}
@@ -186,3 +187,32 @@ async def test_weight_is_sticky_and_about_right(open_another: OpenShop) -> None:
     first = [await account(number) for number in range(400)]
     assert 20 <= first.count("rapyd") <= 62
     assert [await account(number) for number in range(100)] == first[:100]
+
+
+async def test_drill_before_a_switch(open_another: OpenShop, start: Start) -> None:
+    """The drill names the orders that the other account would refuse, each reason once, and sends nothing."""
+    shop = await open_another(routing={"default": ["revkeen"]})
+    for _ in range(2):
+        await shop.order()
+    await shop.call("PUT", "/v1/links/products/ONLY-HERE", json={"revkeen": shop.emulator.products[0]})
+    line = {"sku": "ONLY-HERE", "description": "x", "quantity": 1, "unit_amount": 100}
+    await shop.order(line_items=[line])
+    await shop.order(line_items=[{"description": "no sku", "quantity": 1, "unit_amount": 100}])
+    requests = shop.emulator.requests
+
+    drill = start("switch-check", "--to", "rapyd", "--days", "1", "--json", "--config", str(shop.config))
+
+    told = json.loads(drill.line())
+    assert drill.end() == 1
+    assert (told["orders"], told["passing"]) == (4, 2)
+    reasons = {(each["code"], each["pointer"]): each["orders"] for each in told["refused"]}
+    assert reasons == {
+        ("link_missing", "/line_items/*/sku"): 1,
+        ("invalid_request", "/line_items/*/sku"): 1,
+    }
+    assert told["staying"]["revkeen"]["open_orders"] == 4
+    assert (told["peak_per_minute"] >= 1, told["limit_per_minute"]) == (True, None)
+    assert shop.emulator.requests == requests
+
+    back = start("switch-check", "--to", "revkeen", "--config", str(shop.config))
+    assert back.end() == 0

@@ -16,6 +16,7 @@ from ordergate.cli.orders import orders
 from ordergate.cli.reconcile import reconcile
 from ordergate.cli.route import route
 from ordergate.cli.serve import serve
+from ordergate.cli.switch_check import switch_check
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -44,5 +45,6 @@ for command in (
     reconcile,
     route,
     serve,
+    switch_check,
 ):
     main.add_command(command)

@@ -17,7 +17,9 @@ _EMULATOR_PORT = 9101
 
 @click.command()
 @click.option(
+    "--config",
     "--output",
+    "output",
     type=click.Path(dir_okay=False, path_type=Path),
     default="ordergate.toml",
     show_default=True,
@@ -30,7 +32,7 @@ def init(output: Path, *, accept_defaults: bool, force: bool) -> None:
 
     \b
     ordergate init
-    ordergate init --accept-defaults --output /etc/ordergate.toml
+    ordergate init --accept-defaults --config /etc/ordergate.toml
     """
     from ordergate.gateway.registry import installed_adapters
 

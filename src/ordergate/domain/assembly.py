@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from ordergate.domain.draft import Draft, LineType
+from ordergate.domain.draft import AddressBody, CustomerBody, Draft, DraftLine, LineType
 from ordergate.domain.lifecycle import (
     OrderStatus,
     PaymentFacts,
@@ -227,6 +227,36 @@ def order_from_provider(seen: ProviderOrder, *, account: str, adapter: str, sync
         synced_at=synced_at,
     )
     return msgspec.structs.replace(order_from_record(record), id=None)
+
+
+def draft_of(record: OrderRecord) -> Draft:
+    """Return what would have to be ordered to get this order once more; fields of one provider alone are left out."""
+    return Draft(
+        reference=record.reference,
+        currency=record.currency,
+        customer=None if record.customer is None else CustomerBody(**msgspec.structs.asdict(record.customer)),
+        line_items=[
+            DraftLine(
+                type=line.type,
+                sku=line.sku,
+                description=line.description,
+                quantity=line.quantity,
+                unit_amount=line.unit_amount,
+                metadata=line.metadata or None,
+            )
+            for line in record.lines
+        ],
+        shipping_address=(
+            None
+            if record.shipping_address is None
+            else AddressBody(**msgspec.structs.asdict(record.shipping_address))
+        ),
+        tax_percent=record.tax_percent,
+        billing_type=record.seen.billing_type,
+        metadata=record.metadata or None,
+        notes=record.notes,
+        expires_at=record.expires_at,
+    )
 
 
 def settled_status(record: OrderRecord) -> OrderStatus:

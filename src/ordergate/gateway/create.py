@@ -13,6 +13,7 @@ from ordergate.gateway.account import Account
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.links import Wanted, resolve
+from ordergate.gateway.ports import Journal
 from ordergate.gateway.prepared import Prepared
 from ordergate.gateway.records import LinkKind, Operation
 from ordergate.gateway.routing import asked_by, require_route
@@ -62,8 +63,21 @@ async def _prepare(
         return None
 
     account = accounts[0]
-    native = await resolve(gateway.journal, account, operation.merchant, operation.world, _wanted(draft))
-    command = CreateOrder(
+    command = await creation(gateway.journal, draft, account, operation)
+    change = OrderMade(
+        order=operation.order, world=operation.world, account=account.name, adapter=account.adapter.name
+    )
+    return Prepared(account=account, command=command, change=change, before=None, elsewhere=elsewhere)
+
+
+async def creation(journal: Journal, draft: Draft, account: Account, operation: Operation) -> CreateOrder:
+    """Return the command that creates the draft at an account, every id of the merchant's resolved.
+
+    Raises:
+        Problem: ``link_missing`` for every id that has no link where the provider needs one.
+    """
+    native = await resolve(journal, account, operation.merchant, operation.world, _wanted(draft))
+    return CreateOrder(
         operation=operation.id,
         key_number=operation.key_number,
         merchant=operation.merchant,
@@ -72,10 +86,6 @@ async def _prepare(
         products=tuple(native.get(("products", line.sku)) if line.sku else None for line in draft.line_items),
         extension=(draft.extensions or {}).get(account.adapter.name, {}),
     )
-    change = OrderMade(
-        order=operation.order, world=operation.world, account=account.name, adapter=account.adapter.name
-    )
-    return Prepared(account=account, command=command, change=change, before=None, elsewhere=elsewhere)
 
 
 def _wanted(draft: Draft) -> Iterator[Wanted]:

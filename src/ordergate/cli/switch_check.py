@@ -1,0 +1,83 @@
+"""``ordergate switch-check``."""
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ordergate.cli.session import config_option, json_option, print_json, reports_problems, with_gateway
+
+if TYPE_CHECKING:
+    from ordergate.gateway.context import Gateway
+    from ordergate.gateway.drill import Drill
+
+
+@click.command(name="switch-check")
+@click.option("--to", "target", required=True, help="The account that new orders would go to.")
+@click.option("--from", "source", help="Only orders of this account; else of every other one.")
+@click.option("--days", type=click.IntRange(1, 3650), default=30, show_default=True)
+@click.option("--merchant", help="Only this merchant's orders.")
+@config_option
+@json_option
+@reports_problems
+def switch_check(
+    target: str, source: str | None, days: int, merchant: str | None, config: Path | None, *, as_json: bool
+) -> None:
+    """Say what would stand in the way of a switch to an account; nothing is sent.
+
+    The orders of the last days are replayed as creates there, in thought: which would be refused and why, which links
+    are missing, what stays where it is, how near the rate limit is. Exits with 1 if anything would be refused.
+
+    \b
+    ordergate switch-check --to rapyd-eu
+    ordergate switch-check --to rapyd-eu --from revkeen --days 7 --json
+    """
+    import msgspec
+
+    from ordergate.gateway.drill import rehearse
+    from ordergate.terminal import progress
+
+    async def work(gateway: "Gateway") -> "Drill":
+        accounts = gateway.configuration.accounts
+        for name in filter(None, (target, source)):
+            if name not in accounts:
+                known = ", ".join(sorted(accounts)) or "none"
+                raise click.UsageError(f"{name!r} is no configured account ({known})")
+        with progress("orders") as advance:
+            return await rehearse(
+                gateway,
+                accounts[target],
+                source=source,
+                merchant=merchant,
+                since=gateway.clock() - timedelta(days=days),
+                progress=advance,
+            )
+
+    drill = with_gateway(config, work)
+    if as_json:
+        print_json(msgspec.json.encode(drill))
+    else:
+        _show(drill, days)
+    if drill.refused:
+        sys.exit(1)
+
+
+def _show(drill: "Drill", days: int) -> None:
+    from ordergate.terminal import plain, show_rows
+
+    click.echo(f"{drill.passing} of {drill.orders} orders of {days} days would pass at {drill.account}")
+    if drill.refused:
+        rows = [
+            (str(each.orders), each.code, plain(each.pointer), plain(each.detail), each.example)
+            for each in drill.refused
+        ]
+        show_rows(("orders", "refused as", "at", "why", "for example"), rows, "")
+    for name, use in drill.staying.items():
+        if use.open_orders or use.unsettled:
+            click.echo(
+                f"{use.open_orders} open orders and {use.unsettled} unsettled operations stay at {name}"
+            )
+    limit = "no limit" if drill.limit_per_minute is None else f"{drill.limit_per_minute} calls a minute"
+    click.echo(f"at most {drill.peak_per_minute} orders were made in a minute; the account takes {limit}")
