@@ -12,7 +12,7 @@ from tests.scenarios.shop import Emulator, chairs, prepare_store, run, write_con
 @pytest.fixture
 async def config(tmp_path: Path, emulators: Mapping[str, Emulator]) -> Path:
     """A configuration with every emulator, and a store with the merchant's links and keys."""
-    file = write_config(tmp_path, emulators)
+    file = write_config(tmp_path, emulators, recovery={"closed_settling": 0.0})
     await prepare_store(file, emulators)
     return file
 

@@ -23,3 +23,10 @@ def folder() -> Iterator[Path]:
     """Where the journals are."""
     with tempfile.TemporaryDirectory(dir=quick_folder()) as name:
         yield Path(name)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Thousands of runs need not be counted line by line: the same lines are reached by tests of their own."""
+    for item in items:
+        if "tests/simulation" in item.path.as_posix():
+            item.add_marker("no_cover")
