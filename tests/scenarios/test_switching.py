@@ -203,7 +203,7 @@ async def test_drill_before_a_switch(open_another: OpenShop, start: Start) -> No
     drill = start("switch-check", "--to", "rapyd", "--days", "1", "--json", "--config", str(shop.config))
 
     told = json.loads(drill.line())
-    assert drill.end() == 1
+    assert drill.process.wait(30) == 1
     assert (told["orders"], told["passing"]) == (4, 2)
     reasons = {(each["code"], each["pointer"]): each["orders"] for each in told["refused"]}
     assert reasons == {
@@ -215,4 +215,4 @@ async def test_drill_before_a_switch(open_another: OpenShop, start: Start) -> No
     assert shop.emulator.requests == requests
 
     back = start("switch-check", "--to", "revkeen", "--config", str(shop.config))
-    assert back.end() == 0
+    assert back.process.wait(30) == 0

@@ -31,8 +31,8 @@ def switch_check(
     are missing, what stays where it is, how near the rate limit is. Exits with 1 if anything would be refused.
 
     \b
-    ordergate switch-check --to rapyd-eu
-    ordergate switch-check --to rapyd-eu --from revkeen --days 7 --json
+    ordergate switch-check --to second
+    ordergate switch-check --to second --from main --days 7 --json
     """
     import msgspec
 
