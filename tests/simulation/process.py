@@ -148,6 +148,9 @@ class MortalTransport:
         self._network = network
         self._life = life
 
+    def pause(self, account: Account, seconds: float) -> None:
+        """Keep no limits: the network is told when to refuse."""
+
     async def send(self, account: Account, request: WireRequest) -> WireResponse:
         """Send one request."""
         network = self._network
