@@ -409,3 +409,12 @@ async def test_what_was_forgotten_twice_at_once_is_counted_once(journals: list[J
     counts = await asyncio.gather(*(journals[n % 2].forget_dead(f"node_{n}", ()) for n in range(10)))
 
     assert sum(counts) == len(begun)
+
+
+async def test_the_living_are_counted(journal: Journal) -> None:
+    """Whoever prolongs a lease learns how many processes live: those with a lease, until it ends or is given up."""
+    assert await journal.stay_alive(NODE, HOUR) == 1
+    assert await journal.stay_alive(OTHER, HOUR) == 2
+    assert await journal.stay_alive(NODE, HOUR) == 2
+    await journal.leave(OTHER)
+    assert await journal.stay_alive(NODE, HOUR) == 1

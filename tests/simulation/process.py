@@ -148,6 +148,9 @@ class MortalTransport:
         self._network = network
         self._life = life
 
+    def share_among(self, nodes: int) -> None:
+        """Keep no limits."""
+
     def pause(self, account: Account, seconds: float) -> None:
         """Keep no limits: the network is told when to refuse."""
 

@@ -193,8 +193,8 @@ class Journal(Protocol):
         """Let recovery look after an operation of unknown outcome at once."""
         ...
 
-    async def stay_alive(self, node: str, seconds: float) -> None:
-        """Keep what this process holds from others for so long."""
+    async def stay_alive(self, node: str, seconds: float) -> int:
+        """Keep what this process holds from others for so long; return how many processes do so now."""
         ...
 
     async def leave(self, node: str) -> None:

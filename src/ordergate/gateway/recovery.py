@@ -52,7 +52,7 @@ async def alive(gateway: Gateway, *, drain: float) -> AsyncIterator[None]:
     Raises:
         JournalUnavailableError: The journal does not answer at the beginning; later failures are waited out.
     """
-    await gateway.journal.stay_alive(gateway.node, LEASE)
+    gateway.transport.share_among(await gateway.journal.stay_alive(gateway.node, LEASE))
     task = asyncio.create_task(_stay_alive(gateway))
     try:
         yield
@@ -91,7 +91,7 @@ async def _stay_alive(gateway: Gateway) -> None:
     while True:
         await asyncio.sleep(LEASE / 3)
         try:
-            await gateway.journal.stay_alive(gateway.node, LEASE)
+            gateway.transport.share_among(await gateway.journal.stay_alive(gateway.node, LEASE))
             await gateway.journal.forget_dead(gateway.node, gateway.held)
         except JournalUnavailableError as error:
             _log.warning("journal.unavailable", error=str(error))

@@ -192,10 +192,12 @@ def look_soon(operation_id: str) -> Transaction[None]:
     yield Query("look_soon", {"id": operation_id})
 
 
-def stay_alive(node: str, seconds: float) -> Transaction[None]:
-    """Prolong a process's lease, and forget those that ended long ago."""
+def stay_alive(node: str, seconds: float) -> Transaction[int]:
+    """Prolong a process's lease, forget those that ended long ago, and count the living."""
     yield Query("stay_alive", {"node": node, "lease": _milliseconds(seconds)})
     yield Query("forget_nodes", {})
+    ((living,),) = yield Query("living_nodes", {})
+    return int(living)
 
 
 def leave(node: str) -> Transaction[None]:

@@ -138,6 +138,9 @@ RETURNING id;
 INSERT INTO nodes (id, lease_until) VALUES (:node, :now + :lease)
 ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until;
 
+-- name: living_nodes
+SELECT count(*) FROM nodes WHERE lease_until > :now;
+
 -- name: leave
 DELETE FROM nodes WHERE id = :node;
 
