@@ -80,7 +80,7 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     settling_time: Seconds | None = None
     max_in_flight: Annotated[int, Meta(ge=1, le=10_000)] = 50
     requests_per_minute: Annotated[int, Meta(ge=0, le=1_000_000)] | None = None
-    breaker_failures: Annotated[int, Meta(ge=1, le=100_000)] = 10
+    breaker_failures: Annotated[int, Meta(ge=1, le=100_000)] = 5
     breaker_seconds: Seconds = 10.0
 
 

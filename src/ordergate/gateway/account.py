@@ -16,7 +16,7 @@ Accept = Literal["all", "existing", "none"]
 class Trips(msgspec.Struct, frozen=True, kw_only=True):
     """When a circuit breaker opens: after so many failures in a row, for so many seconds."""
 
-    after: int = 10
+    after: int = 5
     seconds: float = 10.0
 
 
