@@ -1,11 +1,15 @@
 """Where new orders go: rules, weights, and the next account where nothing can have happened at the first."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from tests.scenarios.conftest import OpenShop, Start
 from tests.scenarios.shop import Emulator, Shop, body_of, free_port, problem_of, verdict
+
+from ordergate.gateway.drill import rehearse
+from ordergate.gateway.unlinked import missing_links
 
 WRITE = {"method": "POST"}
 
@@ -199,6 +203,14 @@ async def test_drill_before_a_switch(open_another: OpenShop, start: Start) -> No
     await shop.order(line_items=[line])
     await shop.order(line_items=[{"description": "no sku", "quantity": 1, "unit_amount": 100}])
     requests = shop.emulator.requests
+    gateway = shop.gateway
+    assert gateway is not None
+    since = gateway.clock() - timedelta(days=1)
+    target = gateway.configuration.accounts["rapyd"]
+    rehearsed = await rehearse(gateway, target, source=None, merchant=None, since=since)
+    lacking = await missing_links(gateway.journal, target, merchant=None, since=since)
+    assert (rehearsed.orders, rehearsed.passing) == (4, 2)
+    assert [(each.id, each.orders) for each in lacking.missing] == [("ONLY-HERE", 1)]
 
     drill = start("switch-check", "--to", "rapyd", "--days", "1", "--json", "--config", str(shop.config))
 
