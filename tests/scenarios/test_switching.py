@@ -64,6 +64,20 @@ async def test_next_account_where_the_connection_is_not_made(open_another: OpenS
     assert len(shop.emulator.orders) == 1
 
 
+async def test_next_account_that_would_refuse_is_passed_over(open_another: OpenShop) -> None:
+    """Where the next account's adapter cannot carry the draft, the first one's failure is the answer, and settled."""
+    shop = await open_another(more_accounts={"dead": _dead()}, routing={"default": ["dead", "revkeen"]})
+    await _linked(shop, "dead")
+
+    problem = problem_of(
+        await shop.create(_draft(shop, currency="JPY"), key="once"), 503, "provider_unavailable"
+    )
+
+    assert verdict(problem) == ("no", "not_applied", "same_key")
+    assert (await shop.operation(problem["operation"]))["state"] == "failed"
+    assert shop.emulator.requests == 0
+
+
 async def test_next_account_where_the_rate_limit_refused(
     open_another: OpenShop, emulators: dict[str, Emulator]
 ) -> None:

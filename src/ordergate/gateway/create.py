@@ -14,7 +14,7 @@ from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.links import Wanted, resolve
 from ordergate.gateway.ports import Journal
-from ordergate.gateway.prepared import Prepared
+from ordergate.gateway.prepared import Prepared, begin
 from ordergate.gateway.records import LinkKind, Operation
 from ordergate.gateway.routing import asked_by, require_route
 from ordergate.gateway.write import Call, Delivery, write
@@ -59,7 +59,9 @@ async def _prepare(
     async def elsewhere(now: Operation) -> Prepared | None:
         for position, _ in enumerate(accounts[1:], start=1):
             with contextlib.suppress(Problem):  # an account that would refuse the draft is passed over
-                return await _prepare(gateway, draft, now, accounts[position:])
+                prepared = await _prepare(gateway, draft, now, accounts[position:])
+                begin(prepared.account, prepared.command)  # its adapter may refuse what its links allow
+                return prepared
         return None
 
     account = accounts[0]
