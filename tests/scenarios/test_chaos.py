@@ -10,7 +10,7 @@ from tests.postgresql import PostgreSQLMissing
 
 def test_sqlite_with_a_node_that_is_killed(tmp_path: Path) -> None:
     """One node, killed every few seconds: every write acts once, and every caller is told the truth."""
-    report = _carry_out(Plan(folder=tmp_path, writes=200, seconds=12, callers=32, kills_until=0.9))
+    report = _carry_out(Plan(folder=tmp_path, writes=120, seconds=8, callers=32, kills_until=0.9))
 
     assert report.kills > 0
 
@@ -21,8 +21,8 @@ def test_postgresql_with_two_nodes_that_are_killed(tmp_path: Path) -> None:
         report = _carry_out(
             Plan(
                 folder=tmp_path,
-                writes=120,
-                seconds=10,
+                writes=100,
+                seconds=8,
                 store="postgres",
                 nodes=2,
                 callers=32,
