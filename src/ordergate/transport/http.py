@@ -17,6 +17,7 @@ from ordergate.gateway.account import Account
 from ordergate.gateway.ports import Clock, TransportError
 from ordergate.observability import current_call
 from ordergate.spi.wire import WireRequest, WireResponse
+from ordergate.transport.engine import AiohttpTransport
 
 MAX_ANSWER = 16 * 2**20
 """Bytes of an answer that are read at most; no order comes near it."""
@@ -39,10 +40,8 @@ Engine = Callable[[Account], httpx.AsyncBaseTransport]
 
 
 def default_engine(account: Account) -> httpx.AsyncBaseTransport:
-    """Return httpx's own transport: a pool of connections per account, so that none starves another."""
-    secure = account.base_url.startswith("https:")
-    limits = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=15)
-    return httpx.AsyncHTTPTransport(verify=secure, limits=limits, retries=0)
+    """Return a pool of connections per account, so that none starves another."""
+    return AiohttpTransport(secure=account.base_url.startswith("https:"))
 
 
 class HttpTransport:

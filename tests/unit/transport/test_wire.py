@@ -36,9 +36,9 @@ def _at(wire: Wire, **changes: float) -> Account:
     return account(f"http://127.0.0.1:{wire.port}/v2", **changes)
 
 
-async def _failure(transport: HttpTransport, where: Account) -> TransportError:
+async def _failure(transport: HttpTransport, where: Account, request: WireRequest = POST) -> TransportError:
     with pytest.raises(TransportError) as failed:
-        await asyncio.wait_for(transport.send(where, POST), 10)
+        await asyncio.wait_for(transport.send(where, request), 10)
     assert failed.value.reason.startswith("Plain Pay did not answer: ") or "longer" in failed.value.reason
     return failed.value
 
@@ -228,8 +228,10 @@ async def test_a_kept_connection_is_used_again(transport: HttpTransport) -> None
     assert (len(wire.requests), wire.connections) == (3, 1)
 
 
-async def test_a_kept_connection_that_fails_is_not_tried_again(transport: HttpTransport) -> None:
+@pytest.mark.parametrize("method", ["POST", "PATCH", "PUT", "DELETE", "GET"])
+async def test_a_kept_connection_that_fails_is_not_tried_again(transport: HttpTransport, method: str) -> None:
     """A kept connection that closes on the second request may have taken it: it is not sent on a new one."""
+    request = WireRequest(method=method, path="/orders", body=b"{}")
 
     async def once(wire: Wire, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await wire.read_request(reader)
@@ -237,8 +239,8 @@ async def test_a_kept_connection_that_fails_is_not_tried_again(transport: HttpTr
         await wire.read_request(reader)
 
     async with serving(once) as wire:
-        await transport.send(_at(wire), POST)
-        failure = await _failure(transport, _at(wire))
+        await transport.send(_at(wire), request)
+        failure = await _failure(transport, _at(wire), request)
 
     assert failure.sent == "maybe"
     assert (len(wire.requests), wire.connections) == (2, 1)
