@@ -18,11 +18,13 @@ class CallFacts:
     """What is learned while one request is served, for its headers and its log line.
 
     Attributes:
+        configuration: Hash of the configuration that serves it; the next one may come into force meanwhile.
         account: The account that was chosen.
         provider_seconds: Time spent waiting for providers.
     """
 
     request_id: str
+    configuration: str
     account: str | None = None
     provider_seconds: float = 0.0
 
@@ -35,6 +37,13 @@ def note_account(name: str) -> None:
     facts = current_call.get()
     if facts is not None:
         facts.account = name
+
+
+def note_configuration(content_hash: str) -> None:
+    """Say which configuration chose the account, for the headers and the log line."""
+    facts = current_call.get()
+    if facts is not None:
+        facts.configuration = content_hash
 
 
 def configure_logging(log_format: LogFormat, level: str, stream: TextIO = sys.stderr) -> None:

@@ -54,7 +54,7 @@ class Report:
 
 def run(plan: Plan, progress: Progress) -> Report:
     """Carry out a campaign; whatever it starts ends with it."""
-    with compiled(plan.folder), database(plan) as store, emulators(plan) as running:
+    with compiled(plan.folder), database(plan) as store, emulators(plan.folder, plan.seed) as running:
         return asyncio.run(_run(plan, progress, store, running))
 
 

@@ -123,14 +123,14 @@ def database(plan: Plan) -> Iterator[Database | None]:
 
 
 @contextlib.contextmanager
-def emulators(plan: Plan) -> Iterator[Mapping[str, Emulator]]:
+def emulators(folder: Path, seed: int) -> Iterator[Mapping[str, Emulator]]:
     """Start every installed provider's emulator."""
     with contextlib.ExitStack() as stack:
         running = {}
         for name in sorted(installed_adapters()):
             command = Command(
-                plan.folder / f"{name}.log",
-                *("emulate", name, "--seed", str(plan.seed), "--json", "--stop-with-stdin"),
+                folder / f"{name}.log",
+                *("emulate", name, "--seed", str(seed), "--json", "--stop-with-stdin"),
             )
             stack.callback(command.end)
             running[name] = Emulator(json.loads(command.line()))

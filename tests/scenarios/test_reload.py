@@ -1,26 +1,17 @@
 """A new configuration comes into force while the gateway runs, as a whole or not at all."""
 
-import asyncio
-import os
-import signal
 import tomllib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import tomli_w
-from tests.scenarios.conftest import OpenShop, Start
+from tests.scenarios.conftest import OpenShop
 from tests.scenarios.shop import (
     Emulator,
     Shop,
     body_of,
-    eventually,
-    plain_client,
-    prepare_store,
     problem_of,
-    write_config,
 )
 
 RELOAD = "/v1/admin/reload"
@@ -113,36 +104,3 @@ async def test_configuration_is_shown_without_secrets(open_another: OpenShop, em
     assert shown["source"] == str(shop.config)
     problem_of(await shop.get(CONFIG), 403, "forbidden")
     problem_of(await shop.call("POST", RELOAD), 403, "forbidden")
-
-
-async def test_hangup_under_load(
-    emulators: dict[str, Emulator], emulator: Emulator, provider: str, tmp_path: Path, start: Start
-) -> None:
-    """SIGHUP flips the default route while orders come in: none fails, none is lost, each stays where it began."""
-    config = write_config(tmp_path, emulators, routing={"default": ["revkeen"]})
-    key, _ = await prepare_store(config, emulators)
-    gateway = start("serve", "--config", str(config), "--port", "0", "--announce", "--stop-with-stdin")
-    async with plain_client() as client:
-        shop = Shop(gateway.line(), key, provider, emulator, client, config)
-        draft = {name: value for name, value in shop.draft().items() if name != "account"}
-        answers: list[httpx.Response] = []
-
-        async def order_on_and_on() -> None:
-            while len(answers) < 60:
-                answers.append(await shop.create(draft))
-
-        callers = [asyncio.create_task(order_on_and_on()) for _ in range(4)]
-        for target in ("rapyd", "revkeen", "rapyd"):
-            count = len(answers)
-            await eventually(lambda count=count: len(answers) > count + 8, seconds=20)
-            _rewrite(shop, lambda document, target=target: document["routing"].update(default=[target]))
-            os.kill(gateway.process.pid, signal.SIGHUP)
-        await asyncio.gather(*callers)
-
-        orders = [body_of(answer, 201) for answer in answers]
-        for order in orders[:5]:
-            assert (await shop.read(order, refresh=True))["account"] == order["account"]
-    accounts = [order["account"] for order in orders]
-    assert {*accounts} == {"rapyd", "revkeen"}
-    assert len({order["provider_order_id"] for order in orders}) == len(orders)
-    assert sum(len(emulators[name].orders) for name in ("rapyd", "revkeen")) == len(orders)

@@ -9,6 +9,7 @@ from tests.scenarios.conftest import OpenShop, Start
 from tests.scenarios.shop import Emulator, Shop, body_of, free_port, problem_of, verdict
 
 from ordergate.gateway.drill import rehearse
+from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.unlinked import missing_links
 
 WRITE = {"method": "POST"}
@@ -62,6 +63,56 @@ async def test_next_account_where_the_connection_is_not_made(open_another: OpenS
     assert operation["account"] == "revkeen"
     assert (await shop.create(_draft(shop), key="once")).content == answer.content
     assert len(shop.emulator.orders) == 1
+
+
+@pytest.mark.parametrize("begun_by", ["the process that accepted it", "recovery"])
+async def test_next_account_for_an_accepted_order(
+    open_another: OpenShop, monkeypatch: pytest.MonkeyPatch, begun_by: str
+) -> None:
+    """An order that was accepted goes on to the next account too, whoever begins it."""
+    shop = await open_another(
+        more_accounts={"dead": _dead()}, routing={"default": ["dead", "revkeen"]}, recovers=True
+    )
+    await _linked(shop, "dead")
+    if begun_by == "recovery":
+        begin_attempt = shop.journal.begin_attempt
+        attempts = iter([JournalUnavailableError("for a moment")])
+
+        async def begin_after_a_failure(*arguments: Any) -> bool:
+            for error in attempts:
+                raise error
+            return await begin_attempt(*arguments)
+
+        monkeypatch.setattr(shop.journal, "begin_attempt", begin_after_a_failure)
+
+    accepted = body_of(await shop.create(_draft(shop), key="once", headers={"Prefer": "respond-async"}), 202)
+    operation = await shop.settled(accepted["id"])
+
+    assert [(hop["account"], hop["sent"]) for hop in operation["attempts"]] == [
+        ("dead", "no"),
+        ("revkeen", "yes"),
+    ]
+    order = body_of(await shop.create(_draft(shop), key="once"), 201)
+    assert (order["id"], order["account"]) == (accepted["order"], "revkeen")
+    assert [seen["metadata"]["ordergate_operation"] for seen in shop.emulator.orders] == [accepted["id"]]
+
+
+async def test_accepted_order_with_no_account_left(open_another: OpenShop) -> None:
+    """Where no account can be reached, an accepted order was not made, and a repeat of its key tries again."""
+    shop = await open_another(
+        more_accounts={"dead": _dead(), "dead-too": _dead()},
+        routing={"default": ["dead", "dead-too"]},
+        recovers=True,
+    )
+    await _linked(shop, "dead")
+    await _linked(shop, "dead-too")
+
+    accepted = body_of(await shop.create(_draft(shop), key="once", headers={"Prefer": "respond-async"}), 202)
+    operation = await shop.settled(accepted["id"])
+
+    assert (operation["outcome"], operation["problem"]) == ("not_applied", "provider_unavailable")
+    assert [hop["account"] for hop in operation["attempts"]] == ["dead", "dead-too"]
+    problem_of(await shop.create(_draft(shop), key="once"), 503, "provider_unavailable")
 
 
 async def test_next_account_that_would_refuse_is_passed_over(open_another: OpenShop) -> None:

@@ -14,10 +14,11 @@ from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.links import Wanted, resolve
 from ordergate.gateway.ports import Journal
-from ordergate.gateway.prepared import Prepared, begin
+from ordergate.gateway.prepared import Elsewhere, Prepared, begin
 from ordergate.gateway.records import LinkKind, Operation
-from ordergate.gateway.routing import asked_by, require_route
+from ordergate.gateway.routing import asked_by, find_route, require_route
 from ordergate.gateway.write import Call, Delivery, write
+from ordergate.observability import note_configuration
 
 PATH = "/v1/orders"
 
@@ -35,8 +36,10 @@ async def create_order(
         raise Problem("invalid_request", summary(errors), errors=errors)
 
     async def prepare(operation: Operation) -> Prepared:
+        configuration = gateway.configuration
+        note_configuration(configuration.hash)
         asked = asked_by(draft, operation.merchant, operation.world, operation.key)
-        return await _prepare(gateway, draft, operation, require_route(gateway.configuration, asked).accounts)
+        return await _prepare(gateway, draft, operation, require_route(configuration, asked).accounts)
 
     call = Call(
         caller=caller,
@@ -51,24 +54,39 @@ async def create_order(
     return await write(gateway, call, prepare)
 
 
-async def _prepare(
-    gateway: Gateway, draft: Draft, operation: Operation, accounts: Sequence[Account]
-) -> Prepared:
-    """Prepare the create for the first of the accounts; the others are where it may go instead."""
+def elsewhere_as_routed(gateway: Gateway, operation: Operation, command: CreateOrder) -> Elsewhere:
+    """Return where a create may go that another process accepted: on from its account, as it is routed now."""
+    asked = asked_by(command.draft, operation.merchant, operation.world, operation.key)
+    accounts = find_route(gateway.configuration, asked).accounts
+    names = [account.name for account in accounts]
+    behind = names.index(operation.account) + 1 if operation.account in names else 0
+    return _first_of(gateway, command.draft, accounts[behind:])
+
+
+def _first_of(gateway: Gateway, draft: Draft, accounts: Sequence[Account]) -> Elsewhere:
+    """Return what prepares the create for the first of the accounts that would not refuse it."""
 
     async def elsewhere(now: Operation) -> Prepared | None:
-        for position, _ in enumerate(accounts[1:], start=1):
+        for position, _ in enumerate(accounts):
             with contextlib.suppress(Problem):  # an account that would refuse the draft is passed over
                 prepared = await _prepare(gateway, draft, now, accounts[position:])
                 begin(prepared.account, prepared.command)  # its adapter may refuse what its links allow
                 return prepared
         return None
 
-    account = accounts[0]
+    return elsewhere
+
+
+async def _prepare(
+    gateway: Gateway, draft: Draft, operation: Operation, accounts: Sequence[Account]
+) -> Prepared:
+    """Prepare the create for the first of the accounts; the others are where it may go instead."""
+    account, *others = accounts
     command = await creation(gateway.journal, draft, account, operation)
     change = OrderMade(
         order=operation.order, world=operation.world, account=account.name, adapter=account.adapter.name
     )
+    elsewhere = _first_of(gateway, draft, others)
     return Prepared(account=account, command=command, change=change, before=None, elsewhere=elsewhere)
 
 

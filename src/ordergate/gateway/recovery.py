@@ -12,10 +12,12 @@ from typing import Literal
 import msgspec
 import structlog
 
+from ordergate.domain.commands import CreateOrder
 from ordergate.domain.errors import Problem
 from ordergate.domain.outcome import Absent, Applied, NotApplied, Unknown
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.conversation import probe
+from ordergate.gateway.create import elsewhere_as_routed
 from ordergate.gateway.outcomes import Held, absent, applied, nothing_done, refused
 from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.records import Operation, Probe, Taken
@@ -141,8 +143,12 @@ async def _decide(gateway: Gateway, taken: Taken) -> None:
     before = await gateway.journal.order(operation.order)
     held = Held(operation=operation, work=work, account=account, before=before, owner=gateway.node)
     if operation.state == "in_progress" and not operation.attempts:
+        command = work.command
+        elsewhere = (
+            elsewhere_as_routed(gateway, operation, command) if isinstance(command, CreateOrder) else None
+        )
         with contextlib.suppress(Problem):
-            await carry_out_accepted(gateway, held, taken.request)
+            await carry_out_accepted(gateway, held, taken.request, elsewhere)
         return
     if work.command is None:
         await nothing_done(gateway, held)

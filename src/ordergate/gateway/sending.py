@@ -89,7 +89,9 @@ async def carry_out(gateway: Gateway, held: Held, begun: Begun, elsewhere: Elsew
         ) from error
 
 
-async def carry_out_accepted(gateway: Gateway, held: Held, request: bytes | None) -> Answer:
+async def carry_out_accepted(
+    gateway: Gateway, held: Held, request: bytes | None, elsewhere: Elsewhere | None
+) -> Answer:
     """Begin a write that was accepted and that no process has begun; `request` is what was going to be sent.
 
     Raises:
@@ -107,7 +109,7 @@ async def carry_out_accepted(gateway: Gateway, held: Held, request: bytes | None
     if not await gateway.journal.begin_attempt(operation, gateway.node, held.account.settling):
         raise outcome_unknown(operation, "Another process works on it.")
     held = msgspec.structs.replace(held, operation=operation, owner=None)
-    return await carry_out(gateway, held, begun)
+    return await carry_out(gateway, held, begun, elsewhere)
 
 
 async def _refused_unsent(gateway: Gateway, held: Held, detail: str) -> Answer:

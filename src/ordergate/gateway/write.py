@@ -188,7 +188,9 @@ async def _claim_and_run(
         case Claimed():
             held = Held(operation=operation, work=work, account=prepared.account, before=prepared.before)
             running = (
-                carry_out_accepted(gateway, held, begun.request.body if begun.request else None)
+                carry_out_accepted(
+                    gateway, held, begun.request.body if begun.request else None, prepared.elsewhere
+                )
                 if accepts
                 else carry_out(gateway, held, begun, prepared.elsewhere)
             )

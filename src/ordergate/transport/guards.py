@@ -115,7 +115,8 @@ class GuardedTransport:
     async def _end(self, name: str, guard: _Guard) -> None:
         while guard.in_flight:  # noqa: ASYNC110 - nobody waits for it
             await asyncio.sleep(0.1)
-        await self._inner.forget(name)
+        if name not in self._guards:  # else it is back, and calls are on its connections again
+            await self._inner.forget(name)
 
     async def send(self, account: Account, request: WireRequest) -> WireResponse:
         """Send one request once the account's limits let it pass.

@@ -34,7 +34,7 @@ class Edge:
             await self.app(scope, receive, send)
             return
         started = time.perf_counter()
-        facts = CallFacts(_request_id(scope))
+        facts = CallFacts(_request_id(scope), self._gateway.configuration.hash)
         status = 0
 
         async def send_with_headers(message: Message) -> None:
@@ -58,7 +58,8 @@ class Edge:
             structlog.contextvars.unbind_contextvars("request_id")
             current_call.reset(token)
 
-    def _headers(self, facts: CallFacts, started: float) -> list[tuple[bytes, bytes]]:
+    @staticmethod
+    def _headers(facts: CallFacts, started: float) -> list[tuple[bytes, bytes]]:
         total = time.perf_counter() - started
         timing = (
             f"gateway;dur={(total - facts.provider_seconds) * 1000:.1f}, "
@@ -66,7 +67,7 @@ class Edge:
         )
         headers = [
             (b"x-request-id", facts.request_id.encode()),
-            (b"ordergate-config", self._gateway.configuration.hash.encode()),
+            (b"ordergate-config", facts.configuration.encode()),
             (b"server-timing", timing.encode()),
         ]
         if facts.account is not None:
@@ -123,6 +124,7 @@ def _log_request(scope: Any, status: int, facts: CallFacts, seconds: float) -> N
         milliseconds=round(seconds * 1000, 1),
         provider_milliseconds=round(facts.provider_seconds * 1000, 1),
         account=facts.account,
+        configuration=facts.configuration,
         merchant=getattr(caller, "merchant", None),
         key=getattr(caller, "key", None),
     )

@@ -1,5 +1,6 @@
 """An account's limits: what is kept back was never sent."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -28,6 +29,22 @@ class Provider:
     async def forget(self, account: str) -> None: ...
 
     async def close(self) -> None: ...
+
+
+class Slow(Provider):
+    """Answers when it may, and knows whose connections were closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers = asyncio.Event()
+        self.forgotten: list[str] = []
+
+    async def send(self, *_: Any) -> WireResponse:
+        await self.answers.wait()
+        return WireResponse(status=200)
+
+    async def forget(self, account: str) -> None:
+        self.forgotten.append(account)
 
 
 class Clock:
@@ -93,6 +110,24 @@ async def test_breaker_lets_one_call_find_out() -> None:
     clock.now += 11
     provider.status = 200
     assert await _sent(transport, 5, trips=TRIPS) == 5
+
+
+@pytest.mark.parametrize(("comes_back", "forgotten"), [(False, ["main"]), (True, [])])
+async def test_connections_of_a_removed_account(comes_back: bool, forgotten: list[str]) -> None:
+    """They are closed once its calls are over, but not if the account is back by then."""
+    provider = Slow()
+    transport = GuardedTransport(provider, Clock())
+    calls = [asyncio.create_task(transport.send(account("main"), ASK))]
+    await asyncio.sleep(0)
+
+    transport.keep_only([])
+    if comes_back:
+        calls.append(asyncio.create_task(transport.send(account("main"), ASK)))
+    provider.answers.set()
+    await asyncio.gather(*calls)
+    await asyncio.gather(*transport._ending)
+
+    assert provider.forgotten == forgotten
 
 
 def test_breaker_as_data() -> None:

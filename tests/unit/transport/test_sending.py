@@ -219,7 +219,7 @@ async def test_the_time_is_noted_for_the_caller(router: respx.Router, transport:
     """The time that the provider took is added to the call's, failures included."""
     router.get(f"{URL}/orders/o_1").respond(200)
     router.post(f"{URL}/orders").mock(side_effect=httpx.ReadTimeout("slow"))
-    facts = CallFacts(request_id="req_1")
+    facts = CallFacts(request_id="req_1", configuration="0" * 12)
     token = current_call.set(facts)
 
     try:
