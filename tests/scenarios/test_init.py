@@ -55,6 +55,30 @@ def test_a_file_that_is_there_stays(tmp_path: Path) -> None:
     assert "[accounts." in file.read_text()
 
 
+def test_a_name_that_cannot_be_one_is_asked_for_again(tmp_path: Path) -> None:
+    """Two accounts cannot share a name, and a name stands in headers and variables."""
+    file = tmp_path / "mine.toml"
+
+    said = _init(
+        "--output", str(file), answers="y\nmy shop\nshop\nsandbox\ny\nshop\nother\nsandbox\nsqlite\nx.db\n"
+    )
+
+    assert "letters, digits" in said
+    assert "another account" in said
+    assert "[accounts.shop]" in file.read_text()
+    assert "[accounts.other]" in file.read_text()
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    """What cannot be written is told in a sentence."""
+    refused = CliRunner().invoke(
+        main, ["init", "--accept-defaults", "--output", str(tmp_path / "no" / "a.toml")]
+    )
+
+    assert refused.exit_code == 1
+    assert "cannot write" in refused.output
+
+
 @pytest.mark.parametrize("arguments", [["--output"], ["--nothing"]])
 def test_wrong_usage(arguments: list[str]) -> None:
     """Wrong usage is told apart from a refusal."""

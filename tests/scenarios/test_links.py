@@ -53,6 +53,25 @@ async def test_many_links_by_one_call(shop: Shop) -> None:
     assert body_of(await shop.call("POST", IMPORT, json={"links": []}), 200) == {"imported": 0}
 
 
+@pytest.mark.parametrize(
+    "identifier", ["A", "A%2F", "%2FA", "a/b", "a//b", "A%20b", "%C3%84%E2%9C%93", "100%25"]
+)
+async def test_an_id_in_the_address_is_the_one_that_was_sent(shop: Shop, identifier: str) -> None:
+    """Slashes, blanks and other letters belong to an id: one id's link is never another's."""
+    others = {"A", "A%2F", "%2FA", "a/b", "a//b", "A%20b"} - {identifier}
+    answer = await shop.call("PUT", f"/v1/links/products/{identifier}", json={shop.account: "sku_1"})
+
+    assert body_of(answer, 200) == {shop.account: "sku_1"}
+    for other in others:
+        problem_of(await shop.get(f"/v1/links/products/{other}"), 404, "not_found")
+    assert (await shop.call("DELETE", f"/v1/links/products/{identifier}")).status_code == 204
+
+
+async def test_an_id_in_the_address_that_is_no_text(shop: Shop) -> None:
+    """Bytes that are no UTF-8 are nobody's id."""
+    problem_of(await shop.get("/v1/links/products/%FF"), 422, "invalid_request")
+
+
 async def test_one_wrong_link_among_many(shop: Shop) -> None:
     """Nothing is linked, and each error is named by its pointer."""
     good = [link(shop, f"CHAIR-{number}") for number in range(200, 220)]

@@ -267,6 +267,7 @@ async def test_drill_before_a_switch(open_another: OpenShop, start: Start) -> No
     line = {"sku": "ONLY-HERE", "description": "x", "quantity": 1, "unit_amount": 100}
     await shop.order(line_items=[line])
     await shop.order(line_items=[{"description": "no sku", "quantity": 1, "unit_amount": 100}])
+    await shop.order(customer={"id": f"provider:{shop.emulator.customer}"})
     requests = shop.emulator.requests
     gateway = shop.gateway
     assert gateway is not None
@@ -274,22 +275,25 @@ async def test_drill_before_a_switch(open_another: OpenShop, start: Start) -> No
     target = gateway.configuration.accounts["rapyd"]
     rehearsed = await rehearse(gateway, target, source=None, merchant=None, since=since)
     lacking = await missing_links(gateway.journal, target, merchant=None, since=since)
-    assert (rehearsed.orders, rehearsed.passing) == (4, 2)
+    assert (rehearsed.orders, rehearsed.passing) == (5, 2)
     assert [(each.id, each.orders) for each in lacking.missing] == [("ONLY-HERE", 1)]
 
     drill = start("switch-check", "--to", "rapyd", "--days", "1", "--json", "--config", str(shop.config))
 
     told = json.loads(drill.line())
     assert drill.process.wait(30) == 1
-    assert (told["orders"], told["passing"]) == (4, 2)
+    assert (told["orders"], told["passing"]) == (5, 2)
     reasons = {(each["code"], each["pointer"]): each["orders"] for each in told["refused"]}
     assert reasons == {
         ("link_missing", "/line_items/*/sku"): 1,
+        ("link_missing", "/customer/id"): 1,
         ("invalid_request", "/line_items/*/sku"): 1,
     }
-    assert told["staying"]["revkeen"]["open_orders"] == 4
+    assert told["staying"]["revkeen"]["open_orders"] == 5
     assert (told["peak_per_minute"] >= 1, told["limit_per_minute"]) == (True, None)
     assert shop.emulator.requests == requests
 
     back = start("switch-check", "--to", "revkeen", "--config", str(shop.config))
     assert back.process.wait(30) == 0
+    same = start("switch-check", "--to", "revkeen", "--from", "revkeen", "--config", str(shop.config))
+    assert same.process.wait(30) == 2

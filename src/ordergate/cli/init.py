@@ -40,11 +40,17 @@ def init(output: Path, *, accept_defaults: bool, force: bool) -> None:
         click.echo(f"{output} is there already; --force overwrites it", err=True)
         sys.exit(1)
     adapters = installed_adapters()
-    accounts = [
-        account for name in sorted(adapters) if (account := _account(adapters[name], accept_defaults))
-    ]
+    accounts: list[dict[str, Any]] = []
+    for name in sorted(adapters):
+        taken = frozenset(account["name"] for account in accounts)
+        if account := _account(adapters[name], taken, accept_defaults):
+            accounts.append(account)
     url = "sqlite:///ordergate.db" if accept_defaults else _store()
-    output.write_text(_with_accounts(_template(), url, accounts))
+    try:
+        output.write_text(_with_accounts(_template(), url, accounts))
+    except OSError as error:
+        click.echo(f"cannot write {output}: {error.strerror}", err=True)
+        sys.exit(1)
     click.echo(f"{output} is written", err=True)
     for account in accounts:
         for variable in account["variables"]:
@@ -52,13 +58,13 @@ def init(output: Path, *, accept_defaults: bool, force: bool) -> None:
     click.echo(f"then: ordergate check --config {output}", err=True)
 
 
-def _account(adapter: "Adapter", accept_defaults: bool) -> dict[str, Any] | None:
+def _account(adapter: "Adapter", taken: frozenset[str], accept_defaults: bool) -> dict[str, Any] | None:
     """What a person says of one account, or what is written where nobody is asked."""
     name, environment = adapter.name, "sandbox"
     if not accept_defaults:
         if not click.confirm(f"An account at {adapter.title}?", default=True):
             return None
-        name = click.prompt("  its name", default=name)
+        name = click.prompt("  its name", default=name, value_proc=lambda text: _unused_name(text, taken))
         environment = click.prompt("  environment", type=click.Choice(_ENVIRONMENTS), default=environment)
     variables = {key: f"{name}_{key}".upper().replace("-", "_") for key in _secrets(adapter)}
     lines = [f"[accounts.{name}]", f'adapter = "{adapter.name}"', f'environment = "{environment}"']
@@ -66,6 +72,16 @@ def _account(adapter: "Adapter", accept_defaults: bool) -> dict[str, Any] | None
         lines.append(f'base_url = "http://127.0.0.1:{_EMULATOR_PORT}"    # as ordergate emulate says it')
     lines += [f'{key} = {{ env = "{variable}" }}' for key, variable in variables.items()]
     return {"name": name, "lines": lines, "variables": list(variables.values())}
+
+
+def _unused_name(text: str, taken: frozenset[str]) -> str:
+    from ordergate.gateway.account import is_account_name
+
+    if not is_account_name(text):
+        raise click.UsageError("a name has letters, digits, - and _")
+    if text in taken:
+        raise click.UsageError(f"{text} is the name of another account")
+    return text
 
 
 def _secrets(adapter: "Adapter") -> "Iterator[str]":

@@ -45,6 +45,12 @@ def switch_check(
             if name not in accounts:
                 known = ", ".join(sorted(accounts)) or "none"
                 raise click.UsageError(f"{name!r} is no configured account ({known})")
+        if source == target:
+            raise click.UsageError("--from and --to name the same account: orders there would not move")
+        if source is not None and accounts[source].world != accounts[target].world:
+            raise click.UsageError(
+                f"{source} and {target} are of two worlds, test and live: no order goes from one to the other"
+            )
         with progress("orders") as advance:
             return await rehearse(
                 gateway,

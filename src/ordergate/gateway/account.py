@@ -79,3 +79,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         return self.world == world and (
             merchant is None or self.merchants is None or merchant in self.merchants
         )
+
+
+def is_account_name(text: str) -> bool:
+    """Whether an account may be called so: it stands in headers, in addresses and in variables' names."""
+    return text.isascii() and text.replace("-", "").replace("_", "").isalnum()

@@ -12,7 +12,7 @@ from ordergate.gateway.context import Gateway
 from ordergate.gateway.records import ApiKey
 
 UNKNOWN_KEYS_PER_MINUTE = 20
-"""Keys that nobody has which one address may present; more are refused without asking the journal."""
+"""Keys that nobody has which one address may present; more are answered 429."""
 
 
 async def identify(gateway: Gateway, authorization: str | None, address: str) -> Caller:
@@ -21,29 +21,20 @@ async def identify(gateway: Gateway, authorization: str | None, address: str) ->
     Args:
         gateway: Its journal keeps keys by hash, so the comparison leaks nothing about a key.
         authorization: The header's value.
-        address: Where the connection comes from. Behind a proxy all callers share one; those whose key has been
-            good before are let in whatever others there present.
+        address: Where the connection comes from. Behind a proxy all callers share one, so a good key is let in
+            whatever others present there.
 
     Raises:
         Problem: ``unauthenticated``, or ``rate_limited`` where too many unknown keys came from the address.
     """
-    secret_hash = presented_hash(authorization)
-    if not gateway.key_use.seen(secret_hash):
-        gateway.unknown_keys.require_room(
-            address,
-            UNKNOWN_KEYS_PER_MINUTE,
-            "Too many unknown API keys came from this address; wait, and send a key that exists.",
-        )
-    key = await gateway.journal.find_key(secret_hash)
+    key = await gateway.journal.find_key(presented_hash(authorization))
     if key is None:
+        detail = "Too many unknown API keys came from this address; wait, and send a key that exists."
+        gateway.unknown_keys.require_room(address, UNKNOWN_KEYS_PER_MINUTE, detail)
         await gateway.unknown_keys.count(address, UNKNOWN_KEYS_PER_MINUTE)
     now = gateway.clock()
-    try:
-        caller = _caller(key, now)
-    except Problem:
-        gateway.key_use.forget(secret_hash)
-        raise
-    gateway.key_use.note(secret_hash, caller.key, now)
+    caller = _caller(key, now)
+    gateway.key_use.note(caller.key, now)
     return caller
 
 

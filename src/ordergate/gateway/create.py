@@ -12,7 +12,7 @@ from ordergate.domain.validation import summary
 from ordergate.gateway.account import Account
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Answer, Gateway
-from ordergate.gateway.links import Wanted, resolve
+from ordergate.gateway.links import NATIVE, Wanted, resolve
 from ordergate.gateway.ports import Journal
 from ordergate.gateway.prepared import Elsewhere, Prepared, begin
 from ordergate.gateway.records import LinkKind, Operation
@@ -106,6 +106,11 @@ async def creation(journal: Journal, draft: Draft, account: Account, operation: 
         products=tuple(native.get(("products", line.sku)) if line.sku else None for line in draft.line_items),
         extension=(draft.extensions or {}).get(account.adapter.name, {}),
     )
+
+
+def native_ids(draft: Draft) -> list[str]:
+    """Return where a draft names ids of one provider's own, with which it can go nowhere else."""
+    return [pointer for _, text, pointer in _wanted(draft) if text.startswith(NATIVE)]
 
 
 def _wanted(draft: Draft) -> Iterator[Wanted]:

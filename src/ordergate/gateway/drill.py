@@ -12,7 +12,8 @@ from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.order import Record
 from ordergate.gateway.account import Account
 from ordergate.gateway.context import Gateway
-from ordergate.gateway.create import PATH, creation
+from ordergate.gateway.create import PATH, creation, native_ids
+from ordergate.gateway.links import NATIVE
 from ordergate.gateway.prepared import begin
 from ordergate.gateway.records import AccountUse, Attempt, Operation, OrderQuery, Progress
 
@@ -43,7 +44,8 @@ class Drill(Record, frozen=True, kw_only=True):
         passing: How many of them the account would have been sent.
         refused: The others, by reason, the most frequent first; an order may have several.
         staying: Orders that are not over, and unsettled operations, which stay where they are.
-        peak_per_minute: The most orders that were made in one minute.
+        peak_per_minute: The most orders that were made in one minute, the account's own among them unless others
+            were chosen; each takes a call, and its payment and fulfilment more.
         limit_per_minute: How many calls a minute the account takes; None for no limit.
     """
 
@@ -75,10 +77,10 @@ async def rehearse(
     query = OrderQuery(world=account.world, merchant=merchant, account=source, created_gte=since, limit=_PAGE)
     while page := (await gateway.journal.orders(query))[:_PAGE]:
         for record in page:
+            minutes[record.seen.created_at.replace(second=0, microsecond=0)] += 1
             if record.account == account.name:
                 continue
             orders += 1
-            minutes[record.seen.created_at.replace(second=0, microsecond=0)] += 1
             found = await _refusals(gateway, account, record)
             passing += not found
             refusals.update(found)
@@ -115,10 +117,14 @@ async def _refusals(gateway: Gateway, account: Account, record: OrderRecord) -> 
         return {("no_route", "/account", f"The account is not open to {record.merchant}.")}
     if account.accept != "all":
         return {("no_route", "/account", "The account takes no new orders.")}
-    try:
-        begin(
-            account, await creation(gateway.journal, draft_of(record), account, _operation(gateway, record))
+    draft = draft_of(record)
+    if natives := native_ids(draft):
+        detail = (
+            f"It names an id of {record.account}'s own ({NATIVE}…), which means nothing elsewhere; link it."
         )
+        return {("link_missing", _general(pointer), detail) for pointer in natives}
+    try:
+        begin(account, await creation(gateway.journal, draft, account, _operation(gateway, record)))
     except Problem as problem:
         errors = problem.errors or (FieldError(pointer="", code=problem.code, detail=problem.detail),)
         return {(problem.code, _general(error.pointer), error.detail) for error in errors}

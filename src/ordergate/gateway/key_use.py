@@ -19,25 +19,15 @@ _log = structlog.get_logger("ordergate.keys")
 
 
 class KeyUse:
-    """The keys that this process has let in; only keys that are kept get here, so there are no more of them."""
+    """When keys that this process has let in came last; only keys that are kept get here, so there are no more."""
 
     def __init__(self) -> None:
         """Know none."""
-        self._seen: set[bytes] = set()
         self._unwritten: dict[str, datetime] = {}
 
-    def note(self, secret_hash: bytes, key_id: str, now: datetime) -> None:
+    def note(self, key_id: str, now: datetime) -> None:
         """Remember that a key was good just now."""
-        self._seen.add(secret_hash)
         self._unwritten[key_id] = now
-
-    def seen(self, secret_hash: bytes) -> bool:
-        """Whether the key was good when it came last."""
-        return secret_hash in self._seen
-
-    def forget(self, secret_hash: bytes) -> None:
-        """Remember a key no longer: it is not good any more."""
-        self._seen.discard(secret_hash)
 
     async def write_down(self, journal: Journal) -> None:
         """Record in the journal when keys were used since the last time.

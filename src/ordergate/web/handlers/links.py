@@ -1,6 +1,7 @@
 """Links: what the merchant's own ids are called at each account."""
 
 from typing import Annotated, Any
+from urllib.parse import unquote_to_bytes
 
 from litestar import Request, delete, get, post, put
 from litestar.params import BodyKwarg, FromPath, FromQuery
@@ -60,7 +61,7 @@ async def import_links(
 async def put_link(
     request: Request[Any, Any, Any],
     kind: FromPath[LinkKind],
-    link_id: FromPath[str],
+    link_id: FromPath[str],  # noqa: ARG001 - documents the address; see _key
     data: Annotated[dict[str, str | None], BodyKwarg(examples=examples.LINK)],
     merchant: Merchant = None,
 ) -> dict[str, str]:
@@ -69,7 +70,7 @@ async def put_link(
     An operator's key names the merchant by `?merchant=`.
     """
     gateway, caller = request.app.state.gateway, caller_of(request)
-    key = _key(caller, kind, link_id, merchant)
+    key = _key(request, kind, merchant)
     given = {account: native for account, native in data.items() if native is not None}
     await put_links(gateway.journal, gateway.configuration, caller, key, given)
     return dict(await gateway.journal.links(key))
@@ -86,11 +87,11 @@ async def put_link(
 async def get_link(
     request: Request[Any, Any, Any],
     kind: FromPath[LinkKind],
-    link_id: FromPath[str],
+    link_id: FromPath[str],  # noqa: ARG001 - documents the address; see _key
     merchant: Merchant = None,
 ) -> dict[str, str]:
     """Read what one of the merchant's ids is called at each account."""
-    key = _key(caller_of(request), kind, link_id, merchant)
+    key = _key(request, kind, merchant)
     links = await request.app.state.gateway.journal.links(key)
     if not links:
         raise _unlinked(key)
@@ -109,18 +110,23 @@ async def get_link(
 async def delete_link(
     request: Request[Any, Any, Any],
     kind: FromPath[LinkKind],
-    link_id: FromPath[str],
+    link_id: FromPath[str],  # noqa: ARG001 - documents the address; see _key
     merchant: Merchant = None,
 ) -> None:
     """Forget what one of the merchant's ids is called; orders go on showing it."""
-    key = _key(caller_of(request), kind, link_id, merchant)
+    key = _key(request, kind, merchant)
     if not await request.app.state.gateway.journal.delete_links(key):
         raise _unlinked(key)
 
 
-def _key(caller: Caller, kind: LinkKind, path: str, merchant: str | None) -> LinkKey:
-    link_id = path.removeprefix("/")  # ids may hold slashes, so the rest of the address is the id
+def _key(request: Request[Any, Any, Any], kind: LinkKind, merchant: str | None) -> LinkKey:
+    """Return whose id it is: the rest of the address as it was sent, for routing drops some of its slashes."""
+    caller = caller_of(request)
     owner = _owner(caller, merchant)
+    try:
+        link_id = unquote_to_bytes(request.scope["raw_path"].split(b"/", 4)[4]).decode()
+    except UnicodeDecodeError:
+        raise bad_id() from None
     if not is_linkable(link_id):
         raise bad_id()
     return LinkKey(merchant=owner, world=caller.world, kind=kind, id=link_id)
