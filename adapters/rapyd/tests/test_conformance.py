@@ -4,10 +4,14 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from ordergate.conformance import Case, Conformance, Facts
+import msgspec
+
+from ordergate.conformance import Case, Conformance, Facts, GenuineWebhook
 from ordergate.domain.lifecycle import OrderStatus
 from ordergate.domain.money import minor_unit_digits
 from ordergate_rapyd import adapter
+
+from .deliveries import BODY, NOW, SETTINGS, VECTOR, deliver, event
 
 STATUSES = {
     "created": OrderStatus.OPEN,
@@ -48,4 +52,22 @@ class TestRapyd(Conformance):
         switches={"unknown_currency": "accept"},
         declining_method=lambda catalog: method("does not hold enough", catalog),
         waiting_method=lambda catalog: method("bank transfer", catalog),
+        webhooks=(
+            GenuineWebhook(
+                settings=SETTINGS,
+                delivery=deliver(VECTOR["salt"], VECTOR["timestamp"], VECTOR["signature"], BODY),
+                now=NOW,
+                event=event(),
+                refused_with={
+                    about: msgspec.structs.replace(SETTINGS, webhook_url=url)
+                    for about, url in {
+                        "another query": "https://merchant.example/hooks/rapyd?src=order",
+                        "without the query": "https://merchant.example/hooks/rapyd",
+                        "the path alone": "/hooks/rapyd?src=orders",
+                        "another host": "https://merchant.test/hooks/rapyd?src=orders",
+                        "another scheme": "http://merchant.example/hooks/rapyd?src=orders",
+                    }.items()
+                },
+            ),
+        ),
     )

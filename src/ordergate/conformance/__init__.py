@@ -13,11 +13,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ordergate.conformance.case import Case, Facts
+    from ordergate.conformance.case import Case, Facts, GenuineWebhook
     from ordergate.conformance.driver import MERCHANT, Conversation, Exchange, InProcess
     from ordergate.conformance.kit import LAWS, Conformance
 
-__all__ = ["LAWS", "MERCHANT", "Case", "Conformance", "Conversation", "Exchange", "Facts", "InProcess"]
+__all__ = [
+    "LAWS",
+    "MERCHANT",
+    "Case",
+    "Conformance",
+    "Conversation",
+    "Exchange",
+    "Facts",
+    "GenuineWebhook",
+    "InProcess",
+]
 
 _HOMES = {
     "Case": "case",
@@ -25,6 +35,7 @@ _HOMES = {
     "Conversation": "driver",
     "Exchange": "driver",
     "Facts": "case",
+    "GenuineWebhook": "case",
     "InProcess": "driver",
     "LAWS": "kit",
     "MERCHANT": "driver",

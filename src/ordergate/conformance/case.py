@@ -7,9 +7,11 @@ import msgspec
 
 from ordergate.domain.lifecycle import OrderStatus
 from ordergate.domain.money import MAX_AMOUNT
+from ordergate.domain.provider_event import ProviderEvent
 from ordergate.spi.adapter import Adapter, AdapterSettings
 from ordergate.spi.emulator import EmulatorDescription
 from ordergate.spi.secret import Secret
+from ordergate.spi.webhooks import Delivery
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +35,25 @@ def settings_from_credentials(adapter: Adapter, description: EmulatorDescription
     )
 
 
+class GenuineWebhook(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery that the provider's documentation, or an independent client of it, says to be its own.
+
+    Attributes:
+        settings: Of the account that it was sent to.
+        delivery: As it arrived, with no header but those that prove it, each once.
+        now: When, in Unix seconds.
+        event: What it says.
+        refused_with: Further settings under which it has to be refused, by what is wrong with them: another URL,
+            where that is signed. Other secrets, and none, are tried in any case.
+    """
+
+    settings: AdapterSettings
+    delivery: Delivery
+    now: int
+    event: ProviderEvent
+    refused_with: Mapping[str, AdapterSettings] = {}
+
+
 class Case(msgspec.Struct, frozen=True, kw_only=True):
     """One adapter before the laws.
 
@@ -47,6 +68,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         max_amount: The largest amount that the provider takes, in minor units.
         declining_method: Finds a payment method in the emulator's catalog that declines.
         waiting_method: Finds one whose payment stays open until ``payment_closed`` happens at the provider.
+        webhooks: Deliveries that are genuine, one for each way in which they are signed.
         skips: Laws that are left out, each with the reason why.
     """
 
@@ -59,4 +81,5 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     max_amount: int = MAX_AMOUNT
     declining_method: Callable[[Mapping[str, Any]], str] | None = None
     waiting_method: Callable[[Mapping[str, Any]], str] | None = None
+    webhooks: tuple[GenuineWebhook, ...] = ()
     skips: Mapping[str, str] = {}

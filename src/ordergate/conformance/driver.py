@@ -14,6 +14,7 @@ from ordergate.domain.commands import (
     ConfirmPayment,
     CreateOrder,
     FulfillOrder,
+    ListEvents,
     ListFilters,
     ListOrders,
     PayOrder,
@@ -25,11 +26,12 @@ from ordergate.domain.commands import (
 )
 from ordergate.domain.draft import Draft
 from ordergate.domain.errors import Problem
-from ordergate.domain.outcome import Applied, OrderPage, Outcome
+from ordergate.domain.outcome import Applied, EventPage, OrderPage, Outcome
 from ordergate.domain.provider_order import ProviderOrder
 from ordergate.gateway.registry import installed_adapter
 from ordergate.spi.adapter import Adapter, AdapterSettings, Baseline, Plan
 from ordergate.spi.emulator import EmulatedRequest, EmulatedResponse
+from ordergate.spi.webhooks import Delivery, FetchFirst
 from ordergate.spi.wire import WireRequest, WireResponse
 
 START = 1_780_000_000
@@ -180,6 +182,12 @@ class InProcess:
         assert isinstance(page, OrderPage), f"a list came to {page}"
         return page
 
+    def events(self, limit: int, cursor: str | None = None, *, since: datetime | None = None) -> EventPage:
+        """Read one page of the provider's feed of events."""
+        page = self.carry_out(ListEvents(limit=limit, since=since, cursor=cursor))
+        assert isinstance(page, EventPage), f"a page of events came to {page}"
+        return page
+
     def pay(self, order: ProviderOrder, amount: int) -> ProviderOrder:
         """Pay with the customer's default card, and read the order when the payment has closed."""
         paid = self.apply(self.payment(order, amount)).order
@@ -246,6 +254,24 @@ class InProcess:
         """Sign a request as it would be signed now."""
         with closed_world():
             return self.adapter.sign(request, self.settings, self.now, f"{self.requests:016x}")
+
+    def verify(self, delivery: Delivery, settings: AdapterSettings, now: int) -> None:
+        """Verify a delivery, and read what has to be read before.
+
+        Raises:
+            Problem: It is refused.
+        """
+        try:
+            with closed_world():
+                self.adapter.verify(delivery, settings, now)
+        except FetchFirst as first:
+            request = first.request
+        else:
+            return
+        assert not request.acts, f"{request.path} is to be read, and acts"
+        assert request.path not in delivery.fetched, f"{request.path} was fetched, and is asked for again"
+        fetched = {**delivery.fetched, request.path: self._exchange(request).answer}
+        self.verify(msgspec.structs.replace(delivery, fetched=fetched), settings, now)
 
     def send(self, signed: WireRequest) -> EmulatedResponse:
         """Let the emulator act on a signed request."""

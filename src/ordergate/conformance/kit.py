@@ -11,6 +11,7 @@ from ordergate.conformance.laws.money import MoneyLaws
 from ordergate.conformance.laws.probes import ProbeLaws
 from ordergate.conformance.laws.purity import PurityLaws
 from ordergate.conformance.laws.signing import SigningLaws
+from ordergate.conformance.laws.webhooks import WebhookLaws
 
 _CHAPTERS = (
     MoneyLaws,
@@ -21,6 +22,7 @@ _CHAPTERS = (
     LifecycleLaws,
     ListLaws,
     ProbeLaws,
+    WebhookLaws,
 )
 
 LAWS: tuple[str, ...] = tuple(
@@ -46,6 +48,7 @@ class Conformance(
     LifecycleLaws,
     ListLaws,
     ProbeLaws,
+    WebhookLaws,
 ):
     """Every law for one adapter: inherit, and say which in `case`.
 

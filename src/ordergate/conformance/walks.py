@@ -105,11 +105,13 @@ def _seen_twice(provider: InProcess, command: Command, look: Look | None) -> Pro
 
 
 def corpus(case: Case) -> list[Conversation]:
-    """Return one conversation for everything that the adapter can be asked, and a list, in a fixed order."""
+    """Return one conversation for everything that the adapter can be asked, lists included, in a fixed order."""
     said: list[Conversation] = []
     for steps in lives(case):
         provider = live(case, steps)
         if declares(case, OperationKind.LIST):
             provider.list(10)
+        if case.adapter.capabilities.event_feed:
+            provider.events(10)
         said += provider.said
     return said

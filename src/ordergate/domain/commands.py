@@ -88,6 +88,19 @@ class ListOrders(Command, frozen=True, kw_only=True):
     filters: ListFilters
 
 
+class ListEvents(Command, frozen=True, kw_only=True):
+    """Read one page of what happened at the provider, where its capabilities declare such a feed.
+
+    Attributes:
+        since: Only what happened then or later, by the provider's clock; None for everything that it still tells.
+        cursor: An earlier page's, None for the first.
+    """
+
+    limit: int
+    since: datetime | None
+    cursor: str | None
+
+
 class PayOrder(WriteCommand, frozen=True, kw_only=True):
     """Pay an order; `amount` in minor units is what to charge, `order` what the provider said just before."""
 
@@ -159,4 +172,4 @@ class ConfirmPayment(WriteCommand, frozen=True, kw_only=True):
 
 
 Write = CreateOrder | PayOrder | CancelOrder | FulfillOrder | UpdateOrder | ReturnGoods | ConfirmPayment
-Read = RetrieveOrder | ListOrders
+Read = RetrieveOrder | ListOrders | ListEvents

@@ -1,4 +1,4 @@
-"""What came of a command: applied, not applied, or unknown; a page, for a list; absent, for a probe.
+"""What came of a command: applied, not applied, or unknown; a page, for a list or a feed; absent, for a probe.
 
 A payment that the provider accepted and has not finished is *applied*: the order says that it is pending.
 """
@@ -7,6 +7,7 @@ import msgspec
 
 from ordergate.domain.errors import FieldError, ProviderError
 from ordergate.domain.lifecycle import ReviewReason
+from ordergate.domain.provider_event import ProviderEvent
 from ordergate.domain.provider_order import ProviderOrder, ProviderReturn
 
 
@@ -69,4 +70,15 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     previous_cursor: str | None
 
 
-Outcome = Applied | NotApplied | Unknown | OrderPage | Absent
+class EventPage(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of what happened at the provider, in the order in which it tells it; `next_cursor` None at the end.
+
+    What happens while the pages are read may come on none of them, and what was read before may come again: whoever
+    follows the feed begins each time a little earlier than where the last reading began, and leaves out known ids.
+    """
+
+    events: tuple[ProviderEvent, ...]
+    next_cursor: str | None
+
+
+Outcome = Applied | NotApplied | Unknown | OrderPage | EventPage | Absent

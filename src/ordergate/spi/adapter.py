@@ -13,8 +13,10 @@ import msgspec
 from ordergate.domain.commands import Command, WriteCommand
 from ordergate.domain.errors import FieldError
 from ordergate.domain.outcome import Outcome
+from ordergate.domain.provider_event import ProviderEvent
 from ordergate.spi.capabilities import Capabilities
 from ordergate.spi.emulator import ProviderEmulator
+from ordergate.spi.webhooks import Delivery
 from ordergate.spi.wire import WireRequest, WireResponse
 
 Environment = Literal["emulator", "sandbox", "production"]
@@ -95,6 +97,31 @@ class Adapter(Protocol):
             settings: The account's settings, of ``settings_type``.
             now: Unix time in seconds, read just before sending.
             nonce: Fresh random hexadecimal digits.
+        """
+        ...
+
+    def verify(self, delivery: Delivery, settings: Any, now: int) -> None:
+        """Return only where the delivery is the provider's own, unchanged and of now; fail in every other case.
+
+        Secrets and signatures are compared in constant time. An account without what it takes to verify refuses
+        every delivery.
+
+        Args:
+            delivery: What arrived, from whomever.
+            settings: The account's settings, of ``settings_type``.
+            now: Unix time in seconds, when it arrived.
+
+        Raises:
+            Problem: ``bad_signature``; the sentence says what is wrong, and gives no secret away.
+            FetchFirst: Something has to be read at the provider before this can be told, such as a certificate.
+        """
+        ...
+
+    def read_event(self, body: bytes) -> ProviderEvent:
+        """Read the event in a delivery that is verified; one of a type that is not known yet as well.
+
+        Raises:
+            Problem: ``invalid_json`` or ``invalid_request``: there is no event in it.
         """
         ...
 

@@ -38,6 +38,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
         partial_pay: An amount below what is due can be paid.
         fulfill_lines: Part of the lines can be fulfilled.
         links_required: Kinds of links without which the provider cannot name the thing at all.
+        event_feed: The provider keeps what happened, and ``ListEvents`` reads it. Where not, reading the orders again
+            finds what a lost webhook would have told.
         rate_limits: By environment, how fast an account may be called, as the provider documents it.
         settling_seconds: How long after it was sent a request that nobody answered may still be accepted.
     """
@@ -47,6 +49,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     partial_pay: bool
     fulfill_lines: bool
     links_required: frozenset[Literal["customers", "products", "payment_methods"]]
+    event_feed: bool = False
     rate_limits: Mapping[Literal["emulator", "sandbox", "production"], tuple[RateLimit, ...]] = {}
     settling_seconds: float = 55.0
 

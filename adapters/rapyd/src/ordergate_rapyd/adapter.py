@@ -13,6 +13,7 @@ from ordergate.domain.commands import (
     FulfillOrder,
     ListOrders,
     PayOrder,
+    Read,
     RetrieveOrder,
     ReturnGoods,
     UpdateOrder,
@@ -21,16 +22,18 @@ from ordergate.domain.commands import (
 from ordergate.domain.errors import FieldError, ProviderError
 from ordergate.domain.lifecycle import OperationKind, ReviewReason
 from ordergate.domain.outcome import Applied, NotApplied, Outcome, Unknown
+from ordergate.domain.provider_event import ProviderEvent
 from ordergate.domain.provider_order import ProviderOrder
 from ordergate.spi.adapter import AdapterSettings, Baseline, Environment, Plan
 from ordergate.spi.capabilities import Capabilities, RateLimit, Support
 from ordergate.spi.emulator import ProviderEmulator
 from ordergate.spi.paging import page, read_cursor
+from ordergate.spi.webhooks import Delivery
 from ordergate.spi.wire import NoAnswer, WireRequest, WireResponse
-from ordergate_rapyd import requests, responses
+from ordergate_rapyd import requests, responses, webhooks
 from ordergate_rapyd.errors import MONEY_TAKEN, read_error, read_failure
 from ordergate_rapyd.probes import PROBES
-from ordergate_rapyd.settings import BASE_URLS, RapydSettings
+from ordergate_rapyd.settings import BASE_URLS, RapydSettings, url_errors
 from ordergate_rapyd.signing import authentication_headers
 
 
@@ -103,9 +106,17 @@ class RapydAdapter:
         )
         return msgspec.structs.replace(request, headers=request.headers + headers)
 
+    def verify(self, delivery: Delivery, settings: RapydSettings, now: int) -> None:
+        """Check the signature over the configured URL and the raw body."""
+        webhooks.verify(delivery, settings, now)
+
+    def read_event(self, body: bytes) -> ProviderEvent:
+        """Read the event, and which order it is about."""
+        return webhooks.read_event(body)
+
     def check_settings(self, settings: RapydSettings, environment: Environment) -> list[FieldError]:  # noqa: ARG002
-        """Return nothing: Rapyd's keys do not say which environment they belong to."""
-        return []
+        """Return a webhook URL that is none; Rapyd's keys do not say which environment they belong to."""
+        return url_errors(settings)
 
     def emulator(self, seed: int) -> ProviderEmulator:
         """Build Rapyd's emulator."""
@@ -189,7 +200,7 @@ def _unread(response: WireResponse, command: Command, why: str) -> NotApplied | 
         return failure
     reason = f"Rapyd answered 200 with a body that is no order: {why}."
     provider = ProviderError(http_status=200)
-    if isinstance(command, RetrieveOrder | ListOrders):
+    if isinstance(command, Read):
         return NotApplied(code="provider_protocol_error", detail=reason, provider=provider)
     return Unknown(reason=reason, provider=provider)
 

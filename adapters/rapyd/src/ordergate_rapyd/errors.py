@@ -14,6 +14,7 @@ from ordergate.domain.commands import (
     FulfillOrder,
     ListOrders,
     PayOrder,
+    Read,
     RetrieveOrder,
     ReturnGoods,
     UpdateOrder,
@@ -201,7 +202,7 @@ def read_failure(response: WireResponse, command: Command) -> NotApplied | Unkno
             retry_after=RATE_LIMIT_SECONDS,
         )
     if error.code in UNSETTLED or not _refused(error):
-        return _unsettled(error, reads=isinstance(command, RetrieveOrder | ListOrders))
+        return _unsettled(error, reads=isinstance(command, Read))
     code = CODES[type(command)].get(error.code or "")
     return NotApplied(
         code=code or "provider_rejected",

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from ordergate.domain.errors import FieldError
 from ordergate.spi.adapter import AdapterSettings, Environment
 from ordergate.spi.secret import Secret
 
@@ -27,3 +28,16 @@ class RapydSettings(AdapterSettings, frozen=True, kw_only=True):
     secret_key: Secret
     webhook_url: str | None = None
     idempotency: Literal["payments_only", "all_post"] = "payments_only"
+
+
+def url_errors(settings: RapydSettings) -> list[FieldError]:
+    """Return what is wrong with the webhook URL: a path alone would verify no delivery."""
+    if settings.webhook_url is None or settings.webhook_url.startswith(("https://", "http://")):
+        return []
+    return [
+        FieldError(
+            pointer="/webhook_url",
+            code="invalid_value",
+            detail="The whole URL as it stands in Rapyd's portal, from https:// on: deliveries are signed over it.",
+        )
+    ]

@@ -30,6 +30,11 @@ def signature(
     """
     signed = b"" if body == b"{}" else body
     message = f"{method.lower()}{path}{salt}{timestamp}{access_key}{secret_key}".encode() + signed
+    return encoded_digest(secret_key, message)
+
+
+def encoded_digest(secret_key: str, message: bytes) -> str:
+    """Return Rapyd's notation of a message's digest: the base64 of its hexadecimal text."""
     return b64encode(hmac(secret_key.encode(), message, sha256).hexdigest().encode()).decode()
 
 

@@ -11,6 +11,7 @@ from ordergate.domain.commands import (
     Command,
     CreateOrder,
     FulfillOrder,
+    ListEvents,
     ListOrders,
     PayOrder,
     RetrieveOrder,
@@ -19,14 +20,16 @@ from ordergate.domain.commands import (
 )
 from ordergate.domain.errors import FieldError, ProviderError
 from ordergate.domain.lifecycle import OperationKind
-from ordergate.domain.outcome import Applied, NotApplied, Outcome, Unknown
+from ordergate.domain.outcome import Applied, EventPage, NotApplied, Outcome, Unknown
+from ordergate.domain.provider_event import ProviderEvent
 from ordergate.domain.provider_order import ProviderOrder
 from ordergate.spi.adapter import AdapterSettings, Baseline, Environment, Plan
 from ordergate.spi.capabilities import Capabilities, RateLimit, Support
 from ordergate.spi.emulator import ProviderEmulator
-from ordergate.spi.paging import page, read_cursor
+from ordergate.spi.paging import Cursor, page, read_cursor, write_cursor
+from ordergate.spi.webhooks import Delivery
 from ordergate.spi.wire import WireRequest, WireResponse
-from ordergate_revkeen import requests, responses
+from ordergate_revkeen import requests, responses, webhooks
 from ordergate_revkeen.errors import read_failure
 from ordergate_revkeen.probes import PROBES
 from ordergate_revkeen.settings import API_VERSION, BASE_URLS, RevKeenSettings, key_errors
@@ -59,6 +62,7 @@ class RevKeenAdapter:
         partial_pay=True,
         fulfill_lines=True,
         links_required=frozenset({"customers", "payment_methods"}),
+        event_feed=True,
         # API reference, Rate Limits; the burst that it grants on top is kept in reserve.
         rate_limits={"sandbox": (RateLimit(100, 60),), "production": (RateLimit(1000, 60),)},
     )
@@ -90,6 +94,14 @@ class RevKeenAdapter:
         )
         return msgspec.structs.replace(request, headers=request.headers + headers)
 
+    def verify(self, delivery: Delivery, settings: RevKeenSettings, now: int) -> None:
+        """Check the signature with each of the account's secrets."""
+        webhooks.verify(delivery, settings, now)
+
+    def read_event(self, body: bytes) -> ProviderEvent:
+        """Read the event, and which order it is about."""
+        return webhooks.read_event(body)
+
     def check_settings(self, settings: RevKeenSettings, environment: Environment) -> list[FieldError]:
         """Return a key of the other world."""
         return key_errors(settings, environment)
@@ -110,7 +122,7 @@ def _one_call(
     try:
         return Applied(order=responses.read_order(response.body, before))
     except responses.UNREADABLE:
-        return _unreadable(response, acts=request.acts)
+        return _unreadable(response, "an order", acts=request.acts)
 
 
 def _update(command: UpdateOrder) -> Generator[WireRequest, WireResponse, Outcome]:
@@ -128,12 +140,31 @@ def _list(command: ListOrders) -> Generator[WireRequest, WireResponse, Outcome]:
     try:
         orders, has_more = responses.read_list(response.body)
     except responses.UNREADABLE:
-        return _unreadable(response, acts=False)
+        return _unreadable(response, "a list of orders", acts=False)
     return page(orders, cursor, has_more=has_more)
 
 
-def _unreadable(response: WireResponse, *, acts: bool) -> NotApplied | Unknown:
-    reason = f"RevKeen answered {response.status} with a body that is not an order."
+def _list_events(command: ListEvents) -> Generator[WireRequest, WireResponse, Outcome]:
+    """Read the feed, which is documented to begin with the newest: each page leads further into the past."""
+    cursor = read_cursor(command.cursor)
+    after = cursor.id if cursor is not None else None
+    response = yield requests.list_events(command.limit, after, since=command.since)
+    if not 200 <= response.status < 300:
+        return read_failure(response, command)
+    try:
+        events, has_more = webhooks.read_feed(response.body)
+    except ValueError:
+        return _unreadable(response, "a list of events", acts=False)
+    if not events or not has_more:
+        return EventPage(events=tuple(events), next_cursor=None)
+    if events[-1].id == after:
+        # Not the end: a feed that does not heed its own cursor has not been read through.
+        return _unreadable(response, "a further page of events", acts=False)
+    return EventPage(events=tuple(events), next_cursor=write_cursor(Cursor("after", events[-1].id)))
+
+
+def _unreadable(response: WireResponse, wanted: str, *, acts: bool) -> NotApplied | Unknown:
+    reason = f"RevKeen answered {response.status} with a body that is not {wanted}."
     provider = ProviderError(http_status=response.status)
     if acts:
         return Unknown(reason=reason, provider=provider)
@@ -142,6 +173,7 @@ def _unreadable(response: WireResponse, *, acts: bool) -> NotApplied | Unknown:
 
 _PLANS: Mapping[type[Command], Callable[[Any], Plan]] = {
     ListOrders: _list,
+    ListEvents: _list_events,
     RetrieveOrder: lambda command: _one_call(
         requests.retrieve(command.provider_order_id), command, command.before
     ),

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ordergate.domain.commands import Command, CreateOrder, ListOrders, PayOrder, RetrieveOrder
+from ordergate.domain.commands import Command, CreateOrder, PayOrder, Read
 from ordergate.domain.errors import FieldError, ProviderError
 from ordergate.domain.outcome import NotApplied, Unknown
 from ordergate.spi.wire import WireResponse
@@ -71,7 +71,7 @@ _LINE_FIELDS = {"product_id": "sku", "unit_price": "unit_amount"}
 def read_failure(response: WireResponse, command: Command) -> NotApplied | Unknown:
     """Return what a failed call means; any bytes are survived."""
     error = read_error(response)
-    reads = isinstance(command, RetrieveOrder | ListOrders)
+    reads = isinstance(command, Read)
     if response.status not in REFUSING_STATUSES or error.code in _UNSETTLED_CODES:
         return _unsettled(error, reads=reads)
     code = _STATUSES.get(response.status) or CODES.get(error.code or "")

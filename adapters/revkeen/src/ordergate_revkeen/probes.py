@@ -203,7 +203,7 @@ def _read_events(command: Any) -> Generator[WireRequest, WireResponse, _Events]:
     ours: list[Event] = []
     after = None
     for _ in range(MAX_EVENT_PAGES):
-        response = yield requests.list_events(order, PAGE_SIZE, after)
+        response = yield requests.list_events(PAGE_SIZE, after, provider_order_id=order)
         if not 200 <= response.status < 300:
             return unread(read_failure(response, RetrieveOrder(provider_order_id=order)))
         try:

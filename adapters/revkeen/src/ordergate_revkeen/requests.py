@@ -103,12 +103,18 @@ def list_orders(command: ListOrders, cursor: Cursor | None) -> WireRequest:
     return WireRequest(method="GET", path=f"/orders?{urlencode(given)}")
 
 
-def list_events(provider_order_id: str, limit: int, after: str | None) -> WireRequest:
-    """``GET /events`` of one order; `after` is the id of an earlier page's last event."""
-    query: list[tuple[str, str | int]] = [("order_id", provider_order_id), ("limit", limit)]
-    if after is not None:
-        query.append(("starting_after", after))
-    return WireRequest(method="GET", path=f"/events?{urlencode(query)}")
+def list_events(
+    limit: int, after: str | None, *, provider_order_id: str | None = None, since: datetime | None = None
+) -> WireRequest:
+    """``GET /events``; `after` is the id of an earlier page's last event, and `since` is meant inclusively."""
+    query: list[tuple[str, str | int | None]] = [
+        ("order_id", provider_order_id),
+        ("limit", limit),
+        ("starting_after", after),
+        ("created_gte", _seconds(since, floor)),
+    ]
+    given = [(name, value) for name, value in query if value is not None]
+    return WireRequest(method="GET", path=f"/events?{urlencode(given)}")
 
 
 def pay(command: PayOrder) -> WireRequest:

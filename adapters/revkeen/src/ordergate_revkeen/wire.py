@@ -147,6 +147,13 @@ class EventList(msgspec.Struct, frozen=True, kw_only=True):
     has_more: bool
 
 
+class EventFeed(msgspec.Struct, frozen=True, kw_only=True):
+    """The same page where the events are read as webhooks are, which have their form."""
+
+    data: list[dict[str, Any]]
+    has_more: bool
+
+
 class CreateExtension(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a draft may say to RevKeen alone: links to things that exist there."""
 

@@ -6,14 +6,14 @@ from ordergate.conformance import answers
 from ordergate.conformance.driver import Conversation, InProcess, heard
 from ordergate.conformance.law import Laws, law
 from ordergate.conformance.walks import CHAIRS, corpus
-from ordergate.domain.commands import Command, ListOrders, RetrieveOrder
+from ordergate.domain.commands import Command, ListEvents, ListOrders, RetrieveOrder
 from ordergate.domain.errors import PROBLEMS
 from ordergate.domain.lifecycle import Phase
-from ordergate.domain.outcome import Applied, NotApplied, OrderPage, Outcome, Unknown
+from ordergate.domain.outcome import Applied, EventPage, NotApplied, OrderPage, Outcome, Unknown
 from ordergate.domain.provider_order import ProviderOrder
 from ordergate.spi.wire import NoAnswer, WireResponse
 
-READS = (RetrieveOrder, ListOrders)
+READS = (RetrieveOrder, ListOrders, ListEvents)
 TYPICAL = (200, 201, 202, 204, 302, 400, 401, 404, 409, 422, 429, 500, 503)
 _ATTEMPTS = 5
 """Requests after which a plan that is answered nonsense has to have ended."""
@@ -185,7 +185,7 @@ def _judge(provider: InProcess, command: Command, response: WireResponse, *, rea
     if isinstance(command, READS):
         _judge_read(outcome, said, applied=good and readable)
     else:
-        assert not isinstance(outcome, OrderPage), said
+        assert not isinstance(outcome, OrderPage | EventPage), said
         assert not isinstance(outcome, Applied) or (good and readable), said
         assert not isinstance(outcome, NotApplied) or not (good or response.status >= 500), said
     if isinstance(outcome, Applied | OrderPage):
@@ -199,7 +199,7 @@ def _judge(provider: InProcess, command: Command, response: WireResponse, *, rea
 
 def _judge_read(outcome: Outcome, said: str, *, applied: bool) -> None:
     assert not isinstance(outcome, Unknown), f"a read is never unknown; {said}"
-    assert not isinstance(outcome, Applied | OrderPage) or applied, said
+    assert not isinstance(outcome, Applied | OrderPage | EventPage) or applied, said
 
 
 def _check_form(order: ProviderOrder, said: str) -> None:

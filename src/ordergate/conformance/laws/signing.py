@@ -78,7 +78,7 @@ class SigningLaws(Laws):
     def test_secrets_stay_in_headers(self) -> None:
         """No secret stands in a path, a body, a notice, an outcome or a problem, in any notation."""
         provider = InProcess.of(self.case)
-        secrets = _notations(provider.settings)
+        secrets = notations(provider.settings)
         assert secrets
         for conversation in corpus(self.case):
             seen = [repr(conversation.outcome)]
@@ -102,7 +102,8 @@ def _signs(case: Case, provider: InProcess, request: WireRequest) -> bool:
     return sign(request, settings, provider.now, "00ff") != sign(request, settings, provider.now + 60, "ff00")
 
 
-def _notations(settings: object) -> set[str]:
+def notations(settings: object) -> set[str]:
+    """Return every secret of the settings as it stands, and in the notations in which it might be shown."""
     values = [getattr(settings, name) for name in settings.__struct_fields__]  # type: ignore[attr-defined]
     nested = [value if isinstance(value, tuple | list) else (value,) for value in values]
     secrets = [value.reveal() for row in nested for value in row if isinstance(value, Secret)]
