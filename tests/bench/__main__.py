@@ -1,10 +1,10 @@
-"""``uv run python -m tests.bench [--json FILE] [--rounds N]``: prints a table of figures, and judges none."""
+"""``uv run python -m tests.bench [--short]``: prints tables of figures, and judges none."""
 
 from pathlib import Path
 
 import click
 import msgspec
-from tests.bench import adapters, journal, processes
+from tests.bench import adapters, journal, processes, throughput
 from tests.bench.figures import table
 
 
@@ -13,12 +13,24 @@ from tests.bench.figures import table
     "--json", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here."
 )
 @click.option("--rounds", type=click.IntRange(min=100), default=adapters.ROUNDS, show_default=True)
-def main(file: Path | None, rounds: int) -> None:
-    """Measure each installed adapter, the journal on each store, and the command itself."""
+@click.option("--short", is_flag=True, help="Leave the peers out, which need nginx and wrk.")
+def main(file: Path | None, rounds: int, *, short: bool) -> None:
+    """Measure each installed adapter, the journal on each store, the command itself, and a create beside its peers."""
     figures = [*adapters.measure(rounds), *journal.measure(), *processes.measure()]
     click.echo(table(figures))
+    runs = [] if short else _peers()
     if file is not None:
-        file.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=2) + b"\n")
+        found = {"figures": figures, "throughput": runs}
+        file.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
+
+
+def _peers() -> list[throughput.Run]:
+    try:
+        runs = throughput.measure(lambda text: click.echo(f"measuring {text}", err=True))
+    except throughput.ToolMissingError as missing:
+        raise click.ClickException(str(missing)) from missing
+    click.echo(f"\n{throughput.table(runs)}")
+    return runs
 
 
 main()

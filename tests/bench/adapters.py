@@ -54,6 +54,13 @@ def measure(rounds: int) -> Iterator[Figure]:
         yield from _figures(adapter, "retrieve", _call(adapter, settings, retrieve, retrieved), rounds)
 
 
+def recorded_create(adapter: str) -> bytes:
+    """Return what a provider's emulator answers to the create of :data:`CHAIR`."""
+    provider = installed_adapters()[adapter]
+    emulator = provider.emulator(0)
+    return _answer(provider, _settings(provider, emulator), emulator, _create(emulator)).body
+
+
 def _settings(adapter: Adapter, emulator: ProviderEmulator) -> AdapterSettings:
     credentials = dict(emulator.describe().credentials)
     return msgspec.convert(credentials, adapter.settings_type, dec_hook=lambda _kind, value: Secret(value))

@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -66,7 +67,7 @@ class Peer(msgspec.Struct, frozen=True):
     processes: tuple[int, ...]
 
 
-class ToolMissing(Exception):
+class ToolMissingError(Exception):
     """Something that this benchmark needs is not installed; the message says what."""
 
 
@@ -76,7 +77,7 @@ def measure(
     """Measure every peer, one after the other.
 
     Raises:
-        ToolMissing: nginx or wrk is not installed.
+        ToolMissingError: nginx or wrk is not installed.
     """
     _require("nginx", "wrk")
     with ExitStack() as stack:
@@ -106,7 +107,7 @@ def measure(
 def _require(*tools: str) -> None:
     missing = [tool for tool in tools if _tool(tool) is None]
     if missing:
-        raise ToolMissing(
+        raise ToolMissingError(
             f"this benchmark needs {' and '.join(missing)}: apt-get install {' '.join(missing)}"
         )
 
@@ -244,8 +245,6 @@ def _running(
 
 
 def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    import socket
-
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
@@ -256,23 +255,18 @@ def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
 
 def table(runs: Sequence[Run]) -> str:
     """Return the runs as lines of equal columns, with what they are of the peers beside them."""
-    lines = [
-        f"{'peer':<22} {'conn':>5} {'req/s':>9} {'p50 ms':>8} {'p95 ms':>8} {'p99 ms':>8} {'CPU us':>8} "
-        f"{'MiB':>7} {'failed':>7}"
-    ]
-    lines += [
-        f"{run.peer:<22} {run.connections:>5} {run.rate:>9.0f} {run.p50 / 1000:>8.2f} {run.p95 / 1000:>8.2f} "
-        f"{run.p99 / 1000:>8.2f} {run.cpu:>8.0f} {run.resident:>7.1f} {run.failed:>7}"
+    head = ("peer", "conn", "req/s", "p50 ms", "p95 ms", "p99 ms", "CPU µs", "MiB", "failed")
+    rows = [
+        (
+            run.peer,
+            str(run.connections),
+            f"{run.rate:.0f}",
+            *(f"{micro / 1000:.2f}" for micro in (run.p50, run.p95, run.p99)),
+            f"{run.cpu:.0f}",
+            f"{run.resident:.1f}",
+            str(run.failed),
+        )
         for run in runs
     ]
+    lines = [f"{row[0]:<22} " + " ".join(f"{cell:>8}" for cell in row[1:]) for row in (head, *rows)]
     return "\n".join(lines)
-
-
-def main() -> None:
-    """Print the table alone."""
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else SECONDS
-    print(table(measure(lambda text: print(text, file=sys.stderr, flush=True), seconds=seconds)))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,5 +1,7 @@
 """A new configuration comes into force while the gateway runs, as a whole or not at all."""
 
+import asyncio
+import os
 import tomllib
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +15,8 @@ from tests.scenarios.shop import (
     body_of,
     problem_of,
 )
+
+from ordergate.gateway.records import AccountUse
 
 RELOAD = "/v1/admin/reload"
 CONFIG = "/v1/admin/config"
@@ -89,6 +93,96 @@ async def test_account_with_open_orders_stays(open_another: OpenShop) -> None:
     _rewrite(shop, remove)
     body_of(await operator.call("POST", RELOAD), 200)
     problem_of(await shop.create(), 422, "no_route")
+
+
+async def test_account_that_became_another_is_not_asked(open_another: OpenShop) -> None:
+    """An order whose account's name was given to another world is not looked for there: its key reaches no further."""
+    shop = await open_another()
+    operator = await shop.another(None)
+    order = await shop.order()
+    body_of(await shop.cancel(order), 200)
+
+    def turn(document: dict[str, Any]) -> None:
+        account = document["accounts"]["revkeen"]
+        account["environment"] = "production"
+        del account["base_url"]
+        account["api_key"] = {"env": "LIVE_KEY"}
+
+    os.environ["LIVE_KEY"] = "rk_live_x"
+    try:
+        _rewrite(shop, turn)
+        body_of(await operator.call("POST", RELOAD), 200)
+    finally:
+        del os.environ["LIVE_KEY"]
+    refused = await shop.get(f"/v1/orders/{order['id']}?refresh=true")
+
+    problem = problem_of(refused, 422, "no_route")
+    assert "has become another" in problem["detail"]
+
+
+async def test_order_made_while_its_account_goes(
+    open_another: OpenShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A create that has chosen an account is recorded before the account goes, or chooses anew: never after."""
+    shop = await open_another(routing={"default": ["revkeen"]})
+    operator = await shop.another(None)
+    use_of_account = shop.journal.use_of_account
+    creating: list[asyncio.Task[Any]] = []
+
+    async def looked_at(name: str) -> AccountUse:
+        use = await use_of_account(name)
+        creating.append(asyncio.create_task(shop.create({**shop.draft(), "account": None})))
+        await asyncio.sleep(0.2)
+        return use
+
+    monkeypatch.setattr(shop.journal, "use_of_account", looked_at)
+
+    def remove(document: dict[str, Any]) -> None:
+        del document["accounts"]["revkeen"]
+        document["routing"]["default"] = ["rapyd"]
+
+    _rewrite(shop, remove)
+    body_of(await operator.call("POST", RELOAD), 200)
+
+    assert body_of(await creating[0], 201)["account"] == "rapyd"
+    assert shop.emulator.orders == []
+
+
+async def test_the_file_that_was_read_last_wins(
+    open_another: OpenShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reloads come one after the other: a slow one does not bring an older file back."""
+    shop = await open_another(routing={"default": ["revkeen"]})
+    operator = await shop.another(None)
+    use_of_account = shop.journal.use_of_account
+
+    async def looked_at(name: str) -> AccountUse:
+        await asyncio.sleep(0.2)
+        return await use_of_account(name)
+
+    monkeypatch.setattr(shop.journal, "use_of_account", looked_at)
+    original = shop.config.read_text()
+    _rewrite(shop, lambda document: document["accounts"].pop("rapyd"))
+    first = asyncio.create_task(operator.call("POST", RELOAD))
+    await asyncio.sleep(0.1)
+    shop.config.write_text(original)
+    last = body_of(await operator.call("POST", RELOAD), 200)
+    body_of(await first, 200)
+
+    assert body_of(await operator.get(CONFIG), 200)["hash"] == last["configuration"]["hash"]
+
+
+async def test_what_needs_a_restart_goes_on_needing_it(open_another: OpenShop) -> None:
+    """A port that changed is told of at every reload until the process is started again."""
+    shop = await open_another()
+    operator = await shop.another(None)
+    _rewrite(
+        shop, lambda document: document.setdefault("server", {}).update(port=9, key_requests_per_minute=900)
+    )
+
+    told = [body_of(await operator.call("POST", RELOAD), 200)["restart_needed"] for _ in range(2)]
+
+    assert told == [["server.port"], ["server.port"]]
 
 
 async def test_configuration_is_shown_without_secrets(open_another: OpenShop, emulator: Emulator) -> None:

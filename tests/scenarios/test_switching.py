@@ -65,6 +65,18 @@ async def test_next_account_where_the_connection_is_not_made(open_another: OpenS
     assert len(shop.emulator.orders) == 1
 
 
+async def test_no_other_account_for_an_order_with_an_id_of_one_provider(open_another: OpenShop) -> None:
+    """An id of one provider's own means nothing at the next: the order may be repeated, and is not sent there."""
+    shop = await open_another(more_accounts={"dead": _dead()}, routing={"default": ["dead", "revkeen"]})
+    await _linked(shop, "dead")
+    draft = {**_draft(shop), "customer": {"id": "provider:cus_of_rapyd"}}
+
+    problem = problem_of(await shop.create(draft, key="once"), 503, "provider_unavailable")
+
+    assert (problem["outcome"], problem["retry"]) == ("not_applied", "same_key")
+    assert shop.emulator.orders == []
+
+
 @pytest.mark.parametrize("begun_by", ["the process that accepted it", "recovery"])
 async def test_next_account_for_an_accepted_order(
     open_another: OpenShop, monkeypatch: pytest.MonkeyPatch, begun_by: str

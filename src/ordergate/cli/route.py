@@ -50,7 +50,7 @@ def explain(
     configuration = configuration_of(settings_of(config, as_json=as_json))
     found = find_route(configuration, asked_by(body, merchant, world, key))
     if as_json:
-        print_json(msgspec.json.encode(route_document(found)))
+        print_json(msgspec.json.encode(route_document(found, operator=True)))
     else:
         click.echo(f"{found.rule}: {found.why}")
         rows = [(account.name, "takes it" if n == 0 else "next") for n, account in enumerate(found.accounts)]

@@ -77,12 +77,13 @@ def serve(
 def _reload_on_hangup(gateway: "Gateway") -> None:
     """SIGHUP reloads the configuration; what comes of it stands in the log."""
     from ordergate.domain.errors import Problem
+    from ordergate.gateway.ports import JournalUnavailableError
     from ordergate.gateway.reload import reload
 
     tasks: set[asyncio.Task[None]] = set()
 
     async def run() -> None:
-        with contextlib.suppress(Problem):
+        with contextlib.suppress(Problem, JournalUnavailableError):
             await reload(gateway)
 
     def begin() -> None:

@@ -76,9 +76,11 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
     def open_to(self, merchant: str | None, world: World) -> bool:
         """Whether this merchant's keys of this world may use it; None stands for an operator."""
-        return self.world == world and (
-            merchant is None or self.merchants is None or merchant in self.merchants
-        )
+        return self.world == world and (merchant is None or self.serves(merchant))
+
+    def serves(self, merchant: str) -> bool:
+        """Whether it is among this merchant's accounts, in whichever world."""
+        return self.merchants is None or merchant in self.merchants
 
 
 def is_account_name(text: str) -> bool:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+from aiorwlock import RWLock
+
 from ordergate.domain.errors import Problem
 from ordergate.domain.order import Order, Return
 from ordergate.gateway.configuration import Configuration
@@ -51,6 +53,9 @@ class Gateway:
         wake_recovery: Makes recovery look now; None where this process has none.
         key_use: When keys came last, until it is recorded.
         key_requests: The requests of each key.
+        reloading: Held by the reload that is under way.
+        placing: Held by each create from the look whether its account takes it until it is recorded there, and by a
+            reload from the look whether an account can go until it is gone.
         unknown_keys: By address, the keys that nobody has.
     """
 
@@ -67,6 +72,8 @@ class Gateway:
     metrics: Metrics = field(default_factory=Metrics)
     key_use: KeyUse = field(default_factory=KeyUse)
     key_requests: Throttle = field(default_factory=Throttle)
+    reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    placing: RWLock = field(default_factory=lambda: RWLock(fast=True))
     unknown_keys: Throttle = field(default_factory=Throttle)
 
     def hold(self, operation_id: str) -> None:

@@ -16,7 +16,7 @@ from ordergate.gateway.links import NATIVE, Wanted, resolve
 from ordergate.gateway.ports import Journal
 from ordergate.gateway.prepared import Elsewhere, Prepared, begin
 from ordergate.gateway.records import LinkKind, Operation
-from ordergate.gateway.routing import asked_by, find_route, require_route
+from ordergate.gateway.routing import asked_by, find_route, obstacle, require_route
 from ordergate.gateway.write import Call, Delivery, write
 from ordergate.observability import note_configuration
 
@@ -67,9 +67,14 @@ def _first_of(gateway: Gateway, draft: Draft, accounts: Sequence[Account]) -> El
     """Return what prepares the create for the first of the accounts that would not refuse it."""
 
     async def elsewhere(now: Operation) -> Prepared | None:
-        for position, _ in enumerate(accounts):
+        if native_ids(draft):
+            return None
+        for position, routed in enumerate(accounts):
+            account = gateway.configuration.accounts.get(routed.name)
+            if account is None or obstacle(account, now.merchant, now.world) is not None:
+                continue  # it is gone, or closed, since the order was routed
             with contextlib.suppress(Problem):  # an account that would refuse the draft is passed over
-                prepared = await _prepare(gateway, draft, now, accounts[position:])
+                prepared = await _prepare(gateway, draft, now, [account, *accounts[position + 1 :]])
                 begin(prepared.account, prepared.command)  # its adapter may refuse what its links allow
                 return prepared
         return None

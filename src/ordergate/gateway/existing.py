@@ -13,7 +13,7 @@ from ordergate.gateway.conversation import read_order
 from ordergate.gateway.idempotency import order_busy
 from ordergate.gateway.read import read_command, visible_order
 from ordergate.gateway.records import StoredOrder
-from ordergate.gateway.routing import account_of_order
+from ordergate.gateway.routing import require_home
 from ordergate.gateway.write import Call, Delivery
 from ordergate.spi.capabilities import Support
 
@@ -48,7 +48,7 @@ async def read_again(
             provider from being read.
     """
     stored = await visible_order(gateway, caller, order_id)
-    account = account_of_order(gateway.configuration, stored.record.account)
+    account = require_home(gateway.configuration, stored.record)
     support(account, kind)
     unsettled = await gateway.journal.unsettled(order_id)
     if unsettled is not None:

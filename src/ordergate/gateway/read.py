@@ -19,7 +19,7 @@ from ordergate.gateway.context import Gateway
 from ordergate.gateway.conversation import read_order, read_page
 from ordergate.gateway.links import NATIVE, resolve
 from ordergate.gateway.records import Operation, OperationQuery, OrderQuery, StoredOrder
-from ordergate.gateway.routing import account_of_order
+from ordergate.gateway.routing import require_home
 from ordergate.observability import note_account
 
 T = TypeVar("T")
@@ -82,7 +82,7 @@ async def get_order(gateway: Gateway, caller: Caller, order_id: str, *, refresh:
     stored = await visible_order(gateway, caller, order_id)
     note_account(stored.record.account)
     if refresh:
-        account = account_of_order(gateway.configuration, stored.record.account)
+        account = require_home(gateway.configuration, stored.record)
         seen = await read_order(gateway, account, read_command(stored.record))
         record = seen_again(stored.record, seen, gateway.clock())
         stored = await gateway.journal.refresh(record, stored.revision)

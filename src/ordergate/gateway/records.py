@@ -80,6 +80,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         id: Also the mark at the provider.
         method: With `path` and `key` the scope of idempotency.
         content_hash: Of the parsed body; the same key with another is refused.
+        adapter: What speaks at the account; None in journals of a release that did not keep it.
         order: The order that it creates or changes.
         reference: The merchant's order number, for a create.
         performed_by: ``gateway`` where the provider cannot and the gateway does it itself.
@@ -107,6 +108,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     problem: str | None
     created_at: datetime
     updated_at: datetime
+    adapter: str | None = None
     probes: tuple[Probe, ...] = ()
     needs_person: bool = False
     resolution: Resolution | None = None
@@ -230,7 +232,12 @@ class StoredOrder(msgspec.Struct, frozen=True):
 
 
 class AccountUse(msgspec.Struct, frozen=True, kw_only=True):
-    """What an account cannot be removed for: orders that are not over, and operations of unknown outcome."""
+    """What an account cannot be removed for.
+
+    Attributes:
+        open_orders: Orders that are not over.
+        unsettled: Operations of unknown outcome, and those of which a late trace is looked for.
+    """
 
     open_orders: int
     unsettled: int

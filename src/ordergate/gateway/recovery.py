@@ -21,6 +21,7 @@ from ordergate.gateway.create import elsewhere_as_routed
 from ordergate.gateway.outcomes import Held, absent, applied, nothing_done, refused
 from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.records import Operation, Probe, Taken
+from ordergate.gateway.routing import home_of
 from ordergate.gateway.sending import carry_out_accepted
 
 LEASE = 15.0
@@ -136,7 +137,7 @@ async def _look_after(gateway: Gateway, taken: Taken) -> None:
 async def _decide(gateway: Gateway, taken: Taken) -> None:
     """End an operation, or say when it is looked at again."""
     operation, work = taken.operation, taken.work
-    account = gateway.configuration.accounts.get(operation.account)
+    account = home_of(gateway.configuration, operation)
     if work is None or account is None:
         await _postpone(gateway, taken, operation)
         return

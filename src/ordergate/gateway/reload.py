@@ -1,11 +1,14 @@
 """Takes a new configuration into force while the gateway runs: checked as a whole, swapped at once, or not at all."""
 
+from collections.abc import Callable
+
 import msgspec
 import structlog
 
 from ordergate.domain.errors import FieldError, Problem
 from ordergate.gateway.configuration import Configuration, ConfigurationError
 from ordergate.gateway.context import Gateway
+from ordergate.gateway.ports import JournalUnavailableError
 
 _log = structlog.get_logger("ordergate.configuration")
 
@@ -29,11 +32,30 @@ async def reload(gateway: Gateway) -> Reloaded:
     Raises:
         Problem: ``invalid_request`` with everything that is wrong, or ``invalid_state`` where an account that still
             has open orders or unsettled operations is gone. Nothing is changed then.
+        JournalUnavailableError: Whether any are left cannot be seen; nothing is changed.
     """
     if gateway.read_configuration is None:
         raise Problem("invalid_state", "This process was not started from a configuration file.")
+    async with gateway.reloading:
+        new = _read(gateway.read_configuration)
+        async with gateway.placing.writer:
+            try:
+                await _refuse_orphans(gateway, new)
+            except JournalUnavailableError as error:
+                _log.error("configuration.refused", errors=[str(error)])
+                raise
+            before = gateway.configuration
+            # What is fixed is what the process was started with, until it is started again.
+            gateway.configuration = msgspec.structs.replace(new, fixed=before.fixed)
+            gateway.transport.keep_only(new.accounts.keys())
+    restart = tuple(_differences(before, new))
+    _log.info("configuration.loaded", hash=new.hash, before=before.hash, restart_needed=list(restart))
+    return Reloaded(configuration=new, changed=new.hash != before.hash, restart_needed=restart)
+
+
+def _read(read_configuration: Callable[[], Configuration]) -> Configuration:
     try:
-        new = gateway.read_configuration()
+        return read_configuration()
     except ConfigurationError as error:
         _log.error("configuration.refused", errors=error.lines)
         errors = [FieldError(pointer="", code="invalid_configuration", detail=line) for line in error.lines]
@@ -42,13 +64,6 @@ async def reload(gateway: Gateway) -> Reloaded:
             f"The configuration is wrong, so nothing was changed: {error.lines[0]}",
             errors=errors,
         ) from error
-    await _refuse_orphans(gateway, new)
-    before = gateway.configuration
-    gateway.configuration = new
-    gateway.transport.keep_only(new.accounts.keys())
-    restart = tuple(_differences(before, new))
-    _log.info("configuration.loaded", hash=new.hash, before=before.hash, restart_needed=list(restart))
-    return Reloaded(configuration=new, changed=new.hash != before.hash, restart_needed=restart)
 
 
 async def _refuse_orphans(gateway: Gateway, new: Configuration) -> None:
@@ -83,5 +98,5 @@ def _differences(before: Configuration, new: Configuration) -> list[str]:
     ]
 
 
-_TAKEN_OVER = frozenset({"idempotency_wait", "retention_days"})
+_TAKEN_OVER = frozenset({"idempotency_wait", "retention_days", "key_requests_per_minute"})
 """Keys of ``[server]`` and ``[store]`` that hold at once."""

@@ -16,7 +16,7 @@ from ordergate.gateway.conversation import read_order
 from ordergate.gateway.outcomes import Held, applied, nothing_done
 from ordergate.gateway.read import get_operation, read_command
 from ordergate.gateway.records import Operation, Resolution, Taken
-from ordergate.gateway.routing import account_of_order
+from ordergate.gateway.routing import require_home
 
 
 async def resolve_operation(
@@ -71,7 +71,7 @@ async def _settle(gateway: Gateway, taken: Taken, body: ResolveBody, resolution:
     operation = msgspec.structs.replace(
         taken.operation, resolution=resolution, updated_at=gateway.clock(), needs_person=False
     )
-    account = account_of_order(gateway.configuration, operation.account)
+    account = require_home(gateway.configuration, operation)
     if taken.work is None:
         raise Problem(
             "invalid_state",

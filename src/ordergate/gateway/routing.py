@@ -5,10 +5,12 @@ from hashlib import sha256
 
 import msgspec
 
+from ordergate.domain.assembly import OrderRecord
 from ordergate.domain.draft import BillingType, Draft, MetadataValue
 from ordergate.domain.errors import FieldError, Problem
 from ordergate.gateway.account import Account, World
 from ordergate.gateway.configuration import Configuration, Rule
+from ordergate.gateway.records import Operation
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,10 +35,15 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Skipped(msgspec.Struct, frozen=True):
-    """An account that was passed over, and why."""
+    """An account that was passed over, and why.
+
+    Attributes:
+        foreign: It is none of the merchant's: only an operator may hear of it.
+    """
 
     account: str
     reason: str
+    foreign: bool = False
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,24 +102,41 @@ def require_route(configuration: Configuration, asked: Asked) -> Route:
         detail = f"The account {asked.account!r} cannot take this order: {route.skipped[0].reason}."
         error = FieldError(pointer="/account", code="no_route", detail=detail)
         raise Problem("no_route", detail, errors=[error])
-    reasons = "; ".join(f"{skipped.account}: {skipped.reason}" for skipped in route.skipped)
+    reasons = "; ".join(f"{each.account}: {each.reason}" for each in route.skipped if not each.foreign)
     place = "the default route" if route.rule == "default" else f"the rule {route.rule}"
     raise Problem(
         "no_route", f"No account may take this order: {place} names {reasons or 'no account at all'}."
     )
 
 
-def account_of_order(configuration: Configuration, name: str) -> Account:
-    """Return the account where an existing order lives.
+def home_of(configuration: Configuration, kept: OrderRecord | Operation) -> Account | None:
+    """Return the account where an order or an operation lives; None if it is gone, or has become another's.
+
+    An account of the same name at another provider, or in the other world, knows nothing of it: asked all the same,
+    it would be asked with a key that must not reach it.
+    """
+    account = configuration.accounts.get(kept.account)
+    if account is None or account.world != kept.world or kept.adapter not in {None, account.adapter.name}:
+        return None
+    return account
+
+
+def require_home(configuration: Configuration, kept: OrderRecord | Operation) -> Account:
+    """Return the account where an order or an operation lives.
 
     Raises:
-        Problem: ``no_route``: the configuration has lost it, or has closed it.
+        Problem: ``no_route``: the configuration has lost it, has made it another's, or has closed it.
     """
-    account = configuration.accounts.get(name)
-    if account is None or account.accept == "none":
-        state = "is not configured any more" if account is None else "is closed (accept = none)"
-        raise Problem("no_route", f"The order lives at the account {name!r}, which {state}.")
-    return account
+    account = home_of(configuration, kept)
+    if account is not None and account.accept != "none":
+        return account
+    if account is not None:
+        state = "is closed (accept = none)"
+    elif kept.account in configuration.accounts:
+        state = "has become another provider's or environment's"
+    else:
+        state = "is not configured any more"
+    raise Problem("no_route", f"The order lives at the account {kept.account!r}, which {state}.")
 
 
 def matches(rule: Rule, asked: Asked) -> str | None:
@@ -163,21 +187,21 @@ def _route(configuration: Configuration, asked: Asked, rule: str, why: str, name
     skipped: list[Skipped] = []
     for name in names:
         account = configuration.accounts.get(name)
-        obstacle = _obstacle(account, asked.merchant, asked.world)
-        if account is not None and obstacle is None:
+        why_not = obstacle(account, asked.merchant, asked.world)
+        if account is not None and why_not is None:
             accounts.append(account)
         else:
-            skipped.append(Skipped(name, obstacle or ""))
+            foreign = account is not None and not account.serves(asked.merchant)
+            skipped.append(Skipped(name, why_not or "", foreign))
     return Route(rule=rule, why=why, accounts=tuple(accounts), skipped=tuple(skipped))
 
 
-def _obstacle(account: Account | None, merchant: str, world: World) -> str | None:
-    if account is None:
+def obstacle(account: Account | None, merchant: str, world: World) -> str | None:
+    """Return why an account may not take a merchant's new order; None if it may."""
+    if account is None or not account.serves(merchant):
         return "there is no such account"
     if account.world != world:
         return f"it is a {account.environment} account, and the key is a {world} key"
-    if not account.open_to(merchant, world):
-        return "there is no such account"
     if account.accept != "all":
         return "it takes no new orders"
     return None

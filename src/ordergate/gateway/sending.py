@@ -26,6 +26,7 @@ from ordergate.gateway.outcomes import (
 from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.prepared import Begun, Elsewhere, begin, kept_bytes, work_of
 from ordergate.gateway.records import Attempt, Operation, Taken
+from ordergate.gateway.routing import home_of, require_home
 from ordergate.observability import note_account
 from ordergate.spi.wire import WireRequest
 
@@ -125,9 +126,9 @@ async def look_before_sending(gateway: Gateway, operation: Operation) -> Answer 
     Raises:
         Problem: The provider cannot be looked at: to send again would be blind.
     """
-    account = gateway.configuration.accounts.get(operation.account)
-    if account is None:
-        return None
+    if all(attempt.sent == "no" for attempt in operation.attempts):
+        return None  # there is nothing to look for
+    account = require_home(gateway.configuration, operation)
     taken = await gateway.journal.take(operation.id, gateway.node, late=True)
     if taken is None or taken.work is None or taken.work.command is None:
         return None
@@ -188,7 +189,7 @@ def _over(gateway: Gateway, operation: Operation) -> bool:
 
     An earlier one whose answer did not come in time may arrive after a repeat of it was refused or cut off.
     """
-    account = gateway.configuration.accounts.get(operation.account)
+    account = home_of(gateway.configuration, operation)
     *earlier, last = operation.attempts
     if account is None or last.finished_at is None or not last.closed:
         return False
@@ -207,15 +208,19 @@ async def _move(
     gateway: Gateway, held: Held, elsewhere: Elsewhere
 ) -> tuple[Held, Begun, Elsewhere | None] | None:
     """Make the next account's attempt durable; None where there is no other, or it is not this process's any more."""
-    prepared = await elsewhere(held.operation)
-    if prepared is None:
-        return None
-    begun = begin(prepared.account, prepared.command)
-    work = work_of(prepared, begun)
-    operation = with_attempt(gateway, msgspec.structs.replace(held.operation, account=prepared.account.name))
-    moved = await gateway.journal.move(
-        operation, work, kept_bytes(begun), gateway.node, prepared.account.settling
-    )
+    async with gateway.placing.reader:
+        prepared = await elsewhere(held.operation)
+        if prepared is None:
+            return None
+        begun = begin(prepared.account, prepared.command)
+        work = work_of(prepared, begun)
+        placed = msgspec.structs.replace(
+            held.operation, account=prepared.account.name, adapter=prepared.account.adapter.name
+        )
+        operation = with_attempt(gateway, placed)
+        moved = await gateway.journal.move(
+            operation, work, kept_bytes(begun), gateway.node, prepared.account.settling
+        )
     if not moved:
         return None
     note_account(prepared.account.name)

@@ -20,16 +20,19 @@ from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.idempotency import answer_again, check_body, check_key, order_busy, possible_duplicate
 from ordergate.gateway.outcomes import Held, outcome_unknown
 from ordergate.gateway.ports import JournalUnavailableError
-from ordergate.gateway.prepared import Prepared, begin, kept_bytes, work_of
+from ordergate.gateway.prepared import Begun, Prepared, begin, kept_bytes, work_of
 from ordergate.gateway.records import (
     Attempt,
     Busy,
+    Claim,
     Claimed,
     Duplicate,
     Existing,
     Intent,
     Operation,
+    Work,
 )
+from ordergate.gateway.routing import home_of, obstacle
 from ordergate.gateway.sending import (
     ask_again,
     carry_out,
@@ -155,6 +158,7 @@ async def _claim_and_run(
     operation = msgspec.structs.replace(
         operation,
         account=prepared.account.name,
+        adapter=prepared.account.adapter.name,
         attempts=(*operation.attempts[:-1], latest),
         performed_by="gateway" if begun.plan is None else call.performed_by,
     )
@@ -162,28 +166,7 @@ async def _claim_and_run(
     accepts = call.delivery.patience is not None and not work.confidential and len(operation.attempts) == 1
     if accepts:
         operation = msgspec.structs.replace(operation, attempts=())
-    gateway.hold(operation.id)
-    try:
-        claim = await gateway.journal.claim(
-            Intent(
-                operation=operation,
-                work=work,
-                owner=None if accepts else gateway.node,
-                request=kept_bytes(begun),
-                revision=prepared.before.revision if prepared.before else None,
-                settling=prepared.account.settling,
-                allow_duplicate=call.allow_duplicate,
-                since=_since(gateway),
-            )
-        )
-    except JournalUnavailableError as error:
-        if not accepts:
-            raise  # nobody but this process may begin it, and this one does not
-        raise outcome_unknown(
-            operation, f"{error}. Whether it was recorded, and so begins, is not known."
-        ) from error
-    finally:
-        gateway.release(operation.id)
+    claim = await _claim(gateway, call, operation, prepared, begun, work)
     match claim:
         case Claimed():
             held = Held(operation=operation, work=work, account=prepared.account, before=prepared.before)
@@ -201,6 +184,42 @@ async def _claim_and_run(
             raise order_busy(claim.operation)
         case _:
             return None
+
+
+async def _claim(
+    gateway: Gateway, call: Call, operation: Operation, prepared: Prepared, begun: Begun, work: Work
+) -> Claim | None:
+    """Make the intent durable; None where a new configuration has taken its account away meanwhile."""
+    accepted = not operation.attempts
+    intent = Intent(
+        operation=operation,
+        work=work,
+        owner=None if accepted else gateway.node,
+        request=kept_bytes(begun),
+        revision=prepared.before.revision if prepared.before else None,
+        settling=prepared.account.settling,
+        allow_duplicate=call.allow_duplicate,
+        since=_since(gateway),
+    )
+    gateway.hold(operation.id)
+    try:
+        async with gateway.placing.reader:
+            return await gateway.journal.claim(intent) if _still_there(gateway, operation) else None
+    except JournalUnavailableError as error:
+        if not accepted:
+            raise  # nobody but this process may begin it, and this one does not
+        raise outcome_unknown(
+            operation, f"{error}. Whether it was recorded, and so begins, is not known."
+        ) from error
+    finally:
+        gateway.release(operation.id)
+
+
+def _still_there(gateway: Gateway, operation: Operation) -> bool:
+    if operation.kind is OperationKind.CREATE:
+        account = gateway.configuration.accounts.get(operation.account)
+        return obstacle(account, operation.merchant, operation.world) is None
+    return home_of(gateway.configuration, operation) is not None
 
 
 async def _answer_in_time(
@@ -244,7 +263,7 @@ async def _repeated(gateway: Gateway, call: Call, existing: Existing) -> Answer 
 
 async def _find_out(gateway: Gateway, operation: Operation) -> None:
     """Begin what can be done about an unknown outcome: ask the provider again under its key, or look there."""
-    account = gateway.configuration.accounts.get(operation.account)
+    account = home_of(gateway.configuration, operation)
     taken = None if account is None else await gateway.journal.take(operation.id, gateway.node)
     if account is None or taken is None:
         return

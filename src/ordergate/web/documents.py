@@ -211,15 +211,19 @@ def configuration_document(configuration: Configuration) -> ConfigurationDocumen
     )
 
 
-def route_document(route: Route) -> RouteDocument:
-    """Return what a caller reads of a route."""
+def route_document(route: Route, *, operator: bool) -> RouteDocument:
+    """Return what a caller reads of a route; only an operator reads of accounts that are other merchants'."""
     names = [account.name for account in route.accounts]
     return RouteDocument(
         rule=route.rule,
         why=route.why,
         account=names[0] if names else None,
         accounts=names,
-        skipped=[SkippedDocument(account=each.account, reason=each.reason) for each in route.skipped],
+        skipped=[
+            SkippedDocument(account=each.account, reason=each.reason)
+            for each in route.skipped
+            if operator or not each.foreign
+        ],
     )
 
 

@@ -3,12 +3,15 @@
 from typing import Any
 
 import pytest
+from tests.builders import NOON
 from tests.unit.conftest import account
 
 from ordergate.domain.errors import Problem
+from ordergate.domain.lifecycle import OperationKind
 from ordergate.gateway.account import Account, World
 from ordergate.gateway.configuration import Configuration
-from ordergate.gateway.routing import Asked, account_of_order, require_route
+from ordergate.gateway.records import Operation
+from ordergate.gateway.routing import Asked, home_of, require_home, require_route
 
 ACCOUNTS = {
     each.name: each
@@ -39,6 +42,31 @@ def _choose(configuration: Configuration, world: World, named: str | None) -> Ac
         sticky="key-1",
     )
     return require_route(configuration, asked).accounts[0]
+
+
+def kept_at(name: str, world: World = "test", adapter: str | None = None) -> Operation:
+    """An operation that lives at an account."""
+    return Operation(
+        id="op_1",
+        merchant="acme",
+        world=world,
+        kind=OperationKind.CREATE,
+        method="POST",
+        path="/v1/orders",
+        key=None,
+        content_hash="",
+        account=name,
+        adapter=adapter,
+        order="ord_1",
+        reference=None,
+        state="unknown",
+        performed_by="provider",
+        attempts=(),
+        outcome=None,
+        problem=None,
+        created_at=NOON,
+        updated_at=NOON,
+    )
 
 
 def _configuration(*route: str) -> Configuration:
@@ -115,14 +143,14 @@ def test_an_empty_route_says_so() -> None:
 @pytest.mark.parametrize("name", ["open", "existing", "others"])
 def test_an_order_stays_with_its_account(name: str) -> None:
     """An account that takes no new orders still serves those that live there."""
-    assert account_of_order(_configuration(), name).name == name
+    assert require_home(_configuration(), kept_at(name)).name == name
 
 
 @pytest.mark.parametrize(("name", "why"), [("gone", "not configured any more"), ("none", "accept = none")])
 def test_an_order_whose_account_is_lost_says_so(name: str, why: str) -> None:
     """An order of an account that is gone or closed is refused with the account's name."""
     with pytest.raises(Problem, match=why) as refused:
-        account_of_order(_configuration(), name)
+        require_home(_configuration(), kept_at(name))
 
     assert refused.value.code == "no_route"
     assert name in refused.value.detail
@@ -147,3 +175,28 @@ def test_to_whom_an_account_is_open(
 ) -> None:
     """An account is open to its merchants, or to all, and to operators, in its own world only."""
     assert account(**changes).open_to(merchant, world) is opens
+
+
+@pytest.mark.parametrize(
+    ("kept", "found"),
+    [
+        (kept_at("open"), True),
+        (kept_at("none"), True),
+        (kept_at("open", adapter="revkeen"), True),
+        (kept_at("open", adapter="rapyd"), False),
+        (kept_at("open", "live"), False),
+        (kept_at("live", "test"), False),
+        (kept_at("gone"), False),
+    ],
+)
+def test_what_is_kept_is_asked_for_only_where_it_lives(kept: Operation, *, found: bool) -> None:
+    """An account of the same name that is another provider's, or of the other world, is not its home."""
+    assert (home_of(_configuration(), kept) is not None) is found
+
+
+def test_another_merchants_account_is_not_named() -> None:
+    """Where no account may take an order, those of other merchants are not spoken of."""
+    with pytest.raises(Problem) as refused:
+        _choose(_configuration("others", "existing"), "test", None)
+
+    assert "others" not in refused.value.detail

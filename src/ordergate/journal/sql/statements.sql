@@ -172,7 +172,8 @@ RETURNING revision;
 -- name: use_of_account
 SELECT (SELECT count(*) FROM orders WHERE account = :account
           AND status IN ('open', 'pending', 'partially_paid', 'paid', 'review')),
-       (SELECT count(*) FROM operations WHERE account = :account AND state IN ('in_progress', 'unknown'));
+       (SELECT count(*) FROM operations WHERE account = :account
+          AND (state IN ('in_progress', 'unknown') OR due_at IS NOT NULL));
 
 -- name: adopted_order
 SELECT record FROM orders WHERE account = :account AND provider_order_id = :provider_order_id

@@ -33,7 +33,8 @@ async def explain_route(
     """
     caller = caller_of(request)
     asked = asked_by(data.order, _merchant(caller, merchant), caller.world, data.idempotency_key)
-    return route_document(find_route(request.app.state.gateway.configuration, asked))
+    route = find_route(request.app.state.gateway.configuration, asked)
+    return route_document(route, operator=caller.operator)
 
 
 def _merchant(caller: Caller, named: str | None) -> str:
