@@ -30,7 +30,7 @@ from ordergate.spi.wire import NoAnswer, WireRequest, WireResponse
 from ordergate_rapyd import requests, responses
 from ordergate_rapyd.errors import MONEY_TAKEN, read_error, read_failure
 from ordergate_rapyd.probes import PROBES
-from ordergate_rapyd.settings import BASE_URLS, RapydSettings
+from ordergate_rapyd.settings import BASE_URLS, RapydSettings, settings_errors
 from ordergate_rapyd.signing import authentication_headers
 
 
@@ -103,9 +103,9 @@ class RapydAdapter:
         )
         return msgspec.structs.replace(request, headers=request.headers + headers)
 
-    def check_settings(self, settings: RapydSettings, environment: Environment) -> list[FieldError]:  # noqa: ARG002
-        """Return nothing: Rapyd's keys do not say which environment they belong to."""
-        return []
+    def check_settings(self, settings: RapydSettings, environment: Environment) -> list[FieldError]:
+        """Return keys that are mixed up, and a webhook address that cannot be the one in the portal."""
+        return settings_errors(settings, environment)
 
     def emulator(self, seed: int) -> ProviderEmulator:
         """Build Rapyd's emulator."""
