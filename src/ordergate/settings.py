@@ -6,27 +6,34 @@ reference only.
 
 import os
 import re
-import tomllib
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
-from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from msgspec import Meta
 
 from ordergate.domain.errors import FieldError
-from ordergate.domain.money import is_currency
 from ordergate.domain.validation import explain, pointer_to
 from ordergate.gateway.account import Accept, Account, Trips
 from ordergate.gateway.configuration import ConfigurationError, Rule, When
 from ordergate.gateway.registry import AdapterMissingError, installed_adapter
 from ordergate.observability import LogFormat
 from ordergate.redaction import MASK
+from ordergate.settings_checks import (
+    base_url_errors,
+    password_errors,
+    recovery_errors,
+    routing_errors,
+    rule_name,
+    server_errors,
+    settling_errors,
+    store_errors,
+)
+from ordergate.settings_file import read_source
+from ordergate.settings_secrets import dereference, holds_secret, resolve_secrets
 from ordergate.spi.adapter import Adapter, Environment
-from ordergate.spi.secret import Secret
 
 ENVIRONMENT_PREFIX = "ORDERGATE_"
 DEFAULT_FILE = Path("config/default.toml")
@@ -34,7 +41,6 @@ DEFAULT_FILE = Path("config/default.toml")
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
 
 _PASSWORD = re.compile(r"(://[^/@]*?:)[^@]*(@)|((?<=[?&])password=)[^&]*()")
-_KEY_PART = re.compile(r"""\"([^"]*)\"|'([^']*)'|([^.\s"'\[\]]+)""")
 
 
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,7 +79,13 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     environment: Environment
     base_url: Annotated[str, Meta(pattern="^https?://[^\\s]+(?!\\n)$")] | None = None
     accept: Accept = "all"
-    merchants: list[str] | None = None
+    merchants: (
+        Annotated[
+            list[Annotated[str, Meta(min_length=1)]],
+            Meta(min_length=1, description='Leave it out for everybody; accept = "none" closes an account.'),
+        ]
+        | None
+    ) = None
     connect_timeout: Seconds = 5.0
     read_timeout: Seconds = 30.0
     total_timeout: Seconds = 45.0
@@ -149,23 +161,17 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
     Raises:
         ConfigurationError: Everything that is wrong with it.
     """
-    try:
-        text = file.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError([f"{file}: cannot be read: {error}"]) from error
-    try:
-        content = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigurationError([f"{file}: not valid TOML: {error}"]) from error
-    password_errors = _password_errors(content)
-    content = _with_overrides(content, environment)
-    resolved, errors = _with_store_url(content, environment)
-    errors += password_errors + explain(resolved, Document)
+    source = read_source(file)
+    content, overrides, errors = _with_overrides(source.content, environment)
+    errors += password_errors(source.content)
+    resolved, found = _with_store_url(content, environment)
+    errors += found + explain(resolved, Document) + server_errors(content)
     document = Document() if errors else msgspec.convert(resolved, Document)
-    accounts, account_errors = _read_accounts(content.get("accounts", {}), environment)
-    errors += account_errors + _routing_errors(content)
+    accounts, found = _read_accounts(content.get("accounts", {}), environment)
+    errors += found + routing_errors(content)
+    errors += recovery_errors(content, {name: account.settling for name, account in accounts.items()})
     if errors:
-        raise ConfigurationError([_sentence(file, text, error) for error in errors])
+        raise ConfigurationError([source.sentence(error, overrides) for error in errors])
     return Settings(
         file=file,
         hash=sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()[:12],
@@ -178,15 +184,44 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
     )
 
 
-def _with_overrides(content: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
-    """Lay ``ORDERGATE_SERVER_…`` and ``ORDERGATE_STORE_…`` over the file, as their fields' types."""
-    merged = dict(content)
+def _with_overrides(
+    content: dict[str, Any], environment: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, str], list[FieldError]]:
+    """Lay ``ORDERGATE_SERVER_…`` and ``ORDERGATE_STORE_…`` over the file, as their fields' types.
+
+    Returns:
+        The document, the variables that stand in it by pointer, and those that belong to no key.
+    """
+    merged, overrides, errors = dict(content), dict[str, str](), list[FieldError]()
+    unknown = set(environment) - set(_references(content))
     for section, kind in (("server", ServerSettings), ("store", StoreSettings)):
-        for field in msgspec.structs.fields(kind):
-            value = environment.get(f"{ENVIRONMENT_PREFIX}{section}_{field.name}".upper())
-            if value is not None and isinstance(merged.get(section, {}), dict):
-                merged[section] = {**merged.get(section, {}), field.name: _typed(value, field.type)}
-    return merged
+        prefix = f"{ENVIRONMENT_PREFIX}{section}_".upper()
+        fields = {f"{prefix}{field.name}".upper(): field for field in msgspec.structs.fields(kind)}
+        for variable, field in fields.items():
+            if variable in environment and isinstance(merged.get(section, {}), dict):
+                value = _typed(environment[variable], field.type)
+                merged[section] = {**merged.get(section, {}), field.name: value}
+                overrides[f"/{section}/{field.name}"] = variable
+        for variable in sorted(unknown - fields.keys()):
+            if variable.startswith(prefix):
+                pointer = f"/{section}/{variable.removeprefix(prefix).lower()}"
+                overrides[pointer] = variable
+                errors.append(
+                    _error(pointer, "unknown_field", f"There is no such key; known are {', '.join(fields)}.")
+                )
+    return merged, overrides, errors
+
+
+def _references(value: Any) -> Iterator[str]:
+    """The environment variables that a document refers to, wherever."""
+    if isinstance(value, dict):
+        if isinstance(name := value.get("env"), str):
+            yield name
+        for item in value.values():
+            yield from _references(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _references(item)
 
 
 def _typed(value: str, kind: Any) -> Any:
@@ -202,32 +237,16 @@ def _typed(value: str, kind: Any) -> Any:
 def _with_store_url(
     content: dict[str, Any], environment: Mapping[str, str]
 ) -> tuple[dict[str, Any], list[FieldError]]:
+    """Put the URL in place of a reference to it, and judge it."""
     store = content.get("store")
-    url = store.get("url") if isinstance(store, dict) else None
+    url = store.get("url", StoreSettings().url) if isinstance(store, dict) else None
     if not isinstance(store, dict) or not isinstance(url, dict):
-        return content, []
+        return content, store_errors(url)
     try:
-        return {**content, "store": {**store, "url": _dereference(url, environment)}}, []
+        url = dereference(url, environment)
     except ValueError as error:
-        store = {**store, "url": ""}
-        return {**content, "store": store}, [_error("/store/url", "unresolved", str(error))]
-
-
-def _password_errors(content: dict[str, Any]) -> list[FieldError]:
-    """A database's password is a secret like any other."""
-    store = content.get("store")
-    url = store.get("url") if isinstance(store, dict) else None
-    if not isinstance(url, str) or url.startswith("sqlite:"):
-        return []
-    try:
-        parts = urlsplit(url)
-        literal = bool(parts.password) or "password" in parse_qs(parts.query)
-    except ValueError:
-        literal = False
-    if not literal:
-        return []
-    detail = 'A password does not stand in the file; refer to the whole URL: url = { env = "…" }.'
-    return [_error("/store/url", "secret", detail)]
+        return {**content, "store": {**store, "url": ""}}, [_error("/store/url", "unresolved", str(error))]
+    return {**content, "store": {**store, "url": url}}, store_errors(url)
 
 
 def _read_accounts(
@@ -264,7 +283,7 @@ def _read_account(
         return None, errors
     rest = {key: value for key, value in table.items() if key not in own}
     settings, found = _own_settings(adapter, rest, table.get("environment"), variables)
-    errors += found + _base_url_errors(table)
+    errors += found + base_url_errors(table, adapter) + settling_errors(table, adapter)
     if errors:
         return None, errors
     return _account(name, msgspec.convert(common, AccountSettings), adapter, settings), []
@@ -274,7 +293,7 @@ def _own_settings(
     adapter: Adapter, table: dict[str, Any], environment: Any, variables: Mapping[str, str]
 ) -> tuple[Any, list[FieldError]]:
     """Read the keys that are the adapter's; `environment` is as it stands in the file."""
-    resolved, errors = _resolve_secrets(table, adapter, environment, variables)
+    resolved, errors = resolve_secrets(table, adapter, environment, variables)
     errors += [error for error in explain(resolved, adapter.settings_type) if not _reported(error, errors)]
     if errors or environment not in get_args(Environment):
         return None, errors
@@ -302,70 +321,6 @@ def _account(name: str, settings: AccountSettings, adapter: Adapter, own: Any) -
     )
 
 
-def _base_url_errors(table: Mapping[str, Any]) -> list[FieldError]:
-    environment, given = table.get("environment"), "base_url" in table
-    if environment == "emulator" and not given:
-        return [_error("/base_url", "required", "An emulator has no fixed address: set base_url.")]
-    if environment in ("sandbox", "production") and given:
-        detail = f"The address comes from environment = {environment!r}; remove base_url."
-        return [_error("/base_url", "invalid_value", detail)]
-    return []
-
-
-def _resolve_secrets(
-    table: dict[str, Any], adapter: Adapter, environment: Any, variables: Mapping[str, str]
-) -> tuple[dict[str, Any], list[FieldError]]:
-    resolved = dict(table)
-    errors = []
-    for field in msgspec.structs.fields(adapter.settings_type):
-        if field.name not in table or not _holds_secret(field.type):
-            continue
-        try:
-            resolved[field.name] = _secrets(table[field.name], environment, variables)
-        except ValueError as error:
-            errors.append(_error(f"/{field.name}", "secret", str(error)))
-    return resolved, errors
-
-
-def _secrets(value: Any, environment: Any, variables: Mapping[str, str]) -> Any:
-    if isinstance(value, list):
-        return tuple(_secrets(item, environment, variables) for item in value)
-    if isinstance(value, dict):
-        return Secret(_dereference(value, variables))
-    if isinstance(value, str) and environment in ("sandbox", "production"):
-        raise ValueError('A secret does not stand in the file; refer to it: { env = "…" } or { file = "…" }.')
-    return Secret(value) if isinstance(value, str) else value
-
-
-def _dereference(reference: Mapping[str, Any], variables: Mapping[str, str]) -> str:
-    """Return what a reference points to; the error never holds the value."""
-    match reference:
-        case {"env": str(name)} if len(reference) == 1:
-            if not variables.get(name):
-                raise ValueError(f"The environment variable {name} is not set.")
-            return _printable(variables[name], f"The environment variable {name}")
-        case {"file": str(path)} if len(reference) == 1:
-            try:
-                secret = Path(path).read_text().strip()
-            except (OSError, UnicodeDecodeError) as error:
-                raise ValueError(f"The file {path} cannot be read: {error}.") from error
-            if not secret:
-                raise ValueError(f"The file {path} is empty.")
-            return _printable(secret, f"The file {path}")
-        case _:
-            raise ValueError('A reference is { env = "NAME" } or { file = "PATH" }.')
-
-
-def _printable(secret: str, place: str) -> str:
-    if not secret.isascii() or not secret.isprintable() or secret != secret.strip():
-        raise ValueError(f"{place} holds spaces, line ends or other characters that no secret has.")
-    return secret
-
-
-def _holds_secret(kind: Any) -> bool:
-    return kind is Secret or any(_holds_secret(part) for part in get_args(kind))
-
-
 def _reported(error: FieldError, errors: list[FieldError]) -> bool:
     return any(f"{error.pointer}/".startswith(f"{other.pointer}/") for other in errors)
 
@@ -389,98 +344,20 @@ def _hidden(match: re.Match[str]) -> str:
 
 def _starred(account: Account, key: str, value: Any) -> Any:
     own = {field.name: field.type for field in msgspec.structs.fields(account.adapter.settings_type)}
-    if key not in own or not _holds_secret(own[key]):
+    if key not in own or not holds_secret(own[key]):
         return value
     if isinstance(value, list):
         return [_starred(account, key, item) for item in value]
     return MASK if isinstance(value, str) else value
 
 
-def _routing_errors(content: dict[str, Any]) -> list[FieldError]:
-    """Accounts that no table describes, and rules of one name: weights are drawn by it."""
-    routing, accounts = content.get("routing"), content.get("accounts", {})
-    if not isinstance(routing, dict) or not isinstance(accounts, dict):
-        return []
-    rules = routing.get("rules", [])
-    rules = [rule if isinstance(rule, dict) else {} for rule in rules] if isinstance(rules, list) else []
-    routes = {"/routing/default": routing.get("default", [])}
-    routes |= {f"/routing/rules/{index}/use": rule.get("use", []) for index, rule in enumerate(rules)}
-    errors = [
-        _error(place, "unknown_account", f"There is no [accounts.{name}].")
-        for place, names in routes.items()
-        for name in (names if isinstance(names, list) else ())
-        if isinstance(name, str) and name not in accounts
-    ]
-    errors += [
-        _error(
-            f"/routing/rules/{index}/when/currency",
-            "unknown_currency",
-            f"{code} is no currency with amounts.",
-        )
-        for index, rule in enumerate(rules)
-        for code in _currencies(rule)
-        if not is_currency(code)
-    ]
-    names = [str(rule.get("name", _rule_name(index))) for index, rule in enumerate(rules)]
-    errors += [
-        _error(f"/routing/rules/{index}/name", "duplicate", f"Another rule is named {name!r} too.")
-        for index, name in enumerate(names)
-        if name in names[:index] or name in {"default", "draft"}
-    ]
-    return errors
-
-
-def _currencies(rule: dict[str, Any]) -> list[str]:
-    when = rule.get("when")
-    codes = when.get("currency") if isinstance(when, dict) else None
-    return [code for code in codes if isinstance(code, str)] if isinstance(codes, list) else []
-
-
-def _rule_name(index: int) -> str:
-    return f"rule-{index + 1}"
-
-
 def rules_of(routing: RoutingSettings) -> tuple[Rule, ...]:
     """Return the rules in order; those without a name are numbered."""
     return tuple(
-        Rule(name=rule.name or _rule_name(index), when=rule.when, use=tuple(rule.use))
+        Rule(name=rule.name or rule_name(index), when=rule.when, use=tuple(rule.use))
         for index, rule in enumerate(routing.rules)
     )
 
 
 def _error(pointer: str, code: str, detail: str) -> FieldError:
     return FieldError(pointer=pointer, code=code, detail=detail)
-
-
-def _sentence(file: Path, text: str, error: FieldError) -> str:
-    path = [part.replace("~1", "/").replace("~0", "~") for part in error.pointer.split("/")[1:]]
-    return f"{file}:{line_of(text, path)}: {'.'.join(path) or 'the file'}: {error.detail}"
-
-
-def line_of(text: str, path: list[str]) -> int:
-    """Return the line where a key stands, or where the table that lacks it begins; 1 if nothing is found."""
-    best: tuple[int, int] = (0, 1)
-    table: list[str] = []
-    seen: Counter[str] = Counter()
-    for number, line in enumerate(text.splitlines(), start=1):
-        stripped = line.strip()
-        if stripped.startswith("["):
-            table = _header(stripped)
-            if stripped.startswith("[["):
-                name = ".".join(table)
-                table = [*table, str(seen[name])]
-                seen[name] += 1
-            here = table
-        elif "=" in stripped and not stripped.startswith("#"):
-            here = [*table, *_header(stripped.partition("=")[0].strip())]
-        else:
-            continue
-        depth = len(here) if path[: len(here)] == here else 0
-        if depth > best[0]:
-            best = (depth, number)
-    return best[1]
-
-
-def _header(text: str) -> list[str]:
-    """The parts of a table's header or a key: ``[accounts.main]`` is ``accounts``, ``main``."""
-    return ["".join(part) for part in _KEY_PART.findall(text.split("#", maxsplit=1)[0])]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from tests.scenarios import written
 from tests.scenarios.shop import Command, Emulator, Shop, open_shop, start_emulator, write_config
 
 from ordergate.gateway.registry import installed_adapters
@@ -24,6 +25,13 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         environment.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         environment.setenv("PYTHONPYCACHEPREFIX", str(folder))
         yield folder
+
+
+@pytest.fixture(autouse=True)
+def nothing_secret_is_written(tmp_path: Path) -> Iterator[None]:
+    """After every test, no log and no journal that it wrote holds a credential or a key."""
+    yield
+    assert list(written.secrets_written(tmp_path, written.credentials)) == []
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 import tomli_w
+from tests.scenarios import written
 
 from ordergate.bootstrap import open_gateway, open_journal
 from ordergate.gateway.caller import MERCHANT_SCOPES, OPERATOR_SCOPE, hash_key, make_key
@@ -64,6 +65,7 @@ class Emulator:
         self.adapter: str = facts["adapter"]
         self.base_url: str = facts["base_url"]
         self.credentials: dict[str, str] = facts["credentials"]
+        written.credentials.update(self.credentials.values())
         self.customer: str = facts["customer"]
         self.products: list[str] = facts["products"]
         self.payment_methods: list[str] = facts["payment_methods"]

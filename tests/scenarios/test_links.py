@@ -216,6 +216,8 @@ async def test_missing(open_another: OpenShop, emulators: Mapping[str, Emulator]
     assert found["missing"] == []
     shown = await asyncio.to_thread(links_of, shop.config, "missing", "--to", to)
     assert "0 ids without a link" in shown
+    assert found["not_covered"] == ["payment_methods"]
+    assert "payment methods are not covered" in shown
     refused = await asyncio.to_thread(links_of, shop.config, "missing", "--to", "nowhere", code=2)
     assert to in refused
 

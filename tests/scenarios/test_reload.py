@@ -185,6 +185,47 @@ async def test_what_needs_a_restart_goes_on_needing_it(open_another: OpenShop) -
     assert told == [["server.port"], ["server.port"]]
 
 
+async def test_account_is_closed_step_by_step(open_another: OpenShop) -> None:
+    """`existing` takes no new order and lets the old ones live; `none` takes nothing; `all` opens it again."""
+    shop = await open_another()
+    operator = await shop.another(None)
+    order = await shop.order()
+
+    async def accept(what: str) -> None:
+        _rewrite(shop, lambda document: document["accounts"]["revkeen"].update(accept=what))
+        body_of(await operator.call("POST", RELOAD), 200)
+
+    await accept("existing")
+    assert "takes no new orders" in problem_of(await shop.create(), 422, "no_route")["detail"]
+    assert (await shop.read(order, refresh=True))["id"] == order["id"]
+    body_of(await shop.update(order, metadata={"closing": True}), 200)
+
+    await accept("none")
+    assert "accept = none" in problem_of(await shop.pay(order), 422, "no_route")["detail"]
+    problem_of(await shop.get(f"/v1/orders/{order['id']}", refresh="true"), 422, "no_route")
+    assert (await shop.read(order))["metadata"] == {"closing": True}
+    assert shop.emulator.state()["payments"] == []
+
+    await accept("all")
+    body_of(await shop.pay(order), 200)
+
+
+async def test_account_is_closed_to_a_merchant(open_another: OpenShop) -> None:
+    """A merchant who is taken off an account's list is told no more of it than of one that is not there."""
+    shop = await open_another()
+    operator = await shop.another(None)
+    body_of(await shop.create(), 201)
+
+    _rewrite(shop, lambda document: document["accounts"]["revkeen"].update(merchants=["bolt"]))
+    body_of(await operator.call("POST", RELOAD), 200)
+
+    closed = problem_of(await shop.create(), 422, "no_route")
+    absent = problem_of(await shop.create(shop.draft(account="nowhere")), 422, "no_route")
+    assert closed["detail"].replace("revkeen", "nowhere") == absent["detail"]
+    listed = body_of(await shop.get("/v1/accounts"), 200)["data"]
+    assert "revkeen" not in {account["name"] for account in listed}
+
+
 async def test_configuration_is_shown_without_secrets(open_another: OpenShop, emulator: Emulator) -> None:
     """Operators see the whole file as it is in force, and no secret; nobody else sees it."""
     shop = await open_another()

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from ordergate.gateway.configuration import ConfigurationError
-from ordergate.settings import DEFAULT_FILE, Settings, find_file, line_of, load_settings
+from ordergate.settings import DEFAULT_FILE, Settings, find_file, load_settings
+from ordergate.settings_file import line_of
 from ordergate.spi.secret import Secret
 
 SHIPPED = Path(__file__).parents[2] / "config" / "default.toml"
@@ -196,9 +197,11 @@ def test_what_is_not_toml_says_where(tmp_path: Path, text: str) -> None:
     assert "not valid TOML: " in told
 
 
-@pytest.mark.parametrize("make", [lambda _: None, Path.mkdir, lambda path: path.write_bytes(b"a = '\xff'")])
+@pytest.mark.parametrize(
+    "make", [lambda _: None, Path.mkdir, lambda path: path.write_bytes(b"#" * 2_000_000)]
+)
 def test_a_file_that_cannot_be_read_says_so(tmp_path: Path, make: object) -> None:
-    """A missing file, a folder and a file of other bytes are one sentence each."""
+    """A missing file, a folder and one that is too large are one sentence each."""
     file = tmp_path / "absent.toml"
     make(file)  # type: ignore[operator]
 
@@ -206,6 +209,17 @@ def test_a_file_that_cannot_be_read_says_so(tmp_path: Path, make: object) -> Non
         load_settings(file, {})
 
     assert refused.value.lines[0].startswith(f"{file}: cannot be read: ")
+
+
+def test_other_bytes_than_text_are_told_by_their_line(tmp_path: Path) -> None:
+    """A file that is not UTF-8 is told with the line of the first wrong byte."""
+    file = tmp_path / "gateway.toml"
+    file.write_bytes(b"# first\na = '\xff'")
+
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings(file, {})
+
+    assert refused.value.lines == [f"{file}:2: not UTF-8: invalid start byte (0xff)"]
 
 
 def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
@@ -408,6 +422,10 @@ def test_where_the_file_is_looked_for(tmp_path: Path) -> None:
         (["accounts", "a-b", "api_key", "env"], 6),
         (["accounts", "c", "adapter"], 8),
         (["accounts", "d.e", "x"], 10),
+        (["routing", "rules", "0", "name"], 12),
+        (["routing", "rules", "0", "when", "currency", "0"], 14),
+        (["routing", "rules", "1", "use"], 15),
+        (["routing", "rules", "1", "when", "currency"], 17),
         (["nowhere"], 1),
         ([], 1),
     ],
@@ -425,6 +443,13 @@ def test_the_line_of_a_key(path: list[str], line: int) -> None:
         "'adapter' = \"x\"\n"
         "\n"
         '[accounts."d.e"]\n'
+        "[[routing.rules]]\n"
+        'name = "first"\n'
+        "[routing.rules.when]\n"
+        'currency = ["EUR"]\n'
+        "[[routing.rules]]\n"
+        "[routing.rules.when]\n"
+        'currency = ["USD"]\n'
     )
 
     assert line_of(text, path) == line

@@ -1,4 +1,4 @@
-"""RevKeen's keys say which world they belong to."""
+"""RevKeen's keys say which world they belong to; webhook secrets may be several."""
 
 import msgspec
 import pytest
@@ -35,6 +35,37 @@ def test_key_must_be_of_the_environment(environment: Environment, fitting: set[s
         [] if key in fitting else [("/api_key", "wrong_environment")]
     )
     assert not any(key in error.detail for error in errors if len(key) > len("rk_live_"))
+
+
+@pytest.mark.parametrize(
+    ("secrets", "right"),
+    [
+        ((), True),
+        (("one",), True),
+        (("old", "new"), True),
+        (("one", "one"), False),
+        (("rk_live_abc",), False),
+    ],
+)
+def test_webhook_secrets_are_several_different_ones(secrets: tuple[str, ...], right: bool) -> None:
+    """During a rotation the old and the new one hold; one twice, or the API key, is a mistake."""
+    settings = RevKeenSettings(
+        api_key=Secret("rk_live_abc"), webhook_secrets=tuple(Secret(text) for text in secrets)
+    )
+
+    errors = adapter.check_settings(settings, "production")
+
+    assert [error.pointer for error in errors] == ([] if right else ["/webhook_secrets"])
+
+
+@pytest.mark.parametrize("environment", ["emulator", "sandbox", "production"])
+def test_a_prefix_alone_is_no_key(environment: Environment) -> None:
+    """A key that ends where its prefix does was cut off."""
+    prefix = "rk_live_" if environment == "production" else "rk_sandbox_"
+
+    (error,) = adapter.check_settings(RevKeenSettings(api_key=Secret(prefix)), environment)
+
+    assert error.pointer == "/api_key"
 
 
 def test_base_urls_hold_the_version() -> None:

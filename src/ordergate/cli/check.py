@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def check(config: Path | None, *, connect: bool, as_json: bool) -> None:
     """Say everything that is wrong with a configuration, with file and line.
 
-    Links that name an account which is no longer configured are a warning: nothing reads them.
+    Links that name an account which is no longer configured are a warning: nothing reads them. So are routes that
+    cannot take the orders that they seem to be for.
 
     \b
     ordergate check
@@ -30,8 +31,12 @@ def check(config: Path | None, *, connect: bool, as_json: bool) -> None:
     import json
     import sys
 
+    from ordergate.bootstrap import configuration_of
+    from ordergate.gateway.route_warnings import route_warnings
+
     settings = settings_of(config, as_json=as_json)
-    warnings = asyncio.run(_link_warnings(settings)) if _has_store(settings) else []
+    warnings = route_warnings(configuration_of(settings))
+    warnings += asyncio.run(_link_warnings(settings)) if _has_store(settings) else []
     failures = with_gateway(config, _unreachable) if connect else {}
     if as_json:
         facts = {
@@ -71,7 +76,7 @@ async def _unreachable(gateway: "Gateway") -> dict[str, str]:
 
 def _has_store(settings: "Settings") -> bool:
     """Whether there can be links: a check makes no file."""
-    from ordergate.bootstrap import SQLITE
+    from ordergate.settings_checks import SQLITE
 
     url = settings.store.url
     return not url.startswith(SQLITE) or Path(url.removeprefix(SQLITE)).exists()

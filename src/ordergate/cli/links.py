@@ -177,8 +177,11 @@ def missing(
 ) -> None:
     """Find the ids that orders used lately and that have no link at ACCOUNT; exit with 1 if there are any.
 
-    Looks at the customers and products of the orders that the journal has. Ids that begin with provider: are
-    told apart: they are bound to their provider, and no link carries them to another.
+    Looks at the customers and products of the orders that the journal has, not at payment methods: which one paid
+    an order is not kept by the merchant's id. See those with: ordergate links list --kind payment_methods
+
+    Ids that begin with provider: are told apart: they are bound to their provider, and no link carries them to
+    another.
 
     \b
     ordergate links missing --to main-eu
@@ -342,4 +345,7 @@ def _show_missing(found: "MissingLinks", days: int) -> None:
         f"{len(found.missing)} ids without a link to {found.account}, {len(found.native)} native ones, "
         f"in {found.orders} orders of {days} days",
         highlight=False,
+    )
+    console().print(
+        "payment methods are not covered: ordergate links list --kind payment_methods", highlight=False
     )

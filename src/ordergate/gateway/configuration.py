@@ -2,13 +2,22 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta
 
-from ordergate.domain.draft import BillingType, CurrencyCode, MetadataValue
+from ordergate.domain.draft import BillingType, CurrencyCode, MetadataKey, MetadataValue
+from ordergate.domain.money import MAX_AMOUNT
 from ordergate.gateway.account import Account
+
+T = TypeVar("T")
+
+_OneOf = Annotated[
+    list[T],
+    Meta(min_length=1, description="An empty list never holds; leave the key out where any value will do."),
+]
+_Total = Annotated[int, Meta(ge=0, le=MAX_AMOUNT)]
 
 
 class ConfigurationError(Exception):
@@ -35,13 +44,13 @@ class When(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             by its Idempotency-Key, so that a repeat goes the same way.
     """
 
-    merchant: list[str] | None = None
-    currency: list[CurrencyCode] | None = None
-    country: list[Annotated[str, Meta(pattern="^[A-Z]{2}$")]] | None = None
-    billing_type: list[BillingType] | None = None
-    total_gte: Annotated[int, Meta(ge=0)] | None = None
-    total_lte: Annotated[int, Meta(ge=0)] | None = None
-    metadata: dict[str, list[MetadataValue]] | None = None
+    merchant: _OneOf[Annotated[str, Meta(min_length=1)]] | None = None
+    currency: _OneOf[CurrencyCode] | None = None
+    country: _OneOf[Annotated[str, Meta(pattern="^[A-Z]{2}(?!\\n)$")]] | None = None
+    billing_type: _OneOf[BillingType] | None = None
+    total_gte: _Total | None = None
+    total_lte: _Total | None = None
+    metadata: dict[MetadataKey, _OneOf[MetadataValue]] | None = None
     weight: Annotated[int, Meta(ge=0, le=100)] | None = None
 
 

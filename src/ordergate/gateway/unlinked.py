@@ -55,6 +55,7 @@ class MissingLinks(Record, frozen=True, kw_only=True):
     Attributes:
         since: Orders made from then on were looked at.
         orders: How many those are.
+        not_covered: Kinds of ids that orders do not keep, so that none of them can stand here.
     """
 
     account: str
@@ -62,6 +63,7 @@ class MissingLinks(Record, frozen=True, kw_only=True):
     orders: int
     missing: list[MissingLink]
     native: list[NativeId]
+    not_covered: list[LinkKind]
 
 
 class _Use(msgspec.Struct):
@@ -114,6 +116,7 @@ async def missing_links(
             if key not in linked and not key[2].startswith(NATIVE)
         ],
         native=[_native(key, use) for key, use in ranked if key[2].startswith(NATIVE)],
+        not_covered=["payment_methods"],
     )
 
 

@@ -33,7 +33,7 @@ from ordergate.spi.wire import NoAnswer, WireRequest, WireResponse
 from ordergate_rapyd import requests, responses, webhooks
 from ordergate_rapyd.errors import MONEY_TAKEN, read_error, read_failure
 from ordergate_rapyd.probes import PROBES
-from ordergate_rapyd.settings import BASE_URLS, RapydSettings, url_errors
+from ordergate_rapyd.settings import BASE_URLS, RapydSettings, settings_errors
 from ordergate_rapyd.signing import authentication_headers
 
 
@@ -114,9 +114,9 @@ class RapydAdapter:
         """Read the event, and which order it is about."""
         return webhooks.read_event(body)
 
-    def check_settings(self, settings: RapydSettings, environment: Environment) -> list[FieldError]:  # noqa: ARG002
-        """Return a webhook URL that is none; Rapyd's keys do not say which environment they belong to."""
-        return url_errors(settings)
+    def check_settings(self, settings: RapydSettings, environment: Environment) -> list[FieldError]:
+        """Return keys that are mixed up, and a webhook address that cannot be the one in the portal."""
+        return settings_errors(settings, environment)
 
     def emulator(self, seed: int) -> ProviderEmulator:
         """Build Rapyd's emulator."""

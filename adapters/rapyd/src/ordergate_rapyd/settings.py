@@ -1,6 +1,7 @@
 """What an account at Rapyd is configured with."""
 
 from typing import Literal
+from urllib.parse import urlsplit
 
 from ordergate.domain.errors import FieldError
 from ordergate.spi.adapter import AdapterSettings, Environment
@@ -30,14 +31,29 @@ class RapydSettings(AdapterSettings, frozen=True, kw_only=True):
     idempotency: Literal["payments_only", "all_post"] = "payments_only"
 
 
-def url_errors(settings: RapydSettings) -> list[FieldError]:
-    """Return what is wrong with the webhook URL: a path alone would verify no delivery."""
-    if settings.webhook_url is None or settings.webhook_url.startswith(("https://", "http://")):
-        return []
-    return [
-        FieldError(
-            pointer="/webhook_url",
-            code="invalid_value",
-            detail="The whole URL as it stands in Rapyd's portal, from https:// on: deliveries are signed over it.",
-        )
-    ]
+def settings_errors(settings: RapydSettings, environment: Environment) -> list[FieldError]:
+    """Return what is wrong with the keys and with the webhook's address; the keys name no environment."""
+    errors = []
+    if settings.access_key == settings.secret_key:
+        detail = "It is the access key; the secret key stands beside it in Rapyd's portal."
+        errors.append(FieldError(pointer="/secret_key", code="duplicate", detail=detail))
+    wrong = _webhook_url_error(settings.webhook_url, environment)
+    if wrong is not None:
+        errors.append(FieldError(pointer="/webhook_url", code="invalid_value", detail=wrong))
+    return errors
+
+
+def _webhook_url_error(url: str | None, environment: Environment) -> str | None:
+    """Deliveries are signed over the whole URL, so it must be the very one in the portal."""
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        return f"It is no URL: {error}."
+    if parts.scheme not in {"http", "https"} or not host or any(letter.isspace() for letter in url):
+        return "It is the whole URL of the webhook as it stands in Rapyd's portal: https://…/hooks/ACCOUNT."
+    if parts.scheme == "http" and environment != "emulator":
+        return "It begins with https://: Rapyd delivers to nothing else."
+    return None

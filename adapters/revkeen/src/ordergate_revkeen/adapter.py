@@ -32,7 +32,7 @@ from ordergate.spi.wire import WireRequest, WireResponse
 from ordergate_revkeen import requests, responses, webhooks
 from ordergate_revkeen.errors import read_failure
 from ordergate_revkeen.probes import PROBES
-from ordergate_revkeen.settings import API_VERSION, BASE_URLS, RevKeenSettings, key_errors
+from ordergate_revkeen.settings import API_VERSION, BASE_URLS, RevKeenSettings, settings_errors
 
 IDEMPOTENT_FOR = timedelta(hours=23)
 """RevKeen keeps a key for 24 hours from its first use (docs, Idempotency); one is for clocks that differ."""
@@ -103,8 +103,8 @@ class RevKeenAdapter:
         return webhooks.read_event(body)
 
     def check_settings(self, settings: RevKeenSettings, environment: Environment) -> list[FieldError]:
-        """Return a key of the other world."""
-        return key_errors(settings, environment)
+        """Return a key of the other world, and webhook secrets that add nothing."""
+        return settings_errors(settings, environment)
 
     def emulator(self, seed: int) -> ProviderEmulator:
         """Build RevKeen's emulator."""

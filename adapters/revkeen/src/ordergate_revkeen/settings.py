@@ -32,15 +32,29 @@ class RevKeenSettings(AdapterSettings, frozen=True, kw_only=True):
     webhook_secrets: tuple[Secret, ...] = ()
 
 
-def key_errors(settings: RevKeenSettings, environment: Environment) -> list[FieldError]:
-    """Return what is wrong with the key: RevKeen's keys say which world they belong to."""
+def settings_errors(settings: RevKeenSettings, environment: Environment) -> list[FieldError]:
+    """Return what is wrong with the secrets: a key of the other world, a webhook secret that adds nothing."""
+    return [*_key_errors(settings.api_key, environment), *_webhook_errors(settings)]
+
+
+def _key_errors(key: Secret, environment: Environment) -> list[FieldError]:
+    """RevKeen's keys say which world they belong to."""
     prefix = _PREFIXES[environment]
-    if settings.api_key.reveal().startswith(prefix):
+    if key.reveal().startswith(prefix) and key.reveal() != prefix:
         return []
-    return [
-        FieldError(
-            pointer="/api_key",
-            code="wrong_environment",
-            detail=f"A key for {environment} begins with {prefix}; this one does not.",
+    detail = f"A key for {environment} begins with {prefix}; this one does not."
+    if key.reveal() == prefix:
+        detail = f"A key goes on after {prefix}; this one does not."
+    return [FieldError(pointer="/api_key", code="wrong_environment", detail=detail)]
+
+
+def _webhook_errors(settings: RevKeenSettings) -> list[FieldError]:
+    secrets = settings.webhook_secrets
+    errors = []
+    if len(set(secrets)) < len(secrets):
+        errors.append(
+            "Two of them are the same; list the old one and the new one, and later the new one alone."
         )
-    ]
+    if settings.api_key in secrets:
+        errors.append("One of them is the API key; RevKeen shows a webhook's own secret beside the endpoint.")
+    return [FieldError(pointer="/webhook_secrets", code="duplicate", detail=detail) for detail in errors]

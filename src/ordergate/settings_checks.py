@@ -1,0 +1,233 @@
+"""What is wrong with a configuration that no single key can tell: a document in, errors with their place out.
+
+The document is as it stands in the file, so that these errors are told together with those of wrong types.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from ipaddress import AddressValueError, IPv6Address
+from pathlib import Path
+from typing import Any, TypeGuard
+from urllib.parse import parse_qs, urlsplit
+
+from iso3166 import countries_by_alpha2
+
+from ordergate.domain.errors import FieldError
+from ordergate.domain.money import is_currency
+from ordergate.domain.validation import pointer_to
+from ordergate.spi.adapter import Adapter
+
+SQLITE = "sqlite:///"
+POSTGRESQL = ("postgresql://", "postgres://")
+
+SAFE_CLOSED_SETTLING = 10.0
+"""Seconds: a provider may still finish what it began when the connection broke."""
+
+_REAL = ("sandbox", "production")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+
+
+def server_errors(content: Mapping[str, Any]) -> list[FieldError]:
+    """Return what is wrong with ``[server]``."""
+    host = _table(content, "server").get("host")
+    if not isinstance(host, str) or _is_host(host):
+        return []
+    detail = f"{host!r} is no address and no name to listen at; a port stands in server.port."
+    return [_error("/server/host", "invalid_value", detail)]
+
+
+def _is_host(host: str) -> bool:
+    if ":" not in host:
+        return _HOST.fullmatch(host) is not None
+    try:
+        IPv6Address(host)
+    except AddressValueError:
+        return False
+    return True
+
+
+def password_errors(content: Mapping[str, Any]) -> list[FieldError]:
+    """Return the error of a database's password in the file: it is a secret like any other."""
+    url = _table(content, "store").get("url")
+    if not isinstance(url, str) or url.startswith("sqlite:"):
+        return []
+    try:
+        parts = urlsplit(url)
+        literal = bool(parts.password) or not {"password", "sslpassword"}.isdisjoint(parse_qs(parts.query))
+    except ValueError:
+        literal = False
+    if not literal:
+        return []
+    detail = 'A password does not stand in the file; refer to the whole URL: url = { env = "…" }.'
+    return [_error("/store/url", "secret", detail)]
+
+
+def store_errors(url: Any) -> list[FieldError]:
+    """Return why no journal can be at a URL; no sentence holds the URL, which may hold a password."""
+    if not isinstance(url, str):
+        return []  # its type is judged elsewhere
+    if url.startswith(SQLITE):
+        detail = _sqlite_error(url.removeprefix(SQLITE))
+    elif url.startswith(POSTGRESQL):
+        detail = _postgresql_error(url)
+    else:
+        detail = "A store is sqlite:///FILE (sqlite:////FILE for an absolute path) or postgresql://…"
+    return [_error("/store/url", "invalid_value", detail)] if detail else []
+
+
+def _sqlite_error(path: str) -> str | None:
+    if path in {"", ":memory:"}:
+        return "A journal outlives its process: name its file, as in sqlite:////var/lib/ordergate/journal.db."
+    if path.endswith("/") or Path(path).is_dir():
+        return f"{path} is a directory; name a file in it."
+    return None
+
+
+def _postgresql_error(url: str) -> str | None:
+    """Hosts may be several, with a comma between them, and only their ports can be judged here."""
+    try:
+        hosts = urlsplit(url).netloc.rpartition("@")[2].split(",")
+    except ValueError:
+        return "The URL of the database is none: its host cannot be read."
+    for host in hosts:
+        port = host.rpartition("]")[2].rpartition(":")[2] if ":" in host.rpartition("]")[2] else ""
+        if port and not (port.isdecimal() and 0 < int(port) <= 65535):
+            return "The URL of the database has a port that is no number from 1 to 65535."
+    return None
+
+
+def base_url_errors(table: Mapping[str, Any], adapter: Adapter) -> list[FieldError]:
+    """Return what is wrong with an account's address: only an emulator has one, and it is no provider's."""
+    environment, given = table.get("environment"), "base_url" in table
+    if environment == "emulator" and not given:
+        return [_error("/base_url", "required", "An emulator has no fixed address: set base_url.")]
+    if environment in _REAL and given:
+        detail = f"The address comes from environment = {environment!r}; remove base_url."
+        return [_error("/base_url", "invalid_value", detail)]
+    url = table.get("base_url")
+    wrong = _address_error(url, adapter) if isinstance(url, str) and url.startswith("http") else None
+    return [_error("/base_url", "invalid_value", wrong)] if wrong else []
+
+
+def _address_error(url: str, adapter: Adapter) -> str | None:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        return f"It is no URL: {error}."
+    if not host:
+        return "The URL names no host."
+    if parts.username is not None or parts.query or parts.fragment:
+        return "An address has a host, a port and a path only: no name, no password, no ? and no #."
+    for environment, real in adapter.base_urls.items():
+        if urlsplit(real).hostname == host:
+            return f"{host} is no emulator, but {adapter.title} itself: set environment = {environment!r}."
+    return None
+
+
+def settling_errors(table: Mapping[str, Any], adapter: Adapter) -> list[FieldError]:
+    """Return the error of a settling time that would take a write for not applied while it can still arrive."""
+    given, safe = table.get("settling_time"), adapter.capabilities.settling_seconds
+    if table.get("environment") not in _REAL or not _is_number(given) or given >= safe:
+        return []
+    detail = (
+        f"{adapter.title} may accept a request up to {safe:g} s after it was sent; with less than that an order "
+        "could be made twice. Only an emulator account may have less."
+    )
+    return [_error("/settling_time", "unsafe", detail)]
+
+
+def recovery_errors(content: Mapping[str, Any], settling: Mapping[str, float]) -> list[FieldError]:
+    """Return what of ``[recovery]`` is not safe with the accounts that are no emulators.
+
+    Args:
+        content: The document.
+        settling: By account, how many seconds a request there may take to arrive.
+    """
+    recovery = _table(content, "recovery")
+    real = {
+        name: settling.get(name, 0.0)
+        for name, table in _table(content, "accounts").items()
+        if isinstance(table, dict) and table.get("environment") in _REAL
+    }
+    if not real:
+        return []
+    slowest = max(real, key=lambda name: real[name])
+    whose = f"[accounts.{slowest}], which is no emulator, settles after {real[slowest]:g} s"
+    limits = (
+        ("closed_settling", 1, SAFE_CLOSED_SETTLING, "a provider may still finish what it began"),
+        ("person_after_hours", 3600, real[slowest], f"no person is needed before: {whose}"),
+        ("late_look_minutes", 60, real[slowest], f"a later trace would be missed: {whose}"),
+    )
+    return [
+        _error(f"/recovery/{key}", "unsafe", f"At least {least / unit:.3g} is safe: {why}.")
+        for key, unit, least, why in limits
+        if _is_number(given := recovery.get(key)) and given * unit < least
+    ]
+
+
+def routing_errors(content: Mapping[str, Any]) -> list[FieldError]:
+    """Return what is wrong with ``[routing]``: accounts that are none, conditions that never hold, names used twice."""
+    routing, accounts = _table(content, "routing"), _table(content, "accounts")
+    listed = routing.get("rules")
+    rules = [rule if isinstance(rule, dict) else {} for rule in listed] if isinstance(listed, list) else []
+    errors = list(_use_errors("/routing/default", routing.get("default"), accounts))
+    for index, rule in enumerate(rules):
+        place = f"/routing/rules/{index}"
+        errors += _use_errors(f"{place}/use", rule.get("use"), accounts)
+        errors += _when_errors(f"{place}/when", _table(rule, "when"))
+    names = [str(rule.get("name", rule_name(index))) for index, rule in enumerate(rules)]
+    return errors + [
+        _error(f"/routing/rules/{index}/name", "duplicate", f"Another rule is named {name!r} too.")
+        for index, name in enumerate(names)
+        if name in names[:index] or name in {"default", "draft"}
+    ]
+
+
+def rule_name(index: int) -> str:
+    """Return what a rule without a name is called."""
+    return f"rule-{index + 1}"
+
+
+def _use_errors(place: str, names: Any, accounts: Mapping[str, Any]) -> Iterator[FieldError]:
+    names = _strings(names)
+    for name in names:
+        if name not in accounts:
+            yield _error(place, "unknown_account", f"There is no [accounts.{name}].")
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield _error(place, "duplicate", f"{name!r} stands here more than once.")
+
+
+def _when_errors(place: str, when: Mapping[str, Any]) -> Iterator[FieldError]:
+    for code in _strings(when.get("currency")):
+        if not is_currency(code):
+            yield _error(f"{place}/currency", "unknown_currency", f"{code} is no currency with amounts.")
+    for code in _strings(when.get("country")):
+        if code not in countries_by_alpha2:
+            yield _error(f"{place}/country", "unknown_country", f"{code} is not an ISO 3166-1 alpha-2 code.")
+    least, most = when.get("total_gte"), when.get("total_lte")
+    if isinstance(least, int) and isinstance(most, int) and least > most:
+        detail = f"No total is at least {least} and at most {most}: the rule would never hold."
+        yield _error(f"{place}/total_lte", "never_holds", detail)
+    for key in _table(when, "metadata"):
+        if key.startswith("ordergate_"):
+            detail = "No order has a key that begins with ordergate_: the rule would never hold."
+            yield _error(pointer_to(f"{place}/metadata", key), "never_holds", detail)
+
+
+def _table(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The table of this name; an empty one where something else stands, which is told elsewhere."""
+    table = content.get(name)
+    return table if isinstance(table, dict) else {}
+
+
+def _strings(values: Any) -> list[str]:
+    return [value for value in values if isinstance(value, str)] if isinstance(values, list) else []
+
+
+def _is_number(value: Any) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _error(pointer: str, code: str, detail: str) -> FieldError:
+    return FieldError(pointer=pointer, code=code, detail=detail)

@@ -1,0 +1,127 @@
+"""Reads a configuration file, and says where in it something stands: bytes in, a document and its lines out."""
+
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ordergate.domain.errors import FieldError
+from ordergate.gateway.configuration import ConfigurationError
+
+MAX_BYTES = 2**20
+"""Nobody writes more; what is larger is another file, or never ends."""
+
+_KEY_PART = re.compile(r"""\"([^"]*)\"|'([^']*)'|([^.\s"'\[\]]+)""")
+_LINE_OF_ERROR = re.compile(r" \(at line ([0-9]+), column ([0-9]+)\)$")
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """What was read: the text, for its lines, and the document in it."""
+
+    file: Path
+    text: str
+    content: dict[str, Any]
+
+    def sentence(self, error: FieldError, overrides: Mapping[str, str]) -> str:
+        """Return what is wrong, and where: the line in the file, or the variable that overrides it.
+
+        Args:
+            error: What is wrong; its pointer leads into the document.
+            overrides: By pointer, the environment variable that the value came from.
+        """
+        path = [part.replace("~1", "/").replace("~0", "~") for part in error.pointer.split("/")[1:]]
+        variable = overrides.get(error.pointer)
+        if variable is not None:
+            place = f"the environment variable {variable}"
+        else:
+            place = f"{self.file}:{line_of(self.text, path)}"
+        return f"{place}: {'.'.join(path) or 'the file'}: {error.detail}"
+
+
+def read_source(file: Path) -> Source:
+    """Read a TOML file.
+
+    Raises:
+        ConfigurationError: It cannot be read, is too large, is not UTF-8 or not TOML.
+    """
+    try:
+        content = read_at_most(file, MAX_BYTES)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError([f"{file}: cannot be read: {error}"]) from error
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigurationError(
+            [f"{file}:{line}: not UTF-8: {error.reason} ({content[error.start]:#04x})"]
+        ) from error
+    try:
+        return Source(file=file, text=text, content=tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError([_not_toml(file, text, str(error))]) from error
+    except RecursionError as error:
+        raise ConfigurationError([f"{file}:1: not valid TOML: it is nested too deeply"]) from error
+
+
+def read_at_most(file: Path, size: int) -> bytes:
+    """Read a file, but never much more of it than it may have.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is larger.
+    """
+    with file.open("rb") as stream:
+        content = stream.read(size + 1)
+    if len(content) > size:
+        raise ValueError(f"it is larger than {size} bytes")
+    return content
+
+
+def _not_toml(file: Path, text: str, reason: str) -> str:
+    match = _LINE_OF_ERROR.search(reason)
+    if match is None:
+        last = text.rstrip("\n").count("\n") + 1
+        return f"{file}:{last}: not valid TOML: {reason}"
+    return f"{file}:{match[1]}: not valid TOML: {reason[: match.start()]} (column {match[2]})"
+
+
+def line_of(text: str, path: list[str]) -> int:
+    """Return the line where a key stands, or where the table that lacks it begins; 1 if nothing is found."""
+    best: tuple[int, int] = (0, 1)
+    table: list[str] = []
+    seen: Counter[str] = Counter()
+    for number, line in enumerate(text.split("\n"), start=1):
+        stripped = line.strip()
+        if stripped.startswith("["):
+            table = here = _table(_header(stripped), seen, another=stripped.startswith("[["))
+        elif "=" in stripped and not stripped.startswith("#"):
+            here = [*table, *_header(stripped.partition("=")[0].strip())]
+        else:
+            continue
+        shared = min(len(here), len(path))
+        depth = shared if path[:shared] == here[:shared] else 0
+        if depth > best[0]:
+            best = (depth, number)
+    return best[1]
+
+
+def _table(header: list[str], seen: Counter[str], *, another: bool) -> list[str]:
+    """The path of a table: below an array of tables it belongs to the array's last one."""
+    path: list[str] = []
+    for depth, part in enumerate(header, start=1):
+        path.append(part)
+        name = ".".join(path)
+        if depth == len(header) and another:
+            seen[name] += 1
+        if seen[name]:
+            path.append(str(seen[name] - 1))
+    return path
+
+
+def _header(text: str) -> list[str]:
+    """The parts of a table's header or a key: ``[accounts.main]`` is ``accounts``, ``main``."""
+    return ["".join(part) for part in _KEY_PART.findall(text.split("#", maxsplit=1)[0])]
