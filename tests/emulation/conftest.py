@@ -31,6 +31,21 @@ class Running:
         """Create an order."""
         return await self.client.post("/v2/orders", json={})
 
+    async def webhooks(self, url: str | None, **settings: Any) -> dict[str, Any]:
+        """Have webhooks delivered there."""
+        answer = await self.client.put("/_emulator/webhooks", json={"url": url, **settings})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def tell(self, order: str, *kinds: str) -> None:
+        """Let things of these kinds happen to an order, one request each."""
+        for kind in kinds:
+            assert (await self.client.post(f"/v2/orders/{order}?{kind}")).status_code == 200
+
+    async def clock(self, offset: float) -> None:
+        """Put the emulator's time ahead."""
+        await self.client.put("/_emulator/clock", json={"offset_seconds": offset})
+
     async def raw(self, sent: bytes) -> bytes:
         """Send these bytes and return all that came until the server closed the connection."""
         reader, writer = await asyncio.open_connection(self.host, self.port)
@@ -53,12 +68,12 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def running(seed: int = 1) -> AsyncIterator[Running]:
-    """Serve a new fake provider on a free port."""
-    provider = FakeProvider()
+async def running(seed: int = 1, secret: str | None = None, **options: Any) -> AsyncIterator[Running]:
+    """Serve a new fake provider, with or without a webhook secret, on a free port."""
+    provider = FakeProvider(secret)
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(
-        serve_emulator(provider, host="127.0.0.1", port=0, seed=seed, on_ready=ready.set_result)
+        serve_emulator(provider, host="127.0.0.1", port=0, seed=seed, on_ready=ready.set_result, **options)
     )
     try:
         await asyncio.wait([serving, ready], timeout=3, return_when=asyncio.FIRST_COMPLETED)

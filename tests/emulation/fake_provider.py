@@ -1,23 +1,26 @@
 """The smallest provider that shows what a server does to it; as a script, it is served until a signal.
 
-``POST /v2/orders`` keeps an order and its payment, which closes by itself a fifth of a second later, and any
-other path answers with the request as it was seen.
+``POST /v2/orders`` keeps an order and its payment, which closes by itself a fifth of a second later, and
+``POST /v2/orders/{id}`` tells of it; any other path answers with the request as it was seen.
 """
 
 import asyncio
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from ordergate.spi.emulator import (
+    DeliveryAttempt,
+    DeliveryRules,
     EmulatedRequest,
     EmulatedResponse,
     EmulatorDescription,
     InvalidControlError,
     UnknownOrderError,
+    WebhookEvent,
 )
 
 JSON = {"Content-Type": "application/json"}
@@ -29,7 +32,8 @@ def _json(status: int, value: Any) -> EmulatedResponse:
 
 
 class FakeProvider:
-    def __init__(self) -> None:
+    def __init__(self, webhook_secret: str | None = None) -> None:
+        self.webhook_secret = webhook_secret
         self.resets = 0
         self._start_over()
 
@@ -37,12 +41,23 @@ class FakeProvider:
         self.orders: list[dict[str, Any]] = []
         self.products = ["prod_1"]
         self.strict = True
+        self.told: list[str] = []
+        self.untold: list[WebhookEvent] = []
+        self.wanted = False
+        self.rules = DeliveryRules(timeout=5, waits=(300, 1800))
+
+    def tell(self, order_id: str, kind: str) -> None:
+        event_id = f"evt_{len(self.told) + 1}"
+        self.told.append(event_id)
+        body = json.dumps({"id": event_id, "type": kind}).encode()
+        if self.wanted:
+            self.untold.append(WebhookEvent(id=event_id, type=kind, order_id=order_id, body=body))
 
     def describe(self) -> EmulatorDescription:
         return EmulatorDescription(
             base_path="/v2",
             credentials={"api_key": "key_1"},
-            webhook_secret=None,
+            webhook_secret=self.webhook_secret,
             customer="cus_1",
             products=["prod_1"],
             payment_methods=["pm_1"],
@@ -52,7 +67,11 @@ class FakeProvider:
         if request.path == "/v2/orders" and request.method == "POST":
             order = {"id": f"ord_{len(self.orders) + 1}", "status": "open", "created": now}
             self.orders.append(order)
+            self.tell(order["id"], "created")
             return _json(201, order)
+        if request.path.startswith("/v2/orders/") and request.method == "POST":
+            self.tell(request.path.removeprefix("/v2/orders/"), request.query or "changed")
+            return _json(200, {})
         if request.path == "/v2/nothing":
             return EmulatedResponse(status=204)
         if request.path == "/v2/defect":
@@ -64,6 +83,7 @@ class FakeProvider:
         for order in self.orders:
             if order["status"] == "open" and now - order["created"] >= PAYMENT_TAKES:
                 order["status"] = "paid"
+                self.tell(order["id"], "paid")
 
     def rate_limited(self, now: float) -> EmulatedResponse:
         return EmulatedResponse(status=429, headers={"Retry-After": "7"}, body=b'{"fault":"slow down"}')
@@ -85,6 +105,7 @@ class FakeProvider:
         if order["status"] == "refunded":
             raise InvalidControlError("The order is refunded already.")
         order |= {"status": "refunded", "action": action, "amount": amount}
+        self.tell(order["id"], action)
         return order
 
     def catalog(self) -> dict[str, Any]:
@@ -103,6 +124,25 @@ class FakeProvider:
         if set(switches) - {"strict"}:
             raise InvalidControlError("There is one switch: strict.")
         self.strict = switches["strict"]
+
+    def keep_events(self, *, wanted: bool) -> None:
+        self.wanted = wanted
+
+    def take_events(self) -> Sequence[WebhookEvent]:
+        untold, self.untold = self.untold, []
+        return untold
+
+    def delivery_rules(self) -> DeliveryRules:
+        return self.rules
+
+    def sign_delivery(self, event: WebhookEvent, attempt: DeliveryAttempt) -> Mapping[str, str]:
+        signed = [attempt.url, f"{attempt.signed_at:.3f}", f"{attempt.first_signed_at:.3f}"]
+        return {
+            "Content-Type": "application/json",
+            "attempt": str(attempt.number),
+            "signed": " ".join(signed),
+            "secrets": " ".join(attempt.secrets),
+        }
 
 
 def main() -> None:

@@ -98,6 +98,15 @@ class Emulator:
     def switch(self, **switches: Any) -> None:
         self._call("PUT", "switches", switches)
 
+    def webhooks(self, url: str | None, **settings: Any) -> None:
+        """Have webhooks delivered there; without settings, as a provider does on a good day."""
+        self._call("PUT", "/webhooks", {"url": url, **settings})
+
+    def deliveries(self) -> list[dict[str, Any]]:
+        """The log of the deliveries, oldest first."""
+        entries: list[dict[str, Any]] = self._call("GET", "/webhooks")["deliveries"]
+        return entries
+
     def act(self, provider_order_id: str, action: str, **details: Any) -> None:
         self._call("POST", f"orders/{provider_order_id}/do", {"action": action, **details})
 

@@ -305,6 +305,18 @@ def test_port_that_is_taken(config: Path, start: Start) -> None:
     assert "cannot listen" in served.stderr
 
 
+def test_webhooks_of_an_emulator_from_the_start(start: Start) -> None:
+    """The URL of the command line holds until the control plane names another."""
+    hooks = "http://127.0.0.1:9/hooks"
+    line = start("emulate", "revkeen", "--webhook-url", hooks, "--stop-with-stdin", "--json").line()
+    announced = json.loads(line)
+
+    shown = httpx.get(httpx.URL(announced["base_url"]).join("/_emulator/webhooks")).json()
+
+    assert shown["url"] == hooks
+    assert announced["webhook_secret"].startswith("whsec_")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -315,6 +327,7 @@ def test_port_that_is_taken(config: Path, start: Start) -> None:
         ["emulate", "nobody"],
         ["emulate", "{adapter}", "--switch", "colour=red"],
         ["emulate", "{adapter}", "--switch", "colour"],
+        ["emulate", "{adapter}", "--webhook-url", "hooks"],
         ["keys", "create"],
         ["keys", "create", "--merchant", "acme", "--operator"],
         ["keys", "create", "--merchant", "acme", "--scope", "everything"],

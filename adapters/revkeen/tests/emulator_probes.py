@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from ordergate.spi.emulator import DeliveryAttempt, WebhookEvent
+
 from .emulator_client import LINE, NOBODY, Client, error_of, json_of
 
 
@@ -381,3 +383,24 @@ def all_events(client: Client) -> list[str]:
     """See the types of a paid order's events."""
     client.paid()
     return client.event_types()
+
+
+def delivered_members(client: Client) -> int:
+    """Count the members of a delivery."""
+    client.emulator.keep_events(wanted=True)
+    client.create()
+    (event,) = client.emulator.take_events()
+    return len(msgspec.json.decode(event.body))
+
+
+def retry_headers(client: Client) -> list[str]:
+    """See the names of the headers of a retry that can tell its signature's age."""
+    event = WebhookEvent(id="evt_1", type="order.paid", order_id="", body=b"{}")
+    attempt = DeliveryAttempt(number=2, url="http://x/", signed_at=300, first_signed_at=0)
+    headers = client.emulator.sign_delivery(event, attempt)
+    return [f"{name} {value.split(',')[0]}" for name, value in headers.items() if "ignature" in name]
+
+
+def attempts(client: Client) -> int:
+    """Count how often a delivery is tried."""
+    return 1 + len(client.emulator.delivery_rules().waits)

@@ -279,6 +279,25 @@ CASES = [
         PAID,
         ["order.created", "order.scored", "payment.succeeded", "order.paid", "order.scored"],
     ),
+    Case("webhook_envelope", "schema", see.delivered_members, 9, 5),
+    *(
+        Case(
+            "webhook_signature_header",
+            name,
+            see.retry_headers,
+            ["X-Revkeen-Signature t=300"],
+            [f"{name} t=300"],
+        )
+        for name in ("x-rk-signature", "revkeen-signature")
+    ),
+    Case(
+        "webhook_retries_signed_anew",
+        False,
+        see.retry_headers,
+        ["X-Revkeen-Signature t=300"],
+        ["X-Revkeen-Signature t=0"],
+    ),
+    Case("webhook_attempts", 8, see.attempts, 6, 8),
 ]
 
 

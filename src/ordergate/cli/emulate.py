@@ -10,6 +10,7 @@ import click
 from ordergate.cli.session import json_option
 
 if TYPE_CHECKING:
+    from ordergate.emulation.webhooks import WebhookSettings
     from ordergate.spi.adapter import Adapter
 
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "--switch", "switches", multiple=True, metavar="NAME=VALUE", help="Set a switch; may be repeated."
 )
+@click.option("--webhook-url", metavar="URL", help="Where to deliver webhooks, from the start.")
 @click.option("--stop-with-stdin", is_flag=True, help="End when standard input closes, for supervisors.")
 @click.option("--config", hidden=True, help="Taken by every command; an emulator needs none.")
 @json_option
@@ -32,6 +34,7 @@ def emulate(
     port: int,
     seed: int,
     switches: tuple[str, ...],
+    webhook_url: str | None,
     config: str | None,  # noqa: ARG001 - every command takes it
     *,
     stop_with_stdin: bool,
@@ -44,6 +47,7 @@ def emulate(
     \b
     ordergate emulate NAME --port 9101
     ordergate emulate NAME --seed 7 --json
+    ordergate emulate NAME --webhook-url http://127.0.0.1:8080/hooks/NAME
     """
     from ordergate.emulation.server import announcement, serve_emulator
     from ordergate.spi.emulator import InvalidControlError
@@ -60,7 +64,13 @@ def emulate(
         click.echo(json.dumps(facts) if as_json else _described(adapter.title, facts))
 
     serving = serve_emulator(
-        emulator, host=host, port=port, seed=seed, on_ready=announce, stop_with_stdin=stop_with_stdin
+        emulator,
+        host=host,
+        port=port,
+        seed=seed,
+        on_ready=announce,
+        webhooks=_webhooks(webhook_url),
+        stop_with_stdin=stop_with_stdin,
     )
     try:
         asyncio.run(serving)
@@ -76,6 +86,15 @@ def _adapter(name: str) -> "Adapter":
         return installed_adapter(name)
     except AdapterMissingError as error:
         raise click.UsageError(str(error)) from error
+
+
+def _webhooks(url: str | None) -> "WebhookSettings":
+    from ordergate.emulation.webhooks import WebhookSettings
+
+    try:
+        return WebhookSettings(url=url)
+    except ValueError as error:
+        raise click.UsageError(f"--webhook-url: {error}") from error
 
 
 def _parsed(switches: tuple[str, ...]) -> dict[str, Any]:

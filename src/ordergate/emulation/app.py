@@ -6,6 +6,7 @@ from ordergate.emulation.control import CONTROL_PATH, create_control_plane
 from ordergate.emulation.exchange import Application, Receive, Scope, Send
 from ordergate.emulation.provider import ProviderApplication
 from ordergate.emulation.session import Clock, EmulationSession
+from ordergate.emulation.webhooks import NO_WEBHOOKS, WebhookSettings
 from ordergate.spi.emulator import ProviderEmulator
 
 
@@ -35,12 +36,18 @@ def _is_control(raw_path: bytes) -> bool:
     return (raw_path + b"/").startswith(f"{CONTROL_PATH}/".encode())
 
 
-def create_app(emulator: ProviderEmulator, clock: Clock, seed: int) -> EmulatorApplication:
+def create_app(
+    emulator: ProviderEmulator, clock: Clock, seed: int, webhooks: WebhookSettings = NO_WEBHOOKS
+) -> EmulatorApplication:
     """Return the application of one emulator.
 
     Args:
         emulator: The provider's behaviour.
         clock: Returns Unix time in seconds; the control plane's offset is added to it here.
         seed: Decides which requests a rule with a probability hits.
+        webhooks: Where webhooks go at first.
+
+    Raises:
+        InvalidControlError: The provider takes no webhook secret, and one is given.
     """
-    return EmulatorApplication(EmulationSession(emulator, clock, seed))
+    return EmulatorApplication(EmulationSession(emulator, clock, seed, webhooks))

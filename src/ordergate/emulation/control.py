@@ -20,6 +20,7 @@ from ordergate.domain.errors import Problem
 from ordergate.domain.validation import decode_body
 from ordergate.emulation.faults import FaultRules
 from ordergate.emulation.session import EmulationSession
+from ordergate.emulation.webhooks import WebhookSettings
 from ordergate.spi.emulator import InvalidControlError, UnknownOrderError
 
 CONTROL_PATH = "/_emulator"
@@ -67,7 +68,7 @@ class ControlPlane(Controller):
 
     @post("/reset", status_code=200)
     async def reset(self, session: Session) -> Document:
-        """Forget everything: orders, catalog, switches, faults, clock and counters."""
+        """Forget everything: orders, catalog, switches, faults, clock, webhooks and counters."""
         session.reset()
         return session.state()
 
@@ -127,10 +128,16 @@ class ControlPlane(Controller):
         session.emulator.set_switches(decode_body(body, dict[str, Any]))
         return session.emulator.switches()
 
+    @get("/webhooks")
+    async def webhooks(self, session: Session) -> Document:
+        """Show where webhooks go, what befalls them, and the log of the deliveries."""
+        return session.deliveries.show()
+
     @put("/webhooks")
-    async def set_webhooks(self) -> None:
-        """Say where to deliver webhooks; not available yet."""
-        raise HTTPException("This emulator does not deliver webhooks yet.", status_code=501)
+    async def set_webhooks(self, body: RawBody, session: Session) -> Document:
+        """Say where webhooks go, and what befalls them on the way."""
+        session.deliveries.configure(decode_body(body, WebhookSettings))
+        return session.deliveries.show()
 
 
 def create_control_plane(session: EmulationSession) -> Litestar:

@@ -12,6 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from ordergate.emulation.app import EmulatorApplication, create_app
 from ordergate.emulation.exchange import CONNECTION
 from ordergate.emulation.session import Clock
+from ordergate.emulation.webhooks import NO_WEBHOOKS, WebhookSettings
 from ordergate.serving import Server, address, listen, stop_when_stdin_closes
 from ordergate.spi.emulator import ProviderEmulator
 
@@ -70,8 +71,9 @@ class _Server(Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End every delay, then the rest."""
+        """End every delay and delivery, then the rest."""
         self._session.stopping.set()
+        await self._session.deliveries.close()
         await super().shutdown(sockets)
 
 
@@ -82,6 +84,7 @@ async def serve_emulator(
     port: int,
     seed: int,
     on_ready: OnReady,
+    webhooks: WebhookSettings = NO_WEBHOOKS,
     clock: Clock = time.time,
     stop_with_stdin: bool = False,
 ) -> None:
@@ -95,13 +98,15 @@ async def serve_emulator(
         port: 0 for any free one.
         seed: Decides which requests a fault rule with a probability hits.
         on_ready: Called with the account's ``base_url`` once connections are accepted.
+        webhooks: Where webhooks go, until the control plane says otherwise.
         clock: Returns Unix time in seconds.
         stop_with_stdin: End also when standard input closes.
 
     Raises:
         OSError: The port is taken, or the host is not of this machine.
+        InvalidControlError: The provider takes no webhook secret, and one is given.
     """
-    app = create_app(emulator, clock, seed)
+    app = create_app(emulator, clock, seed, webhooks)
     with listen(host, port) as listener:
         base_url = address(listener) + emulator.describe().base_path
         server = _Server(app, lambda: on_ready(base_url))

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
+from ordergate.emulation.deliveries import Deliveries
 from ordergate.emulation.faults import FaultPlan, FaultRule
+from ordergate.emulation.webhooks import NO_WEBHOOKS, WebhookSettings
 from ordergate.spi.emulator import EmulatedRequest, EmulatedResponse, ProviderEmulator
 
 Clock = Callable[[], float]
@@ -21,13 +23,27 @@ class EmulationSession:
         faults: The rules in force.
         offset: Seconds by which the emulator's time is ahead of the clock; may be negative.
         requests: How many requests came for the provider's own paths, those that went wrong included.
+        deliveries: The webhooks that are sent, and where to.
         stopping: Set once the server shuts down; ends every pause.
     """
 
-    def __init__(self, emulator: ProviderEmulator, clock: Clock, seed: int) -> None:
-        """Start without faults, offset or requests; `seed` decides the draws of the faults."""
+    def __init__(
+        self, emulator: ProviderEmulator, clock: Clock, seed: int, webhooks: WebhookSettings = NO_WEBHOOKS
+    ) -> None:
+        """Start without faults, offset or requests.
+
+        Args:
+            emulator: The provider's behaviour.
+            clock: Returns Unix time in seconds.
+            seed: Decides the draws of the faults, and of what befalls webhooks.
+            webhooks: Where webhooks go until the control plane says otherwise, and after a reset.
+
+        Raises:
+            InvalidControlError: The provider takes no webhook secret, and one is given.
+        """
         self.emulator = emulator
         self.stopping = asyncio.Event()
+        self.deliveries = Deliveries(emulator, self.now, seed, webhooks)
         self._clock = clock
         self._seed = seed
         self._start_over()
@@ -41,6 +57,7 @@ class EmulationSession:
     def reset(self) -> None:
         """Return to how everything was at the start, the draws of the faults included."""
         self.emulator.reset()
+        self.deliveries.reset()
         self._start_over()
 
     def set_faults(self, rules: Sequence[FaultRule]) -> None:
@@ -52,14 +69,18 @@ class EmulationSession:
         return self._clock() + self.offset
 
     def advance(self) -> None:
-        """Let whatever is due happen."""
+        """Let whatever is due happen, deliveries included."""
         self.emulator.advance(self.now())
+        self.deliveries.collect()
 
     def handle(self, request: EmulatedRequest) -> EmulatedResponse:
-        """Let the provider act on a request."""
+        """Let the provider act on a request; what it tells of it is delivered meanwhile."""
         now = self.now()
         self.emulator.advance(now)
-        return self.emulator.handle(request, now)
+        try:
+            return self.emulator.handle(request, now)
+        finally:
+            self.deliveries.collect()
 
     def failure(self, status: int) -> EmulatedResponse:
         """Return an error with this status in the provider's own form."""
@@ -78,12 +99,14 @@ class EmulationSession:
         """
         now = self.now()
         self.emulator.advance(now)
-        return self.emulator.act(order_id, action, amount, now)
+        order = self.emulator.act(order_id, action, amount, now)
+        self.deliveries.collect()
+        return order
 
     def state(self) -> dict[str, Any]:
         """Return the provider's orders, payments and returns as of now, and the counters."""
         self.advance()
-        return {**self.emulator.state(), "requests": self.requests, "webhooks_sent": 0}
+        return {**self.emulator.state(), "requests": self.requests, "webhooks_sent": self.deliveries.sent}
 
     async def pause(self, seconds: float) -> None:
         """Wait this long, but no longer than the server lives."""

@@ -56,6 +56,55 @@ class EmulatorDescription(msgspec.Struct, frozen=True, kw_only=True):
     payment_methods: Sequence[str]
 
 
+class WebhookEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a provider tells its client unasked; the same on every attempt to deliver it.
+
+    Attributes:
+        id: The provider's id of the event.
+        type: The provider's name for what happened.
+        order_id: The provider's id of the order that it happened to.
+        body: As it is posted, in the provider's own form.
+    """
+
+    id: str
+    type: str
+    order_id: str
+    body: bytes
+
+
+class DeliveryAttempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt to deliver an event.
+
+    Attributes:
+        number: 1 for the first.
+        url: Where to, exactly as it was configured.
+        signed_at: Unix time in seconds.
+        first_signed_at: The same of the first attempt, for a provider that signs an event only once.
+        secrets: What to sign with, each on its own; none for the emulator's own. Only given to an emulator
+            that describes itself with a `webhook_secret`.
+    """
+
+    number: int
+    url: str
+    signed_at: float
+    first_signed_at: float
+    secrets: Sequence[str] = ()
+
+
+class DeliveryRules(msgspec.Struct, frozen=True, kw_only=True):
+    """How a provider delivers its events.
+
+    Attributes:
+        timeout: Seconds until an attempt counts as failed.
+        waits: Seconds between each failed attempt and the next; after the last one the event is given up.
+        delivered: The lowest and the highest HTTP status that says that the event has arrived.
+    """
+
+    timeout: float
+    waits: Sequence[float]
+    delivered: tuple[int, int] = (200, 299)
+
+
 class UnknownOrderError(LookupError):
     """The control plane named an order that does not exist here."""
 
@@ -137,4 +186,20 @@ class ProviderEmulator(Protocol):
         Raises:
             InvalidControlError: A name is unknown or a value impossible.
         """
+        ...
+
+    def keep_events(self, *, wanted: bool) -> None:
+        """Say whether events are kept for `take_events`; at first and after a reset they are not."""
+        ...
+
+    def take_events(self) -> Sequence[WebhookEvent]:
+        """Return the events kept since the last call, oldest first."""
+        ...
+
+    def delivery_rules(self) -> DeliveryRules:
+        """Return how the provider delivers its events at present."""
+        ...
+
+    def sign_delivery(self, event: WebhookEvent, attempt: DeliveryAttempt) -> Mapping[str, str]:
+        """Return the headers of one attempt, the signature among them; equal attempts have equal headers."""
         ...

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from ordergate.spi.emulator import WebhookEvent
 from ordergate_rapyd.emulator.catalog import Index
 from ordergate_rapyd.emulator.errors import RefusedError
 from ordergate_rapyd.emulator.identifiers import Identifiers
@@ -11,9 +12,17 @@ from ordergate_rapyd.emulator.switches import Switches
 
 
 class Account(msgspec.Struct, kw_only=True):
-    """The catalog, the switches, and what has happened so far, each in the order of its creation."""
+    """The catalog, the switches, and what has happened so far, each in the order of its creation.
+
+    Attributes:
+        webhook_ids: Draws ids of webhooks; a stream of its own, so that it shifts no other ids.
+        operation_id: Of the request that is being answered; blank while time passes without one.
+        webhooks_wanted: Whether webhooks are written at all, which takes its time.
+        untold: The webhooks that nobody has taken yet.
+    """
 
     ids: Identifiers
+    webhook_ids: Identifiers
     catalog: Index
     ewallet: str
     switches: Switches = Switches()
@@ -21,6 +30,9 @@ class Account(msgspec.Struct, kw_only=True):
     payments: dict[str, Payment] = msgspec.field(default_factory=dict)
     returns: dict[str, OrderReturn] = msgspec.field(default_factory=dict)
     open_payments: dict[str, Payment] = msgspec.field(default_factory=dict)
+    operation_id: str = ""
+    webhooks_wanted: bool = False
+    untold: list[WebhookEvent] = msgspec.field(default_factory=list)
 
     def order(self, order_id: str) -> Order:
         """Return the order, or refuse the request."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from ordergate.spi.emulator import InvalidControlError
-from ordergate_rapyd.emulator import lifecycle, settlement
+from ordergate_rapyd.emulator import lifecycle, settlement, webhooks
 from ordergate_rapyd.emulator.account import Account
 from ordergate_rapyd.emulator.records import Order, Payment
 
@@ -39,7 +39,7 @@ def _close_payment(account: Account, order: Order, _amount: int | None, second: 
     settlement.close(account, payment, second)
 
 
-def _refund(account: Account, order: Order, amount: int | None, _second: int) -> None:
+def _refund(account: Account, order: Order, amount: int | None, second: int) -> None:
     """Refund the payment, not by way of a return: the order's own amounts stay as they are."""
     payment = account.payments.get(order.payment)
     if payment is None or payment.status != "CLO":
@@ -50,7 +50,7 @@ def _refund(account: Account, order: Order, amount: int | None, _second: int) ->
         raise InvalidControlError(
             f"The payment of {order.id} has {left} minor units left to refund, not {wanted}."
         )
-    payment.refunded += wanted
+    settlement.refund(account, payment, wanted, second)
 
 
 def _cancel(account: Account, order: Order, _amount: int | None, second: int) -> None:
@@ -58,7 +58,8 @@ def _cancel(account: Account, order: Order, _amount: int | None, second: int) ->
         raise InvalidControlError(f"{order.id} is {order.status} and cannot be canceled.")
     lifecycle.enter(order, "canceled", second)
     if account.switches.cancel_moves_money:
-        settlement.undo(account, order)
+        settlement.undo(account, order, second)
+    webhooks.tell_order(account, "ORDER_UPDATED", order, second)
 
 
 def _open_payment(account: Account, order: Order) -> Payment:

@@ -7,7 +7,7 @@ from uuid import UUID
 class Identifiers:
     """Draws ids; equal seeds draw equal ids in equal order."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int | str) -> None:
         self._random = Random(seed)  # noqa: S311 - repeatable on purpose; nothing here is secret
 
     def hexadecimal(self, digits: int) -> str:

@@ -5,7 +5,7 @@ Facts: Rapyd docs, "Create an Order" and "Update an Order".
 
 from collections.abc import Sequence
 
-from ordergate_rapyd.emulator import lifecycle, settlement, views
+from ordergate_rapyd.emulator import lifecycle, settlement, views, webhooks
 from ordergate_rapyd.emulator.account import Account, Call
 from ordergate_rapyd.emulator.errors import RefusedError
 from ordergate_rapyd.emulator.fields import given, metadata, objects, text
@@ -30,6 +30,7 @@ def create_order(account: Account, call: Call) -> JsonObject:
     check_create(account, call.body)
     order = _new_order(account, call)
     account.orders[order.id] = order
+    webhooks.tell_order(account, "ORDER_CREATED", order, call.second)
     return views.order(account, order)
 
 
@@ -51,6 +52,7 @@ def update_order(account: Account, call: Call) -> JsonObject:
         order.metadata = {**kept, **metadata(changes)}
     if "status" in changes:
         _set_status(account, order, text(changes, "status"), call.second)
+    webhooks.tell_order(account, "ORDER_UPDATED", order, call.second)
     return views.order(account, order)
 
 
@@ -182,4 +184,4 @@ def _reprice(account: Account, order: Order, changes: JsonObject) -> None:
 def _set_status(account: Account, order: Order, status: str, second: int) -> None:
     lifecycle.enter(order, status, second)
     if status == "canceled" and account.switches.cancel_moves_money:
-        settlement.undo(account, order)
+        settlement.undo(account, order, second)

@@ -3,7 +3,7 @@
 Facts: Rapyd docs, "Pay an Order", "List Payments" and "Complete Payment".
 """
 
-from ordergate_rapyd.emulator import lifecycle, settlement, views
+from ordergate_rapyd.emulator import lifecycle, settlement, views, webhooks
 from ordergate_rapyd.emulator.account import Account, Call
 from ordergate_rapyd.emulator.catalog import Customer, PaymentMethod
 from ordergate_rapyd.emulator.errors import RefusedError
@@ -22,15 +22,17 @@ def pay_order(account: Account, call: Call) -> JsonObject:
     method = _chosen_method(account, order, call.body)
     payment = _new_payment(account, order, method, call)
     if code := _refusal(order, method):
-        _record_refused(account, payment, code, call.second)
+        _tell_refused(account, payment, code, call.second)
         raise RefusedError(code)
     account.payments[payment.id] = account.open_payments[payment.id] = payment
+    webhooks.tell_payment(account, "PAYMENT_SUCCEEDED", payment, call.second)
     if method.behaviour == "charged_without_order_update":
         settlement.collect(account, payment, call.second)
         raise RefusedError("ERROR_PAY_ORDER_COMPLETED_WITHOUT_ORDER_STATUS_UPDATE")
     order.payment = payment.id
     order.updated = call.second
     lifecycle.happen(order, "pay", call.second)
+    webhooks.tell_order(account, "ORDER_PAYMENT_SUCCEEDED", order, call.second)
     return views.order(account, order)
 
 
@@ -110,10 +112,12 @@ def _refusal(order: Order, method: PaymentMethod) -> str | None:
     return None
 
 
-def _record_refused(account: Account, payment: Payment, code: str, second: int) -> None:
+def _tell_refused(account: Account, payment: Payment, code: str, second: int) -> None:
     if account.switches.declined_payment_recorded:
         account.payments[payment.id] = payment
         settlement.fail(account, payment, code, second)
+    else:
+        webhooks.tell_order(account, "ORDER_PAYMENT_FAILED", account.orders[payment.order], second)
 
 
 def _new_payment(account: Account, order: Order, method: PaymentMethod, call: Call) -> Payment:

@@ -1,20 +1,23 @@
 """The emulator itself: it lets requests in, finds their operation and wraps the answer."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
 
 from ordergate.spi.emulator import (
+    DeliveryAttempt,
+    DeliveryRules,
     EmulatedRequest,
     EmulatedResponse,
     EmulatorDescription,
     InvalidControlError,
     UnknownOrderError,
+    WebhookEvent,
 )
-from ordergate_rapyd.emulator import controls, errors, routes, settlement, views
+from ordergate_rapyd.emulator import controls, errors, routes, settlement, views, webhooks
 from ordergate_rapyd.emulator.account import Account
 from ordergate_rapyd.emulator.catalog import Index, read_catalog
 from ordergate_rapyd.emulator.errors import RefusedError
@@ -47,7 +50,12 @@ class RapydEmulator:
             access_key=f"AKTEST{ids.hexadecimal(14).upper()}", secret_key=f"sk_test_{ids.hexadecimal(64)}"
         )
         catalog = stock_catalog(ids)
-        self._account = Account(ids=ids, catalog=Index(catalog), ewallet=ids.object_id("ewallet"))
+        self._account = Account(
+            ids=ids,
+            webhook_ids=Identifiers(f"webhooks {self._seed}"),
+            catalog=Index(catalog),
+            ewallet=ids.object_id("ewallet"),
+        )
         self._gate = Gate(self._credentials)
         self._memory = Memory()
         self._firewall = Firewall()
@@ -72,7 +80,7 @@ class RapydEmulator:
         try:
             return self._admitted(request, now)
         except RefusedError as refused:
-            return self._refused(refused)
+            return self._refused(refused, self._account.ids.operation_id())
 
     def advance(self, now: float) -> None:
         """Let payments close, fail and expire that are due."""
@@ -87,7 +95,7 @@ class RapydEmulator:
         if status == 429:
             return self.rate_limited(now)
         code = _FAILURES.get(status) or _status_name(status)
-        return self._refused(RefusedError(code, status=status))
+        return self._refused(RefusedError(code, status=status), self._account.ids.operation_id())
 
     def state(self) -> dict[str, Any]:
         """Return all orders, payments and returns as Rapyd shows them, oldest first."""
@@ -139,24 +147,43 @@ class RapydEmulator:
         """
         self._account.switches = changed(self._account.switches, switches)
 
+    def keep_events(self, *, wanted: bool) -> None:
+        """Say whether webhooks are written and kept; no other id depends on it."""
+        self._account.webhooks_wanted = wanted
+
+    def take_events(self) -> Sequence[WebhookEvent]:
+        """Return the webhooks kept since the last call, oldest first."""
+        return webhooks.take_untold(self._account)
+
+    def delivery_rules(self) -> DeliveryRules:
+        """Return the time-out and retries that the switches make; Rapyd documents neither."""
+        return webhooks.rules(self._account.switches)
+
+    def sign_delivery(self, event: WebhookEvent, attempt: DeliveryAttempt) -> Mapping[str, str]:
+        """Return the headers of one attempt, signed with the account's keys."""
+        return webhooks.headers(self._credentials, self._account.switches, event, attempt)
+
     def _admitted(self, request: EmulatedRequest, now: float) -> EmulatedResponse:
         """Answer an authentic request, once per idempotency value where the account is set up so."""
         switches = self._account.switches
         body = self._gate.admit(request, now, switches)
         if recalled := self._memory.recall(request, now, switches):
             return recalled
+        operation_id = self._account.operation_id = self._account.ids.operation_id()
         try:
             operation, object_id = routes.find(request)
             data = operation(self._account, routes.read_call(request, object_id, body, now))
-            response = _respond(200, errors.success(data, self._account.ids.operation_id()))
+            response = _respond(200, errors.success(data, operation_id))
         except RefusedError as refused:
-            response = self._refused(refused)
+            response = self._refused(refused, operation_id)
+        finally:
+            self._account.operation_id = ""
         self._memory.remember(request, response, now, switches)
         return response
 
-    def _refused(self, refused: RefusedError) -> EmulatedResponse:
+    def _refused(self, refused: RefusedError, operation_id: str) -> EmulatedResponse:
         presence = self._account.switches.operation_id_on_errors
-        envelope = errors.failure(refused, self._account.ids.operation_id(), presence)
+        envelope = errors.failure(refused, operation_id, presence)
         return _respond(refused.status, envelope)
 
 

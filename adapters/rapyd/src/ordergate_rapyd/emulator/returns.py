@@ -6,7 +6,7 @@ Facts: Rapyd docs, "Create a Return", "Retrieve a Return" and "Return Errors".
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from ordergate_rapyd.emulator import lifecycle, views
+from ordergate_rapyd.emulator import lifecycle, settlement, views, webhooks
 from ordergate_rapyd.emulator.account import Account, Call
 from ordergate_rapyd.emulator.errors import RefusedError
 from ordergate_rapyd.emulator.fields import given, is_text, text
@@ -35,12 +35,14 @@ def create_return(account: Account, call: Call) -> JsonObject:
         lines=lines,
         amount=amount,
         created=call.second,
-        refund=_refund(account, order, amount),
+        refund=_refund(account, order, amount, call.second),
     )
     account.returns[order_return.id] = order_return
     order.returns.append(order_return)
     in_full = order.amount_returned >= order.totals.amount
     lifecycle.happen(order, "returned_in_full" if in_full else "returned_in_part", call.second)
+    webhooks.tell_return(account, order_return, call.second)
+    webhooks.tell_order(account, "ORDER_UPDATED", order, call.second)
     return views.order_return(account, order_return)
 
 
@@ -135,14 +137,13 @@ def _tax_share(account: Account, order: Order, lines: Iterable[Line]) -> list[Li
     return [Line(type="tax", amount=amount, quantity=1, description="Tax")] if amount > 0 else []
 
 
-def _refund(account: Account, order: Order, amount: int) -> str | None:
+def _refund(account: Account, order: Order, amount: int, second: int) -> str | None:
     """Give the money back, and return the refund's id; None where the return stands without it."""
     payment = account.payments.get(order.payment)
     code = account.switches.refund_error or _refusal(payment, amount)
     if code is None:
         assert payment is not None
-        payment.refunded += amount
-        return account.ids.object_id("refund")
+        return settlement.refund(account, payment, amount, second)
     if account.switches.failed_refund == "reject":
         raise RefusedError(code)
     return None

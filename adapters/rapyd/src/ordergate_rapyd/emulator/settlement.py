@@ -7,13 +7,15 @@ Order" (other payments leave it to the merchant to set the order to ``paid``).
 from collections.abc import Iterator
 from typing import Literal
 
-from ordergate_rapyd.emulator import lifecycle
+from ordergate_rapyd.emulator import lifecycle, webhooks
 from ordergate_rapyd.emulator.account import Account
 from ordergate_rapyd.emulator.messages import MESSAGES
 from ordergate_rapyd.emulator.records import Order, Payment
 from ordergate_rapyd.emulator.switches import Switches
 
 Outcome = Literal["closes", "fails", "expires"]
+
+_ENDINGS = {"ERR": "PAYMENT_FAILED", "EXP": "PAYMENT_EXPIRED", "CAN": "PAYMENT_CANCELED"}
 
 
 def settle(account: Account, now: float) -> None:
@@ -31,8 +33,12 @@ def settle(account: Account, now: float) -> None:
 def close(account: Account, payment: Payment, second: int) -> None:
     """Collect the payment in full; its order follows where that is automatic."""
     collect(account, payment, second)
+    order = account.orders[payment.order]
+    before = order.status
     if _order_follows(payment, account.switches):
-        lifecycle.happen(account.orders[payment.order], "payment_closed", second)
+        lifecycle.happen(order, "payment_closed", second)
+    if order.status != before:
+        webhooks.tell_order(account, "ORDER_UPDATED", order, second)
 
 
 def collect(account: Account, payment: Payment, second: int) -> None:
@@ -42,6 +48,7 @@ def collect(account: Account, payment: Payment, second: int) -> None:
     payment.received = payment.amount
     payment.paid_at = second
     payment.next_action = "not_applicable"
+    webhooks.tell_payment(account, "PAYMENT_COMPLETED", payment, second)
 
 
 def fail(account: Account, payment: Payment, code: str, second: int) -> None:
@@ -57,11 +64,23 @@ def end(account: Account, payment: Payment, status: str, second: int) -> None:
     payment.status = status
     payment.next_action = "not_applicable"
     order = account.orders[payment.order]
+    webhooks.tell_payment(account, _ENDINGS[status], payment, second)
+    if status == "ERR":
+        webhooks.tell_order(account, "ORDER_PAYMENT_FAILED", order, second)
     if order.status == "pending" and account.switches.order_after_failed_payment == "created":
         lifecycle.reopen(order, second)
+        webhooks.tell_order(account, "ORDER_UPDATED", order, second)
 
 
-def undo(account: Account, order: Order) -> None:
+def refund(account: Account, payment: Payment, amount: int, second: int) -> str:
+    """Give this much of a closed payment back, and return the refund's id."""
+    payment.refunded += amount
+    refund_id = account.ids.object_id("refund")
+    webhooks.tell_refund(account, refund_id, payment, amount, second)
+    return refund_id
+
+
+def undo(account: Account, order: Order, second: int) -> None:
     """Cancel the order's payment if it is open, refund it if it is closed."""
     payment = account.payments.get(order.payment)
     if payment is None:
@@ -69,8 +88,9 @@ def undo(account: Account, order: Order) -> None:
     if payment.status == "ACT":
         account.open_payments.pop(payment.id, None)
         payment.status, payment.next_action = "CAN", "not_applicable"
-    elif payment.status == "CLO":
-        payment.refunded = payment.received
+        webhooks.tell_payment(account, _ENDINGS["CAN"], payment, second)
+    elif payment.status == "CLO" and payment.received > payment.refunded:
+        refund(account, payment, payment.received - payment.refunded, second)
 
 
 def _due(account: Account, now: float) -> Iterator[tuple[float, str, Outcome]]:

@@ -261,6 +261,31 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     refunded_flag: Literal["any", "full"] = "any"
     """Whether a payment is ``refunded`` after any refund, or only once nothing is left; not documented."""
 
+    omitted_webhooks: tuple[str, ...] = ()
+    """Types of webhooks that are never sent: what the portal subscribes to is up to the merchant."""
+
+    renamed_webhooks: dict[str, str] = msgspec.field(default_factory=dict)
+    """Types of webhooks that are sent under another name. ``ORDER_CREATED``, ``ORDER_PAYMENT_SUCCEEDED`` and
+    ``ORDER_RETURN_CREATED`` follow from the names in the docs; the literals are not documented."""
+
+    webhook_extended_timestamp: bool = True
+    """Webhooks carry ``extended_timestamp`` in milliseconds; older captures do not."""
+
+    webhook_retries_signed_anew: bool = True
+    """Each attempt has its own salt, timestamp and signature; not documented."""
+
+    webhook_attempts: Annotated[int, msgspec.Meta(ge=1, le=100)] = 24
+    """Attempts before a webhook is given up; not documented."""
+
+    webhook_retry_seconds: Seconds = 15
+    """The first wait between two attempts, as one record shows; that it doubles each time is a guess."""
+
+    webhook_timeout_seconds: Annotated[float, msgspec.Meta(gt=0)] = 10
+    """How long a webhook waits for its answer; not documented."""
+
+    webhook_delivered: Literal["any_2xx", "only_200"] = "any_2xx"
+    """Which answers close a webhook: a 200 does, of others nothing is documented."""
+
 
 def changed(present: Switches, changes: Mapping[str, Any]) -> Switches:
     """Return the switches with some of them changed.

@@ -138,6 +138,8 @@ class Account:
         self.pending: dict[str, Payment] = {}
         self.refunds: dict[str, Refund] = {}
         self.events: list[Event] = []
+        self.events_wanted = False
+        self.untold: list[Event] = []
         self.invoice_ids: set[str] = set()
         self.spent_tokens: set[str] = set()
 

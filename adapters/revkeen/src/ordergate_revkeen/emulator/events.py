@@ -52,7 +52,10 @@ def record(account: Account, kind: str, order_id: str, data: dict[str, Any], cau
         "data": data,
         "request": {"id": cause.request_id, "idempotency_key": cause.idempotency_key},
     }
-    account.events.append(Event(id=event_id, type=kind, order_id=order_id, created=created, form=form))
+    event = Event(id=event_id, type=kind, order_id=order_id, created=created, form=form)
+    account.events.append(event)
+    if account.events_wanted:
+        account.untold.append(event)
 
 
 def _event_id(account: Account) -> str:

@@ -1,19 +1,22 @@
 """The emulator itself: from a request through authentication, limits and idempotency to an operation."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from ordergate.spi.emulator import (
+    DeliveryAttempt,
+    DeliveryRules,
     EmulatedRequest,
     EmulatedResponse,
     EmulatorDescription,
     InvalidControlError,
+    WebhookEvent,
 )
 
-from . import controls, errors
+from . import controls, errors, webhooks
 from .account import Account
 from .calls import Call, Cause
 from .cancellation import cancel_expired
@@ -136,6 +139,22 @@ class RevKeenEmulator:
             self._account.switches = msgspec.convert({**self.switches(), **switches}, Switches)
         except msgspec.ValidationError as error:
             raise InvalidControlError(f"Impossible switches: {error}") from None
+
+    def keep_events(self, *, wanted: bool) -> None:
+        """Say whether events are kept to be delivered; `GET /events` lists them either way."""
+        self._account.events_wanted = wanted
+
+    def take_events(self) -> Sequence[WebhookEvent]:
+        """Return the events kept since the last call; `GET /events` lists them under the same ids."""
+        return webhooks.take_untold(self._account)
+
+    def delivery_rules(self) -> DeliveryRules:
+        """Return RevKeen's time-out and retries (Retry behavior)."""
+        return webhooks.rules(self._account)
+
+    def sign_delivery(self, event: WebhookEvent, attempt: DeliveryAttempt) -> Mapping[str, str]:
+        """Return the headers of one attempt (Webhooks guide)."""
+        return webhooks.headers(self._account, event, attempt)
 
     def _answer(self, call: Call) -> EmulatedResponse:
         """Check the key, the version and the rate, then look for a stored answer, then work (inferred)."""

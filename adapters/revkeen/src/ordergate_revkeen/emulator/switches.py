@@ -280,6 +280,22 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     extra_event_type: Name | None = None
     """A further event of this unknown type after every order event (Versioning guide)."""
 
+    # Webhooks
+
+    webhook_envelope: Literal["full", "schema"] = "full"
+    """Whether deliveries carry all that the Events API lists, as the SDKs type it, or only what the webhook
+    schema names (OpenAPI)."""
+    webhook_signature_header: Literal["X-Revkeen-Signature", "x-rk-signature", "revkeen-signature"] = (
+        "X-Revkeen-Signature"
+    )
+    """Name of the signature's header: the first in OpenAPI, the second is what SDK verifiers fall back to,
+    the third stands only in SDK examples."""
+    webhook_retries_signed_anew: bool = True
+    """Whether each attempt is signed at its own time; inferred, since later ones would else be too old."""
+    webhook_attempts: Annotated[int, Meta(ge=1, le=100)] = 6
+    """Attempts before an event is given up: six in the Retry guide, eight in an example (OpenAPI). Further
+    ones follow 24 hours apart."""
+
     def __post_init__(self) -> None:
         """Refuse what would contradict itself: a new order that claims to be paid."""
         if self.new_order_status in SETTLED_STATUSES:

@@ -1,0 +1,106 @@
+"""Webhooks: what is told of orders and payments, in which envelope, and how it is signed.
+
+Facts: Rapyd docs, "Webhooks", "Webhook Authentication", "Message Sequences" and the pages of the single
+webhooks, "Order Updated Webhook" among them.
+"""
+
+import base64
+import hashlib
+from collections.abc import Callable, Mapping
+
+from ordergate.spi.emulator import DeliveryAttempt, DeliveryRules, WebhookEvent
+from ordergate_rapyd.emulator import views
+from ordergate_rapyd.emulator.account import Account
+from ordergate_rapyd.emulator.javascript import JsonObject, stringify
+from ordergate_rapyd.emulator.records import Order, OrderReturn, Payment
+from ordergate_rapyd.emulator.signature import Credentials, SignedParts, sign
+from ordergate_rapyd.emulator.switches import Switches
+
+
+def tell_order(account: Account, kind: str, order: Order, second: int) -> None:
+    """Tell of an order as it is now.
+
+    Args:
+        account: Whose order it is.
+        kind: ``ORDER_CREATED``, ``ORDER_UPDATED``, ``ORDER_PAYMENT_SUCCEEDED`` or ``ORDER_PAYMENT_FAILED``.
+        order: After what happened.
+        second: Unix time in whole seconds.
+    """
+    _tell(account, kind, order.id, lambda: views.order(account, order), second)
+
+
+def tell_payment(account: Account, kind: str, payment: Payment, second: int) -> None:
+    """Tell of a payment: ``PAYMENT_SUCCEEDED``, ``PAYMENT_COMPLETED``, ``PAYMENT_FAILED`` and so on."""
+    _tell(account, kind, payment.order, lambda: views.payment(account, payment), second)
+
+
+def tell_return(account: Account, order_return: OrderReturn, second: int) -> None:
+    """Tell of a new return, as its response shows it."""
+    kind = "ORDER_RETURN_CREATED"
+    _tell(account, kind, order_return.order, lambda: views.order_return(account, order_return), second)
+
+
+def tell_refund(account: Account, refund_id: str, payment: Payment, amount: int, second: int) -> None:
+    """Tell of money given back; `amount` is in minor units."""
+    kind = "REFUND_COMPLETED"
+    _tell(account, kind, payment.order, lambda: views.refund(refund_id, payment, amount, second), second)
+
+
+def take_untold(account: Account) -> list[WebhookEvent]:
+    """Return what nobody has taken yet, oldest first."""
+    untold, account.untold = account.untold, []
+    return untold
+
+
+def rules(switches: Switches) -> DeliveryRules:
+    """Return how Rapyd tries: each wait is twice the last, and a day at most."""
+    waits = [
+        min(switches.webhook_retry_seconds * 2**place, 86_400)
+        for place in range(switches.webhook_attempts - 1)
+    ]
+    highest = 299 if switches.webhook_delivered == "any_2xx" else 200
+    return DeliveryRules(timeout=switches.webhook_timeout_seconds, waits=waits, delivered=(200, highest))
+
+
+def headers(
+    credentials: Credentials, switches: Switches, event: WebhookEvent, attempt: DeliveryAttempt
+) -> Mapping[str, str]:
+    """Return salt, timestamp and signature; the access key is signed, and not sent."""
+    anew = switches.webhook_retries_signed_anew
+    timestamp = str(int(attempt.signed_at if anew else attempt.first_signed_at))
+    salt = _salt(event.id, timestamp, attempt.number if anew else 1)
+    parts = SignedParts(
+        method="", target=attempt.url, salt=salt, timestamp=timestamp, body=event.body.decode("utf-8")
+    )
+    return {
+        "Content-Type": "application/json",
+        "salt": salt,
+        "timestamp": timestamp,
+        "signature": sign(parts, credentials),
+    }
+
+
+def _tell(account: Account, kind: str, order_id: str, view: Callable[[], JsonObject], second: int) -> None:
+    switches = account.switches
+    if not account.webhooks_wanted or kind in switches.omitted_webhooks:
+        return
+    kind = switches.renamed_webhooks.get(kind, kind)
+    webhook_id = account.webhook_ids.object_id("wh")
+    envelope: JsonObject = {
+        "id": webhook_id,
+        "type": kind,
+        "data": view(),
+        "trigger_operation_id": account.operation_id or account.webhook_ids.operation_id(),
+        "status": "NEW",
+        "created_at": second,
+    }
+    if switches.webhook_extended_timestamp:
+        envelope["extended_timestamp"] = second * 1000
+    body = stringify(envelope).encode("utf-8")
+    account.untold.append(WebhookEvent(id=webhook_id, type=kind, order_id=order_id, body=body))
+
+
+def _salt(webhook_id: str, timestamp: str, number: int) -> str:
+    """Return 24 characters of base64, as captured webhooks carry; repeatable, since nothing else depends on it."""
+    digest = hashlib.sha256(f"{webhook_id} {timestamp} {number}".encode()).digest()
+    return base64.b64encode(digest[:16]).decode("ascii")
