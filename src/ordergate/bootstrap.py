@@ -17,7 +17,7 @@ from ordergate.journal.backup import Advance, Backup, BackupRefusedError, back_u
 from ordergate.journal.sql_journal import SqlJournal
 from ordergate.journal.sqlite import SqliteJournal
 from ordergate.settings import Settings, load_settings, rules_of
-from ordergate.settings_checks import POSTGRESQL, SQLITE
+from ordergate.settings.checks import POSTGRESQL, SQLITE
 from ordergate.transport.guards import GuardedTransport
 from ordergate.transport.http import HttpTransport
 from ordergate.web.rendering import JsonRenderer

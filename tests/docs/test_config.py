@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from ordergate.gateway.configuration import When
-from ordergate.settings import (
+from ordergate.settings.document import (
     AccountSettings,
     RecoverySettings,
     RoutingSettings,

@@ -8,7 +8,7 @@ import pytest
 
 from ordergate.gateway.configuration import ConfigurationError
 from ordergate.settings import DEFAULT_FILE, Settings, find_file, load_settings
-from ordergate.settings_file import line_of
+from ordergate.settings.source import line_of
 from ordergate.spi.secret import Secret
 
 SHIPPED = Path(__file__).parents[2] / "config" / "default.toml"
@@ -453,3 +453,26 @@ def test_the_line_of_a_key(path: list[str], line: int) -> None:
     )
 
     assert line_of(text, path) == line
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://u:p@h/db", "postgresql://u:***@h/db"),
+        ("postgresql://u:p@ss@h/db", "postgresql://u:***@h/db"),
+        ("postgresql://u:p:w@h/db", "postgresql://u:***@h/db"),
+        ("postgresql://u@h/db?password=p&host=/run", "postgresql://u@h/db?password=***&host=/run"),
+        ("postgresql://h/db?pass%77ord=p", "postgresql://h/db?pass%77ord=***"),
+        ("postgresql://h/db?sslpassword=p&x=1", "postgresql://h/db?sslpassword=***&x=1"),
+        ("sqlite:///a.db", "sqlite:///a.db"),
+        ("postgresql://h:5432/db", "postgresql://h:5432/db"),
+    ],
+)
+def test_a_databases_password_is_never_shown(tmp_path: Path, url: str, shown: str) -> None:
+    """However the environment spells it, operators read stars."""
+    file = tmp_path / "o.toml"
+    file.write_text("")
+
+    settings = load_settings(file, {"ORDERGATE_STORE_URL": url})
+
+    assert settings.document["store"]["url"] == shown

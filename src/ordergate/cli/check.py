@@ -76,7 +76,7 @@ async def _unreachable(gateway: "Gateway") -> dict[str, str]:
 
 def _has_store(settings: "Settings") -> bool:
     """Whether there can be links: a check makes no file."""
-    from ordergate.settings_checks import SQLITE
+    from ordergate.settings.checks import SQLITE
 
     url = settings.store.url
     return not url.startswith(SQLITE) or Path(url.removeprefix(SQLITE)).exists()

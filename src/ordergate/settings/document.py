@@ -5,23 +5,23 @@ reference only.
 """
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
+from urllib.parse import unquote_plus
 
 import msgspec
 from msgspec import Meta
 
 from ordergate.domain.errors import FieldError
 from ordergate.domain.validation import explain, pointer_to
-from ordergate.gateway.account import Accept, Account, Trips
+from ordergate.gateway.account import Accept, Account, Trips, is_account_name
 from ordergate.gateway.configuration import ConfigurationError, Rule, When
 from ordergate.gateway.registry import AdapterMissingError, installed_adapter
 from ordergate.observability import LogFormat
 from ordergate.redaction import MASK
-from ordergate.settings_checks import (
+from ordergate.settings.checks import (
     base_url_errors,
     password_errors,
     recovery_errors,
@@ -31,8 +31,8 @@ from ordergate.settings_checks import (
     settling_errors,
     store_errors,
 )
-from ordergate.settings_file import read_source
-from ordergate.settings_secrets import dereference, holds_secret, resolve_secrets
+from ordergate.settings.secrets import dereference, holds_secret, resolve_secrets
+from ordergate.settings.source import read_source
 from ordergate.spi.adapter import Adapter, Environment
 
 ENVIRONMENT_PREFIX = "ORDERGATE_"
@@ -40,7 +40,8 @@ DEFAULT_FILE = Path("config/default.toml")
 
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
 
-_PASSWORD = re.compile(r"(://[^/@]*?:)[^@]*(@)|((?<=[?&])password=)[^&]*()")
+_PASSWORDS = frozenset({"password", "sslpassword"})
+"""Parameters of a database's URL that are secret."""
 
 
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -150,7 +151,7 @@ def find_file(given: Path | None, environment: Mapping[str, str] = os.environ) -
 
 def shipped_file() -> Path:
     """Return the default configuration that is shipped: in a wheel, or in the checkout."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     candidates = (package / DEFAULT_FILE, package.parents[1] / DEFAULT_FILE)
     return next((candidate for candidate in candidates if candidate.exists()), DEFAULT_FILE)
 
@@ -271,7 +272,7 @@ def _read_account(
     own = {field.name for field in msgspec.structs.fields(AccountSettings)}
     common = {key: value for key, value in table.items() if key in own}
     errors = explain(common, AccountSettings)
-    if not name.replace("-", "").replace("_", "").isalnum() or not name.isascii():
+    if not is_account_name(name):
         errors.append(_error("", "invalid_value", "An account's name has letters, digits, - and _."))
     adapter_name = table.get("adapter")
     try:
@@ -330,7 +331,7 @@ def _shown(content: dict[str, Any], accounts: Mapping[str, Account]) -> dict[str
     shown = dict(content)
     store = shown.get("store")
     if isinstance(store, dict) and isinstance(store.get("url"), str):
-        shown["store"] = {**store, "url": _PASSWORD.sub(_hidden, store["url"])}
+        shown["store"] = {**store, "url": _without_password(store["url"])}
     shown["accounts"] = {
         name: {key: _starred(accounts[name], key, value) for key, value in table.items()}
         for name, table in content.get("accounts", {}).items()
@@ -338,8 +339,19 @@ def _shown(content: dict[str, Any], accounts: Mapping[str, Account]) -> dict[str
     return shown
 
 
-def _hidden(match: re.Match[str]) -> str:
-    return f"{match[1] or match[3]}{MASK}{match[2] or ''}"
+def _without_password(url: str) -> str:
+    """The URL with stars for a password, however oddly it is written: up to the last ``@``, or as a parameter."""
+    scheme, mark, rest = url.partition("://")
+    address, question, query = rest.partition("?")
+    login, at, place = address.rpartition("@")
+    user, colon, _ = login.partition(":")
+    shown = f"{user}{colon}{MASK if colon else ''}{at}{place}"
+    parameters = [
+        f"{name}={MASK}" if unquote_plus(name) in _PASSWORDS else part
+        for part in query.split("&")
+        for name in (part.partition("=")[0],)
+    ]
+    return f"{scheme}{mark}{shown}{question}{'&'.join(parameters)}"
 
 
 def _starred(account: Account, key: str, value: Any) -> Any:

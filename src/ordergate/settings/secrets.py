@@ -7,7 +7,7 @@ from typing import Any, get_args
 import msgspec
 
 from ordergate.domain.errors import FieldError
-from ordergate.settings_file import read_at_most
+from ordergate.settings.source import read_at_most
 from ordergate.spi.adapter import Adapter
 from ordergate.spi.secret import Secret
 

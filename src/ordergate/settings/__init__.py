@@ -1,0 +1,12 @@
+"""The configuration file: read, checked as a whole, and made into accounts and routes."""
+
+from ordergate.settings.document import (
+    DEFAULT_FILE,
+    Settings,
+    find_file,
+    load_settings,
+    rules_of,
+    shipped_file,
+)
+
+__all__ = ["DEFAULT_FILE", "Settings", "find_file", "load_settings", "rules_of", "shipped_file"]
