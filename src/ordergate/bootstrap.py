@@ -133,7 +133,7 @@ async def open_gateway(settings: Settings, *, serving: bool = False) -> AsyncIte
         JournalUnavailableError: The journal cannot be opened.
     """
     journal = await open_journal(settings.store.url, serving=serving, connections=settings.store.connections)
-    transport = GuardedTransport(HttpTransport(system_clock), time.monotonic)
+    transport = GuardedTransport(lambda base_url: HttpTransport.to(base_url, system_clock), time.monotonic)
     gateway = Gateway(
         configuration=configuration_of(settings),
         journal=journal,

@@ -418,3 +418,14 @@ async def test_the_living_are_counted(journal: Journal) -> None:
     assert await journal.stay_alive(NODE, HOUR) == 2
     await journal.leave(OTHER)
     assert await journal.stay_alive(NODE, HOUR) == 1
+
+
+async def test_commands_are_not_counted(journal: Journal) -> None:
+    """A process that does not serve learns how many do; it keeps what it holds, and is none of them."""
+    assert await journal.stay_alive(NODE, HOUR, serves=False) == 0
+    assert await journal.stay_alive(OTHER, HOUR) == 1
+    assert await journal.stay_alive(NODE, HOUR, serves=False) == 1
+    begun = await claimed(journal)
+
+    assert await journal.forget_dead(OTHER, ()) == 0
+    assert await journal.operation(begun.id) == begun

@@ -9,6 +9,7 @@ from tests.contract.conftest import Store
 
 from ordergate.gateway.ports import Journal
 from ordergate.gateway.records import Link, LinkKey, LinkQuery, StoredLink
+from ordergate.journal import transactions
 
 
 def link(identifier: str = "CHAIR-1", **changes: Any) -> Link:
@@ -157,3 +158,19 @@ async def test_a_store_without_links(journal: Journal) -> None:
     """An empty store says so."""
     assert await journal.linked_merchants("test") == []
     assert await journal.linked_accounts() == {}
+
+
+async def test_many_ids_are_one_question(journal: Journal) -> None:
+    """However many ids are asked for, and whatever stands in them, the store is asked once."""
+    odd = ['a"b', "a\\b", "ä/€ 🪑", "[1]", "null", "%_'"]
+    await journal.import_links("acme", "test", [link(each, native=f"sku {each}") for each in odd])
+    await journal.put_links(key(odd[0], kind="customers"), {"rapyd": "cus_1"})
+    wanted = [("products", each) for each in [*odd, *odd, "none"]]
+
+    found = await journal.native_ids("acme", "test", "rapyd", wanted)  # type: ignore[arg-type]
+
+    assert found == {("products", each): f"sku {each}" for each in odd}
+    transaction = transactions.native_ids("acme", "test", "rapyd", wanted)  # type: ignore[arg-type]
+    next(transaction)
+    with pytest.raises(StopIteration):
+        transaction.send([])

@@ -151,9 +151,6 @@ class MortalTransport:
     def share_among(self, nodes: int) -> None:
         """Keep no limits."""
 
-    def pause(self, account: Account, seconds: float) -> None:
-        """Keep no limits: the network is told when to refuse."""
-
     async def send(self, account: Account, request: WireRequest) -> WireResponse:
         """Send one request."""
         network = self._network

@@ -93,7 +93,7 @@ def with_gateway(config: Path | None, work: "Callable[[Gateway], Awaitable[T]]")
     configure_logging(settings.server.log_format, "warning")
 
     async def run() -> T:
-        async with open_gateway(settings) as gateway, alive(gateway, drain=_DRAIN_SECONDS):
+        async with open_gateway(settings) as gateway, alive(gateway, drain=_DRAIN_SECONDS, serves=False):
             return await work(gateway)
 
     return asyncio.run(run())

@@ -57,7 +57,6 @@ async def say(
         # An adapter that fails on an answer must not leave the write without an outcome.
         _log.exception("adapter.failed", adapter=account.adapter.name, operation=operation.id)
         outcome = Unknown(reason=f"The adapter for {account.adapter.title} failed on the answer.")
-    _obey(gateway, account, outcome)
     return outcome, _finished(
         gateway, attempt, response, outcome, closed=closed or _answered(response, outcome)
     )
@@ -70,15 +69,6 @@ def _answered(response: WireResponse | None, outcome: Outcome) -> bool:
     if response.status < 500:
         return True
     return isinstance(outcome, Unknown) and outcome.provider is not None and outcome.provider.code is not None
-
-
-def _obey(gateway: Gateway, account: Account, outcome: Outcome) -> None:
-    """A provider that answers 429 is left alone for as long as it says."""
-    match outcome:
-        case NotApplied(code="provider_rate_limited", retry_after=int(seconds)) if (
-            outcome.provider.http_status is not None
-        ):
-            gateway.transport.pause(account, seconds)
 
 
 def _refuse_stalled(recorded: float) -> None:
@@ -168,7 +158,6 @@ async def _ask(gateway: Gateway, account: Account, command: Read) -> Outcome:
             step = _resume(plan, await gateway.transport.send(account, step))
     except TransportError as error:
         raise Problem(error.code, error.reason, sent=error.sent, retry_after=error.retry_after) from error
-    _obey(gateway, account, step)
     if isinstance(step, NotApplied):
         if not step.mapped:
             kind = "list" if isinstance(command, ListOrders) else "retrieve"

@@ -12,7 +12,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         breaker: ``open`` lets nothing through, ``half_open`` one call that finds out.
-        in_flight: Calls on their way now.
+        in_flight: Calls on their way now, those that wait for their turn included.
         paused_for: Seconds for which the provider has asked to be left alone; 0 for none.
         rate_left: Calls that the rate limit still lets through now; None where there is no limit.
         reasons: Why it is not quite well, for a human.

@@ -32,15 +32,17 @@ class KeyUse:
     async def write_down(self, journal: Journal) -> None:
         """Record in the journal when keys were used since the last time.
 
+        Whatever keeps it from that, the next time it will be recorded.
+
         Raises:
-            JournalUnavailableError: Nothing was recorded; the next time it will be.
+            JournalUnavailableError: Nothing was recorded.
         """
         uses, self._unwritten = self._unwritten, {}
         if not uses:
             return
         try:
             await journal.touch_keys(uses)
-        except JournalUnavailableError:
+        except BaseException:
             self._unwritten = uses | self._unwritten
             raise
 
@@ -69,3 +71,5 @@ async def _write_down(gateway: "Gateway") -> None:
         await gateway.key_use.write_down(gateway.journal)
     except JournalUnavailableError as error:
         _log.warning("journal.unavailable", error=str(error))
+    except Exception:  # noqa: BLE001 - one failure must not end the recording
+        _log.exception("key_use.failed")

@@ -72,7 +72,10 @@ class TransportError(Exception):
 
 
 class Transport(Protocol):
-    """The way to the providers: one request, one answer, never a second send."""
+    """The way to the providers: one request, one answer, never a second send.
+
+    An account whose provider answers 429 is left alone for as long as that asks for.
+    """
 
     async def send(self, account: Account, request: WireRequest) -> WireResponse:
         """Sign and send one request, and return the answer.
@@ -82,15 +85,11 @@ class Transport(Protocol):
         """
         ...
 
-    def pause(self, account: Account, seconds: float) -> None:
-        """Send nothing to an account for so long: its provider has asked for it."""
-        ...
-
     def share_among(self, nodes: int) -> None:
-        """Keep rate limits together with so many processes, this one included."""
+        """Keep rate limits together with so many processes that serve, this one included if it does."""
         ...
 
-    def keep_only(self, accounts: Collection[str]) -> None:
+    def keep_only(self, accounts: Iterable[Account]) -> None:
         """Let the connections to all other accounts end once they are idle."""
         ...
 
@@ -193,8 +192,8 @@ class Journal(Protocol):
         """Let recovery look after an operation of unknown outcome at once."""
         ...
 
-    async def stay_alive(self, node: str, seconds: float) -> int:
-        """Keep what this process holds from others for so long; return how many processes do so now."""
+    async def stay_alive(self, node: str, seconds: float, *, serves: bool = True) -> int:
+        """Keep what this process holds from others for so long; return how many processes that serve do so now."""
         ...
 
     async def leave(self, node: str) -> None:

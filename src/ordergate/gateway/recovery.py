@@ -45,18 +45,19 @@ _log = structlog.get_logger("ordergate.recovery")
 
 
 @contextlib.asynccontextmanager
-async def alive(gateway: Gateway, *, drain: float) -> AsyncIterator[None]:
+async def alive(gateway: Gateway, *, drain: float, serves: bool = True) -> AsyncIterator[None]:
     """Keep what this process holds from others, as long as it lives.
 
     Args:
         gateway: This process.
         drain: Seconds that the writes under way get in the end.
+        serves: Rate limits are divided among the processes that serve; a command takes no part of them.
 
     Raises:
         JournalUnavailableError: The journal does not answer at the beginning; later failures are waited out.
     """
-    gateway.transport.share_among(await gateway.journal.stay_alive(gateway.node, LEASE))
-    task = asyncio.create_task(_stay_alive(gateway))
+    await _prolong(gateway, serves=serves)
+    task = asyncio.create_task(_stay_alive(gateway, serves=serves))
     try:
         yield
     finally:
@@ -90,11 +91,15 @@ async def tend(gateway: Gateway, at_most: int = AT_ONCE) -> list["asyncio.Task[N
     return [gateway.run(_look_after(gateway, operation), operation.operation.id) for operation in taken]
 
 
-async def _stay_alive(gateway: Gateway) -> None:
+async def _prolong(gateway: Gateway, *, serves: bool) -> None:
+    gateway.transport.share_among(await gateway.journal.stay_alive(gateway.node, LEASE, serves=serves))
+
+
+async def _stay_alive(gateway: Gateway, *, serves: bool) -> None:
     while True:
         await asyncio.sleep(LEASE / 3)
         try:
-            gateway.transport.share_among(await gateway.journal.stay_alive(gateway.node, LEASE))
+            await _prolong(gateway, serves=serves)
             await gateway.journal.forget_dead(gateway.node, gateway.held)
         except JournalUnavailableError as error:
             _log.warning("journal.unavailable", error=str(error))

@@ -47,7 +47,7 @@ async def reload(gateway: Gateway) -> Reloaded:
             before = gateway.configuration
             # What is fixed is what the process was started with, until it is started again.
             gateway.configuration = msgspec.structs.replace(new, fixed=before.fixed)
-            gateway.transport.keep_only(new.accounts.keys())
+            gateway.transport.keep_only(new.accounts.values())
     restart = tuple(_differences(before, new))
     _log.info("configuration.loaded", hash=new.hash, before=before.hash, restart_needed=list(restart))
     return Reloaded(configuration=new, changed=new.hash != before.hash, restart_needed=restart)

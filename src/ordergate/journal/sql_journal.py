@@ -117,9 +117,9 @@ class SqlJournal(ABC):
         """Let recovery look after an operation at once."""
         await self._write(lambda: transactions.look_soon(operation_id))
 
-    async def stay_alive(self, node: str, seconds: float) -> int:
-        """Keep what this process holds from others for so long; return how many processes do so now."""
-        return await self._write(lambda: transactions.stay_alive(node, seconds))
+    async def stay_alive(self, node: str, seconds: float, *, serves: bool = True) -> int:
+        """Keep what this process holds from others for so long; return how many processes that serve do so now."""
+        return await self._write(lambda: transactions.stay_alive(node, seconds, serves=serves))
 
     async def leave(self, node: str) -> None:
         """Let others take at once what this process held."""

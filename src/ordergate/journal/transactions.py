@@ -192,12 +192,12 @@ def look_soon(operation_id: str) -> Transaction[None]:
     yield Query("look_soon", {"id": operation_id})
 
 
-def stay_alive(node: str, seconds: float) -> Transaction[int]:
-    """Prolong a process's lease, forget those that ended long ago, and count the living."""
-    yield Query("stay_alive", {"node": node, "lease": _milliseconds(seconds)})
+def stay_alive(node: str, seconds: float, *, serves: bool) -> Transaction[int]:
+    """Prolong a process's lease, forget those that ended long ago, and count the living that serve."""
+    yield Query("stay_alive", {"node": node, "lease": _milliseconds(seconds), "serves": int(serves)})
     yield Query("forget_nodes", {})
-    ((living,),) = yield Query("living_nodes", {})
-    return int(living)
+    ((serving,),) = yield Query("serving_nodes", {})
+    return int(serving)
 
 
 def leave(node: str) -> Transaction[None]:
@@ -371,13 +371,10 @@ def native_ids(
     merchant: str, world: World, account: str, ids: Iterable[tuple[LinkKind, str]]
 ) -> Transaction[dict[tuple[LinkKind, str], str]]:
     """Return what the ids are called at one account."""
-    found = {}
+    wanted = msgspec.json.encode(list(ids)).decode()
     scope = {"merchant": merchant, "world": world, "account": account}
-    for kind, identifier in sorted(set(ids)):
-        rows = yield Query("native_id", {**scope, "kind": kind, "id": identifier})
-        if rows:
-            found[kind, identifier] = str(rows[0][0])
-    return found
+    rows = yield Query("native_ids", {**scope, "ids": wanted})
+    return {(kind, identifier): str(native) for kind, identifier, native in rows}
 
 
 def merchant_id(

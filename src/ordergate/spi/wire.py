@@ -46,3 +46,10 @@ class WireResponse(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     body: bytes = b""
+
+    @property
+    def retry_after(self) -> int | None:
+        """Whole seconds that it asks to wait; anything else, zero, and what takes days, is taken for absent."""
+        value = self.headers.get("retry-after", "")
+        seconds = int(value) if value.isdecimal() and len(value) <= 5 else 0
+        return seconds or None

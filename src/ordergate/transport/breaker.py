@@ -15,12 +15,15 @@ class Breaker(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         failures: In a row, up to now.
         opened_at: Monotonic seconds; None while it is closed.
+        generation: How often it has opened. What becomes of a call that was sent before it opened last says nothing
+            of the provider as it is now.
         trying: A call is on its way to find out whether the provider is back.
         reason: The last failure, for a human.
     """
 
     failures: int = 0
     opened_at: float | None = None
+    generation: int = 0
     trying: bool = False
     reason: str = ""
 
@@ -40,18 +43,24 @@ def passing(breaker: Breaker) -> Breaker:
     return breaker if breaker.opened_at is None else msgspec.structs.replace(breaker, trying=True)
 
 
-def after_success(_breaker: Breaker) -> Breaker:
-    """Return it closed."""
-    return Breaker()
+def after_success(breaker: Breaker, generation: int) -> Breaker:
+    """Return it closed, if the call is of this generation."""
+    return breaker if generation != breaker.generation else Breaker(generation=generation)
 
 
-def after_failure(breaker: Breaker, trips: Trips, now: float, reason: str) -> Breaker:
-    """Return it with one failure more: open once there were enough, and again where the trying call failed."""
+def after_failure(breaker: Breaker, generation: int, trips: Trips, now: float, reason: str) -> Breaker:
+    """Return it with one failure more, if the call is of this generation.
+
+    It is open once there were enough, and again where the trying call failed.
+    """
+    if generation != breaker.generation:
+        return breaker
     failures = breaker.failures + 1
-    opens = failures >= trips.after or breaker.trying
-    return Breaker(failures=failures, opened_at=now if opens else None, reason=reason)
+    if failures < trips.after and not breaker.trying:
+        return msgspec.structs.replace(breaker, failures=failures, reason=reason)
+    return Breaker(failures=failures, opened_at=now, generation=generation + 1, reason=reason)
 
 
-def released(breaker: Breaker) -> Breaker:
+def released(breaker: Breaker, generation: int) -> Breaker:
     """Return it as if the call that was on its way had never been: it ended without telling anything."""
-    return msgspec.structs.replace(breaker, trying=False)
+    return breaker if generation != breaker.generation else msgspec.structs.replace(breaker, trying=False)

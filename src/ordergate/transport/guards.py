@@ -1,11 +1,12 @@
 """Keeps calls back that should not be sent now: too many at once, too fast, or to a provider that is down.
 
-What is kept back was never sent, so it may go elsewhere. Waiting happens here, before the request is signed.
+What is kept back was never sent, so it may go elsewhere. Waiting happens here, before the request is signed. Of what
+an account may do, a fifth is kept for requests that act: reads are kept back first.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -28,20 +29,10 @@ from ordergate.transport.breaker import (
 LONGEST_WAIT = 2.5
 """Seconds that a call waits here at most, so that a signature is fresh when its settling time begins."""
 
+UNSAID_WAIT = 60
+"""Seconds for which a provider is left alone whose 429 does not say for how long; most count by the minute."""
+
 Monotonic = Callable[[], float]
-
-
-@dataclass(slots=True)
-class _Guard:
-    """What is known of one account's calls."""
-
-    slots: asyncio.Semaphore
-    most: int
-    bucket: InMemoryBucket | None
-    limits: tuple[RateLimit, ...]
-    breaker: Breaker = field(default_factory=Breaker)
-    in_flight: int = 0
-    paused_until: float = 0.0
 
 
 class Sender(Protocol):
@@ -51,39 +42,69 @@ class Sender(Protocol):
         """Send one request, as :meth:`ordergate.gateway.ports.Transport.send`."""
         ...
 
-    async def forget(self, account: str) -> None:
-        """Close the connections of one account."""
-        ...
-
     async def close(self) -> None:
         """Close every connection."""
         ...
 
 
+@dataclass(slots=True)
+class _Guard:
+    """What is known of one account's calls to one base URL, and the connections for them.
+
+    Attributes:
+        most: Calls on their way at the same time.
+        limits: How fast it may be called, by all processes together.
+        nodes: How many those are.
+        calls: The latest ones, for the rate limit.
+        bucket: Takes any call; None where there is no limit.
+        reads: Takes the same calls, and is full a fifth earlier.
+    """
+
+    sender: Sender
+    most: int = 0
+    limits: tuple[RateLimit, ...] = ()
+    nodes: int = 0
+    slots: asyncio.Semaphore = field(default_factory=asyncio.Semaphore)
+    slots_for_reads: asyncio.Semaphore = field(default_factory=asyncio.Semaphore)
+    calls: list[RateItem] = field(default_factory=list)
+    bucket: InMemoryBucket | None = None
+    bucket_for_reads: InMemoryBucket | None = None
+    breaker: Breaker = field(default_factory=Breaker)
+    in_flight: int = 0
+    paused_until: float = 0.0
+
+    def limit(self, most: int, limits: tuple[RateLimit, ...], nodes: int) -> None:
+        """Keep these limits from now on; what was called before still counts."""
+        if most != self.most:
+            # Calls under way let go of the slots that they hold; for a moment there may be more of both.
+            self.most, self.slots = most, asyncio.Semaphore(most)
+            self.slots_for_reads = asyncio.Semaphore(_for_reads(most))
+        if (limits, nodes) != (self.limits, self.nodes):
+            self.limits, self.nodes = limits, nodes
+            rates = [Rate(max(limit.requests // nodes, 1), limit.seconds * 1000) for limit in limits]
+            reading = [Rate(_for_reads(rate.limit), rate.interval) for rate in rates]
+            self.bucket, self.bucket_for_reads = _bucket(rates, self.calls), _bucket(reading, self.calls)
+
+
 class GuardedTransport:
     """A way to the providers that keeps each account's limits."""
 
-    def __init__(self, inner: Sender, monotonic: Monotonic) -> None:
-        """Guard another way to the providers; `monotonic` is a clock in seconds that never goes back."""
-        self._inner = inner
+    def __init__(self, connect: Callable[[str], Sender], monotonic: Monotonic) -> None:
+        """Know no account yet.
+
+        Args:
+            connect: Makes the way to a base URL, which is one account's own.
+            monotonic: A clock in seconds that never goes back.
+        """
+        self._connect = connect
         self._monotonic = monotonic
-        self._guards: dict[str, _Guard] = {}
+        self._guards: dict[tuple[str, str], _Guard] = {}
         self._nodes = 1
-        self._ending: set[asyncio.Task[None]] = set()
+        self._ending: dict[asyncio.Task[None], Sender] = {}
 
     def share_among(self, nodes: int) -> None:
-        """Keep rate limits together with so many processes, this one included."""
-        if nodes != self._nodes:
-            self._nodes = max(nodes, 1)
-            for guard in self._guards.values():
-                guard.bucket = _bucket(guard.limits, self._nodes)
-
-    def pause(self, account: Account, seconds: float) -> None:
-        """Send nothing for so long: the provider has asked for it. Without a rate limit there is none to keep."""
-        guard = self._guard(account)
-        if not guard.limits:
-            return
-        guard.paused_until = max(guard.paused_until, self._monotonic() + seconds)
+        """Keep rate limits together with so many processes that serve, this one included if it does."""
+        self._nodes = max(nodes, 1)
 
     def health(self, account: Account) -> Health:
         """Return how an account is doing."""
@@ -105,18 +126,13 @@ class GuardedTransport:
             reasons=tuple(reasons),
         )
 
-    def keep_only(self, accounts: Collection[str]) -> None:
-        """Let the connections to all other accounts end once they are idle."""
-        for name in [name for name in self._guards if name not in accounts]:
-            guard = self._guards.pop(name)
-            self._ending.add(task := asyncio.create_task(self._end(name, guard)))
-            task.add_done_callback(self._ending.discard)
-
-    async def _end(self, name: str, guard: _Guard) -> None:
-        while guard.in_flight:  # noqa: ASYNC110 - nobody waits for it
-            await asyncio.sleep(0.1)
-        if name not in self._guards:  # else it is back, and calls are on its connections again
-            await self._inner.forget(name)
+    def keep_only(self, accounts: Iterable[Account]) -> None:
+        """Let the connections to all other accounts, and to where these led before, end once they are idle."""
+        kept = {(account.name, account.base_url) for account in accounts}
+        for key in self._guards.keys() - kept:
+            guard = self._guards.pop(key)
+            self._ending[task := asyncio.create_task(_end(guard))] = guard.sender
+            task.add_done_callback(self._ending.pop)
 
     async def send(self, account: Account, request: WireRequest) -> WireResponse:
         """Send one request once the account's limits let it pass.
@@ -125,32 +141,47 @@ class GuardedTransport:
             TransportError: Kept back, and then not sent; or as the transport that is guarded.
         """
         guard = self._guard(account)
-        async with self._slot(guard, account):
-            await self._pass_rate(guard, account)
-            self._refuse_blocked(guard, account)
-            guard.breaker = passing(guard.breaker)
-            return await self._watched(guard, account, request)
+        guard.in_flight += 1
+        try:
+            self._refuse_blocked(guard, account)  # before it takes part in any limit
+            async with _slot(guard, account, request):
+                await self._pass_rate(guard, account, request)
+                self._refuse_blocked(guard, account)
+                guard.breaker = passing(guard.breaker)
+                return await self._watched(guard, account, request)
+        finally:
+            guard.in_flight -= 1
 
     async def close(self) -> None:
-        """Close what is guarded."""
+        """Close every connection."""
+        senders = [*(guard.sender for guard in self._guards.values()), *self._ending.values()]
         for task in self._ending:
             task.cancel()
-        await self._inner.close()
+        for sender in senders:
+            await sender.close()
 
     async def _watched(self, guard: _Guard, account: Account, request: WireRequest) -> WireResponse:
+        generation = guard.breaker.generation
+
+        def failed(reason: str) -> Breaker:
+            return after_failure(guard.breaker, generation, account.trips, self._monotonic(), reason)
+
         try:
-            response = await self._inner.send(account, request)
+            response = await guard.sender.send(account, request)
         except TransportError as error:
-            guard.breaker = after_failure(guard.breaker, account.trips, self._monotonic(), error.reason)
+            down = error.code == "provider_unavailable"
+            guard.breaker = failed(error.reason) if down else released(guard.breaker, generation)
             raise
         except BaseException:
-            guard.breaker = released(guard.breaker)
+            guard.breaker = released(guard.breaker, generation)
             raise
         if response.status >= 500:
-            reason = f"{account.adapter.title} answered {response.status}."
-            guard.breaker = after_failure(guard.breaker, account.trips, self._monotonic(), reason)
+            guard.breaker = failed(f"{account.adapter.title} answered {response.status}.")
         else:
-            guard.breaker = after_success(guard.breaker)
+            guard.breaker = after_success(guard.breaker, generation)
+        if response.status == 429 and (guard.limits or account.environment != "emulator"):
+            until = self._monotonic() + (response.retry_after or UNSAID_WAIT)
+            guard.paused_until = max(guard.paused_until, until)
         return response
 
     def _refuse_blocked(self, guard: _Guard, account: Account) -> None:
@@ -164,59 +195,67 @@ class GuardedTransport:
             reason = f"{account.name} is not asked for now, after {guard.breaker.failures} failures: "
             raise TransportError("no", reason + guard.breaker.reason, retry_after=left_open)
 
-    @asynccontextmanager
-    async def _slot(self, guard: _Guard, account: Account) -> AsyncIterator[None]:
-        slots = guard.slots
-        try:
-            async with asyncio.timeout(LONGEST_WAIT / 2):
-                await slots.acquire()
-        except TimeoutError:
-            reason = f"{account.max_in_flight} calls to {account.name} are on their way already."
-            raise TransportError("no", reason, code="overloaded", retry_after=1) from None
-        guard.in_flight += 1
-        try:
-            yield
-        finally:
-            guard.in_flight -= 1
-            slots.release()
-
-    async def _pass_rate(self, guard: _Guard, account: Account) -> None:
+    async def _pass_rate(self, guard: _Guard, account: Account, request: WireRequest) -> None:
         """Wait for the rate limit if that is short; refuse otherwise."""
         waited = 0.0
-        while guard.bucket is not None:
+        while (bucket := guard.bucket if request.acts else guard.bucket_for_reads) is not None:
             item = RateItem(account.name, round(self._monotonic() * 1000))
-            guard.bucket.leak(item.timestamp)
-            if guard.bucket.put(item):
+            bucket.leak(item.timestamp)
+            if bucket.put(item):
                 return
-            told = guard.bucket.waiting(item)
+            told = bucket.waiting(item)
             wait = max(told / 1000, 0.001) if isinstance(told, int) else 1.0
             waited += wait
             if waited > LONGEST_WAIT / 2:
-                reason = f"The rate limit of {account.name} ({guard.bucket.failing_rate}) is used up."
+                whose = "" if request.acts else " for reads"
+                reason = f"The rate limit of {account.name}{whose} ({bucket.failing_rate}) is used up."
                 raise TransportError("no", reason, code="provider_rate_limited", retry_after=wait)
             await asyncio.sleep(wait)
 
     def _guard(self, account: Account) -> _Guard:
-        guard = self._guards.get(account.name)
+        """One name may come to lead elsewhere: what is known of the one place says nothing of the other."""
+        key = account.name, account.base_url
+        guard = self._guards.get(key)
         if guard is None:
-            guard = self._guards[account.name] = _Guard(
-                slots=asyncio.Semaphore(account.max_in_flight),
-                most=account.max_in_flight,
-                bucket=_bucket(account.limits, self._nodes),
-                limits=account.limits,
-            )
-        if guard.limits != account.limits:
-            guard.limits, guard.bucket = account.limits, _bucket(account.limits, self._nodes)
-        if guard.most != account.max_in_flight:
-            # Calls under way let go of the slots that they hold; for a moment there may be more of both.
-            guard.slots, guard.most = asyncio.Semaphore(account.max_in_flight), account.max_in_flight
+            guard = self._guards[key] = _Guard(self._connect(account.base_url))
+        guard.limit(account.max_in_flight, account.limits, self._nodes)
         return guard
 
 
-def _bucket(limits: tuple[RateLimit, ...], nodes: int) -> InMemoryBucket | None:
-    if not limits:
+@asynccontextmanager
+async def _slot(guard: _Guard, account: Account, request: WireRequest) -> AsyncIterator[None]:
+    """Hold a place among the calls on their way; a read takes one of those for reads, too."""
+    wanted = [guard.slots] if request.acts else [guard.slots_for_reads, guard.slots]
+    async with AsyncExitStack() as held:
+        try:
+            async with asyncio.timeout(LONGEST_WAIT / 2):
+                for slots in wanted:
+                    await held.enter_async_context(slots)
+        except TimeoutError:
+            reserved = "" if request.acts else ", or as many as leave the rest to writes"
+            reason = f"{guard.most} calls to {account.name} are on their way already{reserved}."
+            raise TransportError("no", reason, code="overloaded", retry_after=1) from None
+        yield
+
+
+async def _end(guard: _Guard) -> None:
+    while guard.in_flight:  # noqa: ASYNC110 - nobody waits for it
+        await asyncio.sleep(0.1)
+    await guard.sender.close()
+
+
+def _for_reads(most: int) -> int:
+    """What reads may take of it; of less than five there is nothing to keep back."""
+    return most - most // 5
+
+
+def _bucket(rates: list[Rate], calls: list[RateItem]) -> InMemoryBucket | None:
+    """Return a limit on calls that are counted elsewhere, too."""
+    if not rates:
         return None
-    return InMemoryBucket([Rate(max(limit.requests // nodes, 1), limit.seconds * 1000) for limit in limits])
+    bucket = InMemoryBucket(rates)
+    bucket.items = calls
+    return bucket
 
 
 def _left(guard: _Guard, now: float) -> int | None:

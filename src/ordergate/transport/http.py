@@ -7,7 +7,6 @@ would add all three.
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
 from importlib.metadata import version
 
 import httpx
@@ -36,27 +35,24 @@ CLOSED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError, httpx.De
 _log = structlog.get_logger("ordergate.transport")
 _USER_AGENT = ("user-agent", f"ordergate/{version('ordergate')}")
 
-Engine = Callable[[Account], httpx.AsyncBaseTransport]
-
-
-def default_engine(account: Account) -> httpx.AsyncBaseTransport:
-    """Return a pool of connections per account, so that none starves another."""
-    return AiohttpTransport(secure=account.base_url.startswith("https:"))
-
 
 class HttpTransport:
-    """The way to the providers over HTTP."""
+    """The way to one base URL over HTTP."""
 
-    def __init__(self, clock: Clock, engine: Engine = default_engine) -> None:
-        """Keep one engine per account, made when it is first used.
+    def __init__(self, clock: Clock, engine: httpx.AsyncBaseTransport) -> None:
+        """Keep connections of its own, so that no account starves another.
 
         Args:
             clock: The time, for signatures.
-            engine: Makes an account's engine; the seam for tests.
+            engine: Carries the requests; the seam for tests.
         """
         self._clock = clock
         self._engine = engine
-        self._engines: dict[str, httpx.AsyncBaseTransport] = {}
+
+    @classmethod
+    def to(cls, base_url: str, clock: Clock) -> "HttpTransport":
+        """Return the way to a base URL; certificates are loaded only where it is ``https:``."""
+        return cls(clock, AiohttpTransport(secure=base_url.startswith("https:")))
 
     async def send(self, account: Account, request: WireRequest) -> WireResponse:
         """Sign and send one request, and return the answer.
@@ -76,23 +72,15 @@ class HttpTransport:
             _note_attempt(account, request, time.perf_counter() - started, facts)
         return response
 
-    async def forget(self, account: str) -> None:
-        """Close the connections of one account."""
-        engine = self._engines.pop(account, None)
-        if engine is not None:
-            await engine.aclose()
-
     async def close(self) -> None:
         """Close every connection."""
-        for engine in self._engines.values():
-            await engine.aclose()
-        self._engines.clear()
+        await self._engine.aclose()
 
     async def _send(self, account: Account, request: WireRequest) -> WireResponse:
         outgoing = self._outgoing(account, request)
         try:
             async with asyncio.timeout(account.total_timeout):
-                return await _exchange(self._engine_of(account), outgoing)
+                return await _exchange(self._engine, outgoing)
         except NOT_SENT as error:
             raise TransportError("no", _sentence(account, error)) from error
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
@@ -101,19 +89,14 @@ class HttpTransport:
             ) from error
 
     def _outgoing(self, account: Account, request: WireRequest) -> httpx.Request:
-        """Sign just before sending; what cannot even be written has not been sent."""
+        """Sign just before sending; what cannot even be written has not been sent, and is not the provider's fault."""
         now = int(self._clock().timestamp())
         try:
             signed = account.adapter.sign(request, account.settings, now, secrets.token_hex(8))
             return _request(account, signed)
         except (httpx.InvalidURL, UnicodeError, ValueError) as error:
-            raise TransportError("no", f"The request cannot be written: {type(error).__name__}.") from error
-
-    def _engine_of(self, account: Account) -> httpx.AsyncBaseTransport:
-        engine = self._engines.get(account.name)
-        if engine is None:
-            engine = self._engines[account.name] = self._engine(account)
-        return engine
+            reason = f"The request cannot be written: {type(error).__name__}."
+            raise TransportError("no", reason, code="internal_error") from error
 
 
 async def _exchange(engine: httpx.AsyncBaseTransport, outgoing: httpx.Request) -> WireResponse:

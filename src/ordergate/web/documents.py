@@ -94,7 +94,7 @@ class HealthDocument(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         status: `closed` by configuration; `down` or `limited` for now; else `ok`.
         breaker: `open` lets nothing through, `half_open` one call that finds out.
-        in_flight: Calls on their way now.
+        in_flight: Calls on their way now, those that wait for their turn included.
         rate_left: Calls that the rate limit still lets through now; null where there is no limit.
         paused_for: Seconds for which the provider has asked to be left alone.
     """

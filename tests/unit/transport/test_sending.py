@@ -39,7 +39,7 @@ def router() -> respx.Router:
 @pytest_asyncio.fixture
 async def transport(router: respx.Router) -> AsyncIterator[HttpTransport]:
     """A transport whose engine is the router."""
-    made = HttpTransport(lambda: NOW, engine=lambda _: httpx.MockTransport(router.async_handler))
+    made = HttpTransport(lambda: NOW, httpx.MockTransport(router.async_handler))
     yield made
     await made.close()
 
@@ -120,7 +120,7 @@ async def test_any_id_and_any_filter_are_sent_unchanged(identifier: str, value: 
     """Whatever an id or a filter holds, its encoded form reaches the wire as the adapter wrote it."""
     router = respx.Router(assert_all_called=False)
     route = router.route().respond(200)
-    transport = HttpTransport(lambda: NOW, engine=lambda _: httpx.MockTransport(router.async_handler))
+    transport = HttpTransport(lambda: NOW, httpx.MockTransport(router.async_handler))
     path = f"/orders/x{path_segment(identifier)}?{urlencode({'customer': value})}"
 
     await transport.send(account(), WireRequest(method="GET", path=path))
@@ -132,7 +132,7 @@ async def test_each_send_is_signed_anew(router: respx.Router) -> None:
     """Every send is signed over its own time and a nonce that was never used before."""
     route = router.post(f"{URL}/orders").respond(200)
     times = iter(NOW + timedelta(seconds=n) for n in range(20))
-    transport = HttpTransport(lambda: next(times), engine=lambda _: httpx.MockTransport(router.async_handler))
+    transport = HttpTransport(lambda: next(times), httpx.MockTransport(router.async_handler))
 
     for _ in range(20):
         await transport.send(account(), POST)
@@ -233,25 +233,23 @@ async def test_the_time_is_noted_for_the_caller(router: respx.Router, transport:
     assert 0 < first < facts.provider_seconds
 
 
-async def test_each_account_has_its_own_engine(router: respx.Router) -> None:
-    """Accounts share no connections, an account keeps its own, and all are closed together."""
+async def test_what_cannot_be_written_is_not_the_providers_fault(transport: HttpTransport) -> None:
+    """A request that cannot be put into bytes was not sent, and the failure is the gateway's."""
+    with pytest.raises(TransportError) as failed:
+        await transport.send(account(), WireRequest(method="GET", path="/orders", headers=(("X", "\ud800"),)))
+
+    assert (failed.value.sent, failed.value.code) == ("no", "internal_error")
+
+
+async def test_closing_closes_the_connections(router: respx.Router) -> None:
+    """The end of a transport is the end of its engine."""
     closed = []
 
     class Engine(httpx.MockTransport):
         async def aclose(self) -> None:
             closed.append(self)
 
-    router.route().respond(200)
-    made: list[str] = []
-
-    def engine(where: object) -> httpx.AsyncBaseTransport:
-        made.append(where.name)  # type: ignore[attr-defined]
-        return Engine(router.async_handler)
-
-    transport = HttpTransport(lambda: NOW, engine=engine)  # type: ignore[arg-type]
-    for name in ("a", "b", "a"):
-        await transport.send(account(name=name), GET)
+    transport = HttpTransport(lambda: NOW, engine := Engine(router.async_handler))
     await transport.close()
 
-    assert made == ["a", "b"]
-    assert len(closed) == 2
+    assert closed == [engine]

@@ -13,6 +13,7 @@ from tests.unit.transport.conftest import NOW, Handler, Wire, account, serving
 from ordergate.gateway.account import Account
 from ordergate.gateway.ports import TransportError
 from ordergate.spi.wire import WireRequest
+from ordergate.transport.engine import AiohttpTransport
 from ordergate.transport.http import MAX_ANSWER, HttpTransport
 
 POST = WireRequest(
@@ -27,7 +28,7 @@ POST = WireRequest(
 @pytest_asyncio.fixture
 async def transport() -> AsyncIterator[HttpTransport]:
     """The transport as it is in use."""
-    made = HttpTransport(lambda: NOW)
+    made = HttpTransport(lambda: NOW, AiohttpTransport(secure=False))
     yield made
     await made.close()
 

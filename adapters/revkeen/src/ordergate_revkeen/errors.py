@@ -129,11 +129,8 @@ def _sentence(error: ProviderError) -> str:
 
 
 def _retry_after(response: WireResponse) -> int | None:
-    """Whole seconds; RevKeen's own client takes anything else, and zero, for absent. So is what takes days."""
-    value = response.headers.get("retry-after", "")
-    if value.isdecimal() and len(value) <= 5 and int(value) > 0:
-        return int(value)
-    return 60 if response.status == 429 else None
+    """As RevKeen's own client reads it: what is no whole number above zero is taken for absent."""
+    return response.retry_after or (60 if response.status == 429 else None)
 
 
 def _field_errors(response: WireResponse, command: Command) -> tuple[FieldError, ...]:

@@ -135,11 +135,11 @@ WHERE id IN (
 RETURNING id;
 
 -- name: stay_alive
-INSERT INTO nodes (id, lease_until) VALUES (:node, :now + :lease)
+INSERT INTO nodes (id, lease_until, serves) VALUES (:node, :now + :lease, :serves)
 ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until;
 
--- name: living_nodes
-SELECT count(*) FROM nodes WHERE lease_until > :now;
+-- name: serving_nodes
+SELECT count(*) FROM nodes WHERE lease_until > :now AND serves = 1;
 
 -- name: leave
 DELETE FROM nodes WHERE id = :node;
@@ -199,9 +199,11 @@ SELECT DISTINCT merchant FROM links WHERE world = :world;
 -- name: linked_accounts
 SELECT world, account, count(*) FROM links GROUP BY world, account;
 
--- name: native_id
-SELECT native FROM links
-WHERE merchant = :merchant AND world = :world AND kind = :kind AND id = :id AND account = :account;
+-- :ids is a JSON array of kind and id, so that an order's ids are one question.
+-- name: native_ids
+SELECT kind, id, native FROM links
+WHERE merchant = :merchant AND world = :world AND account = :account AND (kind, id) IN (
+    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:ids));
 
 -- name: merchant_id
 SELECT id FROM links

@@ -44,6 +44,11 @@ RETURNING id;
 -- name: key_by_id
 SELECT record FROM api_keys WHERE id = :id FOR UPDATE;
 
+-- name: native_ids
+SELECT kind, id, native FROM links
+WHERE merchant = :merchant AND world = :world AND account = :account AND (kind, id) IN (
+    SELECT value ->> 0, value ->> 1 FROM json_array_elements(:ids::json));
+
 -- name: take_lock
 INSERT INTO locks (name) VALUES (:name) ON CONFLICT (name) DO UPDATE SET name = excluded.name;
 
