@@ -9,10 +9,12 @@ from typing import Any, Protocol, TypeVar
 
 from ordergate.domain.errors import Problem
 from ordergate.domain.order import Order, Return
+from ordergate.gateway.compared import Compared
 from ordergate.gateway.configuration import Configuration
 from ordergate.gateway.key_use import KeyUse
 from ordergate.gateway.ports import Clock, Journal, Transport
 from ordergate.gateway.records import Operation, StoredResponse
+from ordergate.gateway.shadows import Shadows
 from ordergate.gateway.throttle import Throttle
 from ordergate.metrics import Metrics
 
@@ -38,6 +40,10 @@ class Renderer(Protocol):
         """Return the answer of a write that the provider refused."""
         ...
 
+    def comparison(self, compared: Compared) -> bytes:
+        """Return the document of a comparison."""
+        ...
+
 
 @dataclass(slots=True)
 class Gateway:
@@ -51,6 +57,7 @@ class Gateway:
         wake_recovery: Makes recovery look now; None where this process has none.
         key_use: When keys came last, until it is recorded.
         key_requests: The requests of each key.
+        shadows: New orders that are translated for other accounts, too.
         unknown_keys: By address, the keys that nobody has.
     """
 
@@ -68,6 +75,7 @@ class Gateway:
     key_use: KeyUse = field(default_factory=KeyUse)
     key_requests: Throttle = field(default_factory=Throttle)
     unknown_keys: Throttle = field(default_factory=Throttle)
+    shadows: Shadows = field(default_factory=Shadows)
 
     def hold(self, operation_id: str) -> None:
         """Say that this process works on an operation."""

@@ -15,6 +15,7 @@ from ordergate.domain.errors import FieldError
 from ordergate.domain.outcome import Outcome
 from ordergate.spi.capabilities import Capabilities
 from ordergate.spi.emulator import ProviderEmulator
+from ordergate.spi.fields import FieldMap
 from ordergate.spi.wire import WireRequest, WireResponse
 
 Environment = Literal["emulator", "sandbox", "production"]
@@ -52,6 +53,7 @@ class Adapter(Protocol):
         capabilities: What the provider can do.
         settings_type: The adapter's own keys in an account's table.
         base_urls: Where the provider lives, by environment; an emulator's address is configured.
+        fields: How the canonical order maps to the provider's documents; nothing that writes or reads uses it.
     """
 
     name: ClassVar[str]
@@ -59,6 +61,7 @@ class Adapter(Protocol):
     capabilities: ClassVar[Capabilities]
     settings_type: ClassVar[type[AdapterSettings]]
     base_urls: ClassVar[Mapping[Environment, str]]
+    fields: ClassVar[FieldMap]
 
     def plan(self, command: Command, settings: Any) -> Plan:
         """Begin the conversation that carries out a command.
