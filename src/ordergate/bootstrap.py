@@ -99,6 +99,7 @@ def configuration_of(settings: Settings) -> Configuration:
         hash=settings.hash,
         accounts=settings.accounts,
         default_route=tuple(settings.routing.default),
+        shadow=tuple(settings.routing.shadow),
         rules=rules_of(settings.routing),
         source=str(settings.file),
         loaded_at=system_clock(),

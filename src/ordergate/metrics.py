@@ -19,9 +19,19 @@ class Metrics:
             registry=self._registry,
         )
 
+        self._shadows_dropped = Counter(
+            "ordergate_shadows_dropped",
+            "New orders that were not translated for the accounts of [routing] shadow, under load.",
+            registry=self._registry,
+        )
+
     def unmapped_error(self, account: str, operation: str, code: str | None) -> None:
         """Count one error whose code nobody has mapped; `code` is the provider's, None if it gave none."""
         self._unmapped.labels(account, operation, (code or "none")[:_LONGEST_CODE]).inc()
+
+    def shadow_dropped(self) -> None:
+        """Count one new order that there was no time to translate for other accounts."""
+        self._shadows_dropped.inc()
 
     def exposition(self) -> bytes:
         """Return every counter as text."""

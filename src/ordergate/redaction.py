@@ -62,6 +62,15 @@ def redact(value: Any) -> Any:
     return value
 
 
+def mask_secrets(value: Any) -> Any:
+    """Return a copy of a decoded document with stars for every secret; what is personal stays."""
+    if isinstance(value, Mapping):
+        return {name: MASK if _secret(name, item) else mask_secrets(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [mask_secrets(item) for item in value]
+    return value
+
+
 def redact_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers with stars for those that authenticate."""
     return {name: MASK if name.lower() in SECRET_NAMES else value for name, value in headers.items()}
@@ -82,3 +91,7 @@ def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) ->
 
 def _masked(name: Any, value: Any) -> bool:
     return isinstance(name, str) and name.lower() in _MASKED and value not in (None, "", [], {})
+
+
+def _secret(name: Any, value: Any) -> bool:
+    return isinstance(name, str) and name.lower() in SECRET_NAMES and value not in (None, "", [], {})

@@ -11,6 +11,7 @@ import pytest
 from ordergate.gateway.configuration import When
 from ordergate.settings.document import (
     AccountSettings,
+    FeeSettings,
     RecoverySettings,
     RoutingSettings,
     RuleSettings,
@@ -44,6 +45,7 @@ def _keys(path: str, text: str) -> dict[str, Any]:
         ("store", StoreSettings),
         ("recovery", RecoverySettings),
         ("accounts.main", AccountSettings),
+        ("accounts.main.fees", FeeSettings),
         ("routing", RoutingSettings),
         ("routing.rules", RuleSettings),
         ("routing.rules.when", When),
@@ -54,7 +56,7 @@ def test_every_key_is_documented_with_its_default(path: str, kind: type[msgspec.
     documented = _keys(path, DEFAULT.read_text())
     fields = {field.name: field for field in msgspec.structs.fields(kind)}
     own = {"api_key"} if path == "accounts.main" else set()
-    tables = {"rules", "when"}
+    tables = {"rules", "when", "fees"}
 
     assert documented.keys() - own == fields.keys() - tables
     for name, field in fields.items():

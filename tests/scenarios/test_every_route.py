@@ -35,11 +35,13 @@ BODIES: Mapping[str, Any] = {
     "put_link": {},
     "import_links": {"links": []},
     "explain_route": {"order": chairs()},
+    "translate_order": {"order": chairs(), "accounts": ["revkeen", "rapyd"]},
+    "create_comparison": {"order": chairs(), "accounts": ["revkeen", "rapyd"]},
 }
 """By operation, a body with which nothing is wrong; those that are missing take none."""
 
-READS_WITH_A_BODY = {"explain_route"}
-"""Operations that change nothing, though they are a POST."""
+READS_WITH_A_BODY = {"explain_route", "translate_order", "create_comparison"}
+"""Operations that change nothing, though they are a POST; a comparison that is executed needs the right to write."""
 
 STRANGERS: Mapping[str, tuple[int, Any]] = {
     "create_order": (422, None),
@@ -49,6 +51,9 @@ STRANGERS: Mapping[str, tuple[int, Any]] = {
     "put_link": (200, {}),
     "import_links": (200, {"imported": 0}),
     "explain_route": (200, None),
+    "translate_order": (200, None),
+    "create_comparison": (200, None),
+    "list_comparisons": (200, {"data": [], "has_more": False}),
 }
 """What a stranger gets where it is no 404: his own, which is nothing; an order has no account to go to."""
 
@@ -129,10 +134,13 @@ async def walk_of(shop: Shop) -> Walk:
         notes=PLANTED,
     )
     operation = (await shop.operations())[0]
+    draft = {"order": {**chairs(), "notes": PLANTED}, "accounts": [shop.account]}
+    comparison = body_of(await shop.post("/v1/comparisons", draft), 200)
     description = (await shop.get("/schema/openapi.json")).json()
     ids = {
         "order_id": order["id"],
         "operation_id": operation["id"],
+        "comparison_id": comparison["id"],
         "account": shop.account,
         "kind": "products",
         "link_id": LINK,

@@ -5,6 +5,7 @@ import click
 from ordergate.cli.accounts import accounts
 from ordergate.cli.adopt import import_
 from ordergate.cli.check import check
+from ordergate.cli.compare import compare
 from ordergate.cli.db import db
 from ordergate.cli.demo import demo
 from ordergate.cli.emulate import emulate
@@ -16,7 +17,9 @@ from ordergate.cli.orders import orders
 from ordergate.cli.reconcile import reconcile
 from ordergate.cli.route import route
 from ordergate.cli.serve import serve
+from ordergate.cli.shadow import shadow
 from ordergate.cli.switch_check import switch_check
+from ordergate.cli.translate import translate
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -33,6 +36,7 @@ def main() -> None:
 for command in (
     accounts,
     check,
+    compare,
     db,
     demo,
     emulate,
@@ -45,6 +49,8 @@ for command in (
     reconcile,
     route,
     serve,
+    shadow,
     switch_check,
+    translate,
 ):
     main.add_command(command)

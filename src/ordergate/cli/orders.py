@@ -12,6 +12,7 @@ from ordergate.cli.session import (
     config_option,
     environment_option,
     json_option,
+    merchant_caller,
     operator,
     print_json,
     reports_problems,
@@ -298,7 +299,7 @@ def _write(
     key = options["key"] or str(uuid.uuid4())
 
     async def run(gateway: "Gateway") -> "Answer":
-        caller = await _merchant_caller(gateway, merchant, options["world"])
+        caller = await merchant_caller(gateway, merchant, options["world"])
         if options["key"] is None:
             click.echo(f"idempotency key {key}", err=True)
         return await work(gateway, caller, Delivery(key=key))
@@ -325,19 +326,3 @@ def _print_answer(answer: "Answer", *, as_json: bool) -> None:
         show_order(msgspec.convert(document, Order))
     else:
         click.echo(f"{document['id']}: {document['amount']} returned")
-
-
-async def _merchant_caller(gateway: "Gateway", merchant: str | None, world: str) -> "Caller":
-    import msgspec
-
-    from ordergate.gateway.caller import MERCHANT_SCOPES
-
-    if merchant is None:
-        known = sorted({key.merchant for key in await gateway.journal.keys() if key.merchant})
-        if len(known) != 1:
-            names = ", ".join(known) or "none has a key"
-            raise click.UsageError(f"say which merchant, with --merchant ({names})")
-        merchant = known[0]
-    return msgspec.structs.replace(
-        operator(world), merchant=merchant, operator=False, scopes=frozenset(MERCHANT_SCOPES)
-    )

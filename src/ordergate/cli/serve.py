@@ -38,6 +38,7 @@ def serve(
     from ordergate.gateway.key_use import recording_key_use
     from ordergate.gateway.recovery import alive, recovering
     from ordergate.gateway.retention import pruning
+    from ordergate.gateway.shadow import shadowing
     from ordergate.observability import configure_logging
     from ordergate.serving import address, listen, server_of, stop_when_stdin_closes
     from ordergate.web.app import create_app
@@ -51,6 +52,7 @@ def serve(
             alive(gateway, drain=settings.server.shutdown_timeout),
             recovering(gateway),
             pruning(gateway),
+            shadowing(gateway),
             recording_key_use(gateway),
         ):
             chosen = _safe_host(host or settings.server.host, keys_exist=bool(await gateway.journal.keys()))

@@ -47,6 +47,21 @@ class Duration(click.ParamType[timedelta]):
         return length
 
 
+def _names(_context: click.Context, _parameter: click.Parameter, value: str) -> list[str]:
+    """Split names at commas."""
+    names = [name.strip() for name in value.split(",") if name.strip()]
+    if not names:
+        raise click.BadParameter("name at least one account")
+    return names
+
+
+accounts_option = click.option(
+    "--accounts",
+    required=True,
+    callback=_names,
+    metavar="A,B",
+    help="Names of accounts, with commas between.",
+)
 config_option = click.option(
     "--config",
     "config",
@@ -109,6 +124,29 @@ def operator(world: str) -> "Caller":
         world="live" if world == "live" else "test",
         operator=True,
         scopes=frozenset(),
+    )
+
+
+async def merchant_of(gateway: "Gateway", named: str | None) -> str:
+    """Return whose things a command is about: the merchant that is named, or the only one that has keys."""
+    if named is not None:
+        return named
+    known = sorted({key.merchant for key in await gateway.journal.keys() if key.merchant})
+    if len(known) != 1:
+        names = ", ".join(known) or "none has a key"
+        raise click.UsageError(f"say which merchant, with --merchant ({names})")
+    return known[0]
+
+
+async def merchant_caller(gateway: "Gateway", named: str | None, world: str) -> "Caller":
+    """Return the merchant as a caller that may do all that its keys may."""
+    import msgspec
+
+    from ordergate.gateway.caller import MERCHANT_SCOPES
+
+    merchant = await merchant_of(gateway, named)
+    return msgspec.structs.replace(
+        operator(world), merchant=merchant, operator=False, scopes=frozenset(MERCHANT_SCOPES)
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from ordergate.conformance.case import Case
 from ordergate.conformance.laws.declared import DeclarationLaws
 from ordergate.conformance.laws.errors import ErrorLaws
+from ordergate.conformance.laws.fields import FieldLaws
 from ordergate.conformance.laws.lifecycle import LifecycleLaws
 from ordergate.conformance.laws.lists import ListLaws
 from ordergate.conformance.laws.money import MoneyLaws
@@ -17,6 +18,7 @@ _CHAPTERS = (
     MoneyLaws,
     PurityLaws,
     DeclarationLaws,
+    FieldLaws,
     ErrorLaws,
     SigningLaws,
     LifecycleLaws,
@@ -43,6 +45,7 @@ class Conformance(
     MoneyLaws,
     PurityLaws,
     DeclarationLaws,
+    FieldLaws,
     ErrorLaws,
     SigningLaws,
     LifecycleLaws,

@@ -67,6 +67,7 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
         canceled_here: When the gateway itself canceled it, at a provider that cannot.
         concerns: Why a person must look at it, where what the provider says does not show it.
         redacted_at: When its personal data were erased: from then on none are taken in again.
+        comparison: Id of the comparison that it was made for.
     """
 
     id: str
@@ -94,6 +95,7 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
     seen: ProviderOrder
     synced_at: datetime
     redacted_at: datetime | None = None
+    comparison: str | None = None
 
 
 def expected_total(draft: Draft, *, coupon: bool) -> int | None:

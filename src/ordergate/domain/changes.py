@@ -21,12 +21,13 @@ from ordergate.domain.outcome import Applied
 
 
 class OrderMade(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The order is there; what was ordered stands in the command."""
+    """The order is there; what was ordered stands in the command. `comparison` is the one that it was made for."""
 
     order: str
     world: Literal["test", "live"]
     account: str
     adapter: str
+    comparison: str | None = None
 
 
 class PaymentMade(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -149,9 +150,10 @@ def made(
         returns=[],
         canceled_here=None,
         concerns=[],
-        purpose=None,
+        purpose=None if change.comparison is None else "comparison",
         seen=outcome.order,
         synced_at=now,
+        comparison=change.comparison,
     )
     return _with_concerns(record, outcome.concerns)
 

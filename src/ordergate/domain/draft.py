@@ -204,6 +204,32 @@ class RouteBody(Body, frozen=True, kw_only=True):
     idempotency_key: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
 
 
+AccountName = Annotated[str, Meta(min_length=1, max_length=64)]
+Accounts = Annotated[
+    list[AccountName],
+    Meta(min_length=1, max_length=20, description="Names of accounts; each is asked once, in this order."),
+]
+
+
+class TranslationBody(Body, frozen=True, kw_only=True):
+    """A draft whose requests are asked for, and the accounts that would get it."""
+
+    order: Draft
+    accounts: Accounts
+
+
+class ComparisonBody(Body, frozen=True, kw_only=True):
+    """A draft to compare accounts with.
+
+    `translate` compares what each would be sent; `execute` really creates the order at each, at emulator and sandbox
+    accounts only.
+    """
+
+    order: Draft
+    accounts: Accounts
+    mode: Literal["translate", "execute"] = "translate"
+
+
 class ImportBody(Body, frozen=True, kw_only=True):
     """Which of the provider's orders to adopt; an operator names the merchant too."""
 

@@ -155,3 +155,8 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's own word
 def invalid_request(pointer: str, code: str, detail: str) -> Problem:
     """Return the problem for one wrong field."""
     return Problem("invalid_request", detail, errors=[FieldError(pointer=pointer, code=code, detail=detail)])
+
+
+def under(prefix: str, errors: Sequence[FieldError]) -> list[FieldError]:
+    """Return errors in a part of a body as errors in the whole of it."""
+    return [msgspec.structs.replace(error, pointer=prefix + error.pointer) for error in errors]

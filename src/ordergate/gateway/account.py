@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from ordergate.domain.fees import Fees
 from ordergate.spi.adapter import Adapter, Environment
 from ordergate.spi.capabilities import RateLimit
 
@@ -37,6 +38,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
             the adapter knows of its provider.
         max_in_flight: Calls on their way at the same time, from one process.
         requests_per_minute: From all processes together; None for what the provider documents, 0 for no limit.
+        fees: What the provider charges for an order, to compare; None where that is not configured.
         trips: When calls are kept back because the provider is down.
     """
 
@@ -54,6 +56,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     max_in_flight: int = 50
     requests_per_minute: int | None = None
     trips: Trips = Trips()
+    fees: Fees | None = None
 
     @property
     def limits(self) -> tuple[RateLimit, ...]:

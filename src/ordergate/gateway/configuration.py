@@ -69,6 +69,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
         hash: Of its content; the same content has the same hash.
         accounts: By name.
         default_route: Names of accounts, in order of preference, where no rule holds.
+        shadow: Names of accounts that new orders are translated for, too, without being sent there.
         rules: The first that holds decides.
         retention: How long keys and references are remembered.
         idempotency_wait: Seconds that a call waits for its operation to settle, be it the first or a repeat.
@@ -86,6 +87,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     hash: str
     accounts: Mapping[str, Account]
     default_route: tuple[str, ...]
+    shadow: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
     retention: timedelta = timedelta(days=7)
     idempotency_wait: float = 5.0

@@ -11,10 +11,12 @@ from aiorwlock import RWLock
 
 from ordergate.domain.errors import Problem
 from ordergate.domain.order import Order, Return
+from ordergate.gateway.compared import Compared
 from ordergate.gateway.configuration import Configuration
 from ordergate.gateway.key_use import KeyUse
 from ordergate.gateway.ports import Clock, Journal, Transport
 from ordergate.gateway.records import Operation, StoredResponse
+from ordergate.gateway.shadows import Shadows
 from ordergate.gateway.throttle import Throttle
 from ordergate.metrics import Metrics
 
@@ -40,6 +42,10 @@ class Renderer(Protocol):
         """Return the answer of a write that the provider refused."""
         ...
 
+    def comparison(self, compared: Compared) -> bytes:
+        """Return the document of a comparison."""
+        ...
+
 
 @dataclass(slots=True)
 class Gateway:
@@ -56,6 +62,7 @@ class Gateway:
         reloading: Held by the reload that is under way.
         placing: Held by each create from the look whether its account takes it until it is recorded there, and by a
             reload from the look whether an account can go until it is gone.
+        shadows: New orders that are translated for other accounts, too.
         unknown_keys: By address, the keys that nobody has.
     """
 
@@ -75,6 +82,7 @@ class Gateway:
     reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
     placing: RWLock = field(default_factory=lambda: RWLock(fast=True))
     unknown_keys: Throttle = field(default_factory=Throttle)
+    shadows: Shadows = field(default_factory=Shadows)
 
     def hold(self, operation_id: str) -> None:
         """Say that this process works on an operation."""

@@ -11,7 +11,9 @@ from ordergate.domain.outcome import Absent, Applied, NotApplied, OrderPage, Out
 from ordergate.domain.provider_order import ProviderOrder
 from ordergate.gateway.account import Account
 from ordergate.gateway.context import Gateway
+from ordergate.gateway.evidence import Exchange
 from ordergate.gateway.ports import TransportError
+from ordergate.gateway.recording import Recorded
 from ordergate.gateway.records import Attempt, Operation
 from ordergate.spi.adapter import Baseline, Plan
 from ordergate.spi.wire import NoAnswer, WireRequest, WireResponse
@@ -30,7 +32,7 @@ async def say(
     operation: Operation,
     *,
     recorded: float,
-) -> tuple[Outcome, Attempt]:
+) -> tuple[Outcome, Attempt, tuple[Exchange, ...]]:
     """Send a write's effectful request, and whatever the plan asks afterwards.
 
     Args:
@@ -42,24 +44,24 @@ async def say(
         recorded: The event loop's time just before the attempt was made durable.
 
     Returns:
-        What came of it, and the operation's last attempt completed with what was seen.
+        What came of it, the operation's last attempt completed with what was seen, and all that was said.
     """
     attempt = operation.attempts[-1]
+    line = Recorded(gateway, account, attempt.number)
     response: WireResponse | None = None
     closed = False
     try:
         _refuse_stalled(recorded)
-        response = await gateway.transport.send(account, request)
-        outcome = await _go_on(gateway, account, plan, _resume(plan, response))
+        response = await line.send(request)
+        outcome = await _go_on(line, plan, _resume(plan, response))
     except TransportError as error:
         outcome, closed = _unanswered(error), error.closed
     except Exception:  # noqa: BLE001 - the reason stands below
         # An adapter that fails on an answer must not leave the write without an outcome.
         _log.exception("adapter.failed", adapter=account.adapter.name, operation=operation.id)
         outcome = Unknown(reason=f"The adapter for {account.adapter.title} failed on the answer.")
-    return outcome, _finished(
-        gateway, attempt, response, outcome, closed=closed or _answered(response, outcome)
-    )
+    attempt = _finished(gateway, attempt, response, outcome, closed=closed or _answered(response, outcome))
+    return outcome, attempt, tuple(line.exchanges)
 
 
 def _answered(response: WireResponse | None, outcome: Outcome) -> bool:
@@ -77,11 +79,11 @@ def _refuse_stalled(recorded: float) -> None:
         raise TransportError("no", "The gateway stood still before it could send; nothing was sent.")
 
 
-async def _go_on(gateway: Gateway, account: Account, plan: Plan, step: WireRequest | Outcome) -> Outcome:
+async def _go_on(line: Recorded, plan: Plan, step: WireRequest | Outcome) -> Outcome:
     """Ask what the plan asks after its effectful request; where no answer comes, the plan is told so."""
     while isinstance(step, WireRequest):
         try:
-            answer = await gateway.transport.send(account, step)
+            answer = await line.send(step)
         except TransportError as error:
             step = _tell_unanswered(plan, error)
         else:

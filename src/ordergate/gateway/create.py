@@ -7,20 +7,22 @@ from ordergate.domain.changes import OrderMade
 from ordergate.domain.commands import CreateOrder
 from ordergate.domain.draft import Draft, draft_errors
 from ordergate.domain.errors import Problem
+from ordergate.domain.identifiers import new_id
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.validation import summary
-from ordergate.gateway.account import Account
+from ordergate.gateway.account import Account, World
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.links import NATIVE, Wanted, resolve
 from ordergate.gateway.ports import Journal
 from ordergate.gateway.prepared import Elsewhere, Prepared, begin
-from ordergate.gateway.records import LinkKind, Operation
+from ordergate.gateway.records import Attempt, LinkKind, Operation
 from ordergate.gateway.routing import asked_by, find_route, obstacle, require_route
 from ordergate.gateway.write import Call, Delivery, write
 from ordergate.observability import note_configuration
 
 PATH = "/v1/orders"
+COMPARISONS = "/v1/comparisons"
 
 
 async def create_order(
@@ -50,6 +52,43 @@ async def create_order(
         body=draft,
         reference=draft.reference,
         allow_duplicate=allow_duplicate,
+    )
+    answer = await write(gateway, call, prepare)
+    if not answer.replayed and answer.response.status < 400:
+        gateway.shadows.offer(gateway, caller, draft, answer.account)
+    return answer
+
+
+async def create_for_comparison(
+    gateway: Gateway, caller: Caller, draft: Draft, *, key: str, comparison: str
+) -> Answer:
+    """Create an order at the account that the draft names, to see what comes of it there.
+
+    It runs like any create under its key. Its reference blocks no other create, and no other create blocks it.
+
+    Args:
+        gateway: What to work with.
+        caller: Whose order it is.
+        draft: One that is right in itself.
+        key: The Idempotency-Key; its path is :data:`COMPARISONS`.
+        comparison: Id of the comparison.
+
+    Raises:
+        Problem: As :func:`ordergate.gateway.write.write`.
+    """
+
+    async def prepare(operation: Operation) -> Prepared:
+        asked = asked_by(draft, operation.merchant, operation.world, operation.key)
+        accounts = require_route(gateway.configuration, asked).accounts
+        return await _prepare(gateway, draft, operation, accounts, comparison)
+
+    call = Call(
+        caller=caller,
+        kind=OperationKind.CREATE,
+        method="POST",
+        path=COMPARISONS,
+        delivery=Delivery(key=key),
+        body=draft,
     )
     return await write(gateway, call, prepare)
 
@@ -83,13 +122,21 @@ def _first_of(gateway: Gateway, draft: Draft, accounts: Sequence[Account]) -> El
 
 
 async def _prepare(
-    gateway: Gateway, draft: Draft, operation: Operation, accounts: Sequence[Account]
+    gateway: Gateway,
+    draft: Draft,
+    operation: Operation,
+    accounts: Sequence[Account],
+    comparison: str | None = None,
 ) -> Prepared:
     """Prepare the create for the first of the accounts; the others are where it may go instead."""
     account, *others = accounts
     command = await creation(gateway.journal, draft, account, operation)
     change = OrderMade(
-        order=operation.order, world=operation.world, account=account.name, adapter=account.adapter.name
+        order=operation.order,
+        world=operation.world,
+        account=account.name,
+        adapter=account.adapter.name,
+        comparison=comparison,
     )
     elsewhere = _first_of(gateway, draft, others)
     return Prepared(account=account, command=command, change=change, before=None, elsewhere=elsewhere)
@@ -116,6 +163,31 @@ async def creation(journal: Journal, draft: Draft, account: Account, operation: 
 def native_ids(draft: Draft) -> list[str]:
     """Return where a draft names ids of one provider's own, with which it can go nowhere else."""
     return [pointer for _, text, pointer in _wanted(draft) if text.startswith(NATIVE)]
+
+
+def unrecorded(gateway: Gateway, merchant: str, world: World) -> Operation:
+    """Return an operation that is never recorded: a command needs one to be planned."""
+    now = gateway.clock()
+    return Operation(
+        id=new_id("op"),
+        merchant=merchant,
+        world=world,
+        kind=OperationKind.CREATE,
+        method="POST",
+        path=PATH,
+        key=None,
+        content_hash="",
+        account="",
+        order=new_id("ord"),
+        reference=None,
+        state="in_progress",
+        performed_by="provider",
+        attempts=(Attempt(number=1, started_at=now),),
+        outcome=None,
+        problem=None,
+        created_at=now,
+        updated_at=now,
+    )
 
 
 def _wanted(draft: Draft) -> Iterator[Wanted]:

@@ -7,15 +7,13 @@ import msgspec
 
 from ordergate.domain.assembly import OrderRecord, draft_of
 from ordergate.domain.errors import FieldError, Problem
-from ordergate.domain.identifiers import new_id
-from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.order import Record
 from ordergate.gateway.account import Account
 from ordergate.gateway.context import Gateway
-from ordergate.gateway.create import PATH, creation, native_ids
+from ordergate.gateway.create import creation, native_ids, unrecorded
 from ordergate.gateway.links import NATIVE
 from ordergate.gateway.prepared import begin
-from ordergate.gateway.records import AccountUse, Attempt, Operation, OrderQuery, Progress
+from ordergate.gateway.records import AccountUse, OrderQuery, Progress
 
 _PAGE = 200
 
@@ -124,7 +122,12 @@ async def _refusals(gateway: Gateway, account: Account, record: OrderRecord) -> 
         )
         return {("link_missing", _general(pointer), detail) for pointer in natives}
     try:
-        begin(account, await creation(gateway.journal, draft, account, _operation(gateway, record)))
+        begin(
+            account,
+            await creation(
+                gateway.journal, draft, account, unrecorded(gateway, record.merchant, record.world)
+            ),
+        )
     except Problem as problem:
         errors = problem.errors or (FieldError(pointer="", code=problem.code, detail=problem.detail),)
         return {(problem.code, _general(error.pointer), error.detail) for error in errors}
@@ -143,28 +146,3 @@ async def _staying(gateway: Gateway, account: Account, source: str | None) -> di
         if other.world == account.world and name != account.name and source in {None, name}
     ]
     return {name: await gateway.journal.use_of_account(name) for name in sorted(names)}
-
-
-def _operation(gateway: Gateway, record: OrderRecord) -> Operation:
-    """An operation that is never recorded: a command needs one to be planned."""
-    now = gateway.clock()
-    return Operation(
-        id=new_id("op"),
-        merchant=record.merchant,
-        world=record.world,
-        kind=OperationKind.CREATE,
-        method="POST",
-        path=PATH,
-        key=None,
-        content_hash="",
-        account="",
-        order=record.id,
-        reference=record.reference,
-        state="in_progress",
-        performed_by="provider",
-        attempts=(Attempt(number=1, started_at=now),),
-        outcome=None,
-        problem=None,
-        created_at=now,
-        updated_at=now,
-    )

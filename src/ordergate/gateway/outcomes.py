@@ -17,6 +17,7 @@ from ordergate.domain.outcome import Applied, NotApplied
 from ordergate.gateway.account import Account
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.conversation import named
+from ordergate.gateway.evidence import Exchange
 from ordergate.gateway.records import Existing, Operation, StoredOrder, StoredResponse, Work
 
 STORED_REFUSALS = frozenset({"payment_declined", "provider_rejected", "invalid_state"})
@@ -38,6 +39,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         before: The order as it was before the write; None for a create.
         owner: This process, where the operation may have been taken from it; None where it heard the provider.
+        exchanges: What this process has said to the provider about it, and has not recorded yet.
     """
 
     operation: Operation
@@ -45,6 +47,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     account: Account
     before: StoredOrder | None
     owner: str | None = None
+    exchanges: tuple[Exchange, ...] = ()
 
 
 async def applied(gateway: Gateway, held: Held, outcome: Applied) -> Answer:
@@ -65,13 +68,19 @@ async def applied(gateway: Gateway, held: Held, outcome: Applied) -> Answer:
         revision = held.before.revision if held.before is not None else None
         response = normal_answer(gateway, operation.kind, record)
         settled = await gateway.journal.settle(
-            operation, response, record, revision=revision, owner=held.owner
+            operation, response, record, revision=revision, owner=held.owner, exchanges=held.exchanges
         )
         if settled is False:
             record = msgspec.structs.replace(record, concerns=[*record.concerns, ReviewReason.LATE_WRITE])
             response = normal_answer(gateway, operation.kind, record)
             settled = await gateway.journal.settle(
-                operation, response, record, revision=revision, owner=held.owner, late=True
+                operation,
+                response,
+                record,
+                revision=revision,
+                owner=held.owner,
+                late=True,
+                exchanges=held.exchanges,
             )
             if settled is True:
                 _log.warning("operation.late_write", operation=operation.id, order=operation.order)
@@ -140,7 +149,12 @@ async def _not_applied(
         updated_at=gateway.clock(),
     )
     ended = await gateway.journal.settle(
-        settled, response, None, owner=held.owner, look_again_in=look_again_in
+        settled,
+        response,
+        None,
+        owner=held.owner,
+        look_again_in=look_again_in,
+        exchanges=held.exchanges,
     )
     return ended is True
 

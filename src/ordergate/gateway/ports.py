@@ -8,6 +8,7 @@ from typing import Protocol
 from ordergate.domain.assembly import OrderRecord
 from ordergate.domain.errors import Sent
 from ordergate.gateway.account import Account, World
+from ordergate.gateway.evidence import Comparison, ComparisonQuery, Exchange, ShadowCount, Told
 from ordergate.gateway.health import Health
 from ordergate.gateway.records import (
     AccountUse,
@@ -146,6 +147,7 @@ class Journal(Protocol):
         owner: str | None = None,
         late: bool = False,
         look_again_in: float | None = None,
+        exchanges: Sequence[Exchange] = (),
     ) -> bool | Stale:
         """Record in one step how an operation ended, the answer to give again, and the order as it is now.
 
@@ -157,6 +159,7 @@ class Journal(Protocol):
             owner: Settle only while this process holds it; None for whoever heard the provider's own answer.
             late: Settle only what was settled as not applied before.
             look_again_in: Seconds until recovery looks for a late trace of it.
+            exchanges: What was said to the provider about it since it was recorded last.
 
         Returns:
             False where it had ended otherwise, or another attempt had begun; ``Stale`` where the order has changed
@@ -165,7 +168,13 @@ class Journal(Protocol):
         ...
 
     async def leave_unknown(
-        self, operation: Operation, owner: str, *, settles_in: float | None, look_in: float | None
+        self,
+        operation: Operation,
+        owner: str,
+        *,
+        settles_in: float | None,
+        look_in: float | None,
+        exchanges: Sequence[Exchange] = (),
     ) -> bool:
         """Give up an operation that this process holds, its outcome unknown.
 
@@ -174,6 +183,7 @@ class Journal(Protocol):
             owner: This process.
             settles_in: Seconds until nothing of it can still arrive; None to leave that as it was.
             look_in: Seconds until recovery looks after it; None for a person to do so.
+            exchanges: What was said to the provider about it since it was recorded last.
 
         Returns:
             False where it is settled, or another's.
@@ -235,6 +245,34 @@ class Journal(Protocol):
 
     async def operations(self, query: OperationQuery) -> list[Operation]:
         """Return up to ``limit + 1`` operations, so that the caller can tell whether there are more."""
+        ...
+
+    async def told(self, order_id: str) -> list[Told]:
+        """Return an order's operations, oldest first, with what was said about them and is still kept."""
+        ...
+
+    async def begin_comparison(self, comparison: Comparison, since: datetime) -> Comparison:
+        """Keep a comparison, unless its key has one that was made since then; return what is kept."""
+        ...
+
+    async def end_comparison(self, comparison: Comparison) -> Comparison:
+        """Keep what a comparison came to, unless it has ended already; return what is kept."""
+        ...
+
+    async def comparison(self, comparison_id: str) -> Comparison | None:
+        """Return one comparison."""
+        ...
+
+    async def comparisons(self, query: ComparisonQuery) -> list[Comparison]:
+        """Return up to ``limit + 1`` comparisons that have come to something."""
+        ...
+
+    async def count_shadows(self, counts: Sequence[ShadowCount]) -> None:
+        """Add to what is counted of shadow translations."""
+        ...
+
+    async def shadow_counts(self, world: World, merchant: str | None) -> list[ShadowCount]:
+        """Return what was counted of shadow translations, the most frequent first."""
         ...
 
     async def unsettled(self, order_id: str) -> Operation | None:

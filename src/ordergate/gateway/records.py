@@ -244,7 +244,7 @@ class AccountUse(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OrderQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which orders to list; newest first by id."""
+    """Which orders to list; newest first by id. Those made for comparisons are listed only when asked for."""
 
     world: World
     merchant: str | None = None
@@ -255,6 +255,7 @@ class OrderQuery(msgspec.Struct, frozen=True, kw_only=True):
     reference: str | None = None
     created_gte: datetime | None = None
     created_lte: datetime | None = None
+    purpose: Literal["comparison"] | None = None
     limit: int = 20
     starting_after: str | None = None
     ending_before: str | None = None

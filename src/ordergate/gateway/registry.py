@@ -46,3 +46,10 @@ def installed_adapter(name: str) -> Adapter:
             f"There is no adapter {name!r}; installed: {known}. Install one with: pip install ordergate-{name}"
         )
     return adapter
+
+
+@cache
+def adapter_version(name: str) -> str:
+    """Return the version of the distribution that registers an adapter; empty for one that none registers."""
+    found = next((entry for entry in entry_points(group=GROUP) if entry.name == name), None)
+    return found.dist.version if found is not None and found.dist is not None else ""

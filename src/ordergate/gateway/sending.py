@@ -14,6 +14,7 @@ from ordergate.domain.outcome import Applied, NotApplied, Outcome, Unknown
 from ordergate.domain.provider_order import ProviderOrder
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.conversation import named, probe, read_order, say
+from ordergate.gateway.evidence import Exchange
 from ordergate.gateway.outcomes import (
     Held,
     answer_of,
@@ -77,7 +78,7 @@ async def carry_out(gateway: Gateway, held: Held, begun: Begun, elsewhere: Elsew
     except Exception as error:
         _log.exception("write.failed", operation=held.operation.id, order=held.operation.order)
         with contextlib.suppress(JournalUnavailableError):
-            await _give_up(gateway, held.operation, "internal_error")
+            await _give_up(gateway, held, "internal_error")
         raise Problem(
             "internal_error",
             f"The gateway failed after the request was sent; GET /v1/operations/{held.operation.id} says what is "
@@ -159,19 +160,23 @@ async def ask_again(gateway: Gateway, taken: Taken, held: Held) -> None:
     if request is not None and request.body == taken.request:
         held, outcome = await _repeat(gateway, held, request, lost)
     if isinstance(outcome, Unknown):
-        await leave(gateway, held.operation, anew=held.operation != taken.operation)
+        anew = held.operation != taken.operation
+        await leave(gateway, held.operation, anew=anew, exchanges=held.exchanges)
         return
     with contextlib.suppress(Problem):
         await _conclude(gateway, held, outcome)
 
 
-async def leave(gateway: Gateway, operation: Operation, *, anew: bool) -> None:
+async def leave(
+    gateway: Gateway, operation: Operation, *, anew: bool, exchanges: tuple[Exchange, ...] = ()
+) -> None:
     """Leave an operation to recovery, which is woken.
 
     Args:
         gateway: This process.
         operation: As it is now.
         anew: Another attempt was made: its settling time begins now.
+        exchanges: What this process has said about it.
     """
     over = anew and _over(gateway, operation)
     await gateway.journal.leave_unknown(
@@ -179,6 +184,7 @@ async def leave(gateway: Gateway, operation: Operation, *, anew: bool) -> None:
         gateway.node,
         settles_in=gateway.configuration.closed_settling if over else None,
         look_in=0,
+        exchanges=exchanges,
     )
     if gateway.wake_recovery is not None:
         gateway.wake_recovery()
@@ -245,14 +251,14 @@ async def _act(gateway: Gateway, held: Held, begun: Begun) -> tuple[Held, Outcom
     if begun.plan is None or begun.request is None:
         return _done_here(gateway, held)
     kind = held.operation.kind
-    outcome, attempt = await say(
+    outcome, attempt, exchanges = await say(
         gateway, held.account, begun.plan, begun.request, held.operation, recorded=begun.recorded
     )
     if isinstance(outcome, NotApplied) and not outcome.mapped:
         gateway.metrics.unmapped_error(held.account.name, kind.value, outcome.provider.code)
         if kind in MOVES_MONEY:
             outcome = await _look_again(gateway, held, outcome)
-    return _after(gateway, held, attempt), outcome
+    return _after(gateway, held, attempt, exchanges), outcome
 
 
 def _done_here(gateway: Gateway, held: Held) -> tuple[Held, Outcome]:
@@ -265,11 +271,11 @@ def _done_here(gateway: Gateway, held: Held) -> tuple[Held, Outcome]:
     return _after(gateway, held, attempt), Applied(order=held.before.record.seen)
 
 
-def _after(gateway: Gateway, held: Held, attempt: Attempt) -> Held:
+def _after(gateway: Gateway, held: Held, attempt: Attempt, exchanges: tuple[Exchange, ...] = ()) -> Held:
     operation = msgspec.structs.replace(
         held.operation, attempts=(*held.operation.attempts[:-1], attempt), updated_at=gateway.clock()
     )
-    return msgspec.structs.replace(held, operation=operation)
+    return msgspec.structs.replace(held, operation=operation, exchanges=(*held.exchanges, *exchanges))
 
 
 async def _repeat(
@@ -312,13 +318,14 @@ def _acts_once(gateway: Gateway, held: Held, request: WireRequest | None) -> boo
     return again is not None and (again.path, again.body) == (request.path, request.body)
 
 
-async def _give_up(gateway: Gateway, operation: Operation, problem: str) -> None:
-    await leave(gateway, msgspec.structs.replace(operation, problem=problem), anew=True)
+async def _give_up(gateway: Gateway, held: Held, problem: str) -> None:
+    operation = msgspec.structs.replace(held.operation, problem=problem)
+    await leave(gateway, operation, anew=True, exchanges=held.exchanges)
 
 
 async def _wait_for_recovery(gateway: Gateway, held: Held, outcome: Unknown) -> Answer:
     """Leave it to recovery, and wait for that as long as the caller's request lasts."""
-    await _give_up(gateway, held.operation, "outcome_unknown")
+    await _give_up(gateway, held, "outcome_unknown")
     existing = await gateway.journal.by_id(held.operation.id)
     if existing is None:
         raise LookupError(f"{held.operation.id} is not in the journal")

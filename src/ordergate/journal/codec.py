@@ -1,18 +1,35 @@
 """Records to documents and back, and the columns that stand beside a document."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from ordergate.domain.assembly import OrderRecord, order_from_record
+from ordergate.gateway.evidence import Comparison, Exchange
 from ordergate.gateway.records import ApiKey, Intent, Operation, Work
 
-encode = msgspec.json.Encoder().encode
+_encoder = msgspec.json.Encoder()
+encode = _encoder.encode
 decode_operation = msgspec.json.Decoder(Operation).decode
 decode_order = msgspec.json.Decoder(OrderRecord).decode
 decode_work = msgspec.json.Decoder(Work).decode
 decode_key = msgspec.json.Decoder(ApiKey).decode
+decode_comparison = msgspec.json.Decoder(Comparison).decode
+_exchanges = msgspec.json.Decoder(Exchange)
+
+
+def encode_exchanges(exchanges: Sequence[Exchange]) -> bytes | None:
+    """Return exchanges as lines of JSON, so that later ones are put behind them; None for none."""
+    return _encoder.encode_lines(exchanges) if exchanges else None
+
+
+def decode_exchanges(lines: bytes | str | None) -> tuple[Exchange, ...]:
+    """Return what :func:`encode_exchanges` wrote; SQLite answers text where lines were put together."""
+    if lines is None:
+        return ()
+    return tuple(_exchanges.decode_lines(lines if isinstance(lines, str) else bytes(lines)))
 
 
 def milliseconds(time: datetime) -> int:
@@ -50,6 +67,20 @@ def intent_columns(intent: Intent) -> dict[str, Any]:
         "work": encode(intent.work),
         "owner": intent.owner,
         "settling": round(intent.settling * 1000),
+    }
+
+
+def comparison_columns(comparison: Comparison) -> dict[str, Any]:
+    """Return what is searched of a comparison, its document, and what it came to."""
+    return {
+        "id": comparison.id,
+        "merchant": comparison.merchant,
+        "world": comparison.world,
+        "idempotency_key": comparison.key,
+        "created_at": milliseconds(comparison.created_at),
+        "ended": int(comparison.ended),
+        "record": encode(msgspec.structs.replace(comparison, body=None)),
+        "body": comparison.body,
     }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from ordergate.gateway.evidence import ComparisonQuery
 from ordergate.gateway.records import LinkQuery, OperationQuery, OrderQuery
 from ordergate.journal.codec import milliseconds
 
@@ -24,13 +25,26 @@ def orders(query: OrderQuery) -> tuple[str, dict[str, Any]]:
         "created_at >= :created_gte": query.created_gte and milliseconds(query.created_gte),
         "created_at <= :created_lte": query.created_lte and milliseconds(query.created_lte),
     }
-    return _statement("orders", equal, bounds, query, "purpose IS NULL")
+    return _statement(
+        "orders",
+        equal | {"purpose": query.purpose},
+        bounds,
+        query,
+        *(() if query.purpose else ("purpose IS NULL",)),
+    )
 
 
 def operations(query: OperationQuery) -> tuple[str, dict[str, Any]]:
     """Return the statement and its parameters for a list of operations."""
     equal = {"world": query.world, "merchant": query.merchant, "state": query.state}
     return _statement("operations", equal, {}, query)
+
+
+def comparisons(query: ComparisonQuery) -> tuple[str, dict[str, Any]]:
+    """Return the statement and its parameters for a list of comparisons."""
+    equal = {"world": query.world, "merchant": query.merchant}
+    columns = "record, body, ended"
+    return _statement("comparisons", equal, {}, query, "body IS NOT NULL", columns=columns)
 
 
 def links(query: LinkQuery) -> tuple[str, dict[str, Any]]:
@@ -66,8 +80,9 @@ def _statement(
     table: str,
     equal: Mapping[str, Any],
     bounds: Mapping[str, Any],
-    query: OrderQuery | OperationQuery,
+    query: OrderQuery | OperationQuery | ComparisonQuery,
     *always: str,
+    columns: str = "record",
 ) -> tuple[str, dict[str, Any]]:
     """The caller's values are parameters only; the names all come from this file."""
     cursors = {"id < :starting_after": query.starting_after, "id > :ending_before": query.ending_before}
@@ -82,5 +97,7 @@ def _statement(
         "limit": query.limit + 1,
     }
     direction = "ASC" if query.ending_before is not None else "DESC"
-    sql = f"SELECT record FROM {table} WHERE {' AND '.join(conditions)} ORDER BY id {direction} LIMIT :limit"  # noqa: S608
+    sql = (
+        f"SELECT {columns} FROM {table} WHERE {' AND '.join(conditions)} ORDER BY id {direction} LIMIT :limit"  # noqa: S608
+    )
     return sql, parameters

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from ordergate.domain.assembly import OrderRecord
 from ordergate.gateway.account import World
+from ordergate.gateway.evidence import Comparison, ComparisonQuery, Exchange, ShadowCount, Told
 from ordergate.gateway.records import (
     AccountUse,
     ApiKey,
@@ -30,7 +31,7 @@ from ordergate.gateway.records import (
     Taken,
     Work,
 )
-from ordergate.journal import transactions
+from ordergate.journal import comparing, transactions
 from ordergate.journal.transactions import Transaction
 
 T = TypeVar("T")
@@ -83,6 +84,7 @@ class SqlJournal(ABC):
         owner: str | None = None,
         late: bool = False,
         look_again_in: float | None = None,
+        exchanges: Sequence[Exchange] = (),
     ) -> bool | Stale:
         """Record how an operation ended, the answer to give again, and the order, in one step."""
         return await self._write(
@@ -94,15 +96,24 @@ class SqlJournal(ABC):
                 owner=owner,
                 late=late,
                 look_again_in=look_again_in,
+                exchanges=exchanges,
             )
         )
 
     async def leave_unknown(
-        self, operation: Operation, owner: str, *, settles_in: float | None, look_in: float | None
+        self,
+        operation: Operation,
+        owner: str,
+        *,
+        settles_in: float | None,
+        look_in: float | None,
+        exchanges: Sequence[Exchange] = (),
     ) -> bool:
         """Give up an operation that this process holds, its outcome unknown."""
         return await self._write(
-            lambda: transactions.leave_unknown(operation, owner, settles_in=settles_in, look_in=look_in)
+            lambda: transactions.leave_unknown(
+                operation, owner, settles_in=settles_in, look_in=look_in, exchanges=exchanges
+            )
         )
 
     async def take(self, operation_id: str, owner: str, *, late: bool = False) -> Taken | None:
@@ -148,6 +159,34 @@ class SqlJournal(ABC):
     async def operations(self, query: OperationQuery) -> list[Operation]:
         """Return up to ``limit + 1`` operations."""
         return await self._read(lambda: transactions.operations(query))
+
+    async def told(self, order_id: str) -> list[Told]:
+        """Return an order's operations with what was said about them."""
+        return await self._read(lambda: transactions.told(order_id))
+
+    async def begin_comparison(self, comparison: Comparison, since: datetime) -> Comparison:
+        """Keep a comparison, unless its key has one."""
+        return await self._write(lambda: comparing.begin_comparison(comparison, since))
+
+    async def end_comparison(self, comparison: Comparison) -> Comparison:
+        """Keep what a comparison came to."""
+        return await self._write(lambda: comparing.end_comparison(comparison))
+
+    async def comparison(self, comparison_id: str) -> Comparison | None:
+        """Return one comparison."""
+        return await self._read(lambda: comparing.comparison(comparison_id))
+
+    async def comparisons(self, query: ComparisonQuery) -> list[Comparison]:
+        """Return up to ``limit + 1`` comparisons."""
+        return await self._read(lambda: comparing.comparisons(query))
+
+    async def count_shadows(self, counts: Sequence[ShadowCount]) -> None:
+        """Add to what is counted of shadow translations."""
+        await self._write(lambda: comparing.count_shadows(counts))
+
+    async def shadow_counts(self, world: World, merchant: str | None) -> list[ShadowCount]:
+        """Return what was counted of shadow translations."""
+        return await self._read(lambda: comparing.shadow_counts(world, merchant))
 
     async def unsettled(self, order_id: str) -> Operation | None:
         """Return the operation that keeps an order busy."""

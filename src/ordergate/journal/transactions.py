@@ -12,6 +12,7 @@ import msgspec
 
 from ordergate.domain.assembly import OrderRecord
 from ordergate.gateway.account import World
+from ordergate.gateway.evidence import Exchange, Told
 from ordergate.gateway.records import (
     AccountUse,
     ApiKey,
@@ -139,6 +140,7 @@ def settle(
     owner: str | None,
     late: bool,
     look_again_in: float | None,
+    exchanges: Sequence[Exchange] = (),
 ) -> Transaction[bool | Stale]:
     """Record how an operation ended, the answer to give again, and the order."""
     columns = codec.operation_columns(operation) | {
@@ -147,6 +149,7 @@ def settle(
         "holder": owner,
         "late": int(late),
         "look_again_in": _milliseconds(look_again_in),
+        "exchanges": codec.encode_exchanges(exchanges),
     }
     if not (yield Query("settle_operation", columns)):
         return False
@@ -160,13 +163,19 @@ def settle(
 
 
 def leave_unknown(
-    operation: Operation, owner: str, *, settles_in: float | None, look_in: float | None
+    operation: Operation,
+    owner: str,
+    *,
+    settles_in: float | None,
+    look_in: float | None,
+    exchanges: Sequence[Exchange] = (),
 ) -> Transaction[bool]:
     """Give up an operation of unknown outcome."""
     columns = codec.operation_columns(operation) | {
         "holder": owner,
         "settles_in": _milliseconds(settles_in),
         "look_in": _milliseconds(look_in),
+        "exchanges": codec.encode_exchanges(exchanges),
     }
     return bool((yield Query("leave_unknown", columns)))
 
@@ -218,6 +227,8 @@ def forget_dead(node: str, held: Collection[str]) -> Transaction[int]:
 def prune(since: datetime, limit: int) -> Transaction[int]:
     """Free the keys of operations settled before, and forget what was kept for their repeats."""
     rows = yield Query("prune_operations", {"since": codec.milliseconds(since), "limit": limit})
+    yield Query("prune_comparisons", {"since": codec.milliseconds(since)})
+    yield Query("prune_shadows", {"since": codec.milliseconds(since)})
     return len(rows)
 
 
@@ -245,6 +256,19 @@ def operations(query: OperationQuery) -> Transaction[list[Operation]]:
     """Return up to ``limit + 1`` operations."""
     rows = yield Query(*search.operations(query))
     return search.in_order([codec.decode_operation(row[0]) for row in rows], query.ending_before)
+
+
+def told(order_id: str) -> Transaction[list[Told]]:
+    """Return an order's operations with what was said about them, oldest first."""
+    rows = yield Query("told_of_order", {"order_id": order_id})
+    return [
+        Told(
+            operation=codec.decode_operation(record),
+            request=None if request is None else bytes(request),
+            exchanges=codec.decode_exchanges(exchanges),
+        )
+        for record, request, exchanges in rows
+    ]
 
 
 def unsettled(order_id: str) -> Transaction[Operation | None]:
@@ -286,6 +310,8 @@ def redact(record: OrderRecord, revision: int) -> Transaction[StoredOrder | Busy
     if under_way:
         raise RolledBack(Busy(codec.decode_operation(under_way[0][0])))
     yield Query("redact_operations", {"order_id": record.id})
+    if record.comparison is not None:
+        yield Query("forget_comparison", {"id": record.comparison})
     return StoredOrder(record, rows[0][0])
 
 

@@ -171,7 +171,11 @@ def routing_errors(content: Mapping[str, Any]) -> list[FieldError]:
     routing, accounts = _table(content, "routing"), _table(content, "accounts")
     listed = routing.get("rules")
     rules = [rule if isinstance(rule, dict) else {} for rule in listed] if isinstance(listed, list) else []
-    errors = list(_use_errors("/routing/default", routing.get("default"), accounts))
+    errors = [
+        error
+        for key in ("default", "shadow")
+        for error in _use_errors(f"/routing/{key}", routing.get(key), accounts)
+    ]
     for index, rule in enumerate(rules):
         place = f"/routing/rules/{index}"
         errors += _use_errors(f"{place}/use", rule.get("use"), accounts)

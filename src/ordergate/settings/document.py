@@ -14,7 +14,9 @@ from urllib.parse import unquote_plus
 import msgspec
 from msgspec import Meta
 
+from ordergate.domain.draft import Amount, CurrencyCode, TaxPercent
 from ordergate.domain.errors import FieldError
+from ordergate.domain.fees import Fees
 from ordergate.domain.validation import explain, pointer_to
 from ordergate.gateway.account import Accept, Account, Trips, is_account_name
 from ordergate.gateway.configuration import ConfigurationError, Rule, When
@@ -73,6 +75,13 @@ class RecoverySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     late_look_minutes: Annotated[float, Meta(gt=0, le=1440)] = 15.0
 
 
+class FeeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[accounts.NAME.fees]``: what the provider charges for an order; comparisons show it."""
+
+    percent: TaxPercent = "0"
+    fixed: dict[CurrencyCode, Amount] = {}
+
+
 class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     """``[accounts.NAME]``: what every account has; the other keys are its adapter's."""
 
@@ -95,6 +104,7 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     requests_per_minute: Annotated[int, Meta(ge=0, le=1_000_000)] | None = None
     breaker_failures: Annotated[int, Meta(ge=1, le=100_000)] = 5
     breaker_seconds: Seconds = 10.0
+    fees: FeeSettings | None = None
 
 
 class RuleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -106,9 +116,13 @@ class RuleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class RoutingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[routing]``: which accounts get new orders, in order of preference; the first rule that holds decides."""
+    """``[routing]``: which accounts get new orders, in order of preference; the first rule that holds decides.
+
+    Each new order is also translated for the accounts of `shadow`, which get nothing.
+    """
 
     default: list[str] = []
+    shadow: list[str] = []
     rules: list[RuleSettings] = []
 
 
@@ -318,6 +332,9 @@ def _account(name: str, settings: AccountSettings, adapter: Adapter, own: Any) -
         settling_time=settings.settling_time,
         max_in_flight=settings.max_in_flight,
         requests_per_minute=settings.requests_per_minute,
+        fees=None
+        if settings.fees is None
+        else Fees(percent=settings.fees.percent, fixed=settings.fees.fixed),
         trips=Trips(after=settings.breaker_failures, seconds=settings.breaker_seconds),
     )
 

@@ -16,6 +16,7 @@ from ordergate.domain.outcome import Outcome
 from ordergate.domain.provider_event import ProviderEvent
 from ordergate.spi.capabilities import Capabilities
 from ordergate.spi.emulator import ProviderEmulator
+from ordergate.spi.fields import FieldMap
 from ordergate.spi.webhooks import Delivery
 from ordergate.spi.wire import WireRequest, WireResponse
 
@@ -54,6 +55,7 @@ class Adapter(Protocol):
         capabilities: What the provider can do.
         settings_type: The adapter's own keys in an account's table.
         base_urls: Where the provider lives, by environment; an emulator's address is configured.
+        fields: How the canonical order maps to the provider's documents; nothing that writes or reads uses it.
     """
 
     name: ClassVar[str]
@@ -61,6 +63,7 @@ class Adapter(Protocol):
     capabilities: ClassVar[Capabilities]
     settings_type: ClassVar[type[AdapterSettings]]
     base_urls: ClassVar[Mapping[Environment, str]]
+    fields: ClassVar[FieldMap]
 
     def plan(self, command: Command, settings: Any) -> Plan:
         """Begin the conversation that carries out a command.

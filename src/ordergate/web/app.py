@@ -13,7 +13,7 @@ from ordergate.gateway.context import Gateway
 from ordergate.web import openapi
 from ordergate.web.authentication import require_key
 from ordergate.web.edge import Edge
-from ordergate.web.handlers import accounts, admin, links, operations, orders, routes, service
+from ordergate.web.handlers import accounts, admin, comparisons, links, operations, orders, routes, service
 from ordergate.web.problems import answer_problem, problem_of
 from ordergate.web.strictness import StrictRequest, refuse_loose_query
 
@@ -35,6 +35,7 @@ def create_app(gateway: Gateway, *, max_body_bytes: int) -> Edge:
             orders.create_order,
             orders.list_orders,
             orders.get_order,
+            orders.get_receipt,
             orders.pay_order,
             orders.cancel_order,
             orders.fulfill_order,
@@ -49,6 +50,10 @@ def create_app(gateway: Gateway, *, max_body_bytes: int) -> Edge:
             accounts.list_provider_orders,
             accounts.import_order,
             routes.explain_route,
+            comparisons.translate_order,
+            comparisons.create_comparison,
+            comparisons.get_comparison,
+            comparisons.list_comparisons,
             admin.get_configuration,
             admin.reload_configuration,
             links.import_links,

@@ -5,16 +5,22 @@ from typing import Any, Literal
 
 import msgspec
 
+from ordergate.domain.comparison import Difference
+from ordergate.domain.draft import Draft
 from ordergate.domain.errors import OutcomeWord
+from ordergate.domain.fees import Fee
 from ordergate.domain.lifecycle import OperationKind
-from ordergate.domain.order import Return
+from ordergate.domain.order import Notice, Order, Return
 from ordergate.gateway.account import Accept, Account
+from ordergate.gateway.compared import AnswerDocument, Compared, RequestDocument, Result
 from ordergate.gateway.configuration import Configuration
 from ordergate.gateway.health import BreakerState, Health
 from ordergate.gateway.records import Attempt, Operation, OperationState, Probe, Resolution
 from ordergate.gateway.routing import Route
+from ordergate.gateway.translate import Translation
 from ordergate.spi.adapter import Environment
 from ordergate.spi.capabilities import Support
+from ordergate.web.problems import ProblemDocument, document
 
 
 class OperationDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,10 +179,120 @@ class ReloadDocument(msgspec.Struct, frozen=True, kw_only=True):
     restart_needed: list[str]
 
 
+class TranslationDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """What one account would be sent for a draft, or why nothing.
+
+    Attributes:
+        requests: As they would be sent, byte for byte; what authenticates is starred.
+    """
+
+    account: str
+    requests: list[RequestDocument]
+    notices: list[Notice]
+    problem: ProblemDocument | None
+
+
+class TranslationList(msgspec.Struct, frozen=True, kw_only=True):
+    """What each account would be sent, in the order in which they were asked for."""
+
+    results: list[TranslationDocument]
+
+
+class ResultDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """What one account made of the draft.
+
+    Attributes:
+        request: Byte for byte, but for what authenticates; null where nothing is sent.
+        answer: The provider's own.
+        order: The canonical order, as a create answers it.
+        problem: The problem, as a create answers it.
+        latency_ms: From sending to the answer, all calls together; null where nothing was sent.
+        calls: How many requests were sent.
+        fee: What the provider charges for the order, where `[accounts.NAME.fees]` says it: the percentage of the total,
+            rounded half up to the minor unit, and the fixed part.
+    """
+
+    account: str
+    adapter: str | None
+    request: RequestDocument | None
+    notices: list[Notice]
+    answer: AnswerDocument | None
+    order: Order | None
+    problem: ProblemDocument | None
+    latency_ms: float | None
+    calls: int
+    fee: Fee | None
+    operation: str | None
+
+
+class ComparisonDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """What accounts make of one draft, side by side."""
+
+    id: str
+    mode: Literal["translate", "execute"]
+    created_at: datetime
+    order: dict[str, Any]
+    results: list[ResultDocument]
+    differences: list[Difference]
+
+
+class ComparisonList(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of comparisons, newest first."""
+
+    data: list[ComparisonDocument]
+    has_more: bool
+
+
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     """The gateway answers."""
 
     status: Literal["live", "ready"]
+
+
+def translation_document(translation: Translation) -> TranslationDocument:
+    """Return what a caller reads of a translation."""
+    problem = translation.problem
+    return TranslationDocument(
+        account=translation.account,
+        requests=list(translation.requests),
+        notices=list(translation.notices),
+        problem=document(problem, instance="", reads=False) if problem is not None else None,
+    )
+
+
+def comparison_document(compared: Compared) -> ComparisonDocument:
+    """Return what a caller reads of a comparison."""
+    return ComparisonDocument(
+        id=compared.id,
+        mode=compared.mode,
+        created_at=compared.created_at,
+        order=given(compared.draft),
+        results=[_result_document(result) for result in compared.results],
+        differences=list(compared.differences),
+    )
+
+
+def given(draft: Draft) -> dict[str, Any]:
+    """Return a draft as JSON, without what it leaves out."""
+    document: dict[str, Any] = msgspec.to_builtins(draft)
+    return {name: value for name, value in document.items() if value is not None}
+
+
+def _result_document(result: Result) -> ResultDocument:
+    order, problem = result.order, result.problem
+    return ResultDocument(
+        account=result.account,
+        adapter=result.adapter,
+        request=result.request,
+        notices=list(result.notices),
+        answer=result.answer,
+        order=msgspec.json.decode(order.body, type=Order) if order is not None else None,
+        problem=msgspec.json.decode(problem.body, type=ProblemDocument) if problem is not None else None,
+        latency_ms=result.latency_ms,
+        calls=result.calls,
+        fee=result.fee,
+        operation=result.operation,
+    )
 
 
 def operation_document(operation: Operation) -> OperationDocument:

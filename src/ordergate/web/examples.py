@@ -102,6 +102,18 @@ CHAIR_LINKS = {
     ]
 }
 
+TRANSLATION = [
+    Example(
+        summary="What one account would be sent for two chairs",
+        value={"order": CHAIR_DRAFT, "accounts": ["main"]},
+    )
+]
+COMPARISON = [
+    Example(
+        summary="What an account would be sent for two chairs, held against the draft",
+        value={"order": CHAIR_DRAFT, "accounts": ["main"], "mode": "translate"},
+    )
+]
 DRAFT = [Example(summary="Two chairs and shipping: 410.00 USD", value=CHAIR_DRAFT)]
 ORDER = [Example(summary="Two chairs and shipping: 410.00 USD", value=CHAIR_ORDER)]
 LINK = [Example(summary="What CHAIR-1 is called at the account main", value=CHAIR_LINK)]

@@ -115,6 +115,7 @@ def openapi_config(version: str) -> OpenAPIConfig:
             Tag(name="orders", description="Create an order, and carry it through its life."),
             Tag(name="operations", description="What became of a write."),
             Tag(name="accounts", description="The configured accounts, and what the providers have there."),
+            Tag(name="comparisons", description="What providers make of one order, side by side."),
             Tag(name="links", description="What your own ids are called at each account."),
             Tag(name="service", description="Health; no key needed."),
         ],
@@ -145,7 +146,7 @@ def _complete_description(app: Litestar) -> None:
         if schema is not None:
             schema.additional_properties = False
     for parameter in _parameters(app.openapi_schema):
-        if parameter.name == IDEMPOTENCY_KEY:
+        if parameter.name == IDEMPOTENCY_KEY and (parameter.description or "").startswith("Required"):
             parameter.required = True
             parameter.schema = Schema(type=OpenAPIType.STRING, pattern="^[!-~]{1,255}$")
 

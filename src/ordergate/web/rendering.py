@@ -4,11 +4,14 @@ import msgspec
 
 from ordergate.domain.errors import Problem
 from ordergate.domain.order import Order, Return
+from ordergate.gateway.compared import Compared
 from ordergate.gateway.records import Operation, StoredResponse
-from ordergate.web.documents import operation_document
+from ordergate.web.documents import comparison_document, operation_document
 from ordergate.web.problems import document
 
 _encode = msgspec.json.Encoder().encode
+_encode_exactly = msgspec.json.Encoder(decimal_format="number").encode
+"""Of what providers wrote, a number with decimals stays the number that it was."""
 
 
 class JsonRenderer:
@@ -28,6 +31,10 @@ class JsonRenderer:
 
     def problem(self, problem: Problem) -> StoredResponse:
         """Return the answer of a write that the provider refused."""
-        instance = f"/v1/operations/{problem.operation}"
+        instance = f"/v1/operations/{problem.operation}" if problem.operation else ""
         shown = document(problem, instance=instance, reads=False)
         return StoredResponse(status=shown.status, body=_encode(shown))
+
+    def comparison(self, compared: Compared) -> bytes:
+        """Return the document of a comparison."""
+        return _encode_exactly(comparison_document(compared))

@@ -27,11 +27,13 @@ from ordergate.domain.provider_order import ProviderOrder
 from ordergate.spi.adapter import AdapterSettings, Baseline, Environment, Plan
 from ordergate.spi.capabilities import Capabilities, RateLimit, Support
 from ordergate.spi.emulator import ProviderEmulator
+from ordergate.spi.fields import FieldMap
 from ordergate.spi.paging import page, read_cursor
 from ordergate.spi.webhooks import Delivery
 from ordergate.spi.wire import NoAnswer, WireRequest, WireResponse
 from ordergate_rapyd import requests, responses, webhooks
 from ordergate_rapyd.errors import MONEY_TAKEN, read_error, read_failure
+from ordergate_rapyd.fields import FIELDS
 from ordergate_rapyd.probes import PROBES
 from ordergate_rapyd.settings import BASE_URLS, RapydSettings, settings_errors
 from ordergate_rapyd.signing import authentication_headers
@@ -44,6 +46,7 @@ class RapydAdapter:
     title: ClassVar[str] = "Rapyd"
     settings_type: ClassVar[type[AdapterSettings]] = RapydSettings
     base_urls = BASE_URLS
+    fields: ClassVar[FieldMap] = FIELDS
     capabilities: ClassVar[Capabilities] = Capabilities(
         operations={
             OperationKind.CREATE: Support(

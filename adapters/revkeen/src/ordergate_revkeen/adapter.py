@@ -26,11 +26,13 @@ from ordergate.domain.provider_order import ProviderOrder
 from ordergate.spi.adapter import AdapterSettings, Baseline, Environment, Plan
 from ordergate.spi.capabilities import Capabilities, RateLimit, Support
 from ordergate.spi.emulator import ProviderEmulator
+from ordergate.spi.fields import FieldMap
 from ordergate.spi.paging import Cursor, page, read_cursor, write_cursor
 from ordergate.spi.webhooks import Delivery
 from ordergate.spi.wire import WireRequest, WireResponse
 from ordergate_revkeen import requests, responses, webhooks
 from ordergate_revkeen.errors import read_failure
+from ordergate_revkeen.fields import FIELDS
 from ordergate_revkeen.probes import PROBES
 from ordergate_revkeen.settings import API_VERSION, BASE_URLS, RevKeenSettings, settings_errors
 
@@ -45,6 +47,7 @@ class RevKeenAdapter:
     title: ClassVar[str] = "RevKeen"
     settings_type: ClassVar[type[AdapterSettings]] = RevKeenSettings
     base_urls = BASE_URLS
+    fields: ClassVar[FieldMap] = FIELDS
     capabilities: ClassVar[Capabilities] = Capabilities(
         operations={
             OperationKind.CREATE: Support(

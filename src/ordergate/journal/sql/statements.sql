@@ -31,10 +31,13 @@ ORDER BY id LIMIT 1;
 
 -- What a provider refused is kept: without it a repeat of the key would be sent again.
 -- name: redact_operations
-UPDATE operations SET request = NULL, work = NULL,
+UPDATE operations SET request = NULL, work = NULL, exchanges = NULL,
                       response_status = CASE WHEN state = 'failed' THEN response_status END,
                       response_body = CASE WHEN state = 'failed' THEN response_body END
 WHERE order_id = :order_id AND state IN ('succeeded', 'failed');
+
+-- name: told_of_order
+SELECT record, request, exchanges FROM operations WHERE order_id = :order_id ORDER BY id;
 
 -- name: expire_key
 UPDATE operations SET idempotency_key = NULL WHERE id = :id;
@@ -79,6 +82,7 @@ UPDATE operations SET state = :state, updated_at = :updated_at, record = :record
                       request = CASE WHEN :state = 'succeeded' THEN NULL ELSE request END,
                       work = CASE WHEN :state = 'succeeded' THEN NULL ELSE work END,
                       response_status = :response_status, response_body = :response_body,
+                      exchanges = COALESCE(exchanges || :exchanges, :exchanges, exchanges),
                       owner = NULL, due_at = :now + :look_again_in
 WHERE id = :id AND attempts = :attempts
   AND ((:late = 0 AND state IN ('in_progress', 'unknown')) OR (:late = 1 AND state = 'failed'))
@@ -87,6 +91,7 @@ RETURNING id;
 
 -- name: leave_unknown
 UPDATE operations SET state = 'unknown', updated_at = :updated_at, record = :record, owner = NULL,
+                      exchanges = COALESCE(exchanges || :exchanges, :exchanges, exchanges),
                       due_at = :now + :look_in, settles_at = COALESCE(:now + :settles_in, settles_at)
 WHERE id = :id AND attempts = :attempts AND owner = :holder AND state IN ('in_progress', 'unknown')
 RETURNING id;
@@ -124,12 +129,12 @@ UPDATE operations SET due_at = :now
 WHERE id = :id AND state = 'unknown' AND (due_at IS NULL OR due_at > :now);
 
 -- name: prune_operations
-UPDATE operations SET idempotency_key = NULL, request = NULL, work = NULL,
+UPDATE operations SET idempotency_key = NULL, request = NULL, work = NULL, exchanges = NULL,
                       response_status = NULL, response_body = NULL
 WHERE id IN (
     SELECT id FROM operations
     WHERE state IN ('succeeded', 'failed') AND (idempotency_key IS NOT NULL OR request IS NOT NULL
-        OR work IS NOT NULL OR response_status IS NOT NULL)
+        OR work IS NOT NULL OR response_status IS NOT NULL OR exchanges IS NOT NULL)
       AND updated_at < :since AND due_at IS NULL AND owner IS NULL
     ORDER BY updated_at LIMIT :limit)
 RETURNING id;
@@ -229,6 +234,47 @@ UPDATE api_keys SET record = :record, revoked_at = :revoked_at WHERE id = :id;
 -- name: touch_key
 UPDATE api_keys SET last_used_at = :used_at
 WHERE id = :id AND (last_used_at IS NULL OR last_used_at < :used_at);
+
+-- A key that has expired is free for another comparison.
+-- name: free_comparison_key
+UPDATE comparisons SET idempotency_key = NULL
+WHERE merchant = :merchant AND world = :world AND idempotency_key = :idempotency_key AND created_at < :since;
+
+-- name: comparison_by_key
+SELECT record, body, ended FROM comparisons
+WHERE merchant = :merchant AND world = :world AND idempotency_key = :idempotency_key;
+
+-- name: insert_comparison
+INSERT INTO comparisons (id, merchant, world, idempotency_key, created_at, ended, record, body)
+VALUES (:id, :merchant, :world, :idempotency_key, :created_at, :ended, :record, :body);
+
+-- name: end_comparison
+UPDATE comparisons SET body = :body, ended = :ended WHERE id = :id AND ended = 0 RETURNING id;
+
+-- name: comparison_by_id
+SELECT record, body, ended FROM comparisons WHERE id = :id;
+
+-- Its key stays taken: a repeat must not create the orders again.
+-- name: forget_comparison
+UPDATE comparisons SET body = NULL, ended = 1 WHERE id = :id;
+
+-- name: prune_comparisons
+DELETE FROM comparisons WHERE created_at < :since;
+
+-- name: count_shadow
+INSERT INTO shadows (world, merchant, account, kind, code, pointer, detail, example, orders, last_at)
+VALUES (:world, :merchant, :account, :kind, :code, :pointer, :detail, :example, :orders, :last_at)
+ON CONFLICT (world, merchant, account, kind, code, pointer) DO UPDATE SET
+    orders = shadows.orders + excluded.orders, last_at = excluded.last_at, detail = excluded.detail,
+    example = excluded.example;
+
+-- name: shadow_counts
+SELECT world, merchant, account, kind, code, pointer, detail, example, orders, last_at FROM shadows
+WHERE world = :world AND (CAST(:merchant AS TEXT) IS NULL OR merchant = :merchant)
+ORDER BY account, kind, orders DESC, code, pointer;
+
+-- name: prune_shadows
+DELETE FROM shadows WHERE last_at < :since;
 
 -- name: ping
 SELECT 1 FROM api_keys LIMIT 1;

@@ -6,14 +6,13 @@ from urllib.parse import unquote_to_bytes
 from litestar import Request, delete, get, post, put
 from litestar.params import BodyKwarg, FromPath, FromQuery
 
-from ordergate.domain.errors import Problem, invalid_request
+from ordergate.domain.errors import Problem
 from ordergate.domain.order import Record
-from ordergate.gateway.caller import Caller
 from ordergate.gateway.links import LinkImport, bad_id, is_linkable, put_links
 from ordergate.gateway.links import import_links as import_
 from ordergate.gateway.records import LinkKey, LinkKind
 from ordergate.web import examples
-from ordergate.web.authentication import caller_of
+from ordergate.web.authentication import caller_of, merchant_of
 from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, READ_PROBLEMS, answers
 
 Merchant = FromQuery[str | None]
@@ -45,7 +44,7 @@ async def import_links(
     `ordergate links import FILE.csv`.
     """
     gateway, caller = request.app.state.gateway, caller_of(request)
-    owner = _owner(caller, merchant)
+    owner = merchant_of(caller, merchant)
     number = await import_(gateway.journal, gateway.configuration, caller, owner, data.links)
     return Imported(imported=number)
 
@@ -122,7 +121,7 @@ async def delete_link(
 def _key(request: Request[Any, Any, Any], kind: LinkKind, merchant: str | None) -> LinkKey:
     """Return whose id it is: the rest of the address as it was sent, for routing drops some of its slashes."""
     caller = caller_of(request)
-    owner = _owner(caller, merchant)
+    owner = merchant_of(caller, merchant)
     try:
         link_id = unquote_to_bytes(request.scope["raw_path"].split(b"/", 4)[4]).decode()
     except UnicodeDecodeError:
@@ -130,17 +129,6 @@ def _key(request: Request[Any, Any, Any], kind: LinkKind, merchant: str | None) 
     if not is_linkable(link_id):
         raise bad_id()
     return LinkKey(merchant=owner, world=caller.world, kind=kind, id=link_id)
-
-
-def _owner(caller: Caller, merchant: str | None) -> str:
-    owner = caller.merchant or merchant
-    if owner is None:
-        raise invalid_request(
-            "/merchant", "required", "An operator's key must name the merchant: ?merchant=…."
-        )
-    if caller.merchant is not None and merchant not in {None, caller.merchant}:
-        raise Problem("forbidden", "This key belongs to another merchant.")
-    return owner
 
 
 def _unlinked(key: LinkKey) -> Problem:

@@ -1,7 +1,7 @@
 """Orders: create, read, list, pay, cancel, fulfill."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from litestar import Request, Response, get, patch, post
 from litestar.openapi.spec import Example
@@ -11,7 +11,7 @@ from ordergate.domain.draft import CancelBody, Draft, FulfillBody, PayBody, Retu
 from ordergate.domain.errors import Problem, invalid_request
 from ordergate.domain.lifecycle import OrderStatus
 from ordergate.domain.order import Order, Return
-from ordergate.gateway import cancel, create, fulfill, pay, read, returns, update
+from ordergate.gateway import cancel, create, fulfill, pay, read, receipts, returns, update
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.records import OrderQuery
 from ordergate.gateway.write import Delivery
@@ -102,11 +102,15 @@ async def list_orders(
     reference: FromQuery[str | None] = None,
     created_gte: FromQuery[datetime | None] = None,
     created_lte: FromQuery[datetime | None] = None,
+    purpose: FromQuery[Literal["comparison"] | None] = None,
     limit: Limit = 20,
     starting_after: FromQuery[str | None] = None,
     ending_before: FromQuery[str | None] = None,
 ) -> read.Page:
-    """List orders from the journal, newest first; `starting_after` and `ending_before` are ids of orders."""
+    """List orders from the journal, newest first; `starting_after` and `ending_before` are ids of orders.
+
+    Orders that comparisons have made are listed only with `purpose=comparison`.
+    """
     refuse_bad_cursors(starting_after, ending_before, "ord")
     caller = caller_of(request)
     query = OrderQuery(
@@ -119,6 +123,7 @@ async def list_orders(
         reference=reference,
         created_gte=require_zone(created_gte, "created_gte"),
         created_lte=require_zone(created_lte, "created_lte"),
+        purpose=purpose,
         limit=limit,
         starting_after=starting_after,
         ending_before=ending_before,
@@ -141,6 +146,22 @@ async def get_order(
 ) -> Order:
     """Read an order from the journal; with `refresh=true` the provider is read first."""
     return await read.get_order(_gateway(request), caller_of(request), order_id, refresh=refresh)
+
+
+@get(
+    "/v1/orders/{order_id:str}/receipt",
+    operation_id="get_receipt",
+    summary="Read an order's receipt",
+    tags=["orders"],
+    opt={"scope": "orders:read"},
+    responses=READ_PROBLEMS,
+)
+async def get_receipt(request: Request[Any, Any, Any], order_id: FromPath[str]) -> receipts.Receipt:
+    """Read what was sent for the order and what was answered, attempt by attempt, also while it is unsettled.
+
+    What authenticates is starred. It is kept as long as keys are (`retention_days`), and until the order is redacted.
+    """
+    return await receipts.get_receipt(_gateway(request), caller_of(request), order_id)
 
 
 @post(

@@ -6,10 +6,8 @@ from litestar import Request, post
 from litestar.params import FromQuery, JSONBody
 
 from ordergate.domain.draft import RouteBody
-from ordergate.domain.errors import Problem, invalid_request
-from ordergate.gateway.caller import Caller
 from ordergate.gateway.routing import asked_by, find_route
-from ordergate.web.authentication import caller_of
+from ordergate.web.authentication import caller_of, merchant_of
 from ordergate.web.documents import RouteDocument, route_document
 from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, answers
 
@@ -32,17 +30,6 @@ async def explain_route(
     the merchant by `?merchant=`.
     """
     caller = caller_of(request)
-    asked = asked_by(data.order, _merchant(caller, merchant), caller.world, data.idempotency_key)
+    asked = asked_by(data.order, merchant_of(caller, merchant), caller.world, data.idempotency_key)
     route = find_route(request.app.state.gateway.configuration, asked)
     return route_document(route, operator=caller.operator)
-
-
-def _merchant(caller: Caller, named: str | None) -> str:
-    if caller.merchant is not None and named not in {None, caller.merchant}:
-        raise Problem("forbidden", "This key belongs to another merchant.")
-    merchant = caller.merchant or named
-    if merchant is None:
-        raise invalid_request(
-            "/merchant", "required", "An operator's key must name the merchant: ?merchant=…."
-        )
-    return merchant

@@ -30,12 +30,12 @@ FOR UPDATE OF operations SKIP LOCKED;
 SELECT revision FROM orders WHERE id = :id FOR SHARE;
 
 -- name: prune_operations
-UPDATE operations SET idempotency_key = NULL, request = NULL, work = NULL,
+UPDATE operations SET idempotency_key = NULL, request = NULL, work = NULL, exchanges = NULL,
                       response_status = NULL, response_body = NULL
 WHERE id = ANY (ARRAY(
     SELECT id FROM operations
     WHERE state IN ('succeeded', 'failed') AND (idempotency_key IS NOT NULL OR request IS NOT NULL
-        OR work IS NOT NULL OR response_status IS NOT NULL)
+        OR work IS NOT NULL OR response_status IS NOT NULL OR exchanges IS NOT NULL)
       AND updated_at < :since AND due_at IS NULL AND owner IS NULL
     ORDER BY updated_at LIMIT :limit
     FOR UPDATE SKIP LOCKED))

@@ -1,0 +1,133 @@
+"""``ordergate compare``."""
+
+import sys
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ordergate.cli.session import (
+    accounts_option,
+    config_option,
+    environment_option,
+    json_option,
+    merchant_caller,
+    print_json,
+    reports_problems,
+    with_gateway,
+)
+
+if TYPE_CHECKING:
+    from ordergate.gateway.context import Gateway
+
+_COLOURS = {"different": "red", "only_in": "yellow", "own": "cyan", "equivalent": "green", "equal": "dim"}
+
+
+@click.command()
+@click.argument("draft", type=click.File("rb"))
+@accounts_option
+@click.option(
+    "--execute", is_flag=True, help="Really create the order at each; emulators and sandboxes only."
+)
+@click.option("--idempotency-key", "key", help="With --execute; default: a fresh one, printed on stderr.")
+@click.option(
+    "--merchant", envvar="ORDERGATE_MERCHANT", help="Whose order; not needed while only one has keys."
+)
+@config_option
+@environment_option
+@json_option
+@reports_problems
+def compare(
+    draft: Any,
+    accounts: list[str],
+    key: str | None,
+    merchant: str | None,
+    config: Path | None,
+    world: str,
+    *,
+    execute: bool,
+    as_json: bool,
+) -> None:
+    """Lay side by side what accounts make of the order in the JSON file DRAFT.
+
+    Without --execute what each would be sent is compared, and nothing is sent. The comparison is kept; the API shows it
+    again. Exits with 1 if anything is different.
+
+    \b
+    ordergate compare order.json --accounts main,second
+    ordergate compare order.json --accounts main,second --execute --json
+    """
+    from decimal import Decimal
+
+    import msgspec
+
+    from ordergate.domain.draft import ComparisonBody, Draft
+    from ordergate.domain.validation import decode_body
+    from ordergate.gateway.compare import compare_accounts
+
+    body = ComparisonBody(
+        order=decode_body(draft.read(), Draft), accounts=accounts, mode="execute" if execute else "translate"
+    )
+    key = key or (str(uuid.uuid4()) if execute else None)
+
+    async def work(gateway: "Gateway") -> bytes:
+        caller = await merchant_caller(gateway, merchant, world)
+        if key is not None:
+            click.echo(f"idempotency key {key}", err=True)
+        return (await compare_accounts(gateway, caller, caller.require_merchant(), body, key)).body
+
+    document = with_gateway(config, work)
+    compared = msgspec.json.Decoder(float_hook=Decimal).decode(document)
+    if as_json:
+        print_json(document)
+    else:
+        _show(compared)
+    if any(each["kind"] == "different" for each in compared["differences"]):
+        sys.exit(1)
+
+
+def _show(compared: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    from ordergate.terminal import console, plain
+
+    screen = console()
+    names = [result["account"] for result in compared["results"]]
+    screen.print(f"[bold]{compared['id']}[/]  {compared['mode']}", highlight=False)
+    _show_results(compared)
+    table = Table(
+        "", *(plain(name) for name in names), "", "why", box=None, padding=(0, 2, 0, 0), header_style="dim"
+    )
+    for each in compared["differences"]:
+        cells = (_literal(each["values"][name]) if name in each["values"] else "" for name in names)
+        kind = f"[{_COLOURS[each['kind']]}]{each['kind']}[/]"
+        table.add_row(plain(each["pointer"] or "the order"), *map(plain, cells), kind, plain(each["why"]))
+    screen.print(table, highlight=False)
+
+
+def _show_results(compared: dict[str, Any]) -> None:
+    from ordergate.terminal import amount, show_rows
+
+    rows = []
+    for result in compared["results"]:
+        order, problem, fee = result["order"], result["problem"], result["fee"]
+        came = f"{problem['code']}: {problem['detail']}" if problem is not None else "would be sent"
+        if order is not None:
+            came = f"{order['status']}, {amount(order['total'], order['currency'])}"
+        took = "" if result["latency_ms"] is None else f"{result['latency_ms']} ms"
+        costs = "" if fee is None else amount(fee["amount"], fee["currency"])
+        rows.append((result["account"], came, str(result["calls"]), took, costs))
+    show_rows(("account", "came to", "calls", "took", "fee"), rows, "no accounts")
+
+
+def _literal(value: Any) -> str:
+    import msgspec
+
+    if value is None:
+        return "-"
+    return (
+        value
+        if isinstance(value, str)
+        else msgspec.json.Encoder(decimal_format="number").encode(value).decode()
+    )

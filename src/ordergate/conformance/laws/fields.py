@@ -1,0 +1,151 @@
+"""The field map is true: what it reads back is what was meant, and it notices when that is changed."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from ordergate.conformance.case import Case
+from ordergate.conformance.driver import Exchange, InProcess
+from ordergate.conformance.law import Laws, law
+from ordergate.conformance.laws.declared import FIELDS
+from ordergate.conformance.walks import CHAIRS
+from ordergate.domain.commands import CreateOrder
+from ordergate.domain.comparison import Difference, compare
+from ordergate.domain.draft import CustomerBody, Draft
+from ordergate.domain.errors import Problem
+from ordergate.domain.judging import Side
+from ordergate.domain.statements import Reading, Statement
+from ordergate.spi.fields import Form, UnreadableDocumentError, at_pointer, decode, read
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+class FieldLaws(Laws):
+    """A second opinion on every document."""
+
+    @law
+    def test_a_request_reads_back_as_its_draft(self) -> None:
+        """What the map reads in the bytes of a request is what the draft means, each pointer and each value."""
+        fields = self.case.adapter.fields
+        for provider, command, exchange in _created(self.case):
+            sent = read(fields.request, exchange.signed.body)
+            _stands_there(sent, exchange.signed.body)
+            side = _side(provider, command, exchange, sent=sent)
+            assert _wrong(compare(command.draft, [side])) == {}, "the request says otherwise than its draft"
+
+    @law
+    def test_an_answer_reads_back_as_its_draft(self) -> None:
+        """What the map reads in the bytes of an answer is what the draft means, with its total and near its call."""
+        fields = self.case.adapter.fields
+        for provider, command, exchange in _created(self.case):
+            answered = read(fields.order, exchange.answer.body)
+            _stands_there(answered, exchange.answer.body)
+            pointers = {statement.pointer for statement in answered.fields}
+            assert {"/provider_order_id", "/status", "/currency", "/total", "/created_at"} <= pointers
+            side = _side(provider, command, exchange, answered=answered)
+            assert _wrong(compare(command.draft, [side])) == {}, "the answer says otherwise than the draft"
+
+    @law
+    def test_what_is_changed_on_the_way_is_noticed(self) -> None:
+        """Whatever stands where the map points, another value in its place is a difference there."""
+        form = self.case.adapter.fields.request
+        provider = InProcess.of(self.case)
+        command = provider.creation(CHAIRS)
+        body = provider.begin(command)[1].body
+        for statement in read(form, body).said():
+            if statement.at is None:
+                continue
+            changed = _changed(body, statement)
+            assert _notices(form, provider, command, changed, statement.pointer), (
+                f"{statement.at} was changed, and {statement.pointer} is said to be the same"
+            )
+
+
+def _created(case: Case) -> Iterator[tuple[InProcess, CreateOrder, Exchange]]:
+    """Orders with each field that a draft may have beside its lines, where the adapter takes it."""
+    provider = InProcess.of(case)
+    for draft in (CHAIRS, *(_with(pointer, value) for pointer, (value, _) in FIELDS.items())):
+        command = provider.creation(draft)
+        try:
+            provider.apply(command)
+        except Problem:
+            continue
+        yield provider, command, provider.said[-1].exchanges[0]
+
+
+def _with(pointer: str, value: Any) -> Draft:
+    if pointer == "/customer/email":
+        return msgspec.structs.replace(CHAIRS, customer=CustomerBody(id="cust-42", email=value))
+    if pointer == "/line_items/0/metadata":
+        first = msgspec.structs.replace(CHAIRS.line_items[0], metadata=value)
+        return msgspec.structs.replace(CHAIRS, line_items=[first, *CHAIRS.line_items[1:]])
+    return msgspec.structs.replace(CHAIRS, **{pointer.removeprefix("/"): value})
+
+
+def _side(
+    provider: InProcess,
+    command: CreateOrder,
+    exchange: Exchange | None = None,
+    *,
+    sent: Reading | None = None,
+    answered: Reading | None = None,
+) -> Side:
+    now = datetime.fromtimestamp(provider.now, UTC)
+    notices = exchange.planned.notices if exchange is not None else provider.begin(command)[1].notices
+    return Side(
+        account="here",
+        adapter=provider.adapter.name,
+        title=provider.adapter.title,
+        customer=command.customer,
+        products=command.products,
+        notices=notices,
+        sent=sent,
+        answered=answered,
+        asked=(now, now),
+    )
+
+
+def _wrong(differences: list[Difference]) -> dict[str, str]:
+    return {each.pointer: each.why for each in differences if each.kind == "different"}
+
+
+def _stands_there(reading: Reading, body: bytes) -> None:
+    document = decode(body)
+    for statement in reading.said():
+        if statement.at is not None:
+            there = at_pointer(document, statement.at)
+            assert there == statement.literal, f"{statement.at} holds {there}, not {statement.literal}"
+
+
+def _changed(body: bytes, statement: Statement) -> bytes:
+    """The document with another value in one place."""
+    document = decode(body)
+    place, _, name = str(statement.at).rpartition("/")
+    holder = at_pointer(document, place)
+    holder[int(name) if isinstance(holder, list) else name] = _another(statement.literal)
+    return _encode(document)
+
+
+def _another(literal: Any) -> Any:
+    match literal:
+        case bool():
+            return not literal
+        case int() | Decimal():
+            return literal + 1
+        case dict():
+            return {**literal, "another": "value"}
+        case _:
+            return f"{literal}x"
+
+
+def _notices(form: Form, provider: InProcess, command: CreateOrder, body: bytes, pointer: str) -> bool:
+    """Whether a difference stands at the pointer, or at the line that holds it; or nothing can be read any more."""
+    try:
+        reading = read(form, body)
+    except UnreadableDocumentError:
+        return True
+    wrong = _wrong(compare(command.draft, [_side(provider, command, sent=reading)]))
+    return any(f"{pointer}/".startswith(f"{place}/") for place in wrong)

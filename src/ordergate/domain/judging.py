@@ -1,0 +1,236 @@
+"""Holds what one account was sent, and has answered, against what the draft means. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from ordergate.domain.alignment import Found, align
+from ordergate.domain.assembly import expected_total
+from ordergate.domain.draft import Draft
+from ordergate.domain.errors import FieldError
+from ordergate.domain.lifecycle import OrderStatus
+from ordergate.domain.order import Notice, Order
+from ordergate.domain.statements import Reading, Statement, plain_percent
+
+CLOCK_TOLERANCE = timedelta(minutes=10)
+"""How far a provider's clock may be from the call that it tells of; a time zone that is lost is more."""
+
+_FROM_PROVIDER = (
+    "currency",
+    "total",
+    "discount",
+    "tax",
+    "billing_type",
+    "created_at",
+    "updated_at",
+    "status",
+)
+"""Fields of the canonical order that are the adapter's reading of an answer, held against the answer itself."""
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """Why an account made no order."""
+
+    code: str
+    detail: str
+    errors: tuple[FieldError, ...] = ()
+
+
+class Side(msgspec.Struct, frozen=True, kw_only=True):
+    """What one account makes of the draft.
+
+    Attributes:
+        adapter: Which block of the draft's extensions is its own.
+        title: The provider's name.
+        customer: What the draft's customer is called there.
+        products: For each line, what its product is called there; None where it is not linked.
+        notices: What the merchant is told that the account has no place for.
+        sent: The request, read back.
+        answered: The answer, read back; None where there is none with an order.
+        order: What the adapter has read in the answer.
+        asked: When the request was sent, and when it was answered.
+        refusal: Why there is no order; nothing else is known then.
+    """
+
+    account: str
+    adapter: str
+    title: str
+    customer: str | None = None
+    products: tuple[str | None, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    sent: Reading | None = None
+    answered: Reading | None = None
+    order: Order | None = None
+    asked: tuple[datetime, datetime] | None = None
+    refusal: Refusal | None = None
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """One field at one account; `wrong` says what is wrong with it."""
+
+    statement: Statement | None
+    wrong: str | None = None
+
+
+View = dict[str, Told]
+"""What one account says, by canonical pointer."""
+
+
+def _meant_by(draft: Draft, side: Side) -> dict[str, Any]:
+    """Return what an account has to be told of a draft, by pointer; ids are the account's own."""
+    fields = {
+        "/reference": draft.reference,
+        "/currency": draft.currency,
+        "/customer/id": side.customer,
+        "/customer/email": draft.customer.email if draft.customer else None,
+        "/billing_type": draft.billing_type,
+        "/tax_percent": plain_percent(draft.tax_percent) if draft.tax_percent else None,
+        "/metadata": draft.metadata or None,
+        "/notes": draft.notes,
+        "/expires_at": draft.expires_at.astimezone(UTC) if draft.expires_at else None,
+    }
+    if draft.shipping_address is not None:
+        address = msgspec.structs.asdict(draft.shipping_address)
+        fields |= {f"/shipping_address/{name}": value for name, value in address.items()}
+    own = (draft.extensions or {}).get(side.adapter, {})
+    fields |= {f"/extensions/{side.adapter}/{name}": value for name, value in own.items()}
+    return {pointer: value for pointer, value in fields.items() if value not in (None, "")}
+
+
+def _lines_meant_by(draft: Draft, side: Side) -> list[dict[str, Any]]:
+    """Return what an account has to be told of each line, by pointer inside the line."""
+    products = side.products or (None,) * len(draft.line_items)
+    lines = []
+    for line, product in zip(draft.line_items, products, strict=True):
+        fields = {
+            "/type": line.type,
+            "/sku": product,
+            "/description": line.description,
+            "/quantity": line.quantity,
+            "/unit_amount": line.unit_amount,
+            "/metadata": line.metadata or None,
+        }
+        lines.append({pointer: value for pointer, value in fields.items() if value is not None})
+    return lines
+
+
+def view_of(draft: Draft, side: Side) -> View:
+    """Everything that an account was told and has answered, and what is wrong with it."""
+    view: View = {}
+    meant = _meant_by(draft, side)
+    if side.sent is not None:
+        view |= _judged(draft, side, side.sent, "request", meant)
+    if side.answered is not None:
+        coupon = (draft.extensions or {}).get(side.adapter, {}).get("coupon") is not None
+        total = expected_total(draft, coupon=coupon)
+        expected = meant if total is None else {**meant, "/total": total}
+        answer = _judged(draft, side, side.answered, "answer", expected)
+        wrong = {pointer for pointer, told in view.items() if told.wrong is not None}
+        view |= {pointer: told for pointer, told in answer.items() if pointer not in wrong}
+        for pointer, sentence in _misread(side):
+            view[pointer] = msgspec.structs.replace(view[pointer], wrong=sentence)
+    return view
+
+
+def _judged(draft: Draft, side: Side, reading: Reading, what: str, meant: Mapping[str, Any]) -> View:
+    """One document against the draft: what it says, and what it leaves out without a notice that says so."""
+    said = {statement.pointer: statement for statement in reading.fields}
+    view = _fields_judged(side, said, reading.declared, what, meant)
+    if what == "answer" and not reading.lines:
+        return view  # an answer may leave its lines out
+    lines = _lines_meant_by(draft, side)
+    aligned = align(lines, reading)
+    for index, (line, found) in enumerate(zip(lines, aligned.lines, strict=True)):
+        place = f"/line_items/{index}"
+        if found is None:
+            view[place] = Told(statement=None, wrong=f"{side.account}: the {what} has no such line.")
+            continue
+        whole = {f"{place}{pointer}": statement for pointer, statement in found.items()}
+        declared = frozenset(f"{place}{pointer}" for pointer in reading.line_declared)
+        wanted = {f"{place}{pointer}": value for pointer, value in line.items()}
+        view |= _fields_judged(side, whole, declared, what, wanted)
+    view |= _surplus(side, aligned.surplus, len(lines), what)
+    return view
+
+
+def _fields_judged(
+    side: Side, said: Mapping[str, Statement], declared: frozenset[str], what: str, meant: Mapping[str, Any]
+) -> View:
+    view: View = {}
+    for pointer, value in meant.items():
+        statement = said.get(pointer)
+        if statement is not None and statement.value != value:
+            found, wanted = shown(statement.value), shown(value)
+            wrong = f"{side.account}: the {what} says {found}, and the draft means {wanted}."
+            view[pointer] = Told(statement=statement, wrong=wrong)
+        elif statement is not None:
+            view[pointer] = Told(statement=statement)
+        elif _owed(side, pointer, declared, what):
+            view[pointer] = Told(
+                statement=None, wrong=f"{side.account}: the {what} does not say it, and no notice tells."
+            )
+    for pointer, statement in said.items():
+        if pointer not in meant:
+            own = statement.own or statement.made
+            view[pointer] = Told(
+                statement=msgspec.structs.replace(statement, own=own),
+                wrong=_unasked(side, statement, what),
+            )
+    return view
+
+
+def _owed(side: Side, pointer: str, declared: frozenset[str], what: str) -> bool:
+    """Whether a document has to say something: a request all that is not kept here, an answer what it can."""
+    if what == "answer":
+        return pointer in declared
+    return pointer != "/total" and not any(covers(notice, pointer) for notice in side.notices)
+
+
+def _unasked(side: Side, statement: Statement, what: str) -> str | None:
+    """What is wrong with what the draft did not ask for: nothing, if it is neutral or only the answer's to tell."""
+    if statement.clock and side.asked is not None:
+        first, last = side.asked
+        if not first - CLOCK_TOLERANCE <= statement.value <= last + CLOCK_TOLERANCE:
+            return f"{side.account}: {shown(statement.value)} is far from the call at {shown(first)}."
+    if what == "answer" or statement.value in ("one_time", "product", 0):
+        return None
+    return f"{side.account}: the {what} says {shown(statement.value)}, which the draft does not."
+
+
+def _surplus(side: Side, lines: Sequence[Found], first: int, what: str) -> View:
+    view: View = {}
+    for offset, line in enumerate(lines):
+        description = line.get("/description")
+        wrong = f"{side.account}: the {what} has a line that the draft does not."
+        pointer = f"/line_items/{first + offset}"
+        view[pointer] = Told(statement=description, wrong=wrong)
+    return view
+
+
+def _misread(side: Side) -> Iterator[tuple[str, str]]:
+    """Where the adapter has read an answer otherwise than it stands there."""
+    if side.order is None or side.answered is None:
+        return
+    for statement in side.answered.fields:
+        name = statement.pointer.removeprefix("/")
+        if name not in _FROM_PROVIDER:
+            continue
+        value = getattr(side.order, name)
+        if value in (statement.value, None) or value is OrderStatus.REVIEW:
+            continue
+        sentence = f"the answer says {shown(statement.value)}, and the order as it was read {shown(value)}"
+        yield statement.pointer, f"{side.account}: {sentence}."
+
+
+def covers(notice: Notice, pointer: str) -> bool:
+    """Whether a notice says that a field is not told."""
+    return notice.kind != "added" and f"{pointer}/".startswith(f"{notice.pointer}/")
+
+
+def shown(value: Any) -> str:
+    """Return a value for a sentence."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return str(value) if isinstance(value, int | str) else msgspec.json.encode(value).decode()

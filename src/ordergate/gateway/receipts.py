@@ -1,0 +1,228 @@
+"""Receipts: what was sent for an order and what was answered, attempt by attempt, from what the journal kept."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from urllib.parse import urlsplit
+
+import msgspec
+
+from ordergate.domain.alignment import Meant, align
+from ordergate.domain.assembly import OrderRecord
+from ordergate.domain.lifecycle import OperationKind
+from ordergate.domain.order import Notice, Record
+from ordergate.domain.statements import under_line
+from ordergate.gateway.account import Account
+from ordergate.gateway.caller import Caller
+from ordergate.gateway.compared import AnswerDocument, RequestDocument
+from ordergate.gateway.context import Gateway
+from ordergate.gateway.evidence import Exchange, Told
+from ordergate.gateway.read import visible_order
+from ordergate.gateway.records import Attempt, OperationState
+from ordergate.redaction import mask_secrets, redact_headers
+from ordergate.spi.fields import FieldMap, Form, UnreadableDocumentError, at_pointer, decode, read
+
+Lines = Sequence[Meant]
+_REQUEST_ID_HEADERS = ("x-request-id", "request-id")
+
+
+class ExchangeDocument(Record, frozen=True, kw_only=True):
+    """One request and its answer.
+
+    Attributes:
+        answer: Null where none came; `error` says why.
+        milliseconds: From its sending to its answer, or to the end of the wait for it.
+        provider_request_id: The provider's own id of the call.
+    """
+
+    request: RequestDocument
+    answer: AnswerDocument | None
+    error: str | None
+    started_at: datetime
+    milliseconds: float
+    provider_request_id: str | None
+
+
+class AttemptReceipt(Record, frozen=True, kw_only=True):
+    """One attempt.
+
+    Attributes:
+        configuration: Short hash of the configuration in force; null where nothing is kept of what was said.
+        adapter_version: Of the adapter's distribution.
+        exchanges: The request that acts, and what was asked after it.
+        notices: What the merchant is told of how the order was put into the request.
+        field_map: By canonical pointer, where that stands in the request.
+        answer_map: By canonical pointer, where that stands in the answer.
+    """
+
+    number: int
+    account: str | None
+    started_at: datetime
+    finished_at: datetime | None
+    sent: str
+    http_status: int | None
+    provider_request_id: str | None
+    detail: str | None
+    configuration: str | None
+    adapter_version: str | None
+    exchanges: list[ExchangeDocument]
+    notices: list[Notice]
+    field_map: dict[str, str]
+    answer_map: dict[str, str]
+
+
+class OperationReceipt(Record, frozen=True, kw_only=True):
+    """One write of the order."""
+
+    operation: str
+    kind: OperationKind
+    state: OperationState
+    attempts: list[AttemptReceipt]
+
+
+class Receipt(Record, frozen=True, kw_only=True):
+    """All that was said to providers about an order and is still kept, oldest first."""
+
+    order: str
+    operations: list[OperationReceipt]
+
+
+async def get_receipt(gateway: Gateway, caller: Caller, order_id: str) -> Receipt:
+    """Return an order's receipt; also while its create is unsettled.
+
+    Raises:
+        Problem: ``not_found``.
+    """
+    told = await gateway.journal.told(order_id)
+    if not any(caller.sees(each.operation.merchant, each.operation.world) for each in told):
+        await visible_order(gateway, caller, order_id)
+        told = []
+    stored = await gateway.journal.order(order_id)
+    lines = _lines(stored.record if stored is not None else None)
+    accounts = gateway.configuration.accounts
+    return Receipt(order=order_id, operations=[_operation(each, accounts, lines) for each in told])
+
+
+def _operation(told: Told, accounts: Mapping[str, Account], lines: Lines) -> OperationReceipt:
+    operation = told.operation
+    return OperationReceipt(
+        operation=operation.id,
+        kind=operation.kind,
+        state=operation.state,
+        attempts=[
+            _attempt(
+                attempt,
+                [each for each in told.exchanges if each.attempt == attempt.number],
+                accounts.get(attempt.account or ""),
+                lines if operation.kind is OperationKind.CREATE else None,
+            )
+            for attempt in operation.attempts
+        ],
+    )
+
+
+def _attempt(
+    attempt: Attempt, exchanges: list[Exchange], account: Account | None, lines: Lines | None
+) -> AttemptReceipt:
+    first = exchanges[0] if exchanges else None
+    fields = account.adapter.fields if account is not None and first is not None else None
+    shown = [shown_exchange(each, account) for each in exchanges]
+    ids = (each.provider_request_id for each in shown if each.provider_request_id is not None)
+    return AttemptReceipt(
+        number=attempt.number,
+        account=attempt.account,
+        started_at=attempt.started_at,
+        finished_at=attempt.finished_at,
+        sent=attempt.sent,
+        http_status=attempt.http_status,
+        provider_request_id=attempt.provider_request_id or next(ids, None),
+        detail=attempt.detail,
+        configuration=first.configuration if first else None,
+        adapter_version=first.adapter_version if first else None,
+        exchanges=shown,
+        notices=list(first.notices) if first else [],
+        field_map=_pointers(fields.request, first.body, lines)
+        if fields and first and lines is not None
+        else {},
+        answer_map=_pointers(fields.order, first.answer, lines or ()) if fields and first else {},
+    )
+
+
+def shown_exchange(exchange: Exchange, account: Account | None) -> ExchangeDocument:
+    """Return one exchange as a person may see it; without its account, paths lack what its address begins with."""
+    answer = None
+    if exchange.status is not None:
+        answer = AnswerDocument(
+            status=exchange.status,
+            headers=redact_headers(exchange.answer_headers),
+            body=shown_body(exchange.answer),
+        )
+    return ExchangeDocument(
+        request=RequestDocument(
+            method=exchange.method,
+            path=(urlsplit(account.base_url).path if account is not None else "") + exchange.path,
+            headers=redact_headers(exchange.headers),
+            body=shown_body(exchange.body),
+        ),
+        answer=answer,
+        error=exchange.error,
+        started_at=exchange.started_at,
+        milliseconds=exchange.milliseconds,
+        provider_request_id=_request_id(exchange, account.adapter.fields if account is not None else None),
+    )
+
+
+def shown_body(body: bytes) -> str:
+    """Return a body as text, byte for byte where it holds no secret."""
+    try:
+        document = decode(body)
+    except UnreadableDocumentError:
+        return body.decode(errors="replace")
+    masked = mask_secrets(document)
+    if masked == document:
+        return body.decode(errors="replace")
+    return msgspec.json.Encoder(decimal_format="number").encode(masked).decode()
+
+
+def _request_id(exchange: Exchange, fields: FieldMap | None) -> str | None:
+    named = next(
+        (exchange.answer_headers[name] for name in _REQUEST_ID_HEADERS if name in exchange.answer_headers),
+        None,
+    )
+    if named is not None or fields is None or fields.request_id is None:
+        return named
+    try:
+        found = at_pointer(decode(exchange.answer), fields.request_id)
+    except UnreadableDocumentError:
+        return None
+    return found or None if isinstance(found, str) else None
+
+
+def _pointers(form: Form, body: bytes, lines: Lines) -> dict[str, str]:
+    """By canonical pointer, where that stands in a document; empty where it holds no order."""
+    try:
+        reading = read(form, body)
+    except UnreadableDocumentError:
+        return {}
+    found = align(lines, reading).lines if lines else [None] * len(reading.lines)
+    said = list(reading.fields)
+    for index, line in enumerate(found):
+        known = line.values() if line is not None else () if lines else reading.lines[index]
+        said += [under_line(statement, index) for statement in known]
+    return {statement.pointer: statement.at for statement in said if statement.at is not None}
+
+
+def _lines(record: OrderRecord | None) -> Lines:
+    """What an order's lines are there: one line of the provider's may be several of the merchant's."""
+    if record is None:
+        return ()
+    fields = (
+        {
+            "/type": line.type,
+            "/sku": line.product,
+            "/description": line.description,
+            "/quantity": line.quantity,
+            "/unit_amount": line.unit_amount,
+        }
+        for line in record.lines
+    )
+    return [{name: value for name, value in line.items() if value is not None} for line in fields]

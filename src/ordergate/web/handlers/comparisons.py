@@ -1,0 +1,143 @@
+"""Translations and comparisons: what providers make of one order."""
+
+from typing import Annotated, Any
+
+from litestar import Request, Response, get, post
+from litestar.params import BodyKwarg, FromPath, FromQuery, HeaderParameter, QueryParameter
+
+from ordergate.domain.draft import ComparisonBody, TranslationBody
+from ordergate.gateway import compare
+from ordergate.gateway.evidence import ComparisonQuery
+from ordergate.gateway.translate import translate
+from ordergate.web import examples
+from ordergate.web.authentication import caller_of, merchant_of
+from ordergate.web.documents import (
+    ComparisonDocument,
+    ComparisonList,
+    TranslationList,
+    translation_document,
+)
+from ordergate.web.openapi import (
+    IDEMPOTENCY_KEY,
+    PLAIN_WRITE_PROBLEMS,
+    READ_PROBLEMS,
+    WRITE_PROBLEMS,
+    answers,
+)
+from ordergate.web.strictness import refuse_bad_cursors
+
+Merchant = FromQuery[str | None]
+_JSON = "application/json"
+
+
+@post(
+    "/v1/translations",
+    operation_id="translate_order",
+    summary="Translate an order",
+    tags=["comparisons"],
+    opt={"scope": "orders:read"},
+    status_code=200,
+    responses={
+        **PLAIN_WRITE_PROBLEMS,
+        200: answers(TranslationList, "By account: the requests, or the refusal"),
+    },
+)
+async def translate_order(
+    request: Request[Any, Any, Any],
+    data: Annotated[TranslationBody, BodyKwarg(examples=examples.TRANSLATION)],
+    merchant: Merchant = None,
+) -> TranslationList:
+    """Say what each account would be sent to create the order, byte for byte; nothing is sent.
+
+    An operator's key names the merchant, whose links count, by `?merchant=`.
+    """
+    caller = caller_of(request)
+    owner = merchant_of(caller, merchant)
+    found = await translate(request.app.state.gateway, owner, caller.world, data.order, data.accounts)
+    return TranslationList(results=[translation_document(each) for each in found])
+
+
+@post(
+    "/v1/comparisons",
+    operation_id="create_comparison",
+    summary="Compare accounts",
+    tags=["comparisons"],
+    opt={"scope": "orders:read"},
+    status_code=200,
+    responses={
+        **WRITE_PROBLEMS,
+        200: answers(ComparisonDocument, "Translated, and compared"),
+        201: answers(ComparisonDocument, "Executed, and compared"),
+    },
+)
+async def create_comparison(
+    request: Request[Any, Any, Any],
+    data: Annotated[ComparisonBody, BodyKwarg(examples=examples.COMPARISON)],
+    idempotency_key: Annotated[
+        str | None,
+        HeaderParameter(
+            name=IDEMPOTENCY_KEY,
+            description="To `execute`, one is required; a repeat gets the first answer again once nothing more can "
+            "be found out.",
+        ),
+    ] = None,
+    merchant: Merchant = None,
+) -> Response[bytes]:
+    """Compare what accounts make of one order: what each would be sent, or what each really answers.
+
+    `execute` creates the order at each account, emulators and sandboxes only; it needs the scope `orders:write` too.
+    Such orders have the purpose `comparison`. An operator's key may only `translate`, and names the merchant by
+    `?merchant=`.
+    """
+    caller = caller_of(request)
+    owner = merchant_of(caller, merchant)
+    answer = await compare.compare_accounts(request.app.state.gateway, caller, owner, data, idempotency_key)
+    return Response(
+        answer.body,
+        status_code=201 if data.mode == "execute" else 200,
+        media_type=_JSON,
+        headers={"Idempotent-Replayed": "true"} if answer.replayed else {},
+    )
+
+
+@get(
+    "/v1/comparisons/{comparison_id:str}",
+    operation_id="get_comparison",
+    summary="Read a comparison",
+    tags=["comparisons"],
+    opt={"scope": "orders:read"},
+    responses={**READ_PROBLEMS, 200: answers(ComparisonDocument, "The comparison")},
+)
+async def get_comparison(request: Request[Any, Any, Any], comparison_id: FromPath[str]) -> Response[bytes]:
+    """Read one comparison as it was answered; it is kept as long as keys are."""
+    body = await compare.get_comparison(request.app.state.gateway, caller_of(request), comparison_id)
+    return Response(body, media_type=_JSON)
+
+
+@get(
+    "/v1/comparisons",
+    operation_id="list_comparisons",
+    summary="List comparisons",
+    tags=["comparisons"],
+    opt={"scope": "orders:read"},
+    responses={**READ_PROBLEMS, 200: answers(ComparisonList, "One page, newest first")},
+)
+async def list_comparisons(
+    request: Request[Any, Any, Any],
+    limit: Annotated[int, QueryParameter(ge=1, le=100, description="Rows per page.")] = 20,
+    starting_after: FromQuery[str | None] = None,
+    ending_before: FromQuery[str | None] = None,
+) -> Response[bytes]:
+    """List comparisons, newest first; `starting_after` and `ending_before` are their ids."""
+    refuse_bad_cursors(starting_after, ending_before, "cmp")
+    caller = caller_of(request)
+    query = ComparisonQuery(
+        world=caller.world,
+        merchant=caller.merchant,
+        limit=limit,
+        starting_after=starting_after,
+        ending_before=ending_before,
+    )
+    rows, has_more = await compare.list_comparisons(request.app.state.gateway, query)
+    more = b"true" if has_more else b"false"
+    return Response(b'{"data":[' + b",".join(rows) + b'],"has_more":' + more + b"}", media_type=_JSON)
