@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 import msgspec
-from tests.bench import adapters, journal, processes
+from tests.bench import adapters, journal, orders, processes
 from tests.bench.figures import table
 
 
@@ -14,8 +14,8 @@ from tests.bench.figures import table
 )
 @click.option("--rounds", type=click.IntRange(min=100), default=adapters.ROUNDS, show_default=True)
 def main(file: Path | None, rounds: int) -> None:
-    """Measure each installed adapter, the journal on each store, and the command itself."""
-    figures = [*adapters.measure(rounds), *journal.measure(), *processes.measure()]
+    """Measure each installed adapter, the journal on each store, lists of many orders, and the command itself."""
+    figures = [*adapters.measure(rounds), *journal.measure(), *orders.measure(), *processes.measure()]
     click.echo(table(figures))
     if file is not None:
         file.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=2) + b"\n")
