@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from ordergate.domain.money import minor_unit_digits
+from ordergate.domain.money import minor_unit_digits, to_decimals
 
 _PIPE_WIDTH = 200
 _STATE_COLOURS = {"succeeded": "green", "failed": "red", "unknown": "yellow", "in_progress": "cyan"}
@@ -19,11 +19,7 @@ _STATE_COLOURS = {"succeeded": "green", "failed": "red", "unknown": "yellow", "i
 
 def amount(units: int, currency: str) -> str:
     """Write minor units as a person reads them: ``410.00 USD``."""
-    digits = minor_unit_digits(currency)
-    if digits == 0:
-        return f"{units} {currency}"
-    whole, fraction = divmod(units, 10**digits)
-    return f"{whole}.{fraction:0{digits}d} {currency}"
+    return f"{to_decimals(units, minor_unit_digits(currency))} {currency}"
 
 
 def plain(text: object) -> str:

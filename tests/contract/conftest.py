@@ -131,6 +131,7 @@ class PostgresqlStore:
             passed,
         )
         await self._fetch("UPDATE nodes SET lease_until = lease_until - $1", passed)
+        await self._fetch("UPDATE sessions SET expires_at = expires_at - $1", passed)
 
     async def contains(self, secret: bytes) -> bool:
         """Look through every row."""

@@ -670,6 +670,8 @@ async def test_operations_are_listed_newest_first(journal: Journal) -> None:
 
     assert await journal.operations(query()) == newest
     assert await journal.operations(query(state="unknown")) == [newest[3]]
+    assert await journal.operations(query(order=made[2].order)) == [made[2]]
+    assert await journal.operations(query(order=made[2].order, merchant="other")) == []
     assert await journal.operations(query(limit=2)) == newest[:3]
     assert await journal.operations(query(limit=2, starting_after=newest[2].id)) == newest[3:]
     assert await journal.operations(query(limit=1, ending_before=newest[3].id)) == newest[1:3]

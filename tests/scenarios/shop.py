@@ -20,6 +20,7 @@ import tomli_w
 from tests.scenarios import written
 
 from ordergate.bootstrap import open_gateway, open_journal
+from ordergate.console.plugin import Console
 from ordergate.gateway.caller import MERCHANT_SCOPES, OPERATOR_SCOPE, hash_key, make_key
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.ports import Journal
@@ -460,7 +461,10 @@ def _application(gateway: Gateway, max_body_bytes: int) -> Any:
     """The application around this gateway: built once and refilled, since building takes longer than a test."""
     if max_body_bytes not in _applications:
         held = replace(gateway)
-        _applications[max_body_bytes] = (held, create_app(held, max_body_bytes=max_body_bytes))
+        _applications[max_body_bytes] = (
+            held,
+            create_app(held, max_body_bytes=max_body_bytes, plugins=[Console()]),
+        )
     held, app = _applications[max_body_bytes]
     for part in fields(gateway):
         setattr(held, part.name, getattr(gateway, part.name))

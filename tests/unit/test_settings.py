@@ -140,7 +140,7 @@ MISTAKES = [
     ("[server]\nhost = 1\n", "2: server.host: Expected `str`"),
     ("[server]\nidempotency_wait = nan\n", "2: server.idempotency_wait: Expected `float` >= 0.0."),
     ('[server]\nlog_level = "loud"\n', "2: server.log_level: Invalid enum value 'loud'."),
-    ("[server]\nprot = 80\n", "2: server.prot: There is no such field here; known are host,"),
+    ("[server]\nprot = 80\n", "2: server.prot: There is no such field here; known are console,"),
     ("server = 5\n", "1: server: Expected `object`, got `int`."),
     ("server.port = true\n", "1: server.port: Expected `int`, got `bool`."),
     ("server = { port = true }\n", "1: server.port: Expected `int`, got `bool`."),

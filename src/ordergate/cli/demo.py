@@ -71,7 +71,8 @@ async def _run(store: str | None, port: int, extra_config: Path | None, *, keep:
             click.echo(
                 msgspec.json.encode(stage).decode()
                 if as_json
-                else f"\n  {stage.gateway}/schema\n  Authorization: Bearer {stage.key}\n\nCtrl-C ends it."
+                else f"\n  {stage.gateway}/schema\n  Authorization: Bearer {stage.key}\n\n"
+                f"  {stage.gateway}/console\n  operator's key: {stage.operator_key}\n\nCtrl-C ends it."
             )
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()

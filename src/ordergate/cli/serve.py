@@ -35,6 +35,7 @@ def serve(
     ordergate serve --config /etc/ordergate.toml --host 0.0.0.0 --port 8080
     """
     from ordergate.bootstrap import open_gateway
+    from ordergate.console.plugin import Console
     from ordergate.gateway.key_use import recording_key_use
     from ordergate.gateway.recovery import alive, recovering
     from ordergate.gateway.retention import pruning
@@ -58,10 +59,14 @@ def serve(
             chosen = _safe_host(host or settings.server.host, keys_exist=bool(await gateway.journal.keys()))
             with listen(chosen, settings.server.port if port is None else port) as listener:
                 url = address(listener)
-                app = create_app(gateway, max_body_bytes=settings.server.max_body_bytes)
+                app = create_app(
+                    gateway,
+                    max_body_bytes=settings.server.max_body_bytes,
+                    plugins=[Console()] if settings.server.console else [],
+                )
                 server = server_of(
                     app,
-                    lambda: _announce(url, stdout=announce),
+                    lambda: _announce(url, stdout=announce, console=settings.server.console),
                     shutdown_timeout=settings.server.shutdown_timeout,
                 )
                 _reload_on_hangup(gateway)
@@ -96,8 +101,9 @@ def _reload_on_hangup(gateway: "Gateway") -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, begin)
 
 
-def _announce(url: str, *, stdout: bool) -> None:
-    click.echo(f"ordergate serves {url} (docs: {url}/schema)", err=True)
+def _announce(url: str, *, stdout: bool, console: bool) -> None:
+    more = f", console: {url}/console" if console else ""
+    click.echo(f"ordergate serves {url} (docs: {url}/schema{more})", err=True)
     if stdout:
         click.echo(url)
 

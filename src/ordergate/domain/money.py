@@ -69,6 +69,21 @@ def to_major_units(amount: int, digits: int) -> str:
     return f"{whole}.{fraction:0{digits}d}".rstrip("0")
 
 
+def to_decimals(amount: int, digits: int, *, separator: str = "") -> str:
+    """Write an amount of minor units as people do, with all its decimals.
+
+    ``to_decimals(123450, 2, separator=",")`` is ``"1,234.50"`` and ``to_decimals(410, 0)`` is ``"410"``.
+
+    Args:
+        amount: Minor units; of a negative amount the sign stands in front.
+        digits: How many decimals the minor unit has.
+        separator: Stands between thousands.
+    """
+    sign = "-" if amount < 0 else ""
+    whole, fraction = divmod(abs(amount), 10**digits)
+    return sign + f"{whole:,}".replace(",", separator) + (f".{fraction:0{digits}d}" if digits else "")
+
+
 def to_minor_units(literal: str, digits: int) -> int:
     """Read a decimal number, as it stands in a document, as minor units.
 

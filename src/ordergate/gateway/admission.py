@@ -33,7 +33,7 @@ async def identify(gateway: Gateway, authorization: str | None, address: str) ->
         gateway.unknown_keys.require_room(address, UNKNOWN_KEYS_PER_MINUTE, detail)
         await gateway.unknown_keys.count(address, UNKNOWN_KEYS_PER_MINUTE)
     now = gateway.clock()
-    caller = _caller(key, now)
+    caller = caller_with(key, now)
     gateway.key_use.note(caller.key, now)
     return caller
 
@@ -53,7 +53,12 @@ async def count_request(gateway: Gateway, caller: Caller) -> None:
         await gateway.key_requests.count(caller.key, limit)
 
 
-def _caller(key: ApiKey | None, now: datetime) -> Caller:
+def caller_with(key: ApiKey | None, now: datetime) -> Caller:
+    """Return who calls with a key.
+
+    Raises:
+        Problem: ``unauthenticated``: there is no such key, it was revoked, or its time is over.
+    """
     if key is None or key.revoked_at is not None:
         raise Problem("unauthenticated", "This API key is not known here, or has been revoked.")
     if key.expires_at is not None and key.expires_at <= now:

@@ -77,6 +77,11 @@ def make_key(
     return key, _PREFIXES[world] + secrets.token_urlsafe(_RANDOM_BYTES)
 
 
+def is_key(text: str) -> bool:
+    """Tell whether a text can be a key."""
+    return _KEY.fullmatch(text) is not None
+
+
 def hash_key(token: str) -> bytes:
     """Return what is stored of a key: it has 256 random bits, so a fast hash is enough."""
     return sha256(token.encode()).digest()
@@ -89,7 +94,7 @@ def presented_hash(authorization: str | None) -> bytes:
         Problem: ``unauthenticated``.
     """
     scheme, _, token = (authorization or "").partition(" ")
-    if scheme.lower() != "bearer" or not _KEY.fullmatch(token.strip()):
+    if scheme.lower() != "bearer" or not is_key(token.strip()):
         raise Problem(
             "unauthenticated", "Send Authorization: Bearer og_test_… or og_live_…, with the whole key."
         )

@@ -399,6 +399,25 @@ class Journal(Protocol):
         """Revoke a key; tell whether there was one to revoke."""
         ...
 
+    async def add_session(self, key_id: str, token_hash: bytes, *, seconds: float, kept: int) -> None:
+        """Keep a session at the console, by the hash of its token, for so long.
+
+        Args:
+            key_id: The key that it was opened with.
+            token_hash: Of what the browser holds.
+            seconds: By the store's clock.
+            kept: Of one key's sessions so many are kept, the newest ones.
+        """
+        ...
+
+    async def session_key(self, token_hash: bytes) -> ApiKey | None:
+        """Return the key that a session was opened with, revoked or not; None where there is no session."""
+        ...
+
+    async def end_session(self, token_hash: bytes) -> None:
+        """Forget a session, if there is one."""
+        ...
+
     async def ping(self) -> None:
         """Return if the store answers."""
         ...

@@ -92,9 +92,14 @@ async def get_order(gateway: Gateway, caller: Caller, order_id: str, *, refresh:
 
 async def list_orders(gateway: Gateway, query: OrderQuery) -> Page:
     """Return one page of orders from the journal, newest first."""
+    records, has_more = await list_records(gateway, query)
+    return Page(data=[order_from_record(record) for record in records], has_more=has_more)
+
+
+async def list_records(gateway: Gateway, query: OrderQuery) -> tuple[Sequence[OrderRecord], bool]:
+    """Return one page of orders as the journal keeps them, newest first, and whether there are more."""
     records = await gateway.journal.orders(query)
-    shown, has_more = _trim(records, query.limit, backwards=query.ending_before is not None)
-    return Page(data=[order_from_record(record) for record in shown], has_more=has_more)
+    return _trim(records, query.limit, backwards=query.ending_before is not None)
 
 
 async def get_operation(gateway: Gateway, caller: Caller, operation_id: str) -> Operation:

@@ -267,6 +267,7 @@ class OperationQuery(msgspec.Struct, frozen=True, kw_only=True):
     world: World
     merchant: str | None = None
     state: OperationState | None = None
+    order: str | None = None
     limit: int = 20
     starting_after: str | None = None
     ending_before: str | None = None

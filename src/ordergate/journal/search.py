@@ -36,7 +36,7 @@ def orders(query: OrderQuery) -> tuple[str, dict[str, Any]]:
 
 def operations(query: OperationQuery) -> tuple[str, dict[str, Any]]:
     """Return the statement and its parameters for a list of operations."""
-    equal = {"world": query.world, "merchant": query.merchant, "state": query.state}
+    equal = {"world": query.world, "merchant": query.merchant, "state": query.state, "order_id": query.order}
     return _statement("operations", equal, {}, query)
 
 

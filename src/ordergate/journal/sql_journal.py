@@ -294,6 +294,18 @@ class SqlJournal(ABC):
         """Revoke a key."""
         return await self._write(lambda: transactions.revoke_key(key_id, now))
 
+    async def add_session(self, key_id: str, token_hash: bytes, *, seconds: float, kept: int) -> None:
+        """Keep a session."""
+        await self._write(lambda: transactions.add_session(key_id, token_hash, seconds, kept))
+
+    async def session_key(self, token_hash: bytes) -> ApiKey | None:
+        """Return the key that a session was opened with."""
+        return await self._read(lambda: transactions.session_key(token_hash))
+
+    async def end_session(self, token_hash: bytes) -> None:
+        """Forget a session."""
+        await self._write(lambda: transactions.end_session(token_hash))
+
     async def ping(self) -> None:
         """Return if the store answers."""
         await self._read(transactions.ping)

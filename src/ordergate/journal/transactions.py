@@ -460,6 +460,26 @@ def revoke_key(key_id: str, now: datetime) -> Transaction[bool]:
     return True
 
 
+def add_session(key_id: str, token_hash: bytes, seconds: float, kept: int) -> Transaction[None]:
+    """Keep a session, and forget those that are over or of which the key has too many."""
+    yield Query("forget_sessions", {})
+    yield Query(
+        "add_session", {"token_hash": token_hash, "key_id": key_id, "lifetime": round(seconds * 1000)}
+    )
+    yield Query("keep_newest_sessions", {"key_id": key_id, "kept": kept})
+
+
+def session_key(token_hash: bytes) -> Transaction[ApiKey | None]:
+    """Return the key that a session was opened with."""
+    rows = yield Query("session_key", {"token_hash": token_hash})
+    return codec.decode_key(rows[0][0]) if rows else None
+
+
+def end_session(token_hash: bytes) -> Transaction[None]:
+    """Forget a session."""
+    yield Query("end_session", {"token_hash": token_hash})
+
+
 def ping() -> Transaction[None]:
     """Ask for anything."""
     yield Query("ping", {})

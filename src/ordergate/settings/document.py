@@ -54,6 +54,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     max_body_bytes: Annotated[int, Meta(ge=1024, le=64 * 2**20)] = 2**20
     idempotency_wait: Annotated[float, Meta(ge=0, le=60)] = 5.0
     key_requests_per_minute: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    console: bool = True
     shutdown_timeout: Seconds = 30.0
     log_format: LogFormat = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -1,5 +1,6 @@
 """Builds the HTTP application around a gateway."""
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -7,6 +8,7 @@ import structlog
 from litestar import Litestar, Router
 from litestar.connection import Request
 from litestar.datastructures import State
+from litestar.plugins import InitPlugin
 from litestar.response import Response
 
 from ordergate.gateway.context import Gateway
@@ -20,12 +22,13 @@ from ordergate.web.strictness import StrictRequest, refuse_loose_query
 _log = structlog.get_logger("ordergate.web")
 
 
-def create_app(gateway: Gateway, *, max_body_bytes: int) -> Edge:
+def create_app(gateway: Gateway, *, max_body_bytes: int, plugins: Sequence[InitPlugin] = ()) -> Edge:
     """Return the ASGI application.
 
     Args:
         gateway: What it serves.
         max_body_bytes: Larger bodies are refused with 413.
+        plugins: What it serves besides the API.
     """
     keyed = Router(
         "/",
@@ -77,6 +80,7 @@ def create_app(gateway: Gateway, *, max_body_bytes: int) -> Edge:
         request_max_body_size=max_body_bytes,
         exception_handlers={Exception: _answer_and_log},
         openapi_config=openapi.openapi_config(version("ordergate")),
+        plugins=list(plugins),
         on_app_init=[openapi.describe_strictness],
         state=State({"gateway": gateway}),
         logging_config=None,

@@ -62,6 +62,30 @@ STATUSES = MappingProxyType(
 )
 """Code to HTTP status."""
 
+NEXT_STEPS: Mapping[Retry, str] = MappingProxyType(
+    {
+        "never": "Repeating the request cannot help.",
+        "same_key": "Repeat it later, with the same Idempotency-Key.",
+        "new_key": "Try again with a new Idempotency-Key.",
+        "after_fix": "Mend the request, then send it; with a new Idempotency-Key if the answer was a stored one.",
+    }
+)
+"""What to do next, for a person."""
+
+OUTCOMES: Mapping[OutcomeWord, str] = MappingProxyType(
+    {
+        "not_applied": "The provider has not acted.",
+        "unknown": "The provider may have acted; the gateway will find out.",
+        "applied": "The provider has acted.",
+    }
+)
+"""What became of a write, for a person."""
+
+FAULTS: Mapping[Fault, str] = MappingProxyType(
+    {"caller": "the request", "gateway": "this gateway", "provider": "the provider, or the way to it"}
+)
+"""Whose fault a problem is, for a person."""
+
 _CODE_OF_STATUS = {
     400: "invalid_request",
     401: "unauthenticated",

@@ -12,6 +12,7 @@ from ordergate.domain.money import (
     InexactAmountError,
     UnknownCurrencyError,
     minor_unit_digits,
+    to_decimals,
     to_major_units,
     to_minor_units,
 )
@@ -175,3 +176,13 @@ def test_reading_agrees_with_decimal_arithmetic(units: int, shift: int, digits: 
     else:
         with pytest.raises(InexactAmountError):
             to_minor_units(literal, digits)
+
+
+@given(amount=st.integers(min_value=-MAX_AMOUNT, max_value=MAX_AMOUNT), digits=st.integers(0, 4))
+def test_decimals_are_read_back_exactly(amount: int, digits: int) -> None:
+    """Written for people, with or without a separator, an amount is the same amount, with all its decimals."""
+    plain, grouped = to_decimals(amount, digits), to_decimals(amount, digits, separator=",")
+
+    assert int(Decimal(plain).scaleb(digits)) == amount
+    assert grouped.replace(",", "") == plain
+    assert len(plain.partition(".")[2]) == digits

@@ -11,21 +11,9 @@ from ordergate.metrics import MEDIA_TYPE
 from ordergate.web.authentication import admit
 from ordergate.web.documents import Readiness
 from ordergate.web.openapi import READ_PROBLEMS
-from ordergate.web.problems import STATUSES
+from ordergate.web.problems import FAULTS, NEXT_STEPS, OUTCOMES, STATUSES
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
-_NEXT = {
-    "never": "Repeating the request cannot help.",
-    "same_key": "Repeat it later, with the same Idempotency-Key.",
-    "new_key": "Try again with a new Idempotency-Key.",
-    "after_fix": "Mend the request, then send it; with a new Idempotency-Key if the answer was a stored one.",
-}
-_OUTCOMES = {
-    "not_applied": "The provider has not acted.",
-    "unknown": "The provider may have acted; the gateway will find out.",
-    "applied": "The provider has acted.",
-}
-_FAULTS = {"caller": "the request", "gateway": "this gateway", "provider": "the provider, or the way to it"}
 _STYLE = (
     "body{font:1rem/1.5 system-ui,sans-serif;max-width:44rem;margin:3rem auto;padding:0 1rem;color-scheme:light dark}"
     "table{border-collapse:collapse}td,th{text-align:left;padding:.2rem 1rem .2rem 0;vertical-align:top}"
@@ -81,9 +69,9 @@ async def problem_page(code: FromPath[str]) -> str:
         raise Problem("not_found", "There is no such problem; /problems lists them all.")
     rows = (
         ("HTTP status", str(STATUSES[code])),
-        ("Whose fault", _FAULTS[kind.fault]),
-        ("What became of it", _OUTCOMES[kind.outcome]),
-        ("What to do", _NEXT[kind.retry]),
+        ("Whose fault", FAULTS[kind.fault]),
+        ("What became of it", OUTCOMES[kind.outcome]),
+        ("What to do", NEXT_STEPS[kind.retry]),
     )
     table = "".join(f"<tr><th>{name}<td>{escape(value)}" for name, value in rows)
     return _page(

@@ -1,0 +1,24 @@
+"""The configuration in force."""
+
+import tomli_w
+from litestar import get
+from litestar.response import Template
+
+from ordergate.console.pages import Page, gateway_of, page
+from ordergate.console.session import OPERATOR
+from ordergate.web.documents import configuration_document
+
+
+@get("/configuration", opt=OPERATOR)
+async def show_configuration(request: Page) -> Template:
+    """Show what this process runs with; secrets are shown as their references."""
+    gateway = gateway_of(request)
+    shown = configuration_document(gateway.configuration)
+    return page(
+        request,
+        "configuration",
+        title="Configuration",
+        configuration=shown,
+        text=tomli_w.dumps(shown.document),
+        node=gateway.node,
+    )

@@ -1,0 +1,132 @@
+"""Operations: which need a person, the evidence of each, and a person's word."""
+
+from typing import Any, get_args
+
+import msgspec
+from litestar import get, post
+from litestar.params import FromPath
+from litestar.response import Response
+
+from ordergate.console.listing import ROWS, cursor, one_of, pager
+from ordergate.console.pages import Page, gateway_of, go_to, page, problem_in, to_page
+from ordergate.console.session import OPERATOR, checked_form, text_of
+from ordergate.console.timeline import of_operation
+from ordergate.domain.draft import ResolveBody
+from ordergate.domain.errors import PROBLEMS, Problem
+from ordergate.domain.lifecycle import OperationKind, ReviewReason
+from ordergate.domain.validation import decode_body
+from ordergate.gateway import read
+from ordergate.gateway.caller import Caller
+from ordergate.gateway.outlook import what_happens_next
+from ordergate.gateway.records import Existing, Operation, OperationQuery, OperationState, StoredOrder
+from ordergate.gateway.resolve import resolve_operation
+from ordergate.web.authentication import caller_of
+from ordergate.web.problems import FAULTS, NEXT_STEPS, STATUSES, ProblemDocument
+
+_STATES = get_args(OperationState)
+_FIELDS = ("as", "evidence", "provider_order_id")
+"""Of the form with which a person settles an operation."""
+
+_UNSETTLED = 100
+"""Looked through for those that need a person."""
+
+
+@get("/operations")
+async def list_operations(request: Page) -> Response[Any]:
+    """Show writes, newest first; before all others those that need a person."""
+    gateway, caller = gateway_of(request), caller_of(request)
+    state = one_of(request.query_params.get("state", ""), _STATES)
+    asked = cursor(request.query_params, "op")
+    query = OperationQuery(
+        world=caller.world,
+        merchant=caller.merchant,
+        state=state or None,  # type: ignore[arg-type]
+        limit=ROWS,
+        starting_after=asked.starting_after,
+        ending_before=asked.ending_before,
+    )
+    found = await read.list_operations(gateway, query)
+    unknown = OperationQuery(world=caller.world, merchant=caller.merchant, state="unknown", limit=_UNSETTLED)
+    waiting = [each for each in (await read.list_operations(gateway, unknown)).data if each.needs_person]
+    parameters = {"state": state} if state else {}
+    ids = [operation.id for operation in found.data]
+    return page(
+        request,
+        "operations",
+        title="Operations",
+        state=state,
+        states=_STATES,
+        rows=found.data,
+        waiting=waiting,
+        pager=pager("operations", parameters, ids, asked, has_more=found.has_more),
+    )
+
+
+@get("/operations/{operation_id:str}")
+async def show_operation(request: Page, operation_id: FromPath[str]) -> Response[Any]:
+    """Show all that is known of one write, and what happens to it next."""
+    operation = await read.get_operation(gateway_of(request), caller_of(request), operation_id)
+    return await _show(request, operation)
+
+
+@post("/operations/{operation_id:str}/resolve", opt=OPERATOR, status_code=200)
+async def resolve(request: Page, operation_id: FromPath[str]) -> Response[Any]:
+    """Settle a write as a person found it; where that is refused, say why beside the form."""
+    form = await checked_form(request)
+    gateway, caller = gateway_of(request), caller_of(request)
+    given = {name: text_of(form, name) for name in _FIELDS}
+    try:
+        body = decode_body(
+            msgspec.json.encode({name: value or None for name, value in given.items()}), ResolveBody
+        )
+        await resolve_operation(gateway, caller, operation_id, body)
+    except Problem as problem:
+        operation = await read.get_operation(gateway, caller, operation_id)
+        return await _show(request, operation, refused=problem, given=given)
+    return go_to(to_page(f"operations/{operation_id}"))
+
+
+async def _show(
+    request: Page,
+    operation: Operation,
+    *,
+    refused: Problem | None = None,
+    given: dict[str, str] | None = None,
+) -> Response[Any]:
+    gateway, caller = gateway_of(request), caller_of(request)
+    existing = await gateway.journal.by_id(operation.id) or Existing(operation, None)
+    order = await gateway.journal.order(operation.order)
+    concerns = order.record.concerns if order is not None else []
+    return page(
+        request,
+        "operation",
+        title=f"{operation.kind.value.capitalize()} {operation.id}",
+        status=200 if refused is None else STATUSES[refused.code],
+        operation=existing.operation,
+        event=of_operation(existing.operation),
+        order=None if order is None else order.record,
+        next=what_happens_next(existing, concerns),
+        answer=_answer(existing),
+        kind=PROBLEMS.get(operation.problem or ""),
+        faults=FAULTS,
+        next_steps=NEXT_STEPS,
+        resolvable=_resolvable(caller, existing.operation, order),
+        creates=operation.kind is OperationKind.CREATE and not operation.settled,
+        problem=None if refused is None else problem_in(request, refused),
+        given=given or dict.fromkeys(_FIELDS, ""),
+    )
+
+
+def _resolvable(caller: Caller, operation: Operation, order: StoredOrder | None) -> bool:
+    late = order is not None and ReviewReason.LATE_WRITE in order.record.concerns
+    return caller.operator and (operation.state == "unknown" or (operation.state == "succeeded" and late))
+
+
+def _answer(existing: Existing) -> ProblemDocument | None:
+    """What the caller was told, where that was a problem and is kept."""
+    if existing.response is None or existing.response.status < 400:
+        return None
+    try:
+        return msgspec.json.decode(existing.response.body, type=ProblemDocument)
+    except msgspec.DecodeError:
+        return None

@@ -1,0 +1,95 @@
+"""Signing in with an API key, and out."""
+
+from typing import Any
+
+from litestar import get, post
+from litestar.response import Response
+
+from ordergate.console.pages import Page, gateway_of, go_to, page, problem_in
+from ordergate.console.session import (
+    FORM_TOKEN,
+    PATH,
+    SESSION_COOKIE,
+    SIGN_IN_COOKIE,
+    checked_form,
+    form_token,
+    no_cookie,
+    session_cookie,
+    sign_in_cookie,
+    text_of,
+)
+from ordergate.domain.errors import Problem
+from ordergate.gateway.sessions import caller_in_session, close_session, new_token, open_session
+from ordergate.web.problems import STATUSES
+
+
+@get("/sign-in")
+async def show_sign_in(request: Page) -> Response[Any]:
+    """Ask for a key; who is signed in already goes on."""
+    wanted = _safe_next(request.query_params.get("next", ""))
+    token = request.cookies.get(SESSION_COOKIE)
+    if token is not None and await _is_good(request, token):
+        return go_to(wanted)
+    if SIGN_IN_COOKIE in request.cookies:
+        return page(
+            request, "sign_in", title="Sign in", wanted=wanted, form_token=form_token(request, SIGN_IN_COOKIE)
+        )
+    answer = page(request, "sign_in", title="Sign in", wanted=wanted)
+    fresh = new_token()
+    request.cookies[SIGN_IN_COOKIE] = fresh
+    answer.context[FORM_TOKEN] = form_token(request, SIGN_IN_COOKIE)
+    answer.set_cookie(sign_in_cookie(request, fresh))
+    return answer
+
+
+@post("/sign-in", status_code=200)
+async def sign_in(request: Page) -> Response[Any]:
+    """Open a session for whoever has a key that may read orders."""
+    form = await checked_form(request, SIGN_IN_COOKIE)
+    wanted = _safe_next(text_of(form, "next"))
+    address = "" if request.client is None else request.client.host
+    try:
+        token = await open_session(gateway_of(request), text_of(form, "key"), address)
+    except Problem as problem:
+        answer = page(
+            request,
+            "sign_in",
+            title="Sign in",
+            status=STATUSES[problem.code],
+            wanted=wanted,
+            problem=problem_in(request, problem),
+            form_token=form_token(request, SIGN_IN_COOKIE),
+        )
+        if problem.retry_after is not None:
+            answer.headers["Retry-After"] = str(problem.retry_after)
+        return answer
+    done = go_to(wanted)
+    done.set_cookie(session_cookie(request, token))
+    done.set_cookie(no_cookie(request, SIGN_IN_COOKIE))
+    return done
+
+
+@post("/sign-out", status_code=200)
+async def sign_out(request: Page) -> Response[Any]:
+    """End the session, here and on the server."""
+    await checked_form(request)
+    await close_session(gateway_of(request), request.cookies[SESSION_COOKIE])
+    done = go_to(f"{PATH}/sign-in")
+    done.set_cookie(no_cookie(request, SESSION_COOKIE))
+    return done
+
+
+async def _is_good(request: Page, token: str) -> bool:
+    try:
+        await caller_in_session(gateway_of(request), token)
+    except Problem:
+        return False
+    return True
+
+
+def _safe_next(address: str) -> str:
+    """The console's own pages only, whatever an address says."""
+    sane = (
+        address.startswith(f"{PATH}/") and not address.startswith(f"{PATH}/sign-") and address.isprintable()
+    )
+    return address if sane and "\\" not in address else f"{PATH}/orders"

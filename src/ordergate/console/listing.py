@@ -1,0 +1,124 @@
+"""What a list is asked for, read leniently from its address: a filter that makes no sense is left out."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, time, timedelta
+from typing import TypeVar
+
+import msgspec
+
+from ordergate.console.pages import to_page
+from ordergate.domain.identifiers import Prefix, is_id
+
+T = TypeVar("T", bound=str)
+
+ROWS = 25
+"""On a page of a list."""
+
+_LONGEST = 512
+"""What is longer is no reference, no id and no email."""
+
+
+class OrderFilters(msgspec.Struct, frozen=True, kw_only=True):
+    """What of the orders is wanted; empty text is no wish.
+
+    Attributes:
+        text: A reference, a customer, the provider's id or one of ours.
+        merchant: Of an operator's list.
+        since: The first day, in UTC, as ``2026-03-01``.
+        until: The last day.
+    """
+
+    text: str = ""
+    status: str = ""
+    account: str = ""
+    merchant: str = ""
+    since: str = ""
+    until: str = ""
+
+    def parameters(self) -> dict[str, str]:
+        """Return them as they stand in an address."""
+        named = {"q": self.text, **msgspec.structs.asdict(self)}
+        del named["text"]
+        return {name: value for name, value in named.items() if value}
+
+
+class Cursor(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a page of a list begins, or ends; at most one is given."""
+
+    starting_after: str | None = None
+    ending_before: str | None = None
+
+
+class Pager(msgspec.Struct, frozen=True, kw_only=True):
+    """The addresses of the pages around one; None where there is none."""
+
+    newer: str | None
+    older: str | None
+
+
+def order_filters(given: Mapping[str, str], statuses: Iterable[str]) -> OrderFilters:
+    """Return what an address asks of the list of orders."""
+    return OrderFilters(
+        text=_text(given, "q"),
+        status=one_of(_text(given, "status"), statuses),
+        account=_text(given, "account"),
+        merchant=_text(given, "merchant"),
+        since=_day(_text(given, "since")),
+        until=_day(_text(given, "until")),
+    )
+
+
+def cursor(given: Mapping[str, str], prefix: Prefix) -> Cursor:
+    """Return where an address begins its page."""
+    after, before = given.get("starting_after", ""), given.get("ending_before", "")
+    if is_id(after, prefix):
+        return Cursor(starting_after=after)
+    return Cursor(ending_before=before) if is_id(before, prefix) else Cursor()
+
+
+def pager(
+    path: str, parameters: Mapping[str, str], ids: list[str], asked: Cursor, *, has_more: bool
+) -> Pager:
+    """Return the pages around this one.
+
+    Args:
+        path: The list's.
+        parameters: Its filters, as they stand in an address.
+        ids: Of the rows on this page, newest first.
+        asked: Where this page begins.
+        has_more: In the direction that was asked for.
+    """
+    backwards = asked.ending_before is not None
+    newer = has_more if backwards else asked.starting_after is not None
+    older = True if backwards else has_more
+    return Pager(
+        newer=to_page(path, {**parameters, "ending_before": ids[0]}) if newer and ids else None,
+        older=to_page(path, {**parameters, "starting_after": ids[-1]}) if older and ids else None,
+    )
+
+
+def begins(day: str) -> datetime | None:
+    """Return when a day begins; None for no day."""
+    return datetime.combine(datetime.fromisoformat(day), time.min, UTC) if day else None
+
+
+def ends(day: str) -> datetime | None:
+    """Return the last millisecond of a day; None for no day."""
+    begin = begins(day)
+    return None if begin is None else begin + timedelta(days=1, milliseconds=-1)
+
+
+def one_of(value: str, known: Iterable[str]) -> str:
+    """Return the value if there is such a one, else no wish."""
+    return value if value in set(known) else ""
+
+
+def _text(given: Mapping[str, str], name: str) -> str:
+    return given.get(name, "").strip()[:_LONGEST].replace("\x00", "")
+
+
+def _day(text: str) -> str:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date().isoformat()
+    except ValueError:
+        return ""

@@ -1,0 +1,65 @@
+"""Finds orders by whatever a person has at hand: one of several ids, a reference, a customer."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from ordergate.console.listing import ROWS, Cursor, OrderFilters, begins, ends
+from ordergate.domain.assembly import OrderRecord
+from ordergate.domain.lifecycle import OrderStatus
+from ordergate.gateway import read
+from ordergate.gateway.caller import Caller
+from ordergate.gateway.context import Gateway
+from ordergate.gateway.records import OrderQuery
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of what was found; `by` says by what, where a text was looked for."""
+
+    records: Sequence[OrderRecord]
+    has_more: bool
+    by: str | None = None
+
+
+async def find_orders(gateway: Gateway, caller: Caller, filters: OrderFilters, asked: Cursor) -> Found:
+    """Return the orders that the filters hold for.
+
+    A text is taken for a reference first, then for the provider's id, then for a customer: the first that any order
+    has.
+    """
+    query = OrderQuery(
+        world=caller.world,
+        merchant=caller.merchant or filters.merchant or None,
+        status=OrderStatus(filters.status) if filters.status else None,
+        account=filters.account or None,
+        created_gte=begins(filters.since),
+        created_lte=ends(filters.until),
+        limit=ROWS,
+        starting_after=asked.starting_after,
+        ending_before=asked.ending_before,
+    )
+    if not filters.text:
+        return await _page(gateway, query, None)
+    found = await _page(gateway, msgspec.structs.replace(query, reference=filters.text), "reference")
+    if found.records:
+        return found
+    records = await _by_provider_id(gateway, caller, filters)
+    if records:
+        return Found(records=records, has_more=False, by="provider's id")
+    return await _page(gateway, msgspec.structs.replace(query, customer=filters.text), "customer")
+
+
+async def _page(gateway: Gateway, query: OrderQuery, by: str | None) -> Found:
+    records, has_more = await read.list_records(gateway, query)
+    return Found(records=records, has_more=has_more, by=by)
+
+
+async def _by_provider_id(gateway: Gateway, caller: Caller, filters: OrderFilters) -> list[OrderRecord]:
+    """The provider's ids are the provider's own: two accounts may have the same one."""
+    found = []
+    for account in read.visible_accounts(gateway, caller):
+        if filters.account and account.name != filters.account:
+            continue
+        known = await gateway.journal.adopted(account.name, [filters.text])
+        found += [record for record in known.values() if caller.sees(record.merchant, record.world)]
+    return found

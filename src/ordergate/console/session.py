@@ -1,0 +1,114 @@
+"""Who is signed in: cookies, the guard of every page, and the token that each form carries.
+
+Cookies are ``SameSite=Strict``, so no other site's form brings them. Each form carries a token that only a page of
+the same session can hold all the same.
+"""
+
+import hmac
+from typing import Any
+
+from litestar.connection import ASGIConnection, Request
+from litestar.datastructures import Cookie, FormMultiDict
+from litestar.handlers import BaseRouteHandler
+
+from ordergate.domain.errors import Problem
+from ordergate.gateway.caller import OPERATOR_SCOPE, Caller
+from ordergate.gateway.context import Gateway
+from ordergate.gateway.sessions import SCOPE, SESSION_SECONDS, caller_in_session
+
+PATH = "/console"
+SESSION_COOKIE = "ordergate_session"
+SIGN_IN_COOKIE = "ordergate_sign_in"
+FORM_TOKEN = "form_token"  # noqa: S105 - the field's name
+OPERATOR = {"scope": OPERATOR_SCOPE}
+"""A handler's ``opt`` where only an operator's key will do."""
+
+_OWN_SITE = frozenset({None, "same-origin", "none"})
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+async def require_session(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Let only who is signed in through, with a key that is good for the page; a guard.
+
+    Raises:
+        Problem: ``unauthenticated``, ``rate_limited`` or ``forbidden``.
+    """
+    gateway: Gateway = connection.app.state.gateway
+    token = connection.cookies.get(SESSION_COOKIE)
+    if token is None:
+        raise Problem("unauthenticated", "Sign in with an API key.")
+    caller = await caller_in_session(gateway, token)
+    connection.state.caller = caller
+    caller.require(handler.opt.get("scope", SCOPE))
+
+
+def signed_in(connection: Connection) -> Caller | None:
+    """Return who is signed in, as :func:`require_session` found out."""
+    caller: Caller | None = connection.state.get("caller")
+    return caller
+
+
+def form_token(connection: Connection, cookie: str = SESSION_COOKIE) -> str:
+    """Return the token of this browser's forms; it is made from a cookie, which tells nothing of it."""
+    return _form_token(connection.cookies.get(cookie, ""))
+
+
+async def checked_form(request: Request[Any, Any, Any], cookie: str = SESSION_COOKIE) -> FormMultiDict:
+    """Return a form that a page of this session has sent.
+
+    Raises:
+        Problem: ``forbidden`` for any other.
+    """
+    form = await request.form()
+    secret = request.cookies.get(cookie)
+    given = form.get(FORM_TOKEN)
+    own = request.headers.get("sec-fetch-site") in _OWN_SITE
+    if secret and own and isinstance(given, str) and _same(given, _form_token(secret)):
+        return form
+    raise Problem(
+        "forbidden", "This form was not made in this session. Go back, load the page again, and repeat."
+    )
+
+
+def text_of(form: FormMultiDict, name: str) -> str:
+    """Return a field of a form, without spaces around it; empty where it is missing."""
+    value = form.get(name)
+    return value.strip() if isinstance(value, str) else ""
+
+
+def session_cookie(connection: Connection, token: str) -> Cookie:
+    """Return the cookie of a new session."""
+    return _cookie(connection, SESSION_COOKIE, token, SESSION_SECONDS)
+
+
+def sign_in_cookie(connection: Connection, token: str) -> Cookie:
+    """Return the cookie that binds the form for signing in to this browser."""
+    return _cookie(connection, SIGN_IN_COOKIE, token, None)
+
+
+def no_cookie(connection: Connection, name: str) -> Cookie:
+    """Return what makes a browser forget one of the cookies."""
+    return _cookie(connection, name, "", 0)
+
+
+def _cookie(connection: Connection, name: str, value: str, seconds: int | None) -> Cookie:
+    # A proxy in front ends TLS; who lies about that loses nothing but his own cookie.
+    schemes = {connection.scope["scheme"], connection.headers.get("x-forwarded-proto")}
+    return Cookie(
+        key=name,
+        value=value,
+        max_age=seconds,
+        path=PATH,
+        httponly=True,
+        samesite="strict",
+        secure="https" in schemes,
+    )
+
+
+def _same(given: str, expected: str) -> bool:
+    return hmac.compare_digest(given.encode(errors="replace"), expected.encode())
+
+
+def _form_token(secret: str) -> str:
+    return hmac.new(secret.encode(), b"form", "sha256").hexdigest()
