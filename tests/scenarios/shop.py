@@ -495,13 +495,13 @@ class Command:
                 env=clean_environment() | environment,
             )
 
-    def line(self, seconds: float = 30) -> str:
+    def line(self, seconds: float = 60) -> str:
         """The next line on its standard output."""
         stdout = self.process.stdout
         assert stdout is not None
         readable, _, _ = select.select([stdout], [], [], seconds)
         line = stdout.readline().decode() if readable else ""
-        assert line, f"it said nothing:\n{self.log.read_text()[-2000:]}"
+        assert line, f"it said nothing (exit code {self.process.poll()}):\n{self.log.read_text()[-2000:]}"
         return line.strip()
 
     def end(self, seconds: float = 10) -> int:
