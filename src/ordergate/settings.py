@@ -10,6 +10,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Mapping
 from hashlib import sha256
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 from urllib.parse import parse_qs, urlsplit
@@ -20,8 +21,9 @@ from msgspec import Meta
 from ordergate.domain.errors import FieldError
 from ordergate.domain.money import is_currency
 from ordergate.domain.validation import explain, pointer_to
+from ordergate.domain.webhooks import Network
 from ordergate.gateway.account import Accept, Account, Trips
-from ordergate.gateway.configuration import ConfigurationError, Rule, When
+from ordergate.gateway.configuration import ConfigurationError, Rule, Webhooks, When
 from ordergate.gateway.registry import AdapterMissingError, installed_adapter
 from ordergate.observability import LogFormat
 from ordergate.redaction import MASK
@@ -66,6 +68,16 @@ class RecoverySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     late_look_minutes: Annotated[float, Meta(gt=0, le=1440)] = 15.0
 
 
+class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[webhooks]``: how merchants are told of events, and where such messages may go."""
+
+    allow_networks: list[str] = []
+    retries: Annotated[list[Annotated[float, Meta(ge=0, le=604_800)]], Meta(max_length=20)] = msgspec.field(
+        default_factory=lambda: list(Webhooks().retries)
+    )
+    max_in_flight: Annotated[int, Meta(ge=1, le=1_000)] = Webhooks().at_once
+
+
 class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     """``[accounts.NAME]``: what every account has; the other keys are its adapter's."""
 
@@ -105,6 +117,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     server: ServerSettings = ServerSettings()
     store: StoreSettings = StoreSettings()
     recovery: RecoverySettings = RecoverySettings()
+    webhooks: WebhookSettings = WebhookSettings()
     accounts: dict[str, dict[str, Any]] = {}
     routing: RoutingSettings = RoutingSettings()
 
@@ -124,6 +137,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     server: ServerSettings
     store: StoreSettings
     recovery: RecoverySettings
+    webhooks: WebhookSettings
     accounts: Mapping[str, Account]
     routing: RoutingSettings
 
@@ -163,7 +177,7 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
     errors += password_errors + explain(resolved, Document)
     document = Document() if errors else msgspec.convert(resolved, Document)
     accounts, account_errors = _read_accounts(content.get("accounts", {}), environment)
-    errors += account_errors + _routing_errors(content)
+    errors += account_errors + _routing_errors(content) + _network_errors(content)
     if errors:
         raise ConfigurationError([_sentence(file, text, error) for error in errors])
     return Settings(
@@ -173,6 +187,7 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
         server=document.server,
         store=document.store,
         recovery=document.recovery,
+        webhooks=document.webhooks,
         accounts=accounts,
         routing=document.routing,
     )
@@ -430,6 +445,19 @@ def _routing_errors(content: dict[str, Any]) -> list[FieldError]:
     return errors
 
 
+def _network_errors(content: dict[str, Any]) -> list[FieldError]:
+    section = content.get("webhooks")
+    named = section.get("allow_networks") if isinstance(section, dict) else None
+    errors = []
+    for index, text in enumerate(named if isinstance(named, list) else ()):
+        try:
+            ip_network(text if isinstance(text, str) else "0.0.0.0/0")
+        except ValueError as error:
+            detail = f"A network is written like 10.0.0.0/8 or fd00::/8: {error}."
+            errors.append(_error(f"/webhooks/allow_networks/{index}", "invalid_value", detail))
+    return errors
+
+
 def _currencies(rule: dict[str, Any]) -> list[str]:
     when = rule.get("when")
     codes = when.get("currency") if isinstance(when, dict) else None
@@ -438,6 +466,11 @@ def _currencies(rule: dict[str, Any]) -> list[str]:
 
 def _rule_name(index: int) -> str:
     return f"rule-{index + 1}"
+
+
+def networks_of(webhooks: WebhookSettings) -> tuple[Network, ...]:
+    """Return the networks that webhooks may go to although they are not public."""
+    return tuple(ip_network(text) for text in webhooks.allow_networks)
 
 
 def rules_of(routing: RoutingSettings) -> tuple[Rule, ...]:

@@ -16,6 +16,7 @@ from ordergate.settings import (
     RuleSettings,
     ServerSettings,
     StoreSettings,
+    WebhookSettings,
     load_settings,
 )
 
@@ -43,6 +44,7 @@ def _keys(path: str, text: str) -> dict[str, Any]:
         ("server", ServerSettings),
         ("store", StoreSettings),
         ("recovery", RecoverySettings),
+        ("webhooks", WebhookSettings),
         ("accounts.main", AccountSettings),
         ("routing", RoutingSettings),
         ("routing.rules", RuleSettings),
@@ -68,6 +70,7 @@ def test_default_file_is_usable() -> None:
 
     assert settings.server == ServerSettings()
     assert settings.recovery == RecoverySettings()
+    assert settings.webhooks == WebhookSettings()
     assert dict(settings.accounts) == {}
 
 

@@ -17,6 +17,7 @@ from ordergate.cli.reconcile import reconcile
 from ordergate.cli.route import route
 from ordergate.cli.serve import serve
 from ordergate.cli.switch_check import switch_check
+from ordergate.cli.webhooks import webhooks
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -46,5 +47,6 @@ for command in (
     route,
     serve,
     switch_check,
+    webhooks,
 ):
     main.add_command(command)

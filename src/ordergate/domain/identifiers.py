@@ -4,7 +4,7 @@ from typing import Final, Literal
 
 import uuid_utils
 
-Prefix = Literal["ord", "op", "li", "ret", "evt", "wh", "key", "req"]
+Prefix = Literal["ord", "op", "li", "ret", "evt", "wh", "dlv", "key", "req"]
 
 _LENGTH: Final = 32
 

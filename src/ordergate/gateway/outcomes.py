@@ -62,16 +62,15 @@ async def applied(gateway: Gateway, held: Held, outcome: Applied) -> Answer:
     )
     for _ in range(_RACES):
         record = _record_after(gateway, held, outcome)
-        revision = held.before.revision if held.before is not None else None
         response = normal_answer(gateway, operation.kind, record)
         settled = await gateway.journal.settle(
-            operation, response, record, revision=revision, owner=held.owner
+            operation, response, record, before=held.before, owner=held.owner
         )
         if settled is False:
             record = msgspec.structs.replace(record, concerns=[*record.concerns, ReviewReason.LATE_WRITE])
             response = normal_answer(gateway, operation.kind, record)
             settled = await gateway.journal.settle(
-                operation, response, record, revision=revision, owner=held.owner, late=True
+                operation, response, record, before=held.before, owner=held.owner, late=True
             )
             if settled is True:
                 _log.warning("operation.late_write", operation=operation.id, order=operation.order)

@@ -93,7 +93,7 @@ async def get_order(gateway: Gateway, caller: Caller, order_id: str, *, refresh:
 async def list_orders(gateway: Gateway, query: OrderQuery) -> Page:
     """Return one page of orders from the journal, newest first."""
     records = await gateway.journal.orders(query)
-    shown, has_more = _trim(records, query.limit, backwards=query.ending_before is not None)
+    shown, has_more = trim(records, query.limit, backwards=query.ending_before is not None)
     return Page(data=[order_from_record(record) for record in shown], has_more=has_more)
 
 
@@ -112,7 +112,7 @@ async def get_operation(gateway: Gateway, caller: Caller, operation_id: str) -> 
 async def list_operations(gateway: Gateway, query: OperationQuery) -> OperationPage:
     """Return one page of operations, newest first."""
     operations = await gateway.journal.operations(query)
-    shown, has_more = _trim(operations, query.limit, backwards=query.ending_before is not None)
+    shown, has_more = trim(operations, query.limit, backwards=query.ending_before is not None)
     return OperationPage(data=list(shown), has_more=has_more)
 
 
@@ -164,7 +164,7 @@ async def list_at_provider(
     )
 
 
-def _trim(rows: Sequence[T], limit: int, *, backwards: bool) -> tuple[Sequence[T], bool]:
+def trim(rows: Sequence[T], limit: int, *, backwards: bool) -> tuple[Sequence[T], bool]:
     """Cut the one row too many that tells whether there are more: it is the farthest from the cursor."""
     has_more = len(rows) > limit
     if not has_more:

@@ -1,11 +1,12 @@
 """Records to documents and back, and the columns that stand beside a document."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from ordergate.domain.assembly import OrderRecord, order_from_record
+from ordergate.gateway.event_records import DeliveryTry, Endpoint
 from ordergate.gateway.records import ApiKey, Intent, Operation, Work
 
 encode = msgspec.json.Encoder().encode
@@ -13,11 +14,18 @@ decode_operation = msgspec.json.Decoder(Operation).decode
 decode_order = msgspec.json.Decoder(OrderRecord).decode
 decode_work = msgspec.json.Decoder(Work).decode
 decode_key = msgspec.json.Decoder(ApiKey).decode
+decode_endpoint = msgspec.json.Decoder(Endpoint).decode
+decode_tries = msgspec.json.Decoder(tuple[DeliveryTry, ...]).decode
 
 
 def milliseconds(time: datetime) -> int:
     """Return Unix milliseconds."""
     return int(time.timestamp() * 1000)
+
+
+def moment(milliseconds: int) -> datetime:
+    """Return the time of Unix milliseconds."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def operation_columns(operation: Operation) -> dict[str, Any]:
@@ -49,6 +57,7 @@ def intent_columns(intent: Intent) -> dict[str, Any]:
         "request": intent.request,
         "work": encode(intent.work),
         "owner": intent.owner,
+        "awaited": int(intent.owner is None),
         "settling": round(intent.settling * 1000),
     }
 

@@ -1,9 +1,8 @@
 """The journal on any SQL database: every method is one transaction, which the database's own class runs."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
 
 from ordergate.domain.assembly import OrderRecord
 from ordergate.gateway.account import World
@@ -31,29 +30,11 @@ from ordergate.gateway.records import (
     Work,
 )
 from ordergate.journal import transactions
-from ordergate.journal.transactions import Transaction
-
-T = TypeVar("T")
+from ordergate.journal.sql_events import SqlEvents
 
 
-class SqlJournal(ABC):
+class SqlJournal(SqlEvents):
     """Implements :class:`ordergate.gateway.ports.Journal`; the methods are described there."""
-
-    @abstractmethod
-    async def _write(self, begin: Callable[[], Transaction[T]]) -> T:
-        """Run a transaction and make it durable; `begin` makes it anew where it has to be run again.
-
-        Raises:
-            JournalUnavailableError: The store failed; nothing was kept.
-        """
-
-    @abstractmethod
-    async def _read(self, begin: Callable[[], Transaction[T]]) -> T:
-        """Run a transaction that changes nothing.
-
-        Raises:
-            JournalUnavailableError: The store failed.
-        """
 
     @abstractmethod
     async def close(self) -> None:
@@ -79,18 +60,18 @@ class SqlJournal(ABC):
         response: StoredResponse | None,
         order: OrderRecord | None,
         *,
-        revision: int | None = None,
+        before: StoredOrder | None = None,
         owner: str | None = None,
         late: bool = False,
         look_again_in: float | None = None,
     ) -> bool | Stale:
         """Record how an operation ended, the answer to give again, and the order, in one step."""
-        return await self._write(
+        return await self._write_events(
             lambda: transactions.settle(
                 operation,
                 response,
                 order,
-                revision=revision,
+                before=before,
                 owner=owner,
                 late=late,
                 look_again_in=look_again_in,
@@ -163,7 +144,7 @@ class SqlJournal(ABC):
 
     async def refresh(self, record: OrderRecord, revision: int) -> StoredOrder:
         """Keep what the provider said, unless the row has changed since."""
-        return await self._write(lambda: transactions.refresh(record, revision))
+        return await self._write_events(lambda: transactions.refresh(record, revision))
 
     async def redact(self, record: OrderRecord, revision: int) -> StoredOrder | Busy | Stale:
         """Replace an order's record by a redacted one, and erase what its operations held of it."""
@@ -171,7 +152,7 @@ class SqlJournal(ABC):
 
     async def adopt(self, record: OrderRecord) -> OrderRecord:
         """Keep an order that was made elsewhere, unless it is known already."""
-        return await self._write(lambda: transactions.adopt(record))
+        return await self._write_events(lambda: transactions.adopt(record))
 
     async def adopted(self, account: str, provider_order_ids: Iterable[str]) -> dict[str, OrderRecord]:
         """Return, by the provider's id, those orders of an account that the gateway knows."""

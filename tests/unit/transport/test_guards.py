@@ -6,9 +6,9 @@ import pytest
 from tests.unit.conftest import account
 
 from ordergate.gateway.account import Trips
+from ordergate.gateway.breaker import Breaker, after_failure, after_success, blocked_for, passing
 from ordergate.gateway.ports import TransportError
 from ordergate.spi.wire import WireRequest, WireResponse
-from ordergate.transport.breaker import Breaker, after_failure, after_success, blocked_for, passing
 from ordergate.transport.guards import GuardedTransport
 
 ASK = WireRequest(method="GET", path="/orders")

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from litestar import Request, delete, get, post, put
 from litestar.params import BodyKwarg, FromPath, FromQuery
 
-from ordergate.domain.errors import Problem, invalid_request
+from ordergate.domain.errors import Problem
 from ordergate.domain.order import Record
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.links import LinkImport, bad_id, is_linkable, put_links
@@ -44,7 +44,7 @@ async def import_links(
     `ordergate links import FILE.csv`.
     """
     gateway, caller = request.app.state.gateway, caller_of(request)
-    owner = _owner(caller, merchant)
+    owner = caller.merchant_named(merchant)
     number = await import_(gateway.journal, gateway.configuration, caller, owner, data.links)
     return Imported(imported=number)
 
@@ -120,21 +120,10 @@ async def delete_link(
 
 def _key(caller: Caller, kind: LinkKind, path: str, merchant: str | None) -> LinkKey:
     link_id = path.removeprefix("/")  # ids may hold slashes, so the rest of the address is the id
-    owner = _owner(caller, merchant)
+    owner = caller.merchant_named(merchant)
     if not is_linkable(link_id):
         raise bad_id()
     return LinkKey(merchant=owner, world=caller.world, kind=kind, id=link_id)
-
-
-def _owner(caller: Caller, merchant: str | None) -> str:
-    owner = caller.merchant or merchant
-    if owner is None:
-        raise invalid_request(
-            "/merchant", "required", "An operator's key must name the merchant: ?merchant=…."
-        )
-    if caller.merchant is not None and merchant not in {None, caller.merchant}:
-        raise Problem("forbidden", "This key belongs to another merchant.")
-    return owner
 
 
 def _unlinked(key: LinkKey) -> Problem:

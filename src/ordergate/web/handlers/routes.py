@@ -6,8 +6,6 @@ from litestar import Request, post
 from litestar.params import FromQuery, JSONBody
 
 from ordergate.domain.draft import RouteBody
-from ordergate.domain.errors import Problem, invalid_request
-from ordergate.gateway.caller import Caller
 from ordergate.gateway.routing import asked_by, find_route
 from ordergate.web.authentication import caller_of
 from ordergate.web.documents import RouteDocument, route_document
@@ -32,16 +30,5 @@ async def explain_route(
     the merchant by `?merchant=`.
     """
     caller = caller_of(request)
-    asked = asked_by(data.order, _merchant(caller, merchant), caller.world, data.idempotency_key)
+    asked = asked_by(data.order, caller.merchant_named(merchant), caller.world, data.idempotency_key)
     return route_document(find_route(request.app.state.gateway.configuration, asked))
-
-
-def _merchant(caller: Caller, named: str | None) -> str:
-    if caller.merchant is not None and named not in {None, caller.merchant}:
-        raise Problem("forbidden", "This key belongs to another merchant.")
-    merchant = caller.merchant or named
-    if merchant is None:
-        raise invalid_request(
-            "/merchant", "required", "An operator's key must name the merchant: ?merchant=…."
-        )
-    return merchant
