@@ -9,17 +9,18 @@ from pathlib import Path
 
 import msgspec
 
-from ordergate.gateway.configuration import Configuration
+from ordergate.gateway.configuration import Configuration, Webhooks
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.journal import sqlite
 from ordergate.journal.backup import Advance, Backup, BackupRefusedError, back_up
 from ordergate.journal.sql_journal import SqlJournal
 from ordergate.journal.sqlite import SqliteJournal
-from ordergate.settings import Settings, load_settings, rules_of
+from ordergate.settings import Settings, load_settings, networks_of, rules_of
 from ordergate.settings.checks import POSTGRESQL, SQLITE
 from ordergate.transport.guards import GuardedTransport
 from ordergate.transport.http import HttpTransport
+from ordergate.transport.webhooks import HttpWebhooks
 from ordergate.web.rendering import JsonRenderer
 
 
@@ -114,6 +115,11 @@ def configuration_of(settings: Settings) -> Configuration:
         closed_settling=settings.recovery.closed_settling,
         person_after=timedelta(hours=settings.recovery.person_after_hours),
         late_look=timedelta(minutes=settings.recovery.late_look_minutes),
+        webhooks=Webhooks(
+            networks=networks_of(settings.webhooks),
+            retries=tuple(settings.webhooks.retries),
+            at_once=settings.webhooks.max_in_flight,
+        ),
     )
 
 
@@ -143,9 +149,11 @@ async def open_gateway(settings: Settings, *, serving: bool = False) -> AsyncIte
         renderer=JsonRenderer(),
         read_configuration=lambda: reread(settings.file),
     )
+    gateway.sender = sender = HttpWebhooks(lambda: gateway.configuration.webhooks.networks)
     try:
         yield gateway
     finally:
         await gateway.drain(settings.server.shutdown_timeout)
+        await sender.close()
         await transport.close()
         await journal.close()

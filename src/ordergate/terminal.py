@@ -16,6 +16,8 @@ from ordergate.domain.money import minor_unit_digits, to_decimals
 _PIPE_WIDTH = 200
 _STATE_COLOURS = {"succeeded": "green", "failed": "red", "unknown": "yellow", "in_progress": "cyan"}
 
+_DELIVERY_COLOURS = {"delivered": "green", "failed": "red", "pending": "yellow"}
+
 
 def amount(units: int, currency: str) -> str:
     """Write minor units as a person reads them: ``410.00 USD``."""
@@ -219,6 +221,54 @@ def show_reconciliation(result: Any) -> None:
         )
     if result.findings:
         screen.print(table, highlight=False)
+
+
+def show_deliveries(deliveries: Sequence[Any], *, has_more: bool) -> None:
+    """Print a list of webhook deliveries, each with how its last try went."""
+    table = _table("delivery", "state", "event", "order", "endpoint", "tries", "last try", "next try")
+    for delivery in deliveries:
+        last = delivery.tries[-1] if delivery.tries else None
+        colour = _DELIVERY_COLOURS[delivery.state]
+        table.add_row(
+            delivery.id,
+            f"[{colour}]{delivery.state}[/]",
+            str(delivery.type),
+            delivery.order,
+            delivery.endpoint,
+            str(len(delivery.tries)),
+            "" if last is None else plain(last.detail or str(last.http_status)),
+            "" if delivery.next_try_at is None else _time(delivery.next_try_at),
+        )
+    _print_table(table, has_more=has_more)
+
+
+def show_endpoints(endpoints: Sequence[Any], *, has_more: bool) -> None:
+    """Print a list of webhook endpoints."""
+    table = _table("endpoint", "merchant", "state", "url", "types")
+    for endpoint in endpoints:
+        off = f"disabled: {endpoint.disabled_reason}" if endpoint.disabled_reason else "disabled"
+        table.add_row(
+            endpoint.id,
+            plain(endpoint.merchant),
+            "[green]enabled[/]" if endpoint.enabled else f"[red]{plain(off)}[/]",
+            plain(endpoint.url),
+            "all" if endpoint.types is None else ", ".join(endpoint.types),
+        )
+    _print_table(table, has_more=has_more)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in columns:
+        table.add_column(name, no_wrap=name not in {"last try", "url", "types"})
+    return table
+
+
+def _print_table(table: Table, *, has_more: bool) -> None:
+    screen = console()
+    screen.print(table, highlight=False)
+    if has_more:
+        screen.print("[dim]there are more: --limit, --starting-after[/]", highlight=False)
 
 
 def _what_differs(finding: Any) -> str:

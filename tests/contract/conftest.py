@@ -132,10 +132,15 @@ class PostgresqlStore:
         )
         await self._fetch("UPDATE nodes SET lease_until = lease_until - $1", passed)
         await self._fetch("UPDATE sessions SET expires_at = expires_at - $1", passed)
+        await self._fetch(
+            "UPDATE webhook_deliveries SET due_at = due_at - $1, updated_at = updated_at - $1", passed
+        )
+        await self._fetch("UPDATE webhook_secrets SET ends_at = ends_at - $1", passed)
 
     async def contains(self, secret: bytes) -> bool:
         """Look through every row."""
-        rows = [*await self._fetch("SELECT * FROM operations"), *await self._fetch("SELECT * FROM orders")]
+        tables = ("operations", "orders", "events", "webhook_deliveries")
+        rows = [row for table in tables for row in await self._fetch(f"SELECT * FROM {table}")]
         return any(isinstance(value, bytes) and secret in value for row in rows for value in row)
 
     async def _fetch(self, statement: str, *parameters: object) -> list[Any]:

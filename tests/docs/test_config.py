@@ -17,6 +17,7 @@ from ordergate.settings.document import (
     RuleSettings,
     ServerSettings,
     StoreSettings,
+    WebhookSettings,
     load_settings,
 )
 
@@ -44,6 +45,7 @@ def _keys(path: str, text: str) -> dict[str, Any]:
         ("server", ServerSettings),
         ("store", StoreSettings),
         ("recovery", RecoverySettings),
+        ("webhooks", WebhookSettings),
         ("accounts.main", AccountSettings),
         ("accounts.main.fees", FeeSettings),
         ("routing", RoutingSettings),
@@ -70,6 +72,7 @@ def test_default_file_is_usable() -> None:
 
     assert settings.server == ServerSettings()
     assert settings.recovery == RecoverySettings()
+    assert settings.webhooks == WebhookSettings()
     assert dict(settings.accounts) == {}
 
 

@@ -77,10 +77,16 @@ async def open_another(
     async with AsyncExitStack() as shops:
 
         async def open_with(
-            environment: Mapping[str, str] | None = None, *, recovers: bool = False, **settings: Any
+            environment: Mapping[str, str] | None = None,
+            *,
+            recovers: bool = False,
+            delivers: bool = False,
+            **settings: Any,
         ) -> Shop:
             config = write_config(tmp_path, emulators, **settings)
-            opening = open_shop(config, emulators, provider, environment, recovers=recovers)
+            opening = open_shop(
+                config, emulators, provider, environment, recovers=recovers, delivers=delivers
+            )
             return await shops.enter_async_context(opening)
 
         yield open_with

@@ -23,6 +23,8 @@ from ordergate.bootstrap import open_gateway, open_journal
 from ordergate.console.plugin import Console
 from ordergate.gateway.caller import MERCHANT_SCOPES, OPERATOR_SCOPE, hash_key, make_key
 from ordergate.gateway.context import Gateway
+from ordergate.gateway.deliveries import delivering
+from ordergate.gateway.feed import announcing
 from ordergate.gateway.ports import Journal
 from ordergate.gateway.records import LinkKey
 from ordergate.gateway.recovery import alive, recovering
@@ -324,6 +326,7 @@ def write_config(
     account: Mapping[str, Any] | None = None,
     more_accounts: Mapping[str, Any] | None = None,
     recovery: Mapping[str, Any] | None = None,
+    webhooks: Mapping[str, Any] | None = None,
     store: str | None = None,
     routing: Mapping[str, Any] | None = None,
 ) -> Path:
@@ -336,6 +339,7 @@ def write_config(
         account: Keys that every account has besides its own.
         more_accounts: Further accounts.
         recovery: Keys of ``[recovery]``.
+        webhooks: Keys of ``[webhooks]``.
         store: The journal's URL; a file in the folder where none is given.
         routing: Keys of ``[routing]``.
     """
@@ -354,6 +358,7 @@ def write_config(
         "server": {"log_format": "json", "shutdown_timeout": 2, **(server or {})},
         "store": {"url": store or f"sqlite:///{folder / 'journal.db'}"},
         "recovery": dict(recovery or {}),
+        "webhooks": dict(webhooks or {}),
         "accounts": {**accounts, **(more_accounts or {})},
         "routing": {"default": list(accounts), **(routing or {})},
     }
@@ -405,6 +410,7 @@ async def open_shop(
     environment: Mapping[str, str] | None = None,
     *,
     recovers: bool = False,
+    delivers: bool = False,
 ) -> AsyncIterator[Shop]:
     """Serve a configuration in this process, on a port of its own, with one merchant and his links.
 
@@ -414,13 +420,18 @@ async def open_shop(
         account: The account that the shop's orders go to.
         environment: Variables that the configuration refers to.
         recovers: Look after operations of unknown outcome, as ``serve`` does.
+        delivers: Deliver webhooks, as ``serve`` does.
     """
     settings = load_settings(config, environment or {})
     async with AsyncExitStack() as parts:
         gateway = await parts.enter_async_context(open_gateway(settings, serving=True))
-        if recovers:
+        if recovers or delivers:
             await parts.enter_async_context(alive(gateway, drain=2))
+        if recovers:
             await parts.enter_async_context(recovering(gateway))
+        if delivers:
+            await parts.enter_async_context(announcing(gateway))
+            await parts.enter_async_context(delivering(gateway))
         client = await parts.enter_async_context(plain_client())
         key = await add_key(gateway.journal)
         await link_all(gateway.journal, emulators)

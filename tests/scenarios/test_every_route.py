@@ -37,6 +37,10 @@ BODIES: Mapping[str, Any] = {
     "explain_route": {"order": chairs()},
     "translate_order": {"order": chairs(), "accounts": ["revkeen", "rapyd"]},
     "create_comparison": {"order": chairs(), "accounts": ["revkeen", "rapyd"]},
+    "create_webhook_endpoint": {"url": "https://example.com/hooks"},
+    "update_webhook_endpoint": {"description": "mine now"},
+    "rotate_webhook_secret": {},
+    "replay_webhook_deliveries": {"endpoint": "(acme's)", "failed": True},
 }
 """By operation, a body with which nothing is wrong; those that are missing take none."""
 
@@ -54,6 +58,10 @@ STRANGERS: Mapping[str, tuple[int, Any]] = {
     "translate_order": (200, None),
     "create_comparison": (200, None),
     "list_comparisons": (200, {"data": [], "has_more": False}),
+    "list_events": (200, {"data": [], "has_more": False}),
+    "create_webhook_endpoint": (201, None),
+    "list_webhook_endpoints": (200, None),
+    "list_webhook_deliveries": (200, {"data": [], "has_more": False}),
 }
 """What a stranger gets where it is no 404: his own, which is nothing; an order has no account to go to."""
 
@@ -136,6 +144,7 @@ async def walk_of(shop: Shop) -> Walk:
     operation = (await shop.operations())[0]
     draft = {"order": {**chairs(), "notes": PLANTED}, "accounts": [shop.account]}
     comparison = body_of(await shop.post("/v1/comparisons", draft), 200)
+    endpoint, delivery = await _told(shop)
     description = (await shop.get("/schema/openapi.json")).json()
     ids = {
         "order_id": order["id"],
@@ -144,15 +153,28 @@ async def walk_of(shop: Shop) -> Walk:
         "account": shop.account,
         "kind": "products",
         "link_id": LINK,
+        "endpoint_id": endpoint,
+        "delivery_id": delivery,
     }
     secrets = {PLANTED, "31415", LINK, CUSTOMER, shop.emulator.products[0], order["line_items"][0]["id"]}
-    secrets |= {order["id"], operation["id"], order["provider_order_id"]}
+    secrets |= {order["id"], operation["id"], order["provider_order_id"], endpoint, delivery}
     return Walk(
         shop=shop,
         calls=tuple(_calls(description, ids, order["provider_order_id"])),
         order=order,
         secrets=frozenset(secrets),
     )
+
+
+async def _told(shop: Shop) -> tuple[str, str]:
+    """Have acme's order told to an endpoint of acme's that is disabled: its id, and the delivery's."""
+    body = {"url": f"https://{PLANTED}.example.com/"}
+    endpoint = body_of(await shop.call("POST", "/v1/webhook_endpoints", json=body), 201)["id"]
+    body_of(await shop.call("POST", f"/v1/webhook_endpoints/{endpoint}/disable"), 200)
+    everything = {"endpoint": endpoint, "after": 0}
+    body_of(await shop.call("POST", "/v1/webhook_deliveries/replay", json=everything), 200)
+    (delivery,) = body_of(await shop.get("/v1/webhook_deliveries"), 200)["data"]
+    return endpoint, delivery["id"]
 
 
 def _calls(description: Mapping[str, Any], ids: Mapping[str, str], native: str) -> Iterator[Call]:
@@ -167,6 +189,8 @@ def _calls(description: Mapping[str, Any], ids: Mapping[str, str], native: str) 
             body = BODIES[name] if "requestBody" in operation else None
             if name == "import_order":
                 body = {"provider_order_id": native}
+            if name == "replay_webhook_deliveries":
+                body = {**body, "endpoint": ids["endpoint_id"]}
             yield Call(name, method.upper(), path.format_map(ids), scope, body)
 
 
@@ -223,7 +247,7 @@ async def test_a_key_without_a_scope_is_refused_unread(walk: Walk, scope: str) -
             status, problem = await call.without_a_body(narrow)
             assert (status, problem["code"]) == (403, "forbidden"), call
             assert scope in problem["detail"], call
-            assert (await call.by(alone))[0] in {200, 404, 422}, call
+            assert (await call.by(alone))[0] in {200, 201, 404, 422}, call
         elif call.scope != OPERATOR_SCOPE:
             assert (await call.without_a_body(alone))[0] == 403, call
 

@@ -57,6 +57,20 @@ OPERATIONS = (
     ("GET", "/v1/links/{kind}/{link_id}"),
     ("PUT", "/v1/links/{kind}/{link_id}"),
     ("DELETE", "/v1/links/{kind}/{link_id}"),
+    ("GET", "/v1/orders/{order_id}/events"),
+    ("GET", "/v1/events"),
+    ("POST", "/v1/webhook_endpoints"),
+    ("GET", "/v1/webhook_endpoints"),
+    ("GET", "/v1/webhook_endpoints/{endpoint_id}"),
+    ("POST", "/v1/webhook_endpoints/{endpoint_id}/ping"),
+    ("POST", "/v1/webhook_endpoints/{endpoint_id}/rotate"),
+    ("POST", "/v1/webhook_endpoints/{endpoint_id}/enable"),
+    ("POST", "/v1/webhook_endpoints/{endpoint_id}/disable"),
+    ("GET", "/v1/webhook_deliveries"),
+    ("POST", "/v1/webhook_deliveries/replay"),
+    ("POST", "/v1/webhook_deliveries/{delivery_id}/replay"),
+    ("PATCH", "/v1/webhook_endpoints/{endpoint_id}"),
+    ("DELETE", "/v1/webhook_endpoints/{endpoint_id}"),
     ("GET", "/health/live"),
     ("GET", "/health/ready"),
 )
@@ -72,6 +86,7 @@ class Served:
         shop = open_shop(write_config(folder, emulators), emulators, self.accounts[0])
         self.shop: Shop = self._wait(self._stack.enter_async_context(shop))
         self.orders = {name: self._order(name) for name in self.accounts}
+        self.endpoint = self._endpoint()
         self.document = self._wait(self.shop.get("/schema/openapi.json")).json()
         self.schema = schemathesis.openapi.from_dict(self.document)
 
@@ -93,6 +108,17 @@ class Served:
 
     def _order(self, account: str) -> dict[str, Any]:
         return self._wait(self.shop.order(account=account))
+
+    def _endpoint(self) -> str:
+        """An endpoint that nothing can reach, so that a ping ends at once."""
+        body = {"url": "http://localhost:9/"}
+        made = self._wait(self.shop.call("POST", "/v1/webhook_endpoints", json=body))
+        self._wait(
+            self.shop.call(
+                "POST", "/v1/webhook_deliveries/replay", json={"endpoint": made.json()["id"], "after": 0}
+            )
+        )
+        return made.json()["id"]
 
     def _wait(self, coroutine: Any) -> Any:
         return self._loop.run_until_complete(coroutine)
@@ -127,7 +153,7 @@ def test_every_answer_is_documented(served: Served, method: str, path: str, mode
     def answers(case: Case, real: str | None) -> None:
         case.body = _whole_numbers(case.body)
         if real is not None:
-            _name_what_is_there(case, served.orders[real])
+            _name_what_is_there(case, served.orders[real], served.endpoint)
         case.validate_response(served.send(case), checks=CHECKS)
 
     if mode is GenerationMode.NEGATIVE and not _refusable(served.document["paths"][path][method.lower()]):
@@ -159,9 +185,9 @@ def _whole_numbers(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _name_what_is_there(case: Case, order: Mapping[str, Any]) -> None:
+def _name_what_is_there(case: Case, order: Mapping[str, Any], endpoint: str) -> None:
     """Invented ids would never get beyond a 404: name an account, an order, its lines and known links."""
-    there = {"order_id": order["id"], "account": order["account"]}
+    there = {"order_id": order["id"], "account": order["account"], "endpoint_id": endpoint}
     for name in there.keys() & (case.path_parameters or {}).keys():
         case.path_parameters[name] = there[name]
     if not isinstance(case.body, dict):
@@ -174,5 +200,7 @@ def _name_what_is_there(case: Case, order: Mapping[str, Any]) -> None:
     for line in case.body.get("lines") or () if isinstance(case.body.get("lines"), list) else ():
         if isinstance(line, dict):
             line["line_item_id"] = order["line_items"][0]["id"]
+    if "endpoint" in case.body:
+        case.body["endpoint"] = endpoint
     if "provider_order_id" in case.body:
         case.body["provider_order_id"] = order["provider_order_id"]

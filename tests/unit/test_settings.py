@@ -476,3 +476,15 @@ def test_a_databases_password_is_never_shown(tmp_path: Path, url: str, shown: st
     settings = load_settings(file, {"ORDERGATE_STORE_URL": url})
 
     assert settings.document["store"]["url"] == shown
+
+
+def test_networks_that_are_none(tmp_path: Path) -> None:
+    """A network that webhooks may go to is written as one; the error names its line."""
+    file = tmp_path / "ordergate.toml"
+    file.write_text('[webhooks]\nallow_networks = ["10.0.0.0/8", "10.1.2.3/8", "intranet"]\n')
+
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(file, {})
+
+    assert [line.partition(": ")[0] for line in caught.value.lines] == [f"{file}:2"] * 2
+    assert "webhooks.allow_networks.1" in caught.value.lines[0]

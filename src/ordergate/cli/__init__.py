@@ -20,6 +20,7 @@ from ordergate.cli.serve import serve
 from ordergate.cli.shadow import shadow
 from ordergate.cli.switch_check import switch_check
 from ordergate.cli.translate import translate
+from ordergate.cli.webhooks import webhooks
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -52,5 +53,6 @@ for command in (
     shadow,
     switch_check,
     translate,
+    webhooks,
 ):
     main.add_command(command)

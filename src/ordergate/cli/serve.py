@@ -36,6 +36,8 @@ def serve(
     """
     from ordergate.bootstrap import open_gateway
     from ordergate.console.plugin import Console
+    from ordergate.gateway.deliveries import delivering
+    from ordergate.gateway.feed import announcing
     from ordergate.gateway.key_use import recording_key_use
     from ordergate.gateway.recovery import alive, recovering
     from ordergate.gateway.retention import pruning
@@ -52,6 +54,8 @@ def serve(
             open_gateway(settings, serving=True) as gateway,
             alive(gateway, drain=settings.server.shutdown_timeout),
             recovering(gateway),
+            announcing(gateway),
+            delivering(gateway),
             pruning(gateway),
             shadowing(gateway),
             recording_key_use(gateway),

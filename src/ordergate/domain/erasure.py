@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from ordergate.domain.assembly import OrderRecord
-from ordergate.domain.order import Customer
+from ordergate.domain.order import Customer, Fulfillment, Order
 from ordergate.domain.provider_order import without_personal_data
 
 
@@ -26,12 +26,28 @@ def redacted(record: OrderRecord, at: datetime) -> OrderRecord:
         metadata={},
         notes=None,
         lines=[msgspec.structs.replace(line, metadata={}) for line in record.lines],
-        fulfillments=[
-            msgspec.structs.replace(fulfillment, tracking_number=None) for fulfillment in record.fulfillments
-        ],
+        fulfillments=_untracked(record.fulfillments),
         seen=without_personal_data(record.seen),
         redacted_at=record.redacted_at or at,
     )
+
+
+def without_persons(order: Order) -> Order:
+    """Return an order as merchants read it, as it was told once, without personal data."""
+    return msgspec.structs.replace(
+        order,
+        customer=_pseudonym(order.customer),
+        shipping_address=None,
+        metadata={},
+        notes=None,
+        next_action=None,
+        line_items=[msgspec.structs.replace(line, metadata={}) for line in order.line_items],
+        fulfillments=_untracked(order.fulfillments),
+    )
+
+
+def _untracked(fulfillments: list[Fulfillment]) -> list[Fulfillment]:
+    return [msgspec.structs.replace(each, tracking_number=None) for each in fulfillments]
 
 
 def _pseudonym(customer: Customer | None) -> Customer | None:

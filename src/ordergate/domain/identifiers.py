@@ -4,7 +4,7 @@ from typing import Final, Literal
 
 import uuid_utils
 
-Prefix = Literal["ord", "op", "li", "ret", "evt", "wh", "key", "req", "cmp"]
+Prefix = Literal["ord", "op", "li", "ret", "evt", "wh", "dlv", "key", "req", "cmp"]
 
 _LENGTH: Final = 32
 

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import msgspec
 
-from ordergate.domain.errors import Problem
+from ordergate.domain.errors import Problem, invalid_request
 from ordergate.domain.identifiers import new_id
 from ordergate.gateway.account import World
 from ordergate.gateway.records import ApiKey
@@ -50,6 +50,21 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
                 "forbidden", "An operator's key belongs to no merchant; use one of the merchant's own."
             )
         return self.merchant
+
+    def merchant_named(self, merchant: str | None) -> str:
+        """Return for whom the call is: the key's merchant, or the one that an operator names.
+
+        Raises:
+            Problem: ``forbidden`` where a merchant names another, ``invalid_request`` where an operator names none.
+        """
+        if self.merchant is not None and merchant not in {None, self.merchant}:
+            raise Problem("forbidden", "This key belongs to another merchant.")
+        named = self.merchant or merchant
+        if named is None:
+            raise invalid_request(
+                "/merchant", "required", "An operator's key must name the merchant: ?merchant=…."
+            )
+        return named
 
     def sees(self, merchant: str, world: World) -> bool:
         """Whether something of this merchant and world may be known to exist."""

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from ordergate.domain.draft import BillingType, CurrencyCode, MetadataKey, MetadataValue
 from ordergate.domain.money import MAX_AMOUNT
+from ordergate.domain.webhooks import Network
 from ordergate.gateway.account import Account
 
 T = TypeVar("T")
@@ -62,6 +63,20 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     use: tuple[str, ...]
 
 
+class Webhooks(msgspec.Struct, frozen=True, kw_only=True):
+    """How merchants are told of events.
+
+    Attributes:
+        networks: May be reached although they are not public.
+        retries: Seconds before each further try.
+        at_once: Deliveries on their way to one endpoint at the same time, from this process.
+    """
+
+    networks: tuple[Network, ...] = ()
+    retries: tuple[float, ...] = (5, 30, 120, 600, 1_800, 7_200, 18_000, 43_200, 86_400, 86_400)
+    at_once: int = 8
+
+
 class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     """One configuration in force.
 
@@ -78,6 +93,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
         person_after: Operations of unknown outcome that are older wait for a person.
         key_requests_per_minute: How many requests one key may make of this process; 0 for any number.
         late_look: How long after an operation was taken for not applied a late trace of it is looked for.
+        webhooks: How merchants are told of events.
         source: The file that it was read from.
         loaded_at: When it came into force; None where it was not read from a file.
         document: Its content, with references in place of secrets.
@@ -95,6 +111,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     closed_settling: float = 10.0
     person_after: timedelta = timedelta(days=1)
     late_look: timedelta = timedelta(minutes=15)
+    webhooks: Webhooks = Webhooks()
     source: str = ""
     loaded_at: datetime | None = None
     document: Mapping[str, Any] = {}

@@ -1,6 +1,7 @@
 """The gateway as the use cases see it: a configuration in force, and the ways out."""
 
 import asyncio
+import random
 import secrets
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -13,6 +14,7 @@ from ordergate.domain.errors import Problem
 from ordergate.domain.order import Order, Return
 from ordergate.gateway.compared import Compared
 from ordergate.gateway.configuration import Configuration
+from ordergate.gateway.event_ports import WebhookSender
 from ordergate.gateway.key_use import KeyUse
 from ordergate.gateway.ports import Clock, Journal, Transport
 from ordergate.gateway.records import Operation, StoredResponse
@@ -57,6 +59,9 @@ class Gateway:
         held: The operations that this process works on, and in how many places.
         read_configuration: Reads the configuration anew, for a reload; None where there is none to read.
         wake_recovery: Makes recovery look now; None where this process has none.
+        wake_deliveries: Makes what is due be delivered now; None where this process delivers nothing.
+        sender: The way to the merchants' receivers; None where this process has none.
+        chance: From 0 to 1: spreads what would otherwise be tried again all at once.
         key_use: When keys came last, until it is recorded.
         key_requests: The requests of each key.
         reloading: Held by the reload that is under way.
@@ -76,6 +81,9 @@ class Gateway:
     held: Counter[str] = field(default_factory=Counter)
     read_configuration: Callable[[], Configuration] | None = None
     wake_recovery: Callable[[], None] | None = None
+    wake_deliveries: Callable[[], None] | None = None
+    sender: WebhookSender | None = None
+    chance: Callable[[], float] = random.random
     metrics: Metrics = field(default_factory=Metrics)
     key_use: KeyUse = field(default_factory=KeyUse)
     key_requests: Throttle = field(default_factory=Throttle)

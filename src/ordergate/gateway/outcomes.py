@@ -65,10 +65,9 @@ async def applied(gateway: Gateway, held: Held, outcome: Applied) -> Answer:
     )
     for _ in range(_RACES):
         record = _record_after(gateway, held, outcome)
-        revision = held.before.revision if held.before is not None else None
         response = normal_answer(gateway, operation.kind, record)
         settled = await gateway.journal.settle(
-            operation, response, record, revision=revision, owner=held.owner, exchanges=held.exchanges
+            operation, response, record, before=held.before, owner=held.owner, exchanges=held.exchanges
         )
         if settled is False:
             record = msgspec.structs.replace(record, concerns=[*record.concerns, ReviewReason.LATE_WRITE])
@@ -77,7 +76,7 @@ async def applied(gateway: Gateway, held: Held, outcome: Applied) -> Answer:
                 operation,
                 response,
                 record,
-                revision=revision,
+                before=held.before,
                 owner=held.owner,
                 late=True,
                 exchanges=held.exchanges,

@@ -8,6 +8,7 @@ from typing import Protocol
 from ordergate.domain.assembly import OrderRecord
 from ordergate.domain.errors import Sent
 from ordergate.gateway.account import Account, World
+from ordergate.gateway.event_ports import EventJournal
 from ordergate.gateway.evidence import Comparison, ComparisonQuery, Exchange, ShadowCount, Told
 from ordergate.gateway.health import Health
 from ordergate.gateway.records import (
@@ -99,7 +100,7 @@ class Transport(Protocol):
         ...
 
 
-class Journal(Protocol):
+class Journal(EventJournal, Protocol):
     """The gateway's memory. A method that returns has made its effect durable.
 
     Every method raises :class:`JournalUnavailableError` where the store does not answer.
@@ -143,7 +144,7 @@ class Journal(Protocol):
         response: StoredResponse | None,
         order: OrderRecord | None,
         *,
-        revision: int | None = None,
+        before: StoredOrder | None = None,
         owner: str | None = None,
         late: bool = False,
         look_again_in: float | None = None,
@@ -155,7 +156,7 @@ class Journal(Protocol):
             operation: As it ended; its last attempt must be the journal's.
             response: The answer to give again; None where a repeat may be sent, or is answered from the order.
             order: None where it did not change.
-            revision: Of the order's row that `order` was made from; None for a new order.
+            before: The order and its row's revision that `order` was made from; None for a new order.
             owner: Settle only while this process holds it; None for whoever heard the provider's own answer.
             late: Settle only what was settled as not applied before.
             look_again_in: Seconds until recovery looks for a late trace of it.

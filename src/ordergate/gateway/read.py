@@ -99,7 +99,7 @@ async def list_orders(gateway: Gateway, query: OrderQuery) -> Page:
 async def list_records(gateway: Gateway, query: OrderQuery) -> tuple[Sequence[OrderRecord], bool]:
     """Return one page of orders as the journal keeps them, newest first, and whether there are more."""
     records = await gateway.journal.orders(query)
-    return _trim(records, query.limit, backwards=query.ending_before is not None)
+    return trim(records, query.limit, backwards=query.ending_before is not None)
 
 
 async def get_operation(gateway: Gateway, caller: Caller, operation_id: str) -> Operation:
@@ -117,7 +117,7 @@ async def get_operation(gateway: Gateway, caller: Caller, operation_id: str) -> 
 async def list_operations(gateway: Gateway, query: OperationQuery) -> OperationPage:
     """Return one page of operations, newest first."""
     operations = await gateway.journal.operations(query)
-    shown, has_more = _trim(operations, query.limit, backwards=query.ending_before is not None)
+    shown, has_more = trim(operations, query.limit, backwards=query.ending_before is not None)
     return OperationPage(data=list(shown), has_more=has_more)
 
 
@@ -169,7 +169,7 @@ async def list_at_provider(
     )
 
 
-def _trim(rows: Sequence[T], limit: int, *, backwards: bool) -> tuple[Sequence[T], bool]:
+def trim(rows: Sequence[T], limit: int, *, backwards: bool) -> tuple[Sequence[T], bool]:
     """Cut the one row too many that tells whether there are more: it is the farthest from the cursor."""
     has_more = len(rows) > limit
     if not has_more:

@@ -1,12 +1,12 @@
 """Forgets, after the retention, what is kept of settled operations for repeats and recovery alone.
 
-Keys become free, and requests, their commands and stored answers go; the operations' own records stay. Any number
-of processes may do it at once.
+Keys become free, and requests, their commands and stored answers go; the operations' own records stay. Deliveries of
+webhooks that ended go; their events stay. Any number of processes may do it at once.
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import structlog
 
@@ -43,9 +43,15 @@ async def prune(gateway: Gateway, batch: int = BATCH) -> int:
         JournalUnavailableError: The journal does not answer; the batches before are pruned.
     """
     since = gateway.clock() - gateway.configuration.retention
+    pruned = await _all(lambda: gateway.journal.prune(since, batch), batch)
+    await _all(lambda: gateway.journal.prune_deliveries(since, batch), batch)
+    return pruned
+
+
+async def _all(one_batch: Callable[[], Awaitable[int]], batch: int) -> int:
     total = 0
     while True:
-        pruned = await gateway.journal.prune(since, batch)
+        pruned = await one_batch()
         total += pruned
         if pruned < batch:
             return total

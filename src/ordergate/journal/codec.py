@@ -1,12 +1,13 @@
 """Records to documents and back, and the columns that stand beside a document."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from ordergate.domain.assembly import OrderRecord, order_from_record
+from ordergate.gateway.event_records import DeliveryTry, Endpoint
 from ordergate.gateway.evidence import Comparison, Exchange
 from ordergate.gateway.records import ApiKey, Intent, Operation, Work
 
@@ -16,6 +17,8 @@ decode_operation = msgspec.json.Decoder(Operation).decode
 decode_order = msgspec.json.Decoder(OrderRecord).decode
 decode_work = msgspec.json.Decoder(Work).decode
 decode_key = msgspec.json.Decoder(ApiKey).decode
+decode_endpoint = msgspec.json.Decoder(Endpoint).decode
+decode_tries = msgspec.json.Decoder(tuple[DeliveryTry, ...]).decode
 decode_comparison = msgspec.json.Decoder(Comparison).decode
 _exchanges = msgspec.json.Decoder(Exchange)
 
@@ -35,6 +38,11 @@ def decode_exchanges(lines: bytes | str | None) -> tuple[Exchange, ...]:
 def milliseconds(time: datetime) -> int:
     """Return Unix milliseconds."""
     return int(time.timestamp() * 1000)
+
+
+def moment(milliseconds: int) -> datetime:
+    """Return the time of Unix milliseconds."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def operation_columns(operation: Operation) -> dict[str, Any]:
@@ -66,6 +74,7 @@ def intent_columns(intent: Intent) -> dict[str, Any]:
         "request": intent.request,
         "work": encode(intent.work),
         "owner": intent.owner,
+        "awaited": int(intent.owner is None),
         "settling": round(intent.settling * 1000),
     }
 

@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 import asyncpg
 
 from ordergate.gateway.ports import JournalUnavailableError
+from ordergate.journal.conversation import Batch, Query, RolledBack, Rows, Transaction
 from ordergate.journal.sql_journal import SqlJournal
 from ordergate.journal.statements import migrations, newer_schema, statements
-from ordergate.journal.transactions import Batch, Query, RolledBack, Rows, Transaction
 
 T = TypeVar("T")
 

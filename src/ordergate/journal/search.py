@@ -3,11 +3,16 @@
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from ordergate.gateway.event_records import DeliveryQuery, EndpointQuery, EventQuery
 from ordergate.gateway.evidence import ComparisonQuery
 from ordergate.gateway.records import LinkQuery, OperationQuery, OrderQuery
 from ordergate.journal.codec import milliseconds
 
 T = TypeVar("T")
+
+_DELIVERY = (
+    "id, endpoint_id, merchant, world, event_id, order_id, type, number, state, due_at, created_at, record"
+)
 
 
 def orders(query: OrderQuery) -> tuple[str, dict[str, Any]]:
@@ -47,6 +52,44 @@ def comparisons(query: ComparisonQuery) -> tuple[str, dict[str, Any]]:
     return _statement("comparisons", equal, {}, query, "body IS NOT NULL", columns=columns)
 
 
+def endpoints(query: EndpointQuery) -> tuple[str, dict[str, Any]]:
+    """Return the statement and its parameters for a list of webhook endpoints."""
+    return _statement("webhook_endpoints", {"world": query.world, "merchant": query.merchant}, {}, query)
+
+
+def deliveries(query: DeliveryQuery) -> tuple[str, dict[str, Any]]:
+    """Return the statement and its parameters for a list of deliveries."""
+    equal = {
+        "world": query.world,
+        "merchant": query.merchant,
+        "endpoint_id": query.endpoint,
+        "state": query.state,
+        "event_id": query.event,
+        "order_id": query.order,
+    }
+    return _statement("webhook_deliveries", equal, {}, query, columns=_DELIVERY)
+
+
+def events(query: EventQuery) -> tuple[str, dict[str, Any]]:
+    """Return the statement and its parameters for a page of a feed."""
+    kind = " AND type = :type" if query.type is not None else ""
+    sql = (
+        "SELECT id, number, type, merchant, world, order_id, created_at, record FROM events "  # noqa: S608
+        "WHERE merchant = :merchant AND world = :world AND purpose = :purpose AND number > :after"
+        f"{kind} ORDER BY number LIMIT :limit"
+    )
+    feed = query.feed
+    parameters = {
+        "merchant": feed.merchant,
+        "world": feed.world,
+        "purpose": feed.purpose or "",
+        "after": query.after,
+        "type": query.type,
+        "limit": query.limit + 1,
+    }
+    return sql, parameters
+
+
 def links(query: LinkQuery) -> tuple[str, dict[str, Any]]:
     """Return the statement and its parameters for a list of links."""
     equal = {
@@ -80,7 +123,7 @@ def _statement(
     table: str,
     equal: Mapping[str, Any],
     bounds: Mapping[str, Any],
-    query: OrderQuery | OperationQuery | ComparisonQuery,
+    query: OrderQuery | OperationQuery | ComparisonQuery | EndpointQuery | DeliveryQuery,
     *always: str,
     columns: str = "record",
 ) -> tuple[str, dict[str, Any]]:

@@ -1,9 +1,8 @@
 """The journal on any SQL database: every method is one transaction, which the database's own class runs."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
 
 from ordergate.domain.assembly import OrderRecord
 from ordergate.gateway.account import World
@@ -31,30 +30,12 @@ from ordergate.gateway.records import (
     Taken,
     Work,
 )
-from ordergate.journal import comparing, transactions
-from ordergate.journal.transactions import Transaction
-
-T = TypeVar("T")
+from ordergate.journal import comparison_transactions, transactions
+from ordergate.journal.sql_events import SqlEvents
 
 
-class SqlJournal(ABC):
+class SqlJournal(SqlEvents):
     """Implements :class:`ordergate.gateway.ports.Journal`; the methods are described there."""
-
-    @abstractmethod
-    async def _write(self, begin: Callable[[], Transaction[T]]) -> T:
-        """Run a transaction and make it durable; `begin` makes it anew where it has to be run again.
-
-        Raises:
-            JournalUnavailableError: The store failed; nothing was kept.
-        """
-
-    @abstractmethod
-    async def _read(self, begin: Callable[[], Transaction[T]]) -> T:
-        """Run a transaction that changes nothing.
-
-        Raises:
-            JournalUnavailableError: The store failed.
-        """
 
     @abstractmethod
     async def close(self) -> None:
@@ -80,19 +61,19 @@ class SqlJournal(ABC):
         response: StoredResponse | None,
         order: OrderRecord | None,
         *,
-        revision: int | None = None,
+        before: StoredOrder | None = None,
         owner: str | None = None,
         late: bool = False,
         look_again_in: float | None = None,
         exchanges: Sequence[Exchange] = (),
     ) -> bool | Stale:
         """Record how an operation ended, the answer to give again, and the order, in one step."""
-        return await self._write(
+        return await self._write_events(
             lambda: transactions.settle(
                 operation,
                 response,
                 order,
-                revision=revision,
+                before=before,
                 owner=owner,
                 late=late,
                 look_again_in=look_again_in,
@@ -166,27 +147,27 @@ class SqlJournal(ABC):
 
     async def begin_comparison(self, comparison: Comparison, since: datetime) -> Comparison:
         """Keep a comparison, unless its key has one."""
-        return await self._write(lambda: comparing.begin_comparison(comparison, since))
+        return await self._write(lambda: comparison_transactions.begin_comparison(comparison, since))
 
     async def end_comparison(self, comparison: Comparison) -> Comparison:
         """Keep what a comparison came to."""
-        return await self._write(lambda: comparing.end_comparison(comparison))
+        return await self._write(lambda: comparison_transactions.end_comparison(comparison))
 
     async def comparison(self, comparison_id: str) -> Comparison | None:
         """Return one comparison."""
-        return await self._read(lambda: comparing.comparison(comparison_id))
+        return await self._read(lambda: comparison_transactions.comparison(comparison_id))
 
     async def comparisons(self, query: ComparisonQuery) -> list[Comparison]:
         """Return up to ``limit + 1`` comparisons."""
-        return await self._read(lambda: comparing.comparisons(query))
+        return await self._read(lambda: comparison_transactions.comparisons(query))
 
     async def count_shadows(self, counts: Sequence[ShadowCount]) -> None:
         """Add to what is counted of shadow translations."""
-        await self._write(lambda: comparing.count_shadows(counts))
+        await self._write(lambda: comparison_transactions.count_shadows(counts))
 
     async def shadow_counts(self, world: World, merchant: str | None) -> list[ShadowCount]:
         """Return what was counted of shadow translations."""
-        return await self._read(lambda: comparing.shadow_counts(world, merchant))
+        return await self._read(lambda: comparison_transactions.shadow_counts(world, merchant))
 
     async def unsettled(self, order_id: str) -> Operation | None:
         """Return the operation that keeps an order busy."""
@@ -202,7 +183,7 @@ class SqlJournal(ABC):
 
     async def refresh(self, record: OrderRecord, revision: int) -> StoredOrder:
         """Keep what the provider said, unless the row has changed since."""
-        return await self._write(lambda: transactions.refresh(record, revision))
+        return await self._write_events(lambda: transactions.refresh(record, revision))
 
     async def redact(self, record: OrderRecord, revision: int) -> StoredOrder | Busy | Stale:
         """Replace an order's record by a redacted one, and erase what its operations held of it."""
@@ -210,7 +191,7 @@ class SqlJournal(ABC):
 
     async def adopt(self, record: OrderRecord) -> OrderRecord:
         """Keep an order that was made elsewhere, unless it is known already."""
-        return await self._write(lambda: transactions.adopt(record))
+        return await self._write_events(lambda: transactions.adopt(record))
 
     async def adopted(self, account: str, provider_order_ids: Iterable[str]) -> dict[str, OrderRecord]:
         """Return, by the provider's id, those orders of an account that the gateway knows."""

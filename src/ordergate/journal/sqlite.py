@@ -13,9 +13,9 @@ from typing import TextIO, TypeVar
 from ordergate.domain.assembly import OrderRecord
 from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.records import Busy, Stale, StoredOrder
+from ordergate.journal.conversation import Batch, Query, RolledBack, Rows, Transaction
 from ordergate.journal.sql_journal import SqlJournal
 from ordergate.journal.statements import migrations, newer_schema, statements
-from ordergate.journal.transactions import Batch, Query, RolledBack, Rows, Transaction
 from ordergate.journal.writer import GroupWriter
 
 T = TypeVar("T")

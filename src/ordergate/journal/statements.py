@@ -15,10 +15,12 @@ _MARK = "-- name: "
 @cache
 def statements(database: Database) -> Mapping[str, str]:
     """Return every named statement: those that both databases share, and this one's own."""
-    own = _SQL / database / "statements.sql"
-    return MappingProxyType(
-        _named((_SQL / "statements.sql").read_text()) | (_named(own.read_text()) if own.is_file() else {})
-    )
+    named: dict[str, str] = {}
+    for folder in (_SQL, _SQL / database):
+        for file in folder.iterdir():
+            if file.name.endswith(".sql") and not file.name[:4].isdigit():
+                named |= _named(file.read_text())
+    return MappingProxyType(named)
 
 
 @cache

@@ -4,9 +4,8 @@ A transaction yields queries and is sent their rows; a store runs it between BEG
 where another process came between. Nothing here knows which database answers.
 """
 
-from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -39,46 +38,15 @@ from ordergate.gateway.records import (
     Work,
 )
 from ordergate.journal import codec, search
+from ordergate.journal.conversation import Batch, Query, RolledBack, Row, Transaction
+from ordergate.journal.event_transactions import record_change, record_settled, redact_events
 from ordergate.spi.adapter import Baseline
-
-T = TypeVar("T")
-Row = Sequence[Any]
-Rows = Sequence[Row]
-
-
-class Query(NamedTuple):
-    """One statement, by its name in statements.sql or as text, and its named parameters."""
-
-    statement: str
-    parameters: dict[str, Any]
-
-
-class Batch(NamedTuple):
-    """One statement for each of many sets of parameters; it is answered with no rows.
-
-    PostgreSQL takes them as arrays, one for each parameter, by a statement whose name ends with ``_batch``.
-    """
-
-    statement: str
-    parameters: list[dict[str, Any]]
-
 
 _OWN_PATIENCE = 5_000
 """Milliseconds after which an operation of this process's own that it does not work on has been lost by it."""
 
 _BATCH_SIZE = 5_000
 """Rows of an import that are sent to the store at once: it reports its progress in between."""
-
-Transaction = Generator[Query | Batch, Rows, T]
-
-
-class RolledBack(Exception):  # noqa: N818 - it is how a transaction ends, and no error
-    """Ends a transaction with nothing changed; `result` is what it returns all the same."""
-
-    def __init__(self, result: Any) -> None:
-        """Keep the result."""
-        super().__init__()
-        self.result = result
 
 
 def claim(intent: Intent) -> Transaction[Claim]:
@@ -136,13 +104,13 @@ def settle(
     response: StoredResponse | None,
     order: OrderRecord | None,
     *,
-    revision: int | None,
+    before: StoredOrder | None,
     owner: str | None,
     late: bool,
     look_again_in: float | None,
     exchanges: Sequence[Exchange] = (),
 ) -> Transaction[bool | Stale]:
-    """Record how an operation ended, the answer to give again, and the order."""
+    """Record how an operation ended, the answer to give again, the order, and what happened to it."""
     columns = codec.operation_columns(operation) | {
         "response_status": response.status if response else None,
         "response_body": response.body if response else None,
@@ -151,14 +119,13 @@ def settle(
         "look_again_in": _milliseconds(look_again_in),
         "exchanges": codec.encode_exchanges(exchanges),
     }
-    if not (yield Query("settle_operation", columns)):
+    ended = yield Query("settle_operation", columns)
+    if not ended:
         return False
-    if order is not None and revision is None:
-        yield Query("save_order", codec.order_columns(order))
-    elif order is not None:
-        rows = yield Query("refresh_order", codec.order_columns(order) | {"revision": revision})
-        if not rows:
-            raise RolledBack(Stale())
+    if order is not None and not (yield from _write_order(order, before)):
+        raise RolledBack(Stale())
+    if ended[0][0] if not late else operation.state == "succeeded":
+        yield from record_settled(operation)
     return True
 
 
@@ -291,9 +258,9 @@ def orders(query: OrderQuery) -> Transaction[list[OrderRecord]]:
 
 def refresh(record: OrderRecord, revision: int) -> Transaction[StoredOrder]:
     """Keep what the provider said, unless the row has changed since."""
-    rows = yield Query("refresh_order", codec.order_columns(record) | {"revision": revision})
-    if rows:
-        return StoredOrder(record, rows[0][0])
+    stored = yield from order(record.id)
+    if stored is not None and stored.revision == revision and (yield from _write_order(record, stored)):
+        return StoredOrder(record, revision + 1)
     stored = yield from order(record.id)
     if stored is None:
         raise LookupError(f"{record.id} is not in the journal")
@@ -312,6 +279,7 @@ def redact(record: OrderRecord, revision: int) -> Transaction[StoredOrder | Busy
     yield Query("redact_operations", {"order_id": record.id})
     if record.comparison is not None:
         yield Query("forget_comparison", {"id": record.comparison})
+    yield from redact_events(record.id)
     return StoredOrder(record, rows[0][0])
 
 
@@ -322,7 +290,7 @@ def adopt(record: OrderRecord) -> Transaction[OrderRecord]:
     yield lock
     known = yield from adopted(record.account, [native])
     if native not in known:
-        yield Query("save_order", codec.order_columns(record))
+        yield from _write_order(record, None)
     yield lock._replace(statement="drop_lock")
     return known.get(native, record)
 
@@ -485,6 +453,17 @@ def ping() -> Transaction[None]:
     yield Query("ping", {})
 
 
+def _write_order(record: OrderRecord, before: StoredOrder | None) -> Transaction[bool]:
+    """Write an order, and what happened to it; False where it is not any more as it was `before`."""
+    columns = codec.order_columns(record)
+    if before is None:
+        yield Query("save_order", columns)
+    elif not (yield Query("refresh_order", columns | {"revision": before.revision})):
+        return False
+    yield from record_change(None if before is None else before.record, record)
+    return True
+
+
 def _replace_key(key: ApiKey) -> Query:
     revoked_at = None if key.revoked_at is None else codec.milliseconds(key.revoked_at)
     return Query("replace_key", {"id": key.id, "record": codec.encode(key), "revoked_at": revoked_at})
@@ -560,4 +539,4 @@ def _milliseconds(seconds: float | None) -> int | None:
 
 
 def _time(milliseconds: int | None) -> datetime | None:
-    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return None if milliseconds is None else codec.moment(milliseconds)

@@ -5,8 +5,17 @@ from ordergate.settings.document import (
     Settings,
     find_file,
     load_settings,
+    networks_of,
     rules_of,
     shipped_file,
 )
 
-__all__ = ["DEFAULT_FILE", "Settings", "find_file", "load_settings", "rules_of", "shipped_file"]
+__all__ = [
+    "DEFAULT_FILE",
+    "Settings",
+    "find_file",
+    "load_settings",
+    "networks_of",
+    "rules_of",
+    "shipped_file",
+]

@@ -5,7 +5,7 @@ The document is as it stands in the file, so that these errors are told together
 
 import re
 from collections.abc import Iterator, Mapping
-from ipaddress import AddressValueError, IPv6Address
+from ipaddress import AddressValueError, IPv6Address, ip_network
 from pathlib import Path
 from typing import Any, TypeGuard
 from urllib.parse import parse_qs, urlsplit
@@ -186,6 +186,19 @@ def routing_errors(content: Mapping[str, Any]) -> list[FieldError]:
         for index, name in enumerate(names)
         if name in names[:index] or name in {"default", "draft"}
     ]
+
+
+def network_errors(content: Mapping[str, Any]) -> list[FieldError]:
+    """Return the networks in ``[webhooks]`` that are none."""
+    named = _table(content, "webhooks").get("allow_networks")
+    errors = []
+    for index, text in enumerate(named if isinstance(named, list) else ()):
+        try:
+            ip_network(text if isinstance(text, str) else "0.0.0.0/0")
+        except ValueError as error:
+            detail = f"A network is written like 10.0.0.0/8 or fd00::/8: {error}."
+            errors.append(_error(f"/webhooks/allow_networks/{index}", "invalid_value", detail))
+    return errors
 
 
 def rule_name(index: int) -> str:

@@ -7,6 +7,7 @@ reference only.
 import os
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 from urllib.parse import unquote_plus
@@ -18,13 +19,15 @@ from ordergate.domain.draft import Amount, CurrencyCode, TaxPercent
 from ordergate.domain.errors import FieldError
 from ordergate.domain.fees import Fees
 from ordergate.domain.validation import explain, pointer_to
+from ordergate.domain.webhooks import Network
 from ordergate.gateway.account import Accept, Account, Trips, is_account_name
-from ordergate.gateway.configuration import ConfigurationError, Rule, When
+from ordergate.gateway.configuration import ConfigurationError, Rule, Webhooks, When
 from ordergate.gateway.registry import AdapterMissingError, installed_adapter
 from ordergate.observability import LogFormat
 from ordergate.redaction import MASK
 from ordergate.settings.checks import (
     base_url_errors,
+    network_errors,
     password_errors,
     recovery_errors,
     routing_errors,
@@ -83,6 +86,16 @@ class FeeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     fixed: dict[CurrencyCode, Amount] = {}
 
 
+class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[webhooks]``: how merchants are told of events, and where such messages may go."""
+
+    allow_networks: list[str] = []
+    retries: Annotated[list[Annotated[float, Meta(ge=0, le=604_800)]], Meta(max_length=20)] = msgspec.field(
+        default_factory=lambda: list(Webhooks().retries)
+    )
+    max_in_flight: Annotated[int, Meta(ge=1, le=1_000)] = Webhooks().at_once
+
+
 class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     """``[accounts.NAME]``: what every account has; the other keys are its adapter's."""
 
@@ -133,6 +146,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     server: ServerSettings = ServerSettings()
     store: StoreSettings = StoreSettings()
     recovery: RecoverySettings = RecoverySettings()
+    webhooks: WebhookSettings = WebhookSettings()
     accounts: dict[str, dict[str, Any]] = {}
     routing: RoutingSettings = RoutingSettings()
 
@@ -152,6 +166,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     server: ServerSettings
     store: StoreSettings
     recovery: RecoverySettings
+    webhooks: WebhookSettings
     accounts: Mapping[str, Account]
     routing: RoutingSettings
 
@@ -184,7 +199,7 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
     errors += found + explain(resolved, Document) + server_errors(content)
     document = Document() if errors else msgspec.convert(resolved, Document)
     accounts, found = _read_accounts(content.get("accounts", {}), environment)
-    errors += found + routing_errors(content)
+    errors += found + routing_errors(content) + network_errors(content)
     errors += recovery_errors(content, {name: account.settling for name, account in accounts.items()})
     if errors:
         raise ConfigurationError([source.sentence(error, overrides) for error in errors])
@@ -195,6 +210,7 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
         server=document.server,
         store=document.store,
         recovery=document.recovery,
+        webhooks=document.webhooks,
         accounts=accounts,
         routing=document.routing,
     )
@@ -379,6 +395,11 @@ def _starred(account: Account, key: str, value: Any) -> Any:
     if isinstance(value, list):
         return [_starred(account, key, item) for item in value]
     return MASK if isinstance(value, str) else value
+
+
+def networks_of(webhooks: WebhookSettings) -> tuple[Network, ...]:
+    """Return the networks that webhooks may go to although they are not public."""
+    return tuple(ip_network(text) for text in webhooks.allow_networks)
 
 
 def rules_of(routing: RoutingSettings) -> tuple[Rule, ...]:

@@ -13,11 +13,7 @@ from typing import Protocol
 from pyrate_limiter import InMemoryBucket, Rate, RateItem
 
 from ordergate.gateway.account import Account
-from ordergate.gateway.health import BreakerState, Health
-from ordergate.gateway.ports import TransportError
-from ordergate.spi.capabilities import RateLimit
-from ordergate.spi.wire import WireRequest, WireResponse
-from ordergate.transport.breaker import (
+from ordergate.gateway.breaker import (
     Breaker,
     after_failure,
     after_success,
@@ -25,6 +21,10 @@ from ordergate.transport.breaker import (
     passing,
     released,
 )
+from ordergate.gateway.health import BreakerState, Health
+from ordergate.gateway.ports import TransportError
+from ordergate.spi.capabilities import RateLimit
+from ordergate.spi.wire import WireRequest, WireResponse
 
 LONGEST_WAIT = 2.5
 """Seconds that a call waits here at most, so that a signature is fresh when its settling time begins."""

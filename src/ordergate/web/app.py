@@ -15,7 +15,18 @@ from ordergate.gateway.context import Gateway
 from ordergate.web import openapi
 from ordergate.web.authentication import require_key
 from ordergate.web.edge import Edge
-from ordergate.web.handlers import accounts, admin, comparisons, links, operations, orders, routes, service
+from ordergate.web.handlers import (
+    accounts,
+    admin,
+    comparisons,
+    events,
+    links,
+    operations,
+    orders,
+    routes,
+    service,
+    webhooks,
+)
 from ordergate.web.problems import answer_problem, problem_of
 from ordergate.web.strictness import StrictRequest, refuse_loose_query
 
@@ -45,6 +56,8 @@ def create_app(gateway: Gateway, *, max_body_bytes: int, plugins: Sequence[InitP
             orders.update_order,
             orders.return_goods,
             orders.list_returns,
+            events.list_order_events,
+            events.list_events,
             operations.get_operation,
             operations.list_operations,
             operations.resolve_operation,
@@ -63,6 +76,18 @@ def create_app(gateway: Gateway, *, max_body_bytes: int, plugins: Sequence[InitP
             links.put_link,
             links.get_link,
             links.delete_link,
+            webhooks.create_webhook_endpoint,
+            webhooks.list_webhook_endpoints,
+            webhooks.get_webhook_endpoint,
+            webhooks.update_webhook_endpoint,
+            webhooks.delete_webhook_endpoint,
+            webhooks.rotate_webhook_secret,
+            webhooks.enable_webhook_endpoint,
+            webhooks.disable_webhook_endpoint,
+            webhooks.ping_webhook_endpoint,
+            webhooks.list_webhook_deliveries,
+            webhooks.replay_webhook_deliveries,
+            webhooks.replay_webhook_delivery,
         ],
     )
     keyless = Router(

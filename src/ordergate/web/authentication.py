@@ -5,7 +5,6 @@ from typing import Any
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from ordergate.domain.errors import Problem, invalid_request
 from ordergate.gateway.admission import count_request, identify
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Gateway
@@ -36,22 +35,6 @@ async def admit(connection: ASGIConnection[Any, Any, Any, Any]) -> Caller:
     connection.state.caller = caller
     await count_request(gateway, caller)
     return caller
-
-
-def merchant_of(caller: Caller, named: str | None) -> str:
-    """Return whose things a call is about: the key's own merchant, or the one that an operator names.
-
-    Raises:
-        Problem: ``forbidden`` for another merchant; ``invalid_request`` where an operator names none.
-    """
-    if caller.merchant is not None and named not in {None, caller.merchant}:
-        raise Problem("forbidden", "This key belongs to another merchant.")
-    merchant = caller.merchant or named
-    if merchant is None:
-        raise invalid_request(
-            "/merchant", "required", "An operator's key must name the merchant: ?merchant=…."
-        )
-    return merchant
 
 
 def caller_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Caller:

@@ -118,3 +118,15 @@ DRAFT = [Example(summary="Two chairs and shipping: 410.00 USD", value=CHAIR_DRAF
 ORDER = [Example(summary="Two chairs and shipping: 410.00 USD", value=CHAIR_ORDER)]
 LINK = [Example(summary="What CHAIR-1 is called at the account main", value=CHAIR_LINK)]
 LINKS = [Example(summary="What a product and a customer are called at the account main", value=CHAIR_LINKS)]
+ENDPOINT = [
+    Example(
+        summary="Be told of payments",
+        value={"url": "https://shop.example.com/webhooks", "types": ["order.paid", "order.payment_failed"]},
+    )
+]
+REPLAY = [
+    Example(
+        summary="Everything since a time",
+        value={"endpoint": "wh_01a2003f07bd73a0bb21ddc3ff1c3bed", "since": "2025-11-18T14:00:00Z"},
+    )
+]

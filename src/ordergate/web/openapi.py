@@ -114,6 +114,8 @@ def openapi_config(version: str) -> OpenAPIConfig:
         tags=[
             Tag(name="orders", description="Create an order, and carry it through its life."),
             Tag(name="operations", description="What became of a write."),
+            Tag(name="events", description="What happened to your orders, in order and without gaps."),
+            Tag(name="webhooks", description="Where you are told of events, and how that went."),
             Tag(name="accounts", description="The configured accounts, and what the providers have there."),
             Tag(name="comparisons", description="What providers make of one order, side by side."),
             Tag(name="links", description="What your own ids are called at each account."),

@@ -20,6 +20,7 @@ class Counted:
         self.fails = fails
         self.done = asyncio.Event()
         self.asked: list[tuple[datetime, int]] = []
+        self.asked_of_deliveries: list[tuple[datetime, int]] = []
 
     async def prune(self, since: datetime, limit: int) -> int:
         self.asked.append((since, limit))
@@ -31,6 +32,10 @@ class Counted:
         if not self.expired:
             self.done.set()
         return pruned
+
+    async def prune_deliveries(self, since: datetime, limit: int) -> int:
+        self.asked_of_deliveries.append((since, limit))
+        return 0
 
 
 def _gateway(journal: Counted) -> Gateway:
@@ -45,6 +50,7 @@ async def test_all_that_has_expired_goes_in_batches() -> None:
     assert await prune(_gateway(journal), batch=5) == 12
 
     assert journal.asked == [(NOW - timedelta(days=7), 5)] * 3
+    assert journal.asked_of_deliveries == [(NOW - timedelta(days=7), 5)]
 
 
 async def test_pruning_goes_on_after_a_failure() -> None:

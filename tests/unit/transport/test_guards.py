@@ -9,9 +9,7 @@ import pytest
 from tests.unit.conftest import account
 
 from ordergate.gateway.account import Account, Trips
-from ordergate.gateway.ports import TransportError
-from ordergate.spi.wire import WireRequest, WireResponse
-from ordergate.transport.breaker import (
+from ordergate.gateway.breaker import (
     Breaker,
     after_failure,
     after_success,
@@ -19,6 +17,8 @@ from ordergate.transport.breaker import (
     passing,
     released,
 )
+from ordergate.gateway.ports import TransportError
+from ordergate.spi.wire import WireRequest, WireResponse
 from ordergate.transport.guards import GuardedTransport
 
 ASK = WireRequest(method="GET", path="/orders")

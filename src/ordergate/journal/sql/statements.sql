@@ -45,17 +45,17 @@ UPDATE operations SET idempotency_key = NULL WHERE id = :id;
 -- name: insert_operation
 INSERT INTO operations (id, merchant, world, kind, method, path, idempotency_key, content_hash, order_id,
                         reference, state, created_at, updated_at, record, request, work, account, attempts,
-                        owner, settles_at, due_at, newest_order)
+                        owner, awaited, settles_at, due_at, newest_order)
 VALUES (:id, :merchant, :world, :kind, :method, :path, :idempotency_key, :content_hash, :order_id,
         :reference, :state, :created_at, :updated_at, :record, :request, :work, :account, :attempts, :owner,
-        :now + :settling, :now,
+        :awaited, :now + :settling, :now,
         (SELECT provider_order_id FROM orders WHERE account = :account ORDER BY created_at DESC LIMIT 1));
 
 -- name: reopen_operation
 UPDATE operations SET state = :state, updated_at = :updated_at, record = :record, request = :request,
                       work = :work, attempts = :attempts, owner = :owner, order_id = :order_id,
                       settles_at = :now + :settling, due_at = :now,
-                      response_status = NULL, response_body = NULL, account = :account,
+                      response_status = NULL, response_body = NULL, account = :account, awaited = :awaited,
                       newest_order = CASE WHEN account = :account THEN newest_order ELSE (
                           SELECT provider_order_id FROM orders WHERE orders.account = :account
                           ORDER BY orders.created_at DESC LIMIT 1) END
@@ -87,10 +87,10 @@ UPDATE operations SET state = :state, updated_at = :updated_at, record = :record
 WHERE id = :id AND attempts = :attempts
   AND ((:late = 0 AND state IN ('in_progress', 'unknown')) OR (:late = 1 AND state = 'failed'))
   AND (CAST(:holder AS TEXT) IS NULL OR owner = :holder)
-RETURNING id;
+RETURNING awaited;
 
 -- name: leave_unknown
-UPDATE operations SET state = 'unknown', updated_at = :updated_at, record = :record, owner = NULL,
+UPDATE operations SET state = 'unknown', updated_at = :updated_at, record = :record, owner = NULL, awaited = 1,
                       exchanges = COALESCE(exchanges || :exchanges, :exchanges, exchanges),
                       due_at = :now + :look_in, settles_at = COALESCE(:now + :settles_in, settles_at)
 WHERE id = :id AND attempts = :attempts AND owner = :holder AND state IN ('in_progress', 'unknown')
@@ -119,10 +119,14 @@ WHERE owner IS NOT NULL AND ((owner = :node AND due_at < :now - :patience) OR NO
     SELECT 1 FROM nodes WHERE nodes.id = operations.owner AND nodes.lease_until > :now));
 
 -- name: take_operation
-UPDATE operations SET owner = :holder, state = :state, record = :record, due_at = :now WHERE id = :id;
+UPDATE operations SET owner = :holder, state = :state, record = :record, due_at = :now,
+                      awaited = CASE WHEN :state = 'unknown' THEN 1 ELSE awaited END
+WHERE id = :id;
 
 -- name: give_up_operation
-UPDATE operations SET owner = NULL, state = :state, record = :record, due_at = :now WHERE id = :id;
+UPDATE operations SET owner = NULL, state = :state, record = :record, due_at = :now,
+                      awaited = CASE WHEN :state = 'unknown' THEN 1 ELSE awaited END
+WHERE id = :id;
 
 -- name: look_soon
 UPDATE operations SET due_at = :now

@@ -10,7 +10,7 @@ from ordergate.gateway import compare
 from ordergate.gateway.evidence import ComparisonQuery
 from ordergate.gateway.translate import translate
 from ordergate.web import examples
-from ordergate.web.authentication import caller_of, merchant_of
+from ordergate.web.authentication import caller_of
 from ordergate.web.documents import (
     ComparisonDocument,
     ComparisonList,
@@ -52,7 +52,7 @@ async def translate_order(
     An operator's key names the merchant, whose links count, by `?merchant=`.
     """
     caller = caller_of(request)
-    owner = merchant_of(caller, merchant)
+    owner = caller.merchant_named(merchant)
     found = await translate(request.app.state.gateway, owner, caller.world, data.order, data.accounts)
     return TranslationList(results=[translation_document(each) for each in found])
 
@@ -90,7 +90,7 @@ async def create_comparison(
     `?merchant=`.
     """
     caller = caller_of(request)
-    owner = merchant_of(caller, merchant)
+    owner = caller.merchant_named(merchant)
     answer = await compare.compare_accounts(request.app.state.gateway, caller, owner, data, idempotency_key)
     return Response(
         answer.body,

@@ -12,7 +12,7 @@ from ordergate.gateway.links import LinkImport, bad_id, is_linkable, put_links
 from ordergate.gateway.links import import_links as import_
 from ordergate.gateway.records import LinkKey, LinkKind
 from ordergate.web import examples
-from ordergate.web.authentication import caller_of, merchant_of
+from ordergate.web.authentication import caller_of
 from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, READ_PROBLEMS, answers
 
 Merchant = FromQuery[str | None]
@@ -44,7 +44,7 @@ async def import_links(
     `ordergate links import FILE.csv`.
     """
     gateway, caller = request.app.state.gateway, caller_of(request)
-    owner = merchant_of(caller, merchant)
+    owner = caller.merchant_named(merchant)
     number = await import_(gateway.journal, gateway.configuration, caller, owner, data.links)
     return Imported(imported=number)
 
@@ -121,7 +121,7 @@ async def delete_link(
 def _key(request: Request[Any, Any, Any], kind: LinkKind, merchant: str | None) -> LinkKey:
     """Return whose id it is: the rest of the address as it was sent, for routing drops some of its slashes."""
     caller = caller_of(request)
-    owner = merchant_of(caller, merchant)
+    owner = caller.merchant_named(merchant)
     try:
         link_id = unquote_to_bytes(request.scope["raw_path"].split(b"/", 4)[4]).decode()
     except UnicodeDecodeError:

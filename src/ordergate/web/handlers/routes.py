@@ -7,7 +7,7 @@ from litestar.params import FromQuery, JSONBody
 
 from ordergate.domain.draft import RouteBody
 from ordergate.gateway.routing import asked_by, find_route
-from ordergate.web.authentication import caller_of, merchant_of
+from ordergate.web.authentication import caller_of
 from ordergate.web.documents import RouteDocument, route_document
 from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, answers
 
@@ -30,6 +30,6 @@ async def explain_route(
     the merchant by `?merchant=`.
     """
     caller = caller_of(request)
-    asked = asked_by(data.order, merchant_of(caller, merchant), caller.world, data.idempotency_key)
+    asked = asked_by(data.order, caller.merchant_named(merchant), caller.world, data.idempotency_key)
     route = find_route(request.app.state.gateway.configuration, asked)
     return route_document(route, operator=caller.operator)

@@ -8,7 +8,7 @@ import msgspec
 from ordergate.gateway.account import World
 from ordergate.gateway.evidence import Comparison, ComparisonQuery, ShadowCount
 from ordergate.journal import codec, search
-from ordergate.journal.transactions import Query, Row, Transaction
+from ordergate.journal.conversation import Query, Row, Transaction
 
 
 def begin_comparison(comparison: Comparison, since: datetime) -> Transaction[Comparison]:

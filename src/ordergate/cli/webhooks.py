@@ -1,0 +1,169 @@
+"""``ordergate webhooks``: what merchants were told of, what did not arrive, and once more."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ordergate.cli.session import (
+    config_option,
+    environment_option,
+    json_option,
+    operator,
+    print_json,
+    reports_problems,
+    with_gateway,
+)
+
+if TYPE_CHECKING:
+    from ordergate.gateway.context import Gateway
+    from ordergate.gateway.event_records import Delivery, Endpoint
+
+_STATES = ("pending", "delivered", "failed")
+
+
+class Moment(click.ParamType[datetime]):
+    """A date, or a time with or without an offset; UTC where there is none."""
+
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Return the time in UTC."""
+        try:
+            time = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no date (2026-11-01) and no time (2026-11-01T12:00:00Z)", param, ctx)
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+@click.group()
+def webhooks() -> None:
+    """List deliveries of events and the endpoints that they go to; deliver again."""
+
+
+@webhooks.command(name="list")
+@config_option
+@environment_option
+@click.option("--state", type=click.Choice(_STATES), help="Only those in this state.")
+@click.option("--endpoint", help="Only those to this endpoint.")
+@click.option("--event", help="Only those of this event.")
+@click.option("--order", help="Only those about this order.")
+@click.option("--merchant", help="Only this merchant's.")
+@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True)
+@click.option("--starting-after", help="Only deliveries older than this one.")
+@json_option
+@reports_problems
+def list_deliveries(config: Path | None, world: str, *, as_json: bool, **filters: Any) -> None:
+    """List deliveries with how their tries went, newest first.
+
+    \b
+    ordergate webhooks list --state failed
+    ordergate webhooks list --endpoint wh_01a2… --env live --limit 100 --json
+    """
+    import msgspec
+
+    from ordergate.gateway.event_records import DeliveryQuery
+    from ordergate.gateway.read import trim
+    from ordergate.terminal import show_deliveries
+    from ordergate.web.event_documents import DeliveryList, delivery_document
+
+    query = DeliveryQuery(world="live" if world == "live" else "test", **filters)
+
+    async def work(gateway: "Gateway") -> "list[Delivery]":
+        return await gateway.journal.deliveries(query)
+
+    rows, has_more = trim(with_gateway(config, work), query.limit, backwards=False)
+    if as_json:
+        page = DeliveryList(data=[delivery_document(row) for row in rows], has_more=has_more)
+        print_json(msgspec.json.encode(page))
+    else:
+        show_deliveries(rows, has_more=has_more)
+
+
+@webhooks.command()
+@config_option
+@environment_option
+@click.option("--merchant", help="Only this merchant's.")
+@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True)
+@click.option("--starting-after", help="Only endpoints older than this one.")
+@json_option
+@reports_problems
+def endpoints(config: Path | None, world: str, *, as_json: bool, **filters: Any) -> None:
+    """List the endpoints that are told of events, newest first; never their secrets.
+
+    \b
+    ordergate webhooks endpoints --merchant acme
+    ordergate webhooks endpoints --env live --json
+    """
+    import msgspec
+
+    from ordergate.gateway.event_records import EndpointQuery
+    from ordergate.gateway.read import trim
+    from ordergate.terminal import show_endpoints
+    from ordergate.web.event_documents import EndpointList, endpoint_document
+
+    query = EndpointQuery(world="live" if world == "live" else "test", **filters)
+
+    async def work(gateway: "Gateway") -> "list[Endpoint]":
+        return await gateway.journal.endpoints(query)
+
+    rows, has_more = trim(with_gateway(config, work), query.limit, backwards=False)
+    if as_json:
+        page = EndpointList(data=[endpoint_document(row) for row in rows], has_more=has_more)
+        print_json(msgspec.json.encode(page))
+    else:
+        show_endpoints(rows, has_more=has_more)
+
+
+@webhooks.command()
+@click.argument("delivery", required=False, metavar="[DELIVERY]")
+@click.option("--endpoint", help="Deliver many to this endpoint again.")
+@click.option("--failed", is_flag=True, help="All that failed for good.")
+@click.option("--since", type=Moment(), help="Everything that happened since, delivered or not.")
+@click.option("--until", type=Moment(), help="And up to then.")
+@config_option
+@environment_option
+@json_option
+@reports_problems
+def replay(
+    delivery: str | None,
+    endpoint: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    config: Path | None,
+    world: str,
+    *,
+    failed: bool,
+    as_json: bool,
+) -> None:
+    """Have one DELIVERY, or many to one endpoint, made again by the gateway that serves.
+
+    \b
+    ordergate webhooks replay dlv_01a2…
+    ordergate webhooks replay --endpoint wh_01a2… --failed
+    ordergate webhooks replay --endpoint wh_01a2… --since 2026-11-01T12:00:00Z --until 2026-11-02
+    """
+    if (delivery is None) == (endpoint is None):
+        raise click.UsageError("Name one DELIVERY, or an --endpoint.")
+    if endpoint is not None and not failed and since is None:
+        raise click.UsageError("Say which deliveries to the endpoint: --failed, or --since.")
+    if endpoint is None and (failed or since is not None or until is not None):
+        raise click.UsageError("--failed, --since and --until go with --endpoint.")
+
+    from ordergate.gateway.replay import ReplayBody, replay_many, replay_one
+    from ordergate.terminal import progress
+
+    caller = operator(world)
+
+    async def work(gateway: "Gateway") -> int:
+        if delivery is not None:
+            await replay_one(gateway, caller, delivery)
+            return 1
+        body = ReplayBody(endpoint=endpoint or "", failed=failed, since=since, until=until)
+        with progress("queueing", lambda done: f"{done} deliveries") as advance:
+            return await replay_many(gateway, caller, body, advance)
+
+    number = with_gateway(config, work)
+    click.echo(json.dumps({"replayed": number}) if as_json else f"{number} deliveries queued again")

@@ -1,0 +1,171 @@
+"""What merchants are told of an order's life: the canonical events, and which of them a change is.
+
+An event tells one real change once, whatever the provider calls it and however often it says so. All of it is
+derived from the record before and the record after, so that every way to learn of a change tells the same.
+"""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+from ordergate.domain.assembly import OrderRecord, order_from_record
+from ordergate.domain.errors import OutcomeWord
+from ordergate.domain.lifecycle import FulfillmentStatus, OperationKind, PaymentStatus, Phase
+from ordergate.domain.order import Order, Return
+
+
+class EventType(StrEnum):
+    """What happened; of several that happened at once the ones further up are told first."""
+
+    ORDER_CREATED = "order.created"
+    ORDER_UPDATED = "order.updated"
+    ORDER_PAYMENT_FAILED = "order.payment_failed"
+    ORDER_PAYMENT_PENDING = "order.payment_pending"
+    ORDER_PARTIALLY_PAID = "order.partially_paid"
+    ORDER_PAID = "order.paid"
+    ORDER_FULFILLED = "order.fulfilled"
+    ORDER_CANCELED = "order.canceled"
+    RETURN_CREATED = "return.created"
+    RETURN_FAILED = "return.failed"
+    ORDER_PARTIALLY_REFUNDED = "order.partially_refunded"
+    ORDER_REFUNDED = "order.refunded"
+    ORDER_REVIEW = "order.review"
+    OPERATION_SETTLED = "operation.settled"
+
+
+class SettledOperation(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a write whose caller could not be told at once.
+
+    Attributes:
+        outcome: Whether it was applied.
+        problem: The code that a repeat of its key is answered, or was answered; null where it was applied.
+    """
+
+    id: str
+    kind: OperationKind
+    state: Literal["succeeded", "failed"]
+    outcome: OutcomeWord | None
+    problem: str | None
+    order: str
+    account: str
+    reference: str | None
+    idempotency_key: str | None
+
+
+_CLOCKS = ("synced_at", "updated_at")
+"""Fields that move without anything happening."""
+
+_TOLD = frozenset(
+    {
+        *_CLOCKS,
+        "status",
+        "payment_status",
+        "fulfillment_status",
+        "provider_status",
+        "review_reasons",
+        "amount_paid",
+        "amount_refunded",
+        "amount_due",
+        "payments",
+        "fulfillments",
+        "returns",
+        "next_action",
+        "paid_at",
+        "fulfilled_at",
+        "canceled_at",
+        "refunded_at",
+        "extensions",
+    }
+)
+"""Fields whose changes the events of payment, fulfilment, cancellation, return and review tell."""
+
+_REFUNDS = frozenset({PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED})
+_HANDED_OVER = frozenset({FulfillmentStatus.FULFILLED, FulfillmentStatus.RETURNED})
+_FAILED_REFUNDS = frozenset({"failed", "error", "rejected", "declined", "canceled", "cancelled"})
+"""Words of providers for a refund that will not come."""
+
+
+def events_between(before: OrderRecord | None, after: OrderRecord) -> tuple[EventType, ...]:
+    """Return what happened to an order, in the order in which it is told; nothing where nothing did.
+
+    What was not seen in between is told where it must have been: an order that is found fulfilled was paid.
+
+    Args:
+        before: As it was kept; None for an order that is new.
+        after: As it is kept now.
+    """
+    now = order_from_record(after)
+    if before is None:
+        return (EventType.ORDER_CREATED, *_milestones(None, now, canceled=_canceled(after)))
+    was = order_from_record(before)
+    told = tuple(_milestones(was, now, canceled=_canceled(after) and not _canceled(before)))
+    differing = {name for name in Order.__struct_fields__ if getattr(was, name) != getattr(now, name)}
+    if differing - _TOLD or (differing.difference(_CLOCKS) and not told):
+        return (EventType.ORDER_UPDATED, *told)
+    return told
+
+
+def _milestones(was: Order | None, now: Order, *, canceled: bool) -> Iterator[EventType]:
+    yield from _payment_events(was, now)
+    if now.fulfillment_status in _HANDED_OVER and (was is None or was.fulfillment_status not in _HANDED_OVER):
+        yield EventType.ORDER_FULFILLED
+    if canceled:
+        yield EventType.ORDER_CANCELED
+    yield from _return_events(was, now)
+    yield from _refund_events(was, now)
+    known = set() if was is None else set(was.review_reasons)
+    if set(now.review_reasons) - known:
+        yield EventType.ORDER_REVIEW
+
+
+def _payment_events(was: Order | None, now: Order) -> Iterator[EventType]:
+    status, moved = now.payment_status, was is None or was.payment_status is not now.payment_status
+    if status is PaymentStatus.FAILED and (moved or _declines(was) < _declines(now)):
+        yield EventType.ORDER_PAYMENT_FAILED
+    if status is PaymentStatus.PENDING and moved:
+        yield EventType.ORDER_PAYMENT_PENDING
+    if status is PaymentStatus.PARTIALLY_PAID and (was is None or moved or was.amount_paid < now.amount_paid):
+        yield EventType.ORDER_PARTIALLY_PAID
+    if _was_paid(now) and (was is None or not _was_paid(was)):
+        yield EventType.ORDER_PAID
+
+
+def _refund_events(was: Order | None, now: Order) -> Iterator[EventType]:
+    if now.payment_status not in _REFUNDS:
+        return
+    if was is not None and (was.payment_status, was.amount_refunded) == (
+        now.payment_status,
+        now.amount_refunded,
+    ):
+        return
+    whole = now.payment_status is PaymentStatus.REFUNDED
+    yield EventType.ORDER_REFUNDED if whole else EventType.ORDER_PARTIALLY_REFUNDED
+
+
+def _return_events(was: Order | None, now: Order) -> Iterator[EventType]:
+    known = {made.id: made for made in was.returns} if was is not None else {}
+    new = [made for made in now.returns if made.id not in known]
+    yield from (EventType.RETURN_CREATED for _ in new)
+    failed = [made for made in now.returns if _failed(made) and not _failed(known.get(made.id))]
+    yield from (EventType.RETURN_FAILED for _ in failed)
+
+
+def _was_paid(order: Order) -> bool:
+    """Whether all of it has been paid, even where some of it went back since."""
+    if order.payment_status in _REFUNDS:
+        return order.paid_at is not None or 0 < order.total <= order.amount_paid
+    return order.payment_status is PaymentStatus.PAID
+
+
+def _declines(order: Order | None) -> int:
+    return 0 if order is None else sum(payment.decline is not None for payment in order.payments)
+
+
+def _canceled(record: OrderRecord) -> bool:
+    return record.canceled_here is not None or record.seen.phase is Phase.CANCELED
+
+
+def _failed(made: Return | None) -> bool:
+    return made is not None and (made.refund_status or "").lower() in _FAILED_REFUNDS

@@ -1,0 +1,164 @@
+"""How a webhook is written, signed and tried again, and where it may go: the Standard Webhooks specification.
+
+Nothing here reads a clock, a name server or a source of chance; all three are given.
+"""
+
+import hmac
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from urllib.parse import urlsplit
+
+import msgspec
+
+from ordergate.domain.errors import FieldError
+
+SECRET_PREFIX = "whsec_"  # noqa: S105 - what every secret begins with
+MAX_URL = 2048
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+_TRANSLATED = ip_network("64:ff9b::/96")
+"""NAT64: the last 32 bits are an IPv4 address."""
+
+_LONGEST_WAIT = 86_400.0
+_JITTER = 0.2
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of a webhook; `data` is what the event is about, as it then was."""
+
+    type: str
+    timestamp: datetime
+    data: msgspec.Raw
+
+
+def secret_of(random: bytes) -> str:
+    """Return random bytes in the form of a secret."""
+    return SECRET_PREFIX + b64encode(random).decode()
+
+
+def signed_headers(
+    message_id: str, at: datetime, body: bytes, secrets: Iterable[str]
+) -> tuple[tuple[str, str], ...]:
+    """Return the headers of one attempt: a signature for each secret, so that a receiver may know either.
+
+    Args:
+        message_id: The same for every attempt; the receiver knows repeats by it.
+        at: The time of this attempt.
+        body: The exact bytes.
+        secrets: ``whsec_…``, the newest first.
+    """
+    timestamp = str(int(at.timestamp()))
+    content = f"{message_id}.{timestamp}.".encode() + body
+    signatures = " ".join(f"v1,{_signature(secret, content)}" for secret in secrets)
+    return (
+        ("content-type", "application/json"),
+        ("webhook-id", message_id),
+        ("webhook-timestamp", timestamp),
+        ("webhook-signature", signatures),
+    )
+
+
+def _signature(secret: str, content: bytes) -> str:
+    key = b64decode(secret.removeprefix(SECRET_PREFIX))
+    return b64encode(hmac.digest(key, content, "sha256")).decode()
+
+
+def next_try_in(tries: int, plan: Sequence[float], chance: float, asked: float | None) -> float | None:
+    """Return the seconds until the next try; None where there is none left.
+
+    Args:
+        tries: How many failed, 1 or more.
+        plan: Seconds before each further try.
+        chance: From 0 to 1: spreads what failed together.
+        asked: What the receiver asks for in Retry-After, which is obeyed up to a day.
+    """
+    if tries > len(plan):
+        return None
+    planned = plan[tries - 1] * (1 - _JITTER + 2 * _JITTER * chance)
+    return max(planned, min(asked or 0.0, _LONGEST_WAIT))
+
+
+def url_errors(url: str, *, live: bool, allowed: Sequence[Network]) -> list[FieldError]:
+    """Return what keeps an address from getting webhooks, as far as it shows without asking a name server.
+
+    Args:
+        url: The endpoint.
+        live: It is told of real money: https is required.
+        allowed: Networks that are allowed although they are private.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        return [_url_error(f"This is no URL: {error}.")]
+    rules = (
+        (
+            len(url) > MAX_URL or not url.isascii() or not url.isprintable() or " " in url,
+            f"A URL has up to {MAX_URL} ASCII characters; write others in percent-encoding, a host in Punycode.",
+        ),
+        (
+            parts.scheme not in {"http", "https"} or not host,
+            "Give an absolute URL: https://example.com/webhooks.",
+        ),
+        (live and parts.scheme != "https", "With a live key the URL must begin with https://."),
+        (
+            "@" in parts.netloc,
+            "A URL with a user name or a password is not taken; the signature proves who sends.",
+        ),
+        ("#" in url, "A URL with a fragment is not taken: it would not be sent."),
+        (
+            (literal := _literal(host)) is not None and not may_be_reached(literal, allowed),
+            f"{host} is not a public address; private, loopback and link-local ones are refused.",
+        ),
+    )
+    return [_url_error(detail) for wrong, detail in rules if wrong][:1]
+
+
+def may_be_reached(address: Address, allowed: Iterable[Network]) -> bool:
+    """Whether webhooks may go to an address: a public one, or one in a network that was allowed.
+
+    An IPv6 address that leads to an IPv4 one is judged as that.
+    """
+    inner = _inner(address)
+    if any(inner.version == network.version and inner in network for network in allowed):
+        return True
+    return inner.is_global and not (inner.is_multicast or inner.is_reserved or inner.is_unspecified)
+
+
+def _inner(address: Address) -> Address:
+    if isinstance(address, IPv4Address):
+        return address
+    if address.teredo is not None:
+        return address.teredo[1]
+    if address in _TRANSLATED:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address
+
+
+def _literal(host: str | None) -> Address | None:
+    try:
+        return None if host is None else ip_address(host)
+    except ValueError:
+        return None
+
+
+def _url_error(detail: str) -> FieldError:
+    return FieldError(pointer="/url", code="invalid_value", detail=detail)
+
+
+def seconds_until(retry_after: str | None, now: datetime) -> float | None:
+    """Return what a Retry-After header asks for, in seconds; None where it says nothing readable."""
+    if retry_after is None:
+        return None
+    text = retry_after.strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        at = datetime.strptime(text, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return max((at - now).total_seconds(), 0.0)

@@ -1,0 +1,118 @@
+"""Lists deliveries, makes them again, and tries an endpoint out."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from ordergate.domain.draft import Body, Time
+from ordergate.domain.errors import Problem, invalid_request
+from ordergate.domain.identifiers import new_id
+from ordergate.domain.webhooks import Message
+from ordergate.gateway.caller import Caller
+from ordergate.gateway.context import Gateway
+from ordergate.gateway.deliveries import send
+from ordergate.gateway.endpoints import visible_endpoint
+from ordergate.gateway.event_records import Delivery, DeliveryTry, Range
+from ordergate.gateway.feed import number_all
+
+BATCH = 500
+"""Events that one transaction queues again at most."""
+
+
+class ReplayBody(Body, frozen=True, kw_only=True):
+    """Which deliveries to one endpoint to make again.
+
+    All that failed for good (`failed`), or everything since a time or after an event's number, whether or not it was
+    delivered, or even queued, before.
+    """
+
+    endpoint: str
+    failed: bool = False
+    since: Time | None = None
+    until: Time | None = None
+    after: Annotated[int, Meta(ge=0, le=2**62)] | None = None
+
+
+async def visible_delivery(gateway: Gateway, caller: Caller, delivery_id: str) -> Delivery:
+    """Return a delivery that the caller may know of.
+
+    Raises:
+        Problem: ``not_found``.
+    """
+    delivery = await gateway.journal.delivery(delivery_id)
+    if delivery is None or not caller.sees(delivery.merchant, delivery.world):
+        raise _no_delivery(delivery_id)
+    return delivery
+
+
+async def replay_one(gateway: Gateway, caller: Caller, delivery_id: str) -> Delivery:
+    """Make one delivery again, with all its tries anew; earlier ones of its order that wait come first.
+
+    Raises:
+        Problem: ``not_found``.
+    """
+    await visible_delivery(gateway, caller, delivery_id)
+    delivery = await gateway.journal.replay(delivery_id)
+    if delivery is None:
+        raise _no_delivery(delivery_id)
+    _wake(gateway)
+    return delivery
+
+
+async def replay_many(
+    gateway: Gateway, caller: Caller, body: ReplayBody, progress: Callable[[int], None] | None = None
+) -> int:
+    """Make many deliveries to one endpoint again, in order for each order; return how many.
+
+    Raises:
+        Problem: ``not_found``, or ``invalid_request`` where no range is given.
+    """
+    if not body.failed and body.since is None and body.after is None:
+        raise invalid_request(
+            "/failed", "required", "Say which: failed = true, since a time, or after an event's number."
+        )
+    endpoint = await visible_endpoint(gateway, caller, body.endpoint)
+    await number_all(gateway)
+    wanted = Range(
+        endpoint=endpoint,
+        failed_only=body.failed,
+        since=body.since,
+        until=body.until,
+        after=body.after or 0,
+    )
+    total = 0
+    while True:
+        batch = await gateway.journal.replay_range(wanted, BATCH)
+        total += batch.count
+        if progress is not None:
+            progress(total)
+        if batch.next_after is None:
+            break
+        wanted = msgspec.structs.replace(wanted, after=batch.next_after)
+    _wake(gateway)
+    return total
+
+
+async def ping_endpoint(gateway: Gateway, caller: Caller, endpoint_id: str) -> DeliveryTry:
+    """Send a signed ``ping`` now, enabled or not, and say how it went; it is no event, and is not tried again.
+
+    Raises:
+        Problem: ``not_found``.
+    """
+    endpoint = await visible_endpoint(gateway, caller, endpoint_id)
+    signing = await gateway.journal.secrets(endpoint_id)
+    data = msgspec.Raw(msgspec.json.encode({"endpoint": endpoint.id}))
+    message = Message(type="ping", timestamp=gateway.clock(), data=data)
+    _, made = await send(gateway, endpoint, signing, new_id("evt"), message)
+    return made
+
+
+def _wake(gateway: Gateway) -> None:
+    if gateway.wake_deliveries is not None:
+        gateway.wake_deliveries()
+
+
+def _no_delivery(delivery_id: str) -> Problem:
+    return Problem("not_found", f"There is no webhook delivery {delivery_id!r}.")

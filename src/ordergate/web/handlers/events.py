@@ -1,0 +1,60 @@
+"""Events: what happened to an order, and a merchant's feed of everything."""
+
+from typing import Annotated, Any, Literal
+
+from litestar import Request, get
+from litestar.params import FromPath, FromQuery, QueryParameter
+
+from ordergate.domain.events import EventType
+from ordergate.gateway import feed
+from ordergate.gateway.event_records import EventQuery, Feed
+from ordergate.web.authentication import caller_of
+from ordergate.web.event_documents import EventList, event_document
+from ordergate.web.openapi import READ_PROBLEMS
+
+
+@get(
+    "/v1/orders/{order_id:str}/events",
+    operation_id="list_order_events",
+    summary="Read an order's timeline",
+    tags=["events"],
+    opt={"scope": "orders:read"},
+    responses=READ_PROBLEMS,
+)
+async def list_order_events(request: Request[Any, Any, Any], order_id: FromPath[str]) -> EventList:
+    """Read what happened to one order, all of it, the oldest first."""
+    timeline = await feed.order_timeline(request.app.state.gateway, caller_of(request), order_id)
+    return EventList(data=[event_document(event) for event in timeline], has_more=False)
+
+
+@get(
+    "/v1/events",
+    operation_id="list_events",
+    summary="Read the feed of events",
+    tags=["events"],
+    opt={"scope": "orders:read"},
+    responses=READ_PROBLEMS,
+)
+async def list_events(
+    request: Request[Any, Any, Any],
+    after: Annotated[
+        str | None,
+        QueryParameter(description="The `number`, or the id, of the last event that you have; 0 for all."),
+    ] = None,
+    event_type: Annotated[EventType | None, QueryParameter(name="type")] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=100, description="Rows per page.")] = 20,
+    purpose: Annotated[
+        Literal["comparison"] | None,
+        QueryParameter(description="`comparison`: the feed of orders that comparisons made."),
+    ] = None,
+    merchant: FromQuery[str | None] = None,
+) -> EventList:
+    """Read a merchant's events, the oldest first: complete, numbered from 1, in an order that never changes.
+
+    An operator's key names the merchant by `?merchant=`.
+    """
+    gateway, caller = request.app.state.gateway, caller_of(request)
+    asked = Feed(merchant=caller.merchant_named(merchant), world=caller.world, purpose=purpose)
+    place = await feed.place_in_feed(gateway, asked, after)
+    page = await feed.list_events(gateway, EventQuery(feed=asked, after=place, type=event_type, limit=limit))
+    return EventList(data=[event_document(event) for event in page.data], has_more=page.has_more)

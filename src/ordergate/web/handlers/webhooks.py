@@ -1,0 +1,273 @@
+"""Webhooks out: the endpoints that are told of events, and how that went."""
+
+from typing import Annotated, Any
+
+from litestar import Request, delete, get, patch, post
+from litestar.params import BodyKwarg, FromPath, FromQuery, JSONBody, QueryParameter
+
+from ordergate.gateway import endpoints, replay
+from ordergate.gateway.endpoints import EndpointBody, EndpointUpdate, RotateBody
+from ordergate.gateway.event_records import DeliveryQuery, DeliveryState, EndpointQuery
+from ordergate.gateway.read import trim
+from ordergate.gateway.replay import ReplayBody
+from ordergate.web import examples
+from ordergate.web.authentication import caller_of
+from ordergate.web.event_documents import (
+    DeliveryDocument,
+    DeliveryList,
+    EndpointDocument,
+    EndpointList,
+    EndpointSecretDocument,
+    PingDocument,
+    ReplayedDocument,
+    delivery_document,
+    endpoint_document,
+    endpoint_with_secret,
+    ping_document,
+)
+from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, READ_PROBLEMS, answers, problem
+from ordergate.web.strictness import refuse_bad_cursors
+
+Limit = Annotated[int, QueryParameter(ge=1, le=100, description="Rows per page.")]
+SCOPE = {"scope": "webhooks:write"}
+
+
+@post(
+    "/v1/webhook_endpoints",
+    operation_id="create_webhook_endpoint",
+    summary="Add an endpoint",
+    tags=["webhooks"],
+    opt=SCOPE,
+    responses={
+        **PLAIN_WRITE_PROBLEMS,
+        201: answers(EndpointSecretDocument, "Added; the secret is shown this once"),
+        409: problem("There are too many endpoints"),
+    },
+)
+async def create_webhook_endpoint(
+    request: Request[Any, Any, Any],
+    data: Annotated[EndpointBody, BodyKwarg(examples=examples.ENDPOINT)],
+    merchant: FromQuery[str | None] = None,
+) -> EndpointSecretDocument:
+    """Have events sent to a URL from now on, signed as the Standard Webhooks specification says.
+
+    An operator's key names the merchant by `?merchant=`.
+    """
+    caller = caller_of(request)
+    owner = caller.merchant_named(merchant)
+    made, secret = await endpoints.create_endpoint(request.app.state.gateway, caller, owner, data)
+    return endpoint_with_secret(made, secret)
+
+
+@get(
+    "/v1/webhook_endpoints",
+    operation_id="list_webhook_endpoints",
+    summary="List endpoints",
+    tags=["webhooks"],
+    opt={"scope": "orders:read"},
+    responses=READ_PROBLEMS,
+)
+async def list_webhook_endpoints(
+    request: Request[Any, Any, Any],
+    limit: Limit = 20,
+    starting_after: FromQuery[str | None] = None,
+    ending_before: FromQuery[str | None] = None,
+) -> EndpointList:
+    """List endpoints, newest first."""
+    refuse_bad_cursors(starting_after, ending_before, "wh")
+    caller = caller_of(request)
+    query = EndpointQuery(
+        world=caller.world,
+        merchant=caller.merchant,
+        limit=limit,
+        starting_after=starting_after,
+        ending_before=ending_before,
+    )
+    rows = await request.app.state.gateway.journal.endpoints(query)
+    shown, has_more = trim(rows, limit, backwards=ending_before is not None)
+    return EndpointList(data=[endpoint_document(row) for row in shown], has_more=has_more)
+
+
+@get(
+    "/v1/webhook_endpoints/{endpoint_id:str}",
+    operation_id="get_webhook_endpoint",
+    summary="Read an endpoint",
+    tags=["webhooks"],
+    opt={"scope": "orders:read"},
+    responses=READ_PROBLEMS,
+)
+async def get_webhook_endpoint(
+    request: Request[Any, Any, Any], endpoint_id: FromPath[str]
+) -> EndpointDocument:
+    """Read one endpoint."""
+    gateway = request.app.state.gateway
+    return endpoint_document(await endpoints.visible_endpoint(gateway, caller_of(request), endpoint_id))
+
+
+@patch(
+    "/v1/webhook_endpoints/{endpoint_id:str}",
+    operation_id="update_webhook_endpoint",
+    summary="Change an endpoint",
+    tags=["webhooks"],
+    opt=SCOPE,
+    responses=PLAIN_WRITE_PROBLEMS,
+)
+async def update_webhook_endpoint(
+    request: Request[Any, Any, Any], endpoint_id: FromPath[str], data: JSONBody[EndpointUpdate]
+) -> EndpointDocument:
+    """Change URL, types or description; what is on its way goes to the new URL from its next try on."""
+    gateway = request.app.state.gateway
+    return endpoint_document(await endpoints.change_endpoint(gateway, caller_of(request), endpoint_id, data))
+
+
+@delete(
+    "/v1/webhook_endpoints/{endpoint_id:str}",
+    operation_id="delete_webhook_endpoint",
+    summary="Remove an endpoint",
+    tags=["webhooks"],
+    opt=SCOPE,
+    status_code=204,
+    responses=READ_PROBLEMS,
+)
+async def delete_webhook_endpoint(request: Request[Any, Any, Any], endpoint_id: FromPath[str]) -> None:
+    """Remove an endpoint, and what is queued for it; the events stay in the feed."""
+    await endpoints.delete_endpoint(request.app.state.gateway, caller_of(request), endpoint_id)
+
+
+@post(
+    "/v1/webhook_endpoints/{endpoint_id:str}/rotate",
+    operation_id="rotate_webhook_secret",
+    summary="Rotate an endpoint's secret",
+    tags=["webhooks"],
+    opt=SCOPE,
+    status_code=200,
+    responses={**PLAIN_WRITE_PROBLEMS, 200: answers(EndpointSecretDocument, "The secret is shown this once")},
+)
+async def rotate_webhook_secret(
+    request: Request[Any, Any, Any], endpoint_id: FromPath[str], data: JSONBody[RotateBody]
+) -> EndpointSecretDocument:
+    """Make a new secret; until `overlap_hours` are over the old one signs beside it."""
+    gateway = request.app.state.gateway
+    return endpoint_with_secret(
+        *await endpoints.rotate_secret(gateway, caller_of(request), endpoint_id, data)
+    )
+
+
+@post(
+    "/v1/webhook_endpoints/{endpoint_id:str}/enable",
+    operation_id="enable_webhook_endpoint",
+    summary="Enable an endpoint",
+    tags=["webhooks"],
+    opt=SCOPE,
+    status_code=200,
+    responses=READ_PROBLEMS,
+)
+async def enable_webhook_endpoint(
+    request: Request[Any, Any, Any], endpoint_id: FromPath[str]
+) -> EndpointDocument:
+    """Send to it again, what waits first; what happened meanwhile can be replayed."""
+    gateway, caller = request.app.state.gateway, caller_of(request)
+    return endpoint_document(await endpoints.switch_endpoint(gateway, caller, endpoint_id, enabled=True))
+
+
+@post(
+    "/v1/webhook_endpoints/{endpoint_id:str}/disable",
+    operation_id="disable_webhook_endpoint",
+    summary="Disable an endpoint",
+    tags=["webhooks"],
+    opt=SCOPE,
+    status_code=200,
+    responses=READ_PROBLEMS,
+)
+async def disable_webhook_endpoint(
+    request: Request[Any, Any, Any], endpoint_id: FromPath[str]
+) -> EndpointDocument:
+    """Send nothing to it; what is queued waits, and nothing more is queued."""
+    gateway, caller = request.app.state.gateway, caller_of(request)
+    return endpoint_document(await endpoints.switch_endpoint(gateway, caller, endpoint_id, enabled=False))
+
+
+@post(
+    "/v1/webhook_endpoints/{endpoint_id:str}/ping",
+    operation_id="ping_webhook_endpoint",
+    summary="Try an endpoint out",
+    tags=["webhooks"],
+    opt=SCOPE,
+    status_code=200,
+    responses=READ_PROBLEMS,
+)
+async def ping_webhook_endpoint(request: Request[Any, Any, Any], endpoint_id: FromPath[str]) -> PingDocument:
+    """Send a signed `ping` now, and say how it went; it is no event, and is not tried again."""
+    gateway = request.app.state.gateway
+    return ping_document(await replay.ping_endpoint(gateway, caller_of(request), endpoint_id))
+
+
+@get(
+    "/v1/webhook_deliveries",
+    operation_id="list_webhook_deliveries",
+    summary="List deliveries",
+    tags=["webhooks"],
+    opt={"scope": "orders:read"},
+    responses=READ_PROBLEMS,
+)
+async def list_webhook_deliveries(
+    request: Request[Any, Any, Any],
+    endpoint: FromQuery[str | None] = None,
+    delivery_state: Annotated[DeliveryState | None, QueryParameter(name="state")] = None,
+    event: FromQuery[str | None] = None,
+    order: FromQuery[str | None] = None,
+    limit: Limit = 20,
+    starting_after: FromQuery[str | None] = None,
+    ending_before: FromQuery[str | None] = None,
+) -> DeliveryList:
+    """List deliveries with their tries, newest first; those that ended are forgotten after the retention."""
+    refuse_bad_cursors(starting_after, ending_before, "dlv")
+    caller = caller_of(request)
+    query = DeliveryQuery(
+        world=caller.world,
+        merchant=caller.merchant,
+        endpoint=endpoint,
+        state=delivery_state,
+        event=event,
+        order=order,
+        limit=limit,
+        starting_after=starting_after,
+        ending_before=ending_before,
+    )
+    rows = await request.app.state.gateway.journal.deliveries(query)
+    shown, has_more = trim(rows, limit, backwards=ending_before is not None)
+    return DeliveryList(data=[delivery_document(row) for row in shown], has_more=has_more)
+
+
+@post(
+    "/v1/webhook_deliveries/replay",
+    operation_id="replay_webhook_deliveries",
+    summary="Deliver many again",
+    tags=["webhooks"],
+    opt=SCOPE,
+    status_code=200,
+    responses={**PLAIN_WRITE_PROBLEMS, 200: answers(ReplayedDocument, "Queued")},
+)
+async def replay_webhook_deliveries(
+    request: Request[Any, Any, Any], data: Annotated[ReplayBody, BodyKwarg(examples=examples.REPLAY)]
+) -> ReplayedDocument:
+    """Deliver to one endpoint again: all that failed, or everything since a time or after an event's number."""
+    gateway = request.app.state.gateway
+    return ReplayedDocument(replayed=await replay.replay_many(gateway, caller_of(request), data))
+
+
+@post(
+    "/v1/webhook_deliveries/{delivery_id:str}/replay",
+    operation_id="replay_webhook_delivery",
+    summary="Deliver again",
+    tags=["webhooks"],
+    opt=SCOPE,
+    status_code=200,
+    responses=READ_PROBLEMS,
+)
+async def replay_webhook_delivery(
+    request: Request[Any, Any, Any], delivery_id: FromPath[str]
+) -> DeliveryDocument:
+    """Deliver one event again, with all its tries anew."""
+    gateway = request.app.state.gateway
+    return delivery_document(await replay.replay_one(gateway, caller_of(request), delivery_id))

@@ -1,0 +1,315 @@
+"""Deliveries are queued with their events and made by one process at a time, in order, on every store there is."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from tests.contract.conftest import NOW, Store, keep, order, provider_order
+
+from ordergate.domain.assembly import OrderRecord
+from ordergate.domain.events import EventType
+from ordergate.domain.identifiers import new_id
+from ordergate.gateway.event_records import (
+    DeliveryQuery,
+    DeliveryTry,
+    Due,
+    Endpoint,
+    EndpointQuery,
+    Feed,
+    Parcel,
+    Range,
+    SigningSecret,
+)
+from ordergate.gateway.ports import Journal
+
+ACME = Feed(merchant="acme", world="test")
+NODE, OTHER = "node_1", "node_2"
+GOOD = DeliveryTry(at=NOW, milliseconds=12, http_status=200, detail=None)
+BAD = DeliveryTry(at=NOW, milliseconds=12, http_status=500, detail="It failed.")
+
+
+def endpoint(**changes: Any) -> Endpoint:
+    """An endpoint of acme's for everything."""
+    made = Endpoint(
+        id=new_id("wh"),
+        merchant="acme",
+        world="test",
+        url="https://example.com/hooks",
+        types=None,
+        description=None,
+        enabled=True,
+        disabled_reason=None,
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
+async def _listen(journal: Journal, **changes: Any) -> Endpoint:
+    made = endpoint(**changes)
+    assert await journal.add_endpoint(made, SigningSecret(value=f"whsec_{made.id}", ends_at=None), 20)
+    return made
+
+
+async def _happen(journal: Journal, record: OrderRecord, *notes: str) -> None:
+    """One event more for each of these notes, queued."""
+    for note in notes:
+        stored = await journal.order(record.id)
+        assert stored is not None
+        await journal.refresh(msgspec.structs.replace(record, notes=note), stored.revision)
+    await journal.number_events(ACME, 100)
+
+
+async def _created(journal: Journal, count: int = 1) -> list[OrderRecord]:
+    records = [
+        await keep(journal, order(seen=provider_order(provider_order_id=f"order_{number}")))
+        for number in range(count)
+    ]
+    await journal.number_events(ACME, 100)
+    return records
+
+
+async def _take(journal: Journal, receiver: Endpoint, node: str = NODE, limit: int = 10) -> tuple[Due, ...]:
+    parcel = await journal.take_deliveries(receiver.id, node, limit)
+    assert parcel is not None
+    return parcel.due
+
+
+async def _states(journal: Journal) -> list[str]:
+    rows = await journal.deliveries(DeliveryQuery(world="test", limit=100))
+    return [row.state for row in sorted(rows, key=lambda row: row.number)]
+
+
+async def test_an_event_is_queued_for_whoever_wants_it(journal: Journal) -> None:
+    """Enabled endpoints of that merchant and world that are told of the type; and no comparison's."""
+    everything = await _listen(journal)
+    updates = await _listen(journal, types=(EventType.ORDER_UPDATED,))
+    await _listen(journal, enabled=False)
+    await _listen(journal, merchant="bolt")
+    await _listen(journal, world="live")
+    await keep(journal, order(purpose="comparison"))
+    for feed in await journal.unnumbered_feeds(10):
+        await journal.number_events(feed, 10)
+
+    (record,) = await _created(journal)
+    await _happen(journal, record, "a")
+
+    rows = await journal.deliveries(DeliveryQuery(world="test", limit=100))
+    assert sorted((row.endpoint, row.type.value, row.number) for row in rows) == sorted(
+        [
+            (everything.id, "order.created", 1),
+            (everything.id, "order.updated", 2),
+            (updates.id, "order.updated", 2),
+        ]
+    )
+    assert set(await journal.due_endpoints()) == {everything.id, updates.id}
+    assert await journal.deliveries(DeliveryQuery(world="live")) == []
+
+
+async def test_of_each_order_one_is_made_at_a_time(journal: Journal) -> None:
+    """The next one of an order is due once the one before has been delivered, or has failed for good."""
+    receiver = await _listen(journal)
+    first, second = await _created(journal, 2)
+    await _happen(journal, first, "a", "b")
+    await _happen(journal, second, "a")
+
+    parcel = await journal.take_deliveries(receiver.id, NODE, 10)
+    assert isinstance(parcel, Parcel)
+    assert parcel.endpoint == receiver
+    assert [secret.value for secret in parcel.secrets] == [f"whsec_{receiver.id}"]
+    assert "whsec_" not in repr(parcel)
+    one, two = parcel.due
+    assert [each.event.order for each in parcel.due] == [first.id, second.id]
+    assert one.event == await journal.event(one.delivery.event)
+    assert await _take(journal, receiver, OTHER) == ()
+
+    await journal.end_delivery(one, NODE, BAD, next_try_in=None)
+    (next_one,) = await _take(journal, receiver)
+    assert (next_one.event.order, next_one.delivery.number) == (first.id, 3)
+    await journal.end_delivery(two, NODE, BAD, next_try_in=60)
+    assert await _take(journal, receiver) == ()
+    await journal.end_delivery(next_one, NODE, GOOD, next_try_in=None)
+    (last_one,) = await _take(journal, receiver)
+
+    assert (last_one.event.order, last_one.delivery.number) == (first.id, 4)
+    assert await _states(journal) == ["failed", "pending", "delivered", "pending", "pending"]
+
+
+async def test_a_retry_has_its_time(journal: Journal, store: Store) -> None:
+    """It is due then and not before, remembers its tries, and begins anew when it is replayed."""
+    receiver = await _listen(journal)
+    await _created(journal)
+    (due,) = await _take(journal, receiver)
+    await journal.end_delivery(due, NODE, BAD, next_try_in=60)
+    waiting = await journal.delivery(due.delivery.id)
+    assert waiting is not None
+    assert waiting.next_try_at is not None
+    assert waiting.tries == (BAD,)
+    assert await journal.due_endpoints() == []
+    assert await _take(journal, receiver) == ()
+
+    await store.pass_time(61)
+    assert await journal.due_endpoints() == [receiver.id]
+    (again,) = await _take(journal, receiver)
+    assert again.failures == 1
+    await journal.end_delivery(again, NODE, BAD, next_try_in=None)
+    assert await journal.due_endpoints() == []
+    replayed = await journal.replay(due.delivery.id)
+    (anew,) = await _take(journal, receiver)
+
+    assert replayed is not None
+    assert replayed.state == "pending"
+    assert (anew.failures, anew.delivery.tries) == (0, (BAD, BAD))
+    assert await journal.replay("dlv_gone") is None
+
+
+async def test_a_dead_process_leaves_its_deliveries_to_others(journal: Journal, store: Store) -> None:
+    """What it had taken is due again once its lease is over; what a living one has is not."""
+    receiver = await _listen(journal)
+    await _created(journal, 2)
+    await journal.stay_alive(NODE, 15)
+    (one,) = await _take(journal, receiver, NODE, limit=1)
+    await journal.stay_alive(OTHER, 600)
+    (two,) = await _take(journal, receiver, OTHER, limit=1)
+    await journal.release_deliveries(OTHER, {two.delivery.id})
+    assert await _take(journal, receiver, OTHER) == ()
+
+    await store.pass_time(16)
+    await journal.release_deliveries(OTHER, {two.delivery.id})
+    (taken,) = await _take(journal, receiver, OTHER)
+    await journal.end_delivery(one, NODE, GOOD, next_try_in=None)
+
+    assert taken.delivery.id == one.delivery.id
+    assert await _states(journal) == ["pending", "pending"]
+    await journal.release_deliveries(OTHER, set())
+    assert len(await _take(journal, receiver, OTHER)) == 2
+
+
+async def test_two_processes_never_make_one_delivery(store: Store) -> None:
+    """Of many due at once each is taken by one of two."""
+    journals = [await store.open(), await store.open()]
+    receiver = await _listen(journals[0])
+    await _created(journals[0], 40)
+
+    taken: list[str] = []
+    while len(taken) < 40:
+        both = await asyncio.gather(
+            _take(journals[0], receiver, NODE, 3), _take(journals[1], receiver, OTHER, 3)
+        )
+        taken += [due.delivery.id for each in both for due in each]
+
+    assert len(set(taken)) == len(taken) == 40
+
+
+async def test_what_ends_and_what_is_queued_at_once(store: Store) -> None:
+    """Whichever comes first, the order's next delivery is due afterwards: it never waits for one that is over."""
+    journals = [await store.open(), await store.open()]
+    receiver = await _listen(journals[0])
+    for _ in range(25):
+        (record,) = await _created(journals[0])
+        (due,) = await _take(journals[0], receiver)
+
+        await asyncio.gather(
+            journals[0].end_delivery(due, NODE, GOOD, next_try_in=None), _happen(journals[1], record, "a")
+        )
+
+        (after,) = await _take(journals[0], receiver)
+        assert after.event.order == record.id
+        await journals[0].end_delivery(after, NODE, GOOD, next_try_in=None)
+
+
+async def test_a_disabled_endpoint_waits(journal: Journal) -> None:
+    """Nothing of it is due or taken; once it is enabled what waited is."""
+    receiver = await _listen(journal)
+    await _created(journal)
+    off = await journal.change_endpoint(receiver.id, {"enabled": False})
+    assert off == msgspec.structs.replace(receiver, enabled=False)
+    assert await journal.due_endpoints() == []
+    assert await journal.take_deliveries(receiver.id, NODE, 10) is None
+    await journal.change_endpoint(receiver.id, {"enabled": True})
+
+    assert len(await _take(journal, receiver)) == 1
+    assert await journal.change_endpoint("wh_gone", {"enabled": True}) is None
+
+
+async def test_secrets_overlap(journal: Journal, store: Store) -> None:
+    """After a rotation both sign, the newest first, until the old one ends."""
+    receiver = await _listen(journal)
+    soon = datetime.now(UTC) + timedelta(seconds=60)
+    assert await journal.rotate_secret(receiver.id, SigningSecret(value="whsec_second", ends_at=None), soon)
+    assert [each.value for each in await journal.secrets(receiver.id)] == [
+        "whsec_second",
+        f"whsec_{receiver.id}",
+    ]
+    await store.pass_time(61)
+    assert [each.value for each in await journal.secrets(receiver.id)] == ["whsec_second"]
+    assert not await journal.rotate_secret("wh_gone", SigningSecret(value="whsec_x", ends_at=None), soon)
+
+
+async def test_a_deleted_endpoint_leaves_nothing(journal: Journal) -> None:
+    """Its secrets and deliveries go with it; the events stay."""
+    receiver = await _listen(journal)
+    (record,) = await _created(journal)
+
+    assert await journal.delete_endpoint(receiver.id)
+
+    assert not await journal.delete_endpoint(receiver.id)
+    assert await journal.endpoints(EndpointQuery(world="test")) == []
+    assert await journal.secrets(receiver.id) == []
+    assert await journal.deliveries(DeliveryQuery(world="test")) == []
+    assert len(await journal.order_events(record.id)) == 1
+
+
+async def test_there_are_only_so_many_endpoints(store: Store) -> None:
+    """However many are added at once."""
+    journals = [await store.open(), await store.open()]
+    secret = SigningSecret(value="whsec_x", ends_at=None)
+
+    added = await asyncio.gather(*(journals[n % 2].add_endpoint(endpoint(), secret, 3) for n in range(8)))
+
+    assert sum(added) == 3
+    assert len(await journals[0].endpoints(EndpointQuery(world="test", merchant="acme"))) == 3
+
+
+async def test_a_range_is_delivered_again(journal: Journal) -> None:
+    """Everything after a number, delivered or never queued, in batches; what is being made is left alone."""
+    await _created(journal, 2)
+    receiver = await _listen(journal)
+    await _created(journal, 3)
+    delivered, failed, held = await _take(journal, receiver)
+    await journal.end_delivery(delivered, NODE, GOOD, next_try_in=None)
+    await journal.end_delivery(failed, NODE, BAD, next_try_in=None)
+
+    first = await journal.replay_range(Range(endpoint=receiver, failed_only=True), 10)
+    assert (first.count, first.next_after) == (1, None)
+    whole = Range(endpoint=receiver, failed_only=False, after=0)
+    part = await journal.replay_range(whole, 3)
+    assert (part.count, part.next_after) == (3, 3)
+    rest = await journal.replay_range(msgspec.structs.replace(whole, after=3), 3)
+    assert (rest.count, rest.next_after) == (2, None)
+
+    again = await _take(journal, receiver)
+    assert [due.delivery.number for due in again] == [1, 2, 3, 4]
+    await journal.end_delivery(held, NODE, GOOD, next_try_in=None)
+    past = Range(endpoint=receiver, failed_only=False, until=datetime.now(UTC) - timedelta(days=1))
+    assert (await journal.replay_range(past, 10)).count == 0
+    narrow = await _listen(journal, types=(EventType.ORDER_PAID,))
+    assert (await journal.replay_range(Range(endpoint=narrow, failed_only=False), 10)).count == 0
+
+
+async def test_what_has_ended_is_forgotten_in_time(journal: Journal, store: Store) -> None:
+    """Deliveries that ended before go, in batches; those that wait stay, and so do the events."""
+    receiver = await _listen(journal)
+    records = await _created(journal, 3)
+    one, two, _ = await _take(journal, receiver)
+    await journal.end_delivery(one, NODE, GOOD, next_try_in=None)
+    await journal.end_delivery(two, NODE, BAD, next_try_in=None)
+    assert await journal.prune_deliveries(datetime.now(UTC) - timedelta(hours=1), 10) == 0
+
+    later = datetime.now(UTC) + timedelta(seconds=5)
+    assert await journal.prune_deliveries(later, 1) == 1
+    assert await journal.prune_deliveries(later, 10) == 1
+
+    assert await _states(journal) == ["pending"]
+    assert all([len(await journal.order_events(record.id)) == 1 for record in records])

@@ -1,0 +1,225 @@
+"""Events stand beside the changes that they tell, in a feed without gaps, on every store there is."""
+
+import asyncio
+from collections import defaultdict
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from tests.contract.conftest import (
+    NODE,
+    NOW,
+    Store,
+    claimed,
+    ended,
+    intent,
+    keep,
+    operation,
+    order,
+    provider_order,
+)
+
+from ordergate.domain.assembly import OrderRecord, order_from_record
+from ordergate.domain.erasure import redacted
+from ordergate.domain.events import EventType
+from ordergate.domain.lifecycle import OperationKind
+from ordergate.domain.order import Customer, Order
+from ordergate.gateway.event_records import Event, EventQuery, Feed
+from ordergate.gateway.ports import Journal
+from ordergate.gateway.records import Operation, Stale, StoredOrder
+
+ACME = Feed(merchant="acme", world="test")
+
+
+async def _numbered(journal: Journal, feed: Feed = ACME, **filters: Any) -> list[Event]:
+    """A whole feed, with everything that is committed in it."""
+    for unnumbered in await journal.unnumbered_feeds(100):
+        await journal.number_events(unnumbered, 1_000)
+    return await journal.events(EventQuery(feed=feed, limit=10_000, **filters))
+
+
+async def _types(journal: Journal, record: OrderRecord) -> list[str]:
+    return [event.type.value for event in await journal.order_events(record.id)]
+
+
+def _paid(record: OrderRecord) -> OrderRecord:
+    return msgspec.structs.replace(record, seen=provider_order(amount_paid=20_000, updated_at=NOW))
+
+
+async def _change(journal: Journal, record: OrderRecord) -> None:
+    stored = await journal.order(record.id)
+    assert stored is not None
+    await journal.refresh(record, stored.revision)
+
+
+async def test_every_way_to_write_an_order_tells_what_happened(journal: Journal) -> None:
+    """A create, a change by an operation, a reading and an import; with the order as it then was."""
+    record = await keep(journal, order())
+    pay = await claimed(journal, operation(order=record.id, kind=OperationKind.PAY))
+    await journal.settle(ended(pay, "succeeded"), None, _paid(record), before=StoredOrder(record, 1))
+    noted = msgspec.structs.replace(_paid(record), notes="Ring twice")
+    await journal.refresh(noted, 2)
+    adopted = order(seen=provider_order(provider_order_id="order_2"))
+    await journal.adopt(adopted)
+    await journal.adopt(msgspec.structs.replace(adopted, notes="again"))
+
+    events = await journal.order_events(record.id)
+    assert [event.type for event in events] == ["order.created", "order.paid", "order.updated"]
+    told = [msgspec.json.decode(event.data, type=Order) for event in events]
+    assert told == [order_from_record(each) for each in (record, _paid(record), noted)]
+    assert await _types(journal, adopted) == ["order.created"]
+
+
+async def test_what_was_not_written_is_not_told(journal: Journal) -> None:
+    """A reading that came too late, a settling that met another change, and one that changed nothing."""
+    record = await keep(journal, order())
+    later = msgspec.structs.replace(record, synced_at=NOW + timedelta(days=1))
+    await journal.refresh(later, 1)
+    await journal.refresh(_paid(record), 1)
+    pay = await claimed(journal, operation(order=record.id, kind=OperationKind.PAY))
+
+    stale = await journal.settle(ended(pay, "succeeded"), None, _paid(record), before=StoredOrder(record, 1))
+
+    assert stale == Stale()
+    assert await _types(journal, record) == ["order.created"]
+
+
+async def _settle(journal: Journal, begun: Operation, state: str, **options: Any) -> None:
+    assert await journal.settle(ended(begun, state), None, None, **options) is True
+
+
+async def test_an_operation_that_was_unknown_tells_that_it_settled(journal: Journal) -> None:
+    """Unknown, accepted or left by a dead process: its caller was not told, so an event does; else none does."""
+    plain, unknown, accepted, left, late = (operation() for _ in range(5))
+    for begun in (plain, unknown, late):
+        await journal.claim(intent(begun))
+    await journal.claim(intent(accepted, owner=None))
+    await journal.claim(intent(left, owner="node_dead"))
+    await _settle(journal, plain, "failed")
+    await journal.leave_unknown(ended(unknown, "unknown"), NODE, settles_in=None, look_in=0)
+    taken = await journal.take(unknown.id, NODE)
+    await _settle(journal, unknown, "failed", owner=NODE)
+    await _settle(journal, accepted, "failed")
+    assert await journal.forget_dead("node_2", {plain.id, unknown.id, late.id}) >= 1
+    await _settle(journal, left, "failed")
+    await _settle(journal, late, "failed", look_again_in=0)
+    await _settle(journal, late, "failed", late=True)
+    silent = await journal.order_events(late.order)
+    await _settle(journal, late, "succeeded", late=True)
+
+    assert taken is not None
+    told = [await journal.order_events(each.order) for each in (plain, unknown, accepted, left, late)]
+    assert [[event.type for event in events] for events in told] == [
+        [],
+        [EventType.OPERATION_SETTLED],
+        [EventType.OPERATION_SETTLED],
+        [EventType.OPERATION_SETTLED],
+        [EventType.OPERATION_SETTLED],
+    ]
+    assert silent == []
+    settled = msgspec.json.decode(told[1][0].data)
+    assert (settled["id"], settled["state"], settled["outcome"]) == (unknown.id, "failed", "not_applied")
+
+
+async def test_feeds_are_apart(journal: Journal) -> None:
+    """Merchants, worlds and comparisons have feeds of their own, each numbered from 1."""
+    await keep(journal, order())
+    await keep(journal, order(merchant="bolt"))
+    await keep(journal, order(world="live"))
+    await keep(journal, order(purpose="comparison"))
+    paid = await keep(journal, order())
+    await _change(journal, _paid(paid))
+
+    feeds = [
+        ACME,
+        Feed(merchant="bolt", world="test"),
+        Feed(merchant="acme", world="live"),
+        Feed(merchant="acme", world="test", purpose="comparison"),
+    ]
+    numbers = [[event.number for event in await _numbered(journal, feed)] for feed in feeds]
+    assert numbers == [[1, 2, 3], [1], [1], [1]]
+    assert await journal.unnumbered_feeds(10) == []
+    assert await journal.number_events(ACME, 10) == 0
+    only = await _numbered(journal, type=EventType.ORDER_PAID)
+    assert [(event.number, event.order) for event in only] == [(3, paid.id)]
+    assert await journal.event(only[0].id) == only[0]
+    page = await journal.events(EventQuery(feed=ACME, after=1, limit=1))
+    assert [event.number for event in page] == [2, 3]
+
+
+async def test_a_reader_misses_nothing_while_many_write(store: Store) -> None:
+    """Two processes write, number and read at once: each number once, none skipped, each order's events in order."""
+    journals = [await store.open(), await store.open()]
+    done = asyncio.Event()
+    seen: list[Event] = []
+
+    async def write(journal: Journal, count: int) -> None:
+        for _ in range(count):
+            record = await keep(journal, order())
+            await _change(journal, _paid(record))
+            await _change(journal, msgspec.structs.replace(_paid(record), notes="late"))
+
+    async def number(journal: Journal) -> None:
+        while not done.is_set():
+            await journal.number_events(ACME, 7)
+
+    async def read(journal: Journal) -> None:
+        while not done.is_set() or await journal.events(EventQuery(feed=ACME, after=len(seen))):
+            page = await journal.events(EventQuery(feed=ACME, after=len(seen), limit=50))
+            assert [event.number for event in page] == list(range(len(seen) + 1, len(seen) + 1 + len(page)))
+            seen.extend(page)
+
+    readers = [asyncio.create_task(read(journals[1]))]
+    numberers = [asyncio.create_task(number(journal)) for journal in journals]
+    await asyncio.gather(*(write(journals[n % 2], 8) for n in range(6)))
+    await _numbered(journals[0])
+    done.set()
+    await asyncio.gather(*readers, *numberers)
+
+    assert len(seen) == 6 * 8 * 3
+    by_order = defaultdict(list)
+    for event in seen:
+        by_order[event.order].append(event.type.value)
+    assert set(map(tuple, by_order.values())) == {("order.created", "order.paid", "order.updated")}
+
+
+async def test_what_was_recorded_wakes_whoever_numbers(journal: Journal) -> None:
+    """Each write that may have recorded events says so, until it is told not to."""
+    woken: list[bool] = []
+    journal.on_events(lambda: woken.append(True))
+    record = await keep(journal, order())
+    await _change(journal, _paid(record))
+    await journal.adopt(order(seen=provider_order(provider_order_id="order_2")))
+    journal.on_events(None)
+    await keep(journal, order())
+
+    assert len(woken) == 3
+
+
+@pytest.mark.parametrize("numbered", [False, True])
+async def test_a_redacted_order_was_never_told_of_persons(
+    journal: Journal, store: Store, *, numbered: bool
+) -> None:
+    """Its events are as if it had had no personal data, and the store holds none of them."""
+    personal = {"customer": Customer(id="cust-42", email="ada@example.com"), "notes": "Ring twice"}
+    record = await keep(journal, order(**personal))
+    other = await keep(journal, order(notes="Knock"))
+    await _change(journal, msgspec.structs.replace(_paid(record), **personal))
+    if numbered:
+        await _numbered(journal)
+    before = await journal.order_events(record.id)
+    stored = await journal.order(record.id)
+    assert stored is not None
+
+    await journal.redact(redacted(stored.record, NOW), stored.revision)
+
+    assert not await store.contains(b"ada@example.com")
+    assert not await store.contains(b"Ring twice")
+    assert await store.contains(b"Knock")
+    after = await journal.order_events(record.id)
+    assert [(event.id, event.type) for event in after] == [(event.id, event.type) for event in before]
+    told = [msgspec.json.decode(event.data, type=Order) for event in after]
+    assert told[-1] == order_from_record(redacted(stored.record, NOW))
+    assert [each.amount_paid for each in told] == [0, 20_000]
+    assert len(await journal.order_events(other.id)) == 1
