@@ -141,7 +141,7 @@ KINDS: dict[str, Broken] = {
     # Keys that are none, at each level.
     "table": Broken("[recovery]", "[recovry]", "recovry", "[recovry]", "no such field here"),
     "top key": Broken("[server]", "prot = 1\n[server]", "prot", "prot = 1", "no such field here"),
-    "server key": _other("port = 8081", "prot = 1", "server.prot", "known are host"),
+    "server key": _other("port = 8081", "prot = 1", "server.prot", "known are console, host"),
     "store key": _more("[store]", "path", '"x"', "no such field here"),
     "recovery key": _more("[recovery]", "settling", "1", "no such field here"),
     "account key": _more("[accounts.live]", "region", '"eu"', "known are api_key"),

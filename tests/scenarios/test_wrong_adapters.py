@@ -10,13 +10,13 @@ from tests.scenarios.conftest import OpenShop
 from tests.scenarios.shop import CUSTOMER, SKUS, Emulator, Shop, body_of, chairs, product, shipping
 from tests.wrong import Change, WrongAdapter, double_tax, drop_line, shift_zone
 
-from ordergate import settings
 from ordergate.domain.identifiers import new_id
 from ordergate.gateway.evidence import ShadowCount
 from ordergate.gateway.records import LinkKey
 from ordergate.gateway.registry import installed_adapter
 from ordergate.gateway.shadow import Shadowing, shadow_report, translate_waiting
 from ordergate.gateway.shadows import WAITING
+from ordergate.settings import document
 
 WRONG = "wrong"
 OpenWrong = Callable[..., Awaitable[Shop]]
@@ -51,7 +51,7 @@ def open_wrong(
         emulator = emulators[name]
         wrong = WrongAdapter(installed_adapter(name), change, shift)
         monkeypatch.setattr(
-            settings, "installed_adapter", lambda asked: wrong if asked == WRONG else installed_adapter(asked)
+            document, "installed_adapter", lambda asked: wrong if asked == WRONG else installed_adapter(asked)
         )
         account = {"adapter": WRONG, "environment": "emulator", "base_url": emulator.base_url}
         shop = await open_another(
