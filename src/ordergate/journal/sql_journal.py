@@ -127,15 +127,15 @@ class SqlJournal(SqlEvents):
 
     async def by_key(self, operation: Operation) -> Existing | None:
         """Return the operation that has this operation's key."""
-        return await self._read(lambda: transactions.by_key(operation))
+        return await self._look_up(lambda: transactions.by_key(operation))
 
     async def by_id(self, operation_id: str) -> Existing | None:
         """Return one operation, and its answer to give again."""
-        return await self._read(lambda: transactions.by_id(operation_id))
+        return await self._look_up(lambda: transactions.by_id(operation_id))
 
     async def operation(self, operation_id: str) -> Operation | None:
         """Return one operation."""
-        return await self._read(lambda: transactions.operation(operation_id))
+        return await self._look_up(lambda: transactions.operation(operation_id))
 
     async def operations(self, query: OperationQuery) -> list[Operation]:
         """Return up to ``limit + 1`` operations."""
@@ -171,11 +171,11 @@ class SqlJournal(SqlEvents):
 
     async def unsettled(self, order_id: str) -> Operation | None:
         """Return the operation that keeps an order busy."""
-        return await self._read(lambda: transactions.unsettled(order_id))
+        return await self._look_up(lambda: transactions.unsettled(order_id))
 
     async def order(self, order_id: str) -> StoredOrder | None:
         """Return one order."""
-        return await self._read(lambda: transactions.order(order_id))
+        return await self._look_up(lambda: transactions.order(order_id))
 
     async def orders(self, query: OrderQuery) -> list[OrderRecord]:
         """Return up to ``limit + 1`` orders."""
@@ -208,7 +208,7 @@ class SqlJournal(SqlEvents):
 
     async def links(self, key: LinkKey) -> Links:
         """Return what one id is called at every account."""
-        return await self._read(lambda: transactions.links(key))
+        return await self._look_up(lambda: transactions.links(key))
 
     async def delete_links(self, key: LinkKey) -> bool:
         """Forget an id's links."""
@@ -241,13 +241,13 @@ class SqlJournal(SqlEvents):
         wanted = set(ids)
         if not wanted:
             return {}
-        return await self._read(lambda: transactions.native_ids(merchant, world, account, wanted))
+        return await self._look_up(lambda: transactions.native_ids(merchant, world, account, wanted))
 
     async def merchant_id(
         self, merchant: str, world: World, account: str, kind: LinkKind, native: str
     ) -> str | None:
         """Return which of the merchant's ids is called so at one account."""
-        return await self._read(lambda: transactions.merchant_id(merchant, world, account, kind, native))
+        return await self._look_up(lambda: transactions.merchant_id(merchant, world, account, kind, native))
 
     async def add_key(self, key: ApiKey, secret_hash: bytes) -> None:
         """Keep an API key by its hash."""
@@ -255,7 +255,7 @@ class SqlJournal(SqlEvents):
 
     async def find_key(self, secret_hash: bytes) -> ApiKey | None:
         """Return the key with this hash."""
-        return await self._read(lambda: transactions.find_key(secret_hash))
+        return await self._look_up(lambda: transactions.find_key(secret_hash))
 
     async def keys(self) -> list[ApiKey]:
         """Return every key, oldest first."""
@@ -281,7 +281,7 @@ class SqlJournal(SqlEvents):
 
     async def session_key(self, token_hash: bytes) -> ApiKey | None:
         """Return the key that a session was opened with."""
-        return await self._read(lambda: transactions.session_key(token_hash))
+        return await self._look_up(lambda: transactions.session_key(token_hash))
 
     async def end_session(self, token_hash: bytes) -> None:
         """Forget a session."""
