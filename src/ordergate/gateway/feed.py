@@ -25,6 +25,8 @@ BATCH = 500
 
 _FEEDS = 100
 _IDLE = 1.0
+_GATHER = 0.02
+"""Seconds between a write and the pass that it wakes: writes of the same moment share the pass."""
 _LARGEST = 2**62
 
 _log = structlog.get_logger("ordergate.events")
@@ -115,4 +117,5 @@ async def _number_for_ever(gateway: Gateway, woken: asyncio.Event) -> None:
             _log.exception("numbering.failed")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(woken.wait(), _IDLE)
+            await asyncio.sleep(_GATHER)
         woken.clear()
