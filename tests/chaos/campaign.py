@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from tests.chaos import merchant as merchants
 from tests.chaos import providers
 from tests.chaos.callers import Town
 from tests.chaos.faults import describe, rules
 from tests.chaos.ledger import Answer, Ledger, Write
+from tests.chaos.merchant import Merchant, listening
 from tests.chaos.nodes import Database, Node, compiled, database, disconnected, emulators, killed
 from tests.chaos.plan import Plan, write_configuration
 from tests.chaos.verdict import Evidence, judge, longest_settle, may_be_behind
@@ -45,6 +47,9 @@ class Report:
     seconds: float
     settled_after: float
     longest_settle: float
+    events: int
+    deliveries: int
+    told_after: float
 
     @property
     def clean(self) -> bool:
@@ -64,8 +69,9 @@ async def _run(
     config = write_configuration(plan, running, store.url if store else None)
     key, operator_key = await prepare_store(config, running)
     nodes = [Node(number, config, plan.folder) for number in range(plan.nodes)]
-    async with _started(nodes), _client(plan) as client:
+    async with listening(plan) as merchant, _started(nodes), _client(plan) as client:
         town = _town(plan, client, nodes, key, running)
+        await _subscribe(town, merchant)
         for emulator in running.values():
             emulator.faults(*rules(plan.timing))
         await _chaos(plan, town, nodes, store, progress)
@@ -76,10 +82,15 @@ async def _run(
         clerk = Clerk(town, operator_key)
         settled_after = await clerk.wait_until_settled(plan.timing.settles_within, progress)
         evidence = await _collect(clerk, running, progress)
+        feed = await clerk.feed()
+        told_after = await merchants.wait_for(merchant, feed, plan.timing.settles_within)
+        violations = judge(evidence) | {name: list[str]() for name in merchants.CLASSES}
+        for name, what in merchants.disagreements(merchant, feed, await clerk.everything("/v1/orders")):
+            violations[name].append(what)
     return Report(
         plan=plan,
         ledger=town.ledger,
-        violations=judge(evidence),
+        violations=violations,
         operations=list(evidence.operations),
         hits=hits,
         kills=sum(node.kills for node in nodes),
@@ -89,7 +100,18 @@ async def _run(
         seconds=seconds,
         settled_after=settled_after,
         longest_settle=longest_settle(evidence.operations),
+        events=len(feed),
+        deliveries=len(merchant.receiver.came),
+        told_after=told_after,
     )
+
+
+async def _subscribe(town: Town, merchant: Merchant) -> None:
+    """Have everything delivered to the merchant's receiver."""
+    answer = await town.ask("POST", "/v1/webhook_endpoints", 0, json={"url": merchant.receiver.url})
+    if answer.status != 201:
+        raise RuntimeError(f"no endpoint: {answer.status} {answer.body.decode()}")
+    merchant.secret = answer.document["secret"]
 
 
 @contextlib.asynccontextmanager
@@ -195,6 +217,16 @@ class Clerk:
             rows += page["data"]
             if not page["has_more"]:
                 return rows
+
+    async def feed(self) -> list[Document]:
+        """Return every event of the merchant's, in the feed's order."""
+        events: list[Document] = []
+        while True:
+            after = events[-1]["number"] if events else 0
+            page = await self.read(f"/v1/events?after={after}&limit={PAGE}")
+            events += page["data"]
+            if not page["has_more"]:
+                return events
 
     async def read(self, path: str) -> Document:
         """Read one document, as the merchant."""

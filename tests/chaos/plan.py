@@ -86,6 +86,8 @@ def write_configuration(plan: Plan, emulators: Mapping[str, Emulator], store_url
     for name, keys in plan.timing.sections.items():
         document[name] = {**document.get(name, {}), **keys}
     document["server"]["log_level"] = plan.log_level
+    # The receiver is on loopback, and refuses so often that the shipped pauses would make a campaign last for days.
+    document["webhooks"] = {"allow_networks": ["127.0.0.0/8"], "retries": [0.1, 0.2, 0.5, *[1.0] * 17]}
     if store_url is not None:
         document["store"]["url"] = store_url
     file.write_text(tomli_w.dumps(document))
