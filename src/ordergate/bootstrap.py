@@ -9,8 +9,9 @@ from pathlib import Path
 
 import msgspec
 
-from ordergate.gateway.configuration import Configuration
+from ordergate.gateway.configuration import Configuration, Inbound
 from ordergate.gateway.context import Gateway
+from ordergate.gateway.event_records import Pace
 from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.journal import sqlite
 from ordergate.journal.backup import Advance, Backup, BackupRefusedError, back_up
@@ -113,6 +114,11 @@ def configuration_of(settings: Settings) -> Configuration:
         closed_settling=settings.recovery.closed_settling,
         person_after=timedelta(hours=settings.recovery.person_after_hours),
         late_look=timedelta(minutes=settings.recovery.late_look_minutes),
+        inbound=Inbound(
+            pace=Pace(settle=settings.inbound.settle_seconds, every=settings.inbound.reread_seconds),
+            poll_seconds=settings.inbound.poll_seconds,
+            poll_orders=settings.inbound.poll_orders,
+        ),
     )
 
 

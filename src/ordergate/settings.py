@@ -72,6 +72,15 @@ class RecoverySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     late_look_minutes: Annotated[float, Meta(gt=0, le=1440)] = 15.0
 
 
+class InboundSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[inbound]``: how soon an order is read again that a webhook tells of, and how lost webhooks are made up for."""
+
+    settle_seconds: Annotated[float, Meta(ge=0, le=60)] = 0.5
+    reread_seconds: Annotated[float, Meta(ge=0, le=3600)] = 2.0
+    poll_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 60.0
+    poll_orders: Annotated[int, Meta(ge=1, le=1000)] = 20
+
+
 class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     """``[accounts.NAME]``: what every account has; the other keys are its adapter's."""
 
@@ -92,6 +101,7 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     settling_time: Seconds | None = None
     max_in_flight: Annotated[int, Meta(ge=1, le=10_000)] = 50
     requests_per_minute: Annotated[int, Meta(ge=0, le=1_000_000)] | None = None
+    poll_seconds: Annotated[float, Meta(ge=0, le=86_400)] | None = None
     breaker_failures: Annotated[int, Meta(ge=1, le=100_000)] = 5
     breaker_seconds: Seconds = 10.0
 
@@ -117,6 +127,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     server: ServerSettings = ServerSettings()
     store: StoreSettings = StoreSettings()
     recovery: RecoverySettings = RecoverySettings()
+    inbound: InboundSettings = InboundSettings()
     accounts: dict[str, dict[str, Any]] = {}
     routing: RoutingSettings = RoutingSettings()
 
@@ -136,6 +147,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     server: ServerSettings
     store: StoreSettings
     recovery: RecoverySettings
+    inbound: InboundSettings
     accounts: Mapping[str, Account]
     routing: RoutingSettings
 
@@ -179,6 +191,7 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
         server=document.server,
         store=document.store,
         recovery=document.recovery,
+        inbound=document.inbound,
         accounts=accounts,
         routing=document.routing,
     )
@@ -317,6 +330,7 @@ def _account(name: str, settings: AccountSettings, adapter: Adapter, own: Any) -
         settling_time=settings.settling_time,
         max_in_flight=settings.max_in_flight,
         requests_per_minute=settings.requests_per_minute,
+        poll_seconds=settings.poll_seconds,
         trips=Trips(after=settings.breaker_failures, seconds=settings.breaker_seconds),
     )
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 import msgspec
-from tests.bench import adapters, journal, processes, throughput
+from tests.bench import adapters, hooks, journal, processes, throughput
 from tests.bench.figures import table
 
 
@@ -15,8 +15,8 @@ from tests.bench.figures import table
 @click.option("--rounds", type=click.IntRange(min=100), default=adapters.ROUNDS, show_default=True)
 @click.option("--short", is_flag=True, help="Leave the peers out, which need nginx and wrk.")
 def main(file: Path | None, rounds: int, *, short: bool) -> None:
-    """Measure each installed adapter, the journal on each store, the command itself, and a create beside its peers."""
-    figures = [*adapters.measure(rounds), *journal.measure(), *processes.measure()]
+    """Measure adapters, the journal on each store, webhooks, the command itself, and a create beside its peers."""
+    figures = [*adapters.measure(rounds), *journal.measure(), *hooks.measure(), *processes.measure()]
     click.echo(table(figures))
     runs = [] if short else _peers()
     if file is not None:

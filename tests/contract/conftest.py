@@ -131,10 +131,16 @@ class PostgresqlStore:
             passed,
         )
         await self._fetch("UPDATE nodes SET lease_until = lease_until - $1", passed)
+        await self._fetch(
+            "UPDATE event_subjects SET due_at = due_at - $1, looked_at = looked_at - $1", passed
+        )
+        await self._fetch("UPDATE provider_events SET received_at = received_at - $1", passed)
+        await self._fetch("UPDATE account_polls SET due_at = due_at - $1", passed)
 
     async def contains(self, secret: bytes) -> bool:
         """Look through every row."""
-        rows = [*await self._fetch("SELECT * FROM operations"), *await self._fetch("SELECT * FROM orders")]
+        tables = ("operations", "orders", "provider_events")
+        rows = [row for table in tables for row in await self._fetch(f"SELECT * FROM {table}")]
         return any(isinstance(value, bytes) and secret in value for row in rows for value in row)
 
     async def _fetch(self, statement: str, *parameters: object) -> list[Any]:

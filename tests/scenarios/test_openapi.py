@@ -52,6 +52,7 @@ OPERATIONS = (
     ("GET", "/v1/links/{kind}/{link_id}"),
     ("PUT", "/v1/links/{kind}/{link_id}"),
     ("DELETE", "/v1/links/{kind}/{link_id}"),
+    ("POST", "/hooks/{account}"),
     ("GET", "/health/live"),
     ("GET", "/health/ready"),
 )

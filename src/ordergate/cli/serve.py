@@ -35,7 +35,9 @@ def serve(
     ordergate serve --config /etc/ordergate.toml --host 0.0.0.0 --port 8080
     """
     from ordergate.bootstrap import open_gateway
+    from ordergate.gateway.inbound import following
     from ordergate.gateway.key_use import recording_key_use
+    from ordergate.gateway.polling import polling
     from ordergate.gateway.recovery import alive, recovering
     from ordergate.gateway.retention import pruning
     from ordergate.observability import configure_logging
@@ -50,6 +52,8 @@ def serve(
             open_gateway(settings, serving=True) as gateway,
             alive(gateway, drain=settings.server.shutdown_timeout),
             recovering(gateway),
+            following(gateway),
+            polling(gateway),
             pruning(gateway),
             recording_key_use(gateway),
         ):

@@ -17,6 +17,7 @@ from ordergate.gateway.ports import Clock, Journal, Transport
 from ordergate.gateway.records import Operation, StoredResponse
 from ordergate.gateway.throttle import Throttle
 from ordergate.metrics import Metrics
+from ordergate.spi.wire import WireResponse
 
 T = TypeVar("T")
 
@@ -51,11 +52,14 @@ class Gateway:
         held: The operations that this process works on, and in how many places.
         read_configuration: Reads the configuration anew, for a reload; None where there is none to read.
         wake_recovery: Makes recovery look now; None where this process has none.
+        wake_inbound: Says that an event came; None where this process does not look after them.
         key_use: When keys came last, until it is recorded.
         key_requests: The requests of each key.
         reloading: Held by the reload that is under way.
         placing: Held by each create from the look whether its account takes it until it is recorded there, and by a
             reload from the look whether an account can go until it is gone.
+        refused_webhooks: By account, those since the log last told of them.
+        fetched: By account and path, what verifying webhooks took.
         unknown_keys: By address, the keys that nobody has.
     """
 
@@ -69,12 +73,15 @@ class Gateway:
     held: Counter[str] = field(default_factory=Counter)
     read_configuration: Callable[[], Configuration] | None = None
     wake_recovery: Callable[[], None] | None = None
+    wake_inbound: Callable[[], None] | None = None
     metrics: Metrics = field(default_factory=Metrics)
     key_use: KeyUse = field(default_factory=KeyUse)
     key_requests: Throttle = field(default_factory=Throttle)
     reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
     placing: RWLock = field(default_factory=lambda: RWLock(fast=True))
     unknown_keys: Throttle = field(default_factory=Throttle)
+    refused_webhooks: Counter[str] = field(default_factory=Counter)
+    fetched: dict[tuple[str, str], WireResponse] = field(default_factory=dict)
 
     def hold(self, operation_id: str) -> None:
         """Say that this process works on an operation."""

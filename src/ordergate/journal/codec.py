@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from ordergate.domain.assembly import OrderRecord, order_from_record
+from ordergate.domain.provider_event import ProviderEvent
 from ordergate.gateway.records import ApiKey, Intent, Operation, Work
 
 encode = msgspec.json.Encoder().encode
@@ -13,6 +14,7 @@ decode_operation = msgspec.json.Decoder(Operation).decode
 decode_order = msgspec.json.Decoder(OrderRecord).decode
 decode_work = msgspec.json.Decoder(Work).decode
 decode_key = msgspec.json.Decoder(ApiKey).decode
+decode_event = msgspec.json.Decoder(ProviderEvent).decode
 
 
 def milliseconds(time: datetime) -> int:
@@ -67,5 +69,7 @@ def order_columns(record: OrderRecord) -> dict[str, Any]:
         "customer": record.customer.id if record.customer else None,
         "purpose": record.purpose,
         "created_at": milliseconds(record.seen.created_at),
+        "synced_at": milliseconds(record.synced_at),
+        "payment_id": record.seen.payments[-1].provider_payment_id if record.seen.payments else None,
         "record": encode(record),
     }

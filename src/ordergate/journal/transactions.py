@@ -12,6 +12,7 @@ import msgspec
 
 from ordergate.domain.assembly import OrderRecord
 from ordergate.gateway.account import World
+from ordergate.gateway.event_records import order_subject
 from ordergate.gateway.records import (
     AccountUse,
     ApiKey,
@@ -286,6 +287,10 @@ def redact(record: OrderRecord, revision: int) -> Transaction[StoredOrder | Busy
     if under_way:
         raise RolledBack(Busy(codec.decode_operation(under_way[0][0])))
     yield Query("redact_operations", {"order_id": record.id})
+    subject = order_subject(record.seen.provider_order_id)
+    yield Query(
+        "redact_provider_events", {"account": record.account, "subject": subject, "order_id": record.id}
+    )
     return StoredOrder(record, rows[0][0])
 
 

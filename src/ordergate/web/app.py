@@ -13,7 +13,7 @@ from ordergate.gateway.context import Gateway
 from ordergate.web import openapi
 from ordergate.web.authentication import require_key
 from ordergate.web.edge import Edge
-from ordergate.web.handlers import accounts, admin, links, operations, orders, routes, service
+from ordergate.web.handlers import accounts, admin, hooks, links, operations, orders, routes, service
 from ordergate.web.problems import answer_problem, problem_of
 from ordergate.web.strictness import StrictRequest, refuse_loose_query
 
@@ -60,7 +60,14 @@ def create_app(gateway: Gateway, *, max_body_bytes: int) -> Edge:
     keyless = Router(
         "/",
         guards=[refuse_loose_query],
-        route_handlers=[service.live, service.ready, service.metrics, service.problems, service.problem_page],
+        route_handlers=[
+            service.live,
+            service.ready,
+            service.metrics,
+            service.problems,
+            service.problem_page,
+            hooks.receive_webhook,
+        ],
     )
     app = Litestar(
         route_handlers=[

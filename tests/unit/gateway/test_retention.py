@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.ports import JournalUnavailableError
-from ordergate.gateway.retention import prune, pruning
+from ordergate.gateway.retention import BATCH, prune, pruning
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -20,6 +20,7 @@ class Counted:
         self.fails = fails
         self.done = asyncio.Event()
         self.asked: list[tuple[datetime, int]] = []
+        self.events_asked = 0
 
     async def prune(self, since: datetime, limit: int) -> int:
         self.asked.append((since, limit))
@@ -31,6 +32,11 @@ class Counted:
         if not self.expired:
             self.done.set()
         return pruned
+
+    async def prune_events(self, since: datetime, limit: int) -> int:
+        assert (since, limit) == (NOW - timedelta(days=7), BATCH)
+        self.events_asked += 1
+        return 0
 
 
 def _gateway(journal: Counted) -> Gateway:
@@ -57,4 +63,5 @@ async def test_pruning_goes_on_after_a_failure() -> None:
     await asyncio.sleep(0.05)
 
     assert asked >= 2
+    assert journal.events_asked >= 1
     assert len(journal.asked) == asked
