@@ -11,7 +11,7 @@ import msgspec
 
 from ordergate.gateway.configuration import Configuration, Inbound
 from ordergate.gateway.context import Gateway
-from ordergate.gateway.event_records import Pace
+from ordergate.gateway.inbound_records import Pace
 from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.journal import sqlite
 from ordergate.journal.backup import Advance, Backup, BackupRefusedError, back_up

@@ -20,7 +20,7 @@ from tests.contract.conftest import (
 
 from ordergate.domain.order import Payment
 from ordergate.domain.provider_event import ProviderEvent
-from ordergate.gateway.event_records import (
+from ordergate.gateway.inbound_records import (
     InboundUse,
     Pace,
     Recorded,
@@ -45,7 +45,7 @@ PAYMENT = Payment(
 )
 
 
-def told(name: str, order_id: str | None = "order_1", body: bytes | None = b"{}", **changes: Any) -> Told:
+def told(name: str, order_id: str | None = "order_1", body: bytes | None = b"{}", **changes: Any) -> Arrived:
     """An event as a webhook brings it."""
     event = ProviderEvent(
         id=name, type="ORDER_UPDATED", known=True, provider_order_id=order_id, occurred_at=None, **changes

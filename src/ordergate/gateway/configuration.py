@@ -10,7 +10,7 @@ from msgspec import Meta
 from ordergate.domain.draft import BillingType, CurrencyCode, MetadataKey, MetadataValue
 from ordergate.domain.money import MAX_AMOUNT
 from ordergate.gateway.account import Account
-from ordergate.gateway.event_records import Pace
+from ordergate.gateway.inbound_records import Pace
 
 T = TypeVar("T")
 

@@ -22,7 +22,7 @@ from ordergate.gateway.adopt import adopt_marked
 from ordergate.gateway.confirm import confirm_if_due
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.conversation import read_order
-from ordergate.gateway.event_records import Subject
+from ordergate.gateway.inbound_records import Subject
 from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.read import read_command
 from ordergate.gateway.records import Operation, StoredOrder

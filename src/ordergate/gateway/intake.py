@@ -11,7 +11,7 @@ import structlog
 from ordergate.domain.errors import Problem
 from ordergate.gateway.account import Account
 from ordergate.gateway.context import Gateway
-from ordergate.gateway.event_records import Recorded, Told
+from ordergate.gateway.inbound_records import Recorded, Arrived
 from ordergate.gateway.ports import JournalUnavailableError, TransportError
 from ordergate.observability import note_account
 from ordergate.spi.webhooks import Delivery, FetchFirst

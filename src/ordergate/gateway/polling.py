@@ -17,7 +17,7 @@ from ordergate.domain.errors import Problem
 from ordergate.gateway.account import Account
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.conversation import read_events
-from ordergate.gateway.event_records import Told, Turn
+from ordergate.gateway.inbound_records import Told, Turn
 from ordergate.gateway.inbound import until_kept
 from ordergate.gateway.intake import record
 from ordergate.gateway.ports import JournalUnavailableError

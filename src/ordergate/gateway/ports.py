@@ -8,7 +8,7 @@ from typing import Protocol
 from ordergate.domain.assembly import OrderRecord
 from ordergate.domain.errors import Sent
 from ordergate.gateway.account import Account, World
-from ordergate.gateway.event_records import InboundUse, Pace, Recorded, Subject, Told, Turn
+from ordergate.gateway.inbound_records import InboundUse, Pace, Recorded, Subject, Arrived, Turn
 from ordergate.gateway.health import Health
 from ordergate.gateway.records import (
     AccountUse,

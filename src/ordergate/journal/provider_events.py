@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ordergate.domain.provider_event import ProviderEvent
-from ordergate.gateway.event_records import (
+from ordergate.gateway.inbound_records import (
     InboundUse,
     Pace,
     Recorded,

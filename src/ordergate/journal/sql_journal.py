@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from ordergate.domain.assembly import OrderRecord
 from ordergate.gateway.account import World
-from ordergate.gateway.event_records import InboundUse, Pace, Recorded, Subject, Told, Turn
+from ordergate.gateway.inbound_records import InboundUse, Pace, Recorded, Subject, Arrived, Turn
 from ordergate.gateway.records import (
     AccountUse,
     ApiKey,

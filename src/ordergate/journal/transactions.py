@@ -12,7 +12,7 @@ import msgspec
 
 from ordergate.domain.assembly import OrderRecord
 from ordergate.gateway.account import World
-from ordergate.gateway.event_records import order_subject
+from ordergate.gateway.inbound_records import order_subject
 from ordergate.gateway.records import (
     AccountUse,
     ApiKey,

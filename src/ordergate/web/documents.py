@@ -10,7 +10,7 @@ from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.order import Return
 from ordergate.gateway.account import Accept, Account
 from ordergate.gateway.configuration import Configuration
-from ordergate.gateway.event_records import InboundUse
+from ordergate.gateway.inbound_records import InboundUse
 from ordergate.gateway.health import BreakerState, Health
 from ordergate.gateway.records import Attempt, Operation, OperationState, Probe, Resolution
 from ordergate.gateway.routing import Route

@@ -10,7 +10,7 @@ _ORDER = "order "
 _OPERATION = "operation "
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
+class Arrived(msgspec.Struct, frozen=True, kw_only=True):
     """One event as it came: by a webhook with its exact bytes, or in the provider's feed without."""
 
     event: ProviderEvent
