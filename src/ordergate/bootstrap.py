@@ -9,8 +9,9 @@ from pathlib import Path
 
 import msgspec
 
-from ordergate.gateway.configuration import Configuration, Webhooks
+from ordergate.gateway.configuration import Configuration, Inbound, Webhooks
 from ordergate.gateway.context import Gateway
+from ordergate.gateway.inbound_records import Pace
 from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.journal import sqlite
 from ordergate.journal.backup import Advance, Backup, BackupRefusedError, back_up
@@ -119,6 +120,11 @@ def configuration_of(settings: Settings) -> Configuration:
             networks=networks_of(settings.webhooks),
             retries=tuple(settings.webhooks.retries),
             at_once=settings.webhooks.max_in_flight,
+        ),
+        inbound=Inbound(
+            pace=Pace(settle=settings.inbound.settle_seconds, every=settings.inbound.reread_seconds),
+            poll_seconds=settings.inbound.poll_seconds,
+            poll_orders=settings.inbound.poll_orders,
         ),
     )
 

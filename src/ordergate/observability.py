@@ -21,12 +21,14 @@ class CallFacts:
         configuration: Hash of the configuration that serves it; the next one may come into force meanwhile.
         account: The account that was chosen.
         provider_seconds: Time spent waiting for providers.
+        quiet: Anybody can send such a request, as often as he likes: its line is for who looks closely.
     """
 
     request_id: str
     configuration: str
     account: str | None = None
     provider_seconds: float = 0.0
+    quiet: bool = False
 
 
 current_call: ContextVar[CallFacts | None] = ContextVar("ordergate_call", default=None)
@@ -37,6 +39,13 @@ def note_account(name: str) -> None:
     facts = current_call.get()
     if facts is not None:
         facts.account = name
+
+
+def note_quiet() -> None:
+    """Say that the log line is for debugging alone."""
+    facts = current_call.get()
+    if facts is not None:
+        facts.quiet = True
 
 
 def note_configuration(content_hash: str) -> None:

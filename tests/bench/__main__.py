@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 import msgspec
-from tests.bench import adapters, journal, orders, processes, throughput
+from tests.bench import adapters, hooks, journal, orders, processes, throughput
 from tests.bench.figures import table
 
 
@@ -15,8 +15,14 @@ from tests.bench.figures import table
 @click.option("--rounds", type=click.IntRange(min=100), default=adapters.ROUNDS, show_default=True)
 @click.option("--short", is_flag=True, help="Leave the peers out, which need nginx and wrk.")
 def main(file: Path | None, rounds: int, *, short: bool) -> None:
-    """Measure each adapter, the journal and lists on each store, the command, and a create beside its peers."""
-    figures = [*adapters.measure(rounds), *journal.measure(), *orders.measure(), *processes.measure()]
+    """Measure adapters, the journal and lists on each store, webhooks, the command, and a create beside its peers."""
+    figures = [
+        *adapters.measure(rounds),
+        *journal.measure(),
+        *orders.measure(),
+        *hooks.measure(),
+        *processes.measure(),
+    ]
     click.echo(table(figures))
     runs = [] if short else _peers()
     if file is not None:

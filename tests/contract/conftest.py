@@ -136,10 +136,15 @@ class PostgresqlStore:
             "UPDATE webhook_deliveries SET due_at = due_at - $1, updated_at = updated_at - $1", passed
         )
         await self._fetch("UPDATE webhook_secrets SET ends_at = ends_at - $1", passed)
+        await self._fetch(
+            "UPDATE event_subjects SET due_at = due_at - $1, looked_at = looked_at - $1", passed
+        )
+        await self._fetch("UPDATE provider_events SET received_at = received_at - $1", passed)
+        await self._fetch("UPDATE account_polls SET due_at = due_at - $1", passed)
 
     async def contains(self, secret: bytes) -> bool:
         """Look through every row."""
-        tables = ("operations", "orders", "events", "webhook_deliveries")
+        tables = ("operations", "orders", "events", "webhook_deliveries", "provider_events")
         rows = [row for table in tables for row in await self._fetch(f"SELECT * FROM {table}")]
         return any(isinstance(value, bytes) and secret in value for row in rows for value in row)
 

@@ -12,6 +12,7 @@ from ordergate.gateway.configuration import When
 from ordergate.settings.document import (
     AccountSettings,
     FeeSettings,
+    InboundSettings,
     RecoverySettings,
     RoutingSettings,
     RuleSettings,
@@ -46,6 +47,7 @@ def _keys(path: str, text: str) -> dict[str, Any]:
         ("store", StoreSettings),
         ("recovery", RecoverySettings),
         ("webhooks", WebhookSettings),
+        ("inbound", InboundSettings),
         ("accounts.main", AccountSettings),
         ("accounts.main.fees", FeeSettings),
         ("routing", RoutingSettings),
@@ -57,7 +59,7 @@ def test_every_key_is_documented_with_its_default(path: str, kind: type[msgspec.
     """The file names each key that a table may have, and shows its default where there is one."""
     documented = _keys(path, DEFAULT.read_text())
     fields = {field.name: field for field in msgspec.structs.fields(kind)}
-    own = {"api_key"} if path == "accounts.main" else set()
+    own = {"api_key", "webhook_secrets"} if path == "accounts.main" else set()
     tables = {"rules", "when", "fees"}
 
     assert documented.keys() - own == fields.keys() - tables
@@ -73,6 +75,7 @@ def test_default_file_is_usable() -> None:
     assert settings.server == ServerSettings()
     assert settings.recovery == RecoverySettings()
     assert settings.webhooks == WebhookSettings()
+    assert settings.inbound == InboundSettings()
     assert dict(settings.accounts) == {}
 
 
@@ -83,6 +86,7 @@ def test_comments_of_the_default_file_are_usable(tmp_path: Path) -> None:
     file = tmp_path / "all.toml"
     file.write_text(text)
     environment = {"REVKEEN_API_KEY": "rk_sandbox_x", "RAPYD_ACCESS_KEY": "a", "RAPYD_SECRET_KEY": "s"}
+    environment["REVKEEN_WEBHOOK_SECRET"] = "w"
 
     settings = load_settings(file, environment)
 

@@ -81,11 +81,12 @@ async def open_another(
             *,
             recovers: bool = False,
             delivers: bool = False,
+            port: int = 0,
             **settings: Any,
         ) -> Shop:
             config = write_config(tmp_path, emulators, **settings)
             opening = open_shop(
-                config, emulators, provider, environment, recovers=recovers, delivers=delivers
+                config, emulators, provider, environment, recovers=recovers, delivers=delivers, port=port
             )
             return await shops.enter_async_context(opening)
 

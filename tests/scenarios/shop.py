@@ -25,6 +25,8 @@ from ordergate.gateway.caller import MERCHANT_SCOPES, OPERATOR_SCOPE, hash_key, 
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.deliveries import delivering
 from ordergate.gateway.feed import announcing
+from ordergate.gateway.inbound import following
+from ordergate.gateway.polling import polling
 from ordergate.gateway.ports import Journal
 from ordergate.gateway.records import LinkKey
 from ordergate.gateway.recovery import alive, recovering
@@ -69,6 +71,8 @@ class Emulator:
         self.base_url: str = facts["base_url"]
         self.credentials: dict[str, str] = facts["credentials"]
         written.credentials.update(self.credentials.values())
+        self.webhook_secret: str | None = facts["webhook_secret"]
+        written.credentials.update({self.webhook_secret} - {None})
         self.customer: str = facts["customer"]
         self.products: list[str] = facts["products"]
         self.payment_methods: list[str] = facts["payment_methods"]
@@ -327,6 +331,8 @@ def write_config(
     more_accounts: Mapping[str, Any] | None = None,
     recovery: Mapping[str, Any] | None = None,
     webhooks: Mapping[str, Any] | None = None,
+    inbound: Mapping[str, Any] | None = None,
+    hooks: str | None = None,
     store: str | None = None,
     routing: Mapping[str, Any] | None = None,
 ) -> Path:
@@ -340,6 +346,8 @@ def write_config(
         more_accounts: Further accounts.
         recovery: Keys of ``[recovery]``.
         webhooks: Keys of ``[webhooks]``.
+        inbound: Keys of ``[inbound]``.
+        hooks: The gateway's URL as the providers know it, to verify webhooks; None verifies none.
         store: The journal's URL; a file in the folder where none is given.
         routing: Keys of ``[routing]``.
     """
@@ -350,6 +358,7 @@ def write_config(
             "base_url": emulator.base_url,
             "merchants": [MERCHANT],
             **emulator.credentials,
+            **(_verification(name, emulator, hooks) if hooks else {}),
             **(account or {}),
         }
         for name, emulator in emulators.items()
@@ -359,12 +368,20 @@ def write_config(
         "store": {"url": store or f"sqlite:///{folder / 'journal.db'}"},
         "recovery": dict(recovery or {}),
         "webhooks": dict(webhooks or {}),
+        "inbound": dict(inbound or {}),
         "accounts": {**accounts, **(more_accounts or {})},
         "routing": {"default": list(accounts), **(routing or {})},
     }
     file = folder / "ordergate.toml"
     file.write_text(tomli_w.dumps(document))
     return file
+
+
+def _verification(name: str, emulator: Emulator, url: str) -> dict[str, Any]:
+    """What an account needs to verify webhooks: a secret, or the address over which its keys sign."""
+    if emulator.webhook_secret is None:
+        return {"webhook_url": f"{url}/hooks/{name}"}
+    return {"webhook_secrets": [emulator.webhook_secret]}
 
 
 async def add_key(
@@ -411,6 +428,7 @@ async def open_shop(
     *,
     recovers: bool = False,
     delivers: bool = False,
+    port: int = 0,
 ) -> AsyncIterator[Shop]:
     """Serve a configuration in this process, on a port of its own, with one merchant and his links.
 
@@ -419,8 +437,9 @@ async def open_shop(
         emulators: What its accounts lead to.
         account: The account that the shop's orders go to.
         environment: Variables that the configuration refers to.
-        recovers: Look after operations of unknown outcome, as ``serve`` does.
+        recovers: Look after operations of unknown outcome, and after what providers tell, as ``serve`` does.
         delivers: Deliver webhooks, as ``serve`` does.
+        port: Where to listen; 0 for any free one.
     """
     settings = load_settings(config, environment or {})
     async with AsyncExitStack() as parts:
@@ -429,6 +448,8 @@ async def open_shop(
             await parts.enter_async_context(alive(gateway, drain=2))
         if recovers:
             await parts.enter_async_context(recovering(gateway))
+            await parts.enter_async_context(following(gateway))
+            await parts.enter_async_context(polling(gateway))
         if delivers:
             await parts.enter_async_context(announcing(gateway))
             await parts.enter_async_context(delivering(gateway))
@@ -436,7 +457,7 @@ async def open_shop(
         key = await add_key(gateway.journal)
         await link_all(gateway.journal, emulators)
         app = _application(gateway, settings.server.max_body_bytes)
-        async with _served(app, settings.server.shutdown_timeout) as url:
+        async with _served(app, settings.server.shutdown_timeout, port) as url:
             yield Shop(
                 url=url,
                 key=key,
@@ -455,9 +476,9 @@ def plain_client() -> httpx.AsyncClient:
 
 
 @asynccontextmanager
-async def _served(app: Any, shutdown_timeout: float) -> AsyncIterator[str]:
-    """Serve on a free port; without the server's own loop, whose ticks would slow every test's end."""
-    with listen("127.0.0.1", 0) as listener:
+async def _served(app: Any, shutdown_timeout: float, port: int) -> AsyncIterator[str]:
+    """Serve on a port; without the server's own loop, whose ticks would slow every test's end."""
+    with listen("127.0.0.1", port) as listener:
         server = server_of(app, lambda: None, shutdown_timeout=shutdown_timeout)
         server.config.load()
         server.lifespan = server.config.lifespan_class(server.config)

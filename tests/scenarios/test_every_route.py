@@ -19,7 +19,7 @@ from tests.scenarios.shop import CUSTOMER, DOCUMENTED_MEMBERS, Shop, body_of, ch
 from ordergate.gateway.caller import MERCHANT_SCOPES, OPERATOR_SCOPE
 
 SCOPES = (*MERCHANT_SCOPES, OPERATOR_SCOPE)
-KEYLESS = {"health_live", "health_ready"}
+KEYLESS = {"health_live", "health_ready", "receive_webhook"}
 PLANTED = "planted-by-acme"
 LINK = "CHAIR-OF-ACME"
 

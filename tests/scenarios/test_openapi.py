@@ -71,6 +71,7 @@ OPERATIONS = (
     ("POST", "/v1/webhook_deliveries/{delivery_id}/replay"),
     ("PATCH", "/v1/webhook_endpoints/{endpoint_id}"),
     ("DELETE", "/v1/webhook_endpoints/{endpoint_id}"),
+    ("POST", "/hooks/{account}"),
     ("GET", "/health/live"),
     ("GET", "/health/ready"),
 )

@@ -151,17 +151,27 @@ def told(kind: str, data: Any, **members: Any) -> bytes:
             told("ORDER_RETURN_CREATED", {"id": "orre_1", "order": ORDER_ID, "refund": "refund_1"}),
             {"type": "ORDER_RETURN_CREATED"},
         ),
-        (told("PAYMENT_COMPLETED", payment(order=ORDER_ID)), {"type": "PAYMENT_COMPLETED"}),
         (
-            told("PAYMENT_COMPLETED", payment(metadata={"ordergate_operation": PAY_OPERATION})),
+            told("PAYMENT_COMPLETED", payment(id="payment_1", order=ORDER_ID)),
+            {"type": "PAYMENT_COMPLETED", "provider_payment_id": "payment_1"},
+        ),
+        (
+            told("PAYMENT_COMPLETED", payment(id="", metadata={"ordergate_operation": PAY_OPERATION})),
             {"type": "PAYMENT_COMPLETED", "provider_order_id": None, "operations": (PAY_OPERATION,)},
         ),
         (
             told("PAYMENT_REFUND_COMPLETED", {"id": "refund_1", "payment": "payment_1"}),
-            {"type": "PAYMENT_REFUND_COMPLETED", "provider_order_id": None},
+            {
+                "type": "PAYMENT_REFUND_COMPLETED",
+                "provider_order_id": None,
+                "provider_payment_id": "payment_1",
+            },
         ),
         (told("ORDER_ARCHIVED", order(id=ORDER_ID)), {"type": "ORDER_ARCHIVED", "known": False}),
-        (told("ORDER_UPDATED", order(id=ORDER_ID, metadata="", payment="payment_1")), {}),
+        (
+            told("ORDER_UPDATED", order(id=ORDER_ID, metadata="", payment="payment_1")),
+            {"provider_payment_id": "payment_1"},
+        ),
         (told("ORDER_UPDATED", {"id": ORDER_ID, "order": 7}, created_at=True), {"occurred_at": None}),
         (told("ORDER_UPDATED", None, created_at=-(10**15)), {"provider_order_id": None, "occurred_at": None}),
     ],

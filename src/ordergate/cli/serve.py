@@ -38,7 +38,9 @@ def serve(
     from ordergate.console.plugin import Console
     from ordergate.gateway.deliveries import delivering
     from ordergate.gateway.feed import announcing
+    from ordergate.gateway.inbound import following
     from ordergate.gateway.key_use import recording_key_use
+    from ordergate.gateway.polling import polling
     from ordergate.gateway.recovery import alive, recovering
     from ordergate.gateway.retention import pruning
     from ordergate.gateway.shadow import shadowing
@@ -56,6 +58,8 @@ def serve(
             recovering(gateway),
             announcing(gateway),
             delivering(gateway),
+            following(gateway),
+            polling(gateway),
             pruning(gateway),
             shadowing(gateway),
             recording_key_use(gateway),

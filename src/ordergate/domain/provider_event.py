@@ -17,6 +17,8 @@ class ProviderEvent(msgspec.Struct, frozen=True, kw_only=True):
         operations: The gateway's operations that it names, by a mark in metadata or by the idempotency key of the
             request behind it. Where no order is named, theirs is the one.
         merchant: Whose order it is, by the mark in the order's metadata.
+        provider_payment_id: The payment that it concerns. Where neither order nor operation is named, the order is the
+            one whose last payment this is.
     """
 
     id: str
@@ -26,3 +28,4 @@ class ProviderEvent(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: datetime | None
     operations: tuple[str, ...] = ()
     merchant: str | None = None
+    provider_payment_id: str | None = None

@@ -9,7 +9,7 @@ from ordergate.domain.errors import Problem, invalid_request
 from ordergate.domain.identifiers import new_id
 from ordergate.domain.order import Customer, Order
 from ordergate.domain.provider_order import MERCHANT_MARK, OPERATION_MARK, ProviderLine, ProviderOrder
-from ordergate.gateway.account import Account
+from ordergate.gateway.account import Account, World
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.conversation import read_order
@@ -43,11 +43,19 @@ async def import_order(gateway: Gateway, caller: Caller, account_name: str, body
             seen_again(stored.record, seen, gateway.clock()), stored.revision
         )
         return order_from_record(again.record)
-    record = await _record(gateway, account, caller, merchant, seen)
+    record = await _record(gateway, account, caller.world, merchant, seen)
     adopted = await gateway.journal.adopt(record)
     if adopted.merchant != merchant:
         raise _no_such_order(body)
     return order_from_record(adopted)
+
+
+async def adopt_marked(gateway: Gateway, account: Account, merchant: str, seen: ProviderOrder) -> OrderRecord:
+    """Adopt an order that bears a merchant's mark; return what is kept of it.
+
+    The caller has made sure that no operation here is about to make it an order of its own.
+    """
+    return await gateway.journal.adopt(await _record(gateway, account, account.world, merchant, seen))
 
 
 def _no_such_order(body: ImportBody) -> Problem:
@@ -72,20 +80,20 @@ def _merchant(caller: Caller, body: ImportBody) -> str:
 
 
 async def _record(
-    gateway: Gateway, account: Account, caller: Caller, merchant: str, seen: ProviderOrder
+    gateway: Gateway, account: Account, world: World, merchant: str, seen: ProviderOrder
 ) -> OrderRecord:
     natives = {line.product for line in seen.line_items if line.product}
     skus = {
-        native: await gateway.journal.merchant_id(merchant, caller.world, account.name, "products", native)
+        native: await gateway.journal.merchant_id(merchant, world, account.name, "products", native)
         for native in natives
     }
     customer = seen.customer and await gateway.journal.merchant_id(
-        merchant, caller.world, account.name, "customers", seen.customer
+        merchant, world, account.name, "customers", seen.customer
     )
     return OrderRecord(
         id=new_id("ord"),
         merchant=merchant,
-        world=caller.world,
+        world=world,
         account=account.name,
         adapter=account.adapter.name,
         reference=seen.reference,

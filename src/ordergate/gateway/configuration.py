@@ -11,6 +11,7 @@ from ordergate.domain.draft import BillingType, CurrencyCode, MetadataKey, Metad
 from ordergate.domain.money import MAX_AMOUNT
 from ordergate.domain.webhooks import Network
 from ordergate.gateway.account import Account
+from ordergate.gateway.inbound_records import Pace
 
 T = TypeVar("T")
 
@@ -77,6 +78,20 @@ class Webhooks(msgspec.Struct, frozen=True, kw_only=True):
     at_once: int = 8
 
 
+class Inbound(msgspec.Struct, frozen=True, kw_only=True):
+    """How orders are kept up to date with what their providers tell, or fail to.
+
+    Attributes:
+        pace: How soon an order is read again that an event concerns.
+        poll_seconds: Between two looks for what no webhook told; 0 for none. An account may have its own.
+        poll_orders: Orders that one such look reads again at most, where the provider has no feed of events.
+    """
+
+    pace: Pace = Pace(settle=0.5, every=2.0)
+    poll_seconds: float = 60.0
+    poll_orders: int = 20
+
+
 class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     """One configuration in force.
 
@@ -94,6 +109,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
         key_requests_per_minute: How many requests one key may make of this process; 0 for any number.
         late_look: How long after an operation was taken for not applied a late trace of it is looked for.
         webhooks: How merchants are told of events.
+        inbound: How orders are kept up to date with what their providers tell.
         source: The file that it was read from.
         loaded_at: When it came into force; None where it was not read from a file.
         document: Its content, with references in place of secrets.
@@ -112,6 +128,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     person_after: timedelta = timedelta(days=1)
     late_look: timedelta = timedelta(minutes=15)
     webhooks: Webhooks = Webhooks()
+    inbound: Inbound = Inbound()
     source: str = ""
     loaded_at: datetime | None = None
     document: Mapping[str, Any] = {}

@@ -21,6 +21,7 @@ from ordergate.gateway.records import Operation, StoredResponse
 from ordergate.gateway.shadows import Shadows
 from ordergate.gateway.throttle import Throttle
 from ordergate.metrics import Metrics
+from ordergate.spi.wire import WireResponse
 
 T = TypeVar("T")
 
@@ -62,12 +63,15 @@ class Gateway:
         wake_deliveries: Makes what is due be delivered now; None where this process delivers nothing.
         sender: The way to the merchants' receivers; None where this process has none.
         chance: From 0 to 1: spreads what would otherwise be tried again all at once.
+        wake_inbound: Says that an event came; None where this process does not look after them.
         key_use: When keys came last, until it is recorded.
         key_requests: The requests of each key.
         reloading: Held by the reload that is under way.
         placing: Held by each create from the look whether its account takes it until it is recorded there, and by a
             reload from the look whether an account can go until it is gone.
         shadows: New orders that are translated for other accounts, too.
+        refused_webhooks: By account, those since the log last told of them.
+        fetched: By account and path, what verifying webhooks took.
         unknown_keys: By address, the keys that nobody has.
     """
 
@@ -84,6 +88,7 @@ class Gateway:
     wake_deliveries: Callable[[], None] | None = None
     sender: WebhookSender | None = None
     chance: Callable[[], float] = random.random
+    wake_inbound: Callable[[], None] | None = None
     metrics: Metrics = field(default_factory=Metrics)
     key_use: KeyUse = field(default_factory=KeyUse)
     key_requests: Throttle = field(default_factory=Throttle)
@@ -91,6 +96,8 @@ class Gateway:
     placing: RWLock = field(default_factory=lambda: RWLock(fast=True))
     unknown_keys: Throttle = field(default_factory=Throttle)
     shadows: Shadows = field(default_factory=Shadows)
+    refused_webhooks: Counter[str] = field(default_factory=Counter)
+    fetched: dict[tuple[str, str], WireResponse] = field(default_factory=dict)
 
     def hold(self, operation_id: str) -> None:
         """Say that this process works on an operation."""

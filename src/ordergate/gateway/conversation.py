@@ -5,9 +5,9 @@ import asyncio
 import msgspec
 import structlog
 
-from ordergate.domain.commands import ListOrders, Read, WriteCommand
+from ordergate.domain.commands import ListEvents, Read, RetrieveOrder, WriteCommand
 from ordergate.domain.errors import Problem, ProviderError
-from ordergate.domain.outcome import Absent, Applied, NotApplied, OrderPage, Outcome, Unknown
+from ordergate.domain.outcome import Absent, Applied, EventPage, NotApplied, OrderPage, Outcome, Unknown
 from ordergate.domain.provider_order import ProviderOrder
 from ordergate.gateway.account import Account
 from ordergate.gateway.context import Gateway
@@ -152,6 +152,18 @@ async def read_page(gateway: Gateway, account: Account, command: Read) -> OrderP
     return outcome
 
 
+async def read_events(gateway: Gateway, account: Account, command: ListEvents) -> EventPage:
+    """Read one page of what happened at the provider.
+
+    Raises:
+        Problem: It could not be read.
+    """
+    outcome = await _ask(gateway, account, command)
+    if not isinstance(outcome, EventPage):
+        raise TypeError(f"reading events came to {type(outcome).__name__}")
+    return outcome
+
+
 async def _ask(gateway: Gateway, account: Account, command: Read) -> Outcome:
     plan = account.adapter.plan(command, account.settings)
     step: WireRequest | Outcome = next(plan)
@@ -162,7 +174,7 @@ async def _ask(gateway: Gateway, account: Account, command: Read) -> Outcome:
         raise Problem(error.code, error.reason, sent=error.sent, retry_after=error.retry_after) from error
     if isinstance(step, NotApplied):
         if not step.mapped:
-            kind = "list" if isinstance(command, ListOrders) else "retrieve"
+            kind = "retrieve" if isinstance(command, RetrieveOrder) else "list"
             gateway.metrics.unmapped_error(account.name, kind, step.provider.code)
         raise Problem(
             step.code,

@@ -15,6 +15,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
         in_flight: Calls on their way now, those that wait for their turn included.
         paused_for: Seconds for which the provider has asked to be left alone; 0 for none.
         rate_left: Calls that the rate limit still lets through now; None where there is no limit.
+        rate_size: Calls that the rate limit lets through when none was made lately; None where there is no limit.
         reasons: Why it is not quite well, for a human.
     """
 
@@ -22,4 +23,11 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     in_flight: int = 0
     paused_for: float = 0.0
     rate_left: int | None = None
+    rate_size: int | None = None
     reasons: tuple[str, ...] = ()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether calls that nobody waits for may be made: half of the rate limit is left to those that matter."""
+        spare = self.rate_left is None or self.rate_size is None or 2 * self.rate_left > self.rate_size
+        return self.breaker != "open" and not self.paused_for and spare

@@ -4,6 +4,7 @@ The process that sent it, recovery and a person who resolves it all end here.
 """
 
 import asyncio
+import contextlib
 
 import msgspec
 import structlog
@@ -18,6 +19,7 @@ from ordergate.gateway.account import Account
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.conversation import named
 from ordergate.gateway.evidence import Exchange
+from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.records import Existing, Operation, StoredOrder, StoredResponse, Work
 
 STORED_REFUSALS = frozenset({"payment_declined", "provider_rejected", "invalid_state"})
@@ -63,6 +65,7 @@ async def applied(gateway: Gateway, held: Held, outcome: Applied) -> Answer:
         needs_person=False,
         updated_at=gateway.clock(),
     )
+    raced = False
     for _ in range(_RACES):
         record = _record_after(gateway, held, outcome)
         response = normal_answer(gateway, operation.kind, record)
@@ -84,11 +87,25 @@ async def applied(gateway: Gateway, held: Held, outcome: Applied) -> Answer:
             if settled is True:
                 _log.warning("operation.late_write", operation=operation.id, order=operation.order)
         if settled is True:
+            if raced:
+                await _read_again(gateway, held)
             return Answer(response, operation.account)
         if settled is False:
             return await answer_of_others(gateway, operation)
+        raced = True
         held = msgspec.structs.replace(held, before=await gateway.journal.order(operation.order))
     raise outcome_unknown(operation, "The order keeps changing under it.")
+
+
+async def _read_again(gateway: Gateway, held: Held) -> None:
+    """Somebody read the order while the answer was on its way: which of both is newer nobody knows."""
+    if held.before is None:
+        return
+    native = held.before.record.seen.provider_order_id
+    with contextlib.suppress(JournalUnavailableError):
+        await gateway.journal.look_at_order(held.account.name, native, gateway.configuration.inbound.pace)
+    if gateway.wake_inbound is not None:
+        gateway.wake_inbound()
 
 
 async def refused(gateway: Gateway, held: Held, outcome: NotApplied) -> Answer:

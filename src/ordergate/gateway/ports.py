@@ -11,6 +11,7 @@ from ordergate.gateway.account import Account, World
 from ordergate.gateway.event_ports import EventJournal
 from ordergate.gateway.evidence import Comparison, ComparisonQuery, Exchange, ShadowCount, Told
 from ordergate.gateway.health import Health
+from ordergate.gateway.inbound_records import Arrived, InboundUse, Pace, Recorded, Subject, Turn
 from ordergate.gateway.records import (
     AccountUse,
     ApiKey,
@@ -319,6 +320,83 @@ class Journal(EventJournal, Protocol):
 
     async def use_of_account(self, account: str) -> AccountUse:
         """Count what an account cannot be removed for."""
+        ...
+
+    async def record_events(self, account: str, told: Sequence[Arrived], pace: Pace) -> Recorded:
+        """Keep what a provider told, each event once, and let what it concerns be looked at.
+
+        Operations that it names are looked at now, where their outcome is unknown or rests on a missing trace.
+        """
+        ...
+
+    async def take_subjects(
+        self, owner: str, room: Mapping[str, int], held: Collection[tuple[str, str]] = ()
+    ) -> list[Subject]:
+        """Look at what is due and nobody living looks at, the longest waiting first.
+
+        Args:
+            owner: This process.
+            room: By account, how much at most; of others nothing.
+            held: Accounts and names of what it looks at: others in its name were lost when the store failed.
+        """
+        ...
+
+    async def finish_subject(
+        self, subject: Subject, owner: str, pace: Pace, *, parked: bool = False, erase: bool = False
+    ) -> bool:
+        """End a look at what events concern: they are processed.
+
+        Args:
+            subject: As it was taken.
+            owner: This process.
+            pace: When it is looked at again, where it was told of meanwhile.
+            parked: Nobody here knows it: the events are kept, and processed when it is known once told of again.
+            erase: Forget the bytes in which the events came.
+
+        Returns:
+            False where it was told of meanwhile: then it is due again, or where it is another's.
+        """
+        ...
+
+    async def postpone_subject(self, subject: Subject, owner: str, seconds: float) -> None:
+        """Look again after so many seconds, or as soon as it is told of again."""
+        ...
+
+    async def read_orders_again(self, account: str, before: datetime, limit: int, pace: Pace) -> int:
+        """Let orders that are not over be looked at, as if told of; return how many.
+
+        Args:
+            account: Where they live.
+            before: Only those that were read before, the longest ago first.
+            limit: How many at most; those that are due anyway do not count.
+            pace: How soon.
+        """
+        ...
+
+    async def look_at_order(self, account: str, provider_order_id: str, pace: Pace) -> None:
+        """Let one order be looked at, as if told of."""
+        ...
+
+    async def take_turn(self, account: str, owner: str, every: float) -> Turn | None:
+        """Look through an account, if its time has come and nobody living does.
+
+        The first turn comes `every` seconds after the first question for it. A process asks only for what it does not
+        look through itself.
+        """
+        ...
+
+    async def end_turn(
+        self, account: str, owner: str, every: float, walked_at: datetime | None = None
+    ) -> None:
+        """Let the next turn come after so many seconds; `walked_at` is when a whole walk began, None for none."""
+        ...
+
+    async def inbound_use(self, accounts: Iterable[str]) -> dict[str, InboundUse]:
+        """Return, by account, what its provider told unasked, and what of it is not processed."""
+        ...
+
+    async def prune_events(self, since: datetime, limit: int) -> int:
+        """Forget events that came before and wait for nothing, parked ones too; return how many, `limit` at most."""
         ...
 
     async def put_links(self, key: LinkKey, links: Links) -> None:

@@ -1,12 +1,14 @@
 """Forgets, after the retention, what is kept of settled operations for repeats and recovery alone.
 
 Keys become free, and requests, their commands and stored answers go; the operations' own records stay. Deliveries of
-webhooks that ended go; their events stay. Any number of processes may do it at once.
+webhooks that ended go, their events stay; what providers told goes, once it waits for nothing. Any number of processes
+may do it at once.
 """
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
 
 import structlog
 
@@ -37,21 +39,30 @@ async def pruning(gateway: Gateway, every: float = EVERY) -> AsyncIterator[None]
 
 
 async def prune(gateway: Gateway, batch: int = BATCH) -> int:
-    """Prune all that has expired, in small batches with pauses for other writes; return how many operations.
+    """Prune all operations that have expired, in small batches with pauses for other writes; return how many.
 
     Raises:
         JournalUnavailableError: The journal does not answer; the batches before are pruned.
     """
-    since = gateway.clock() - gateway.configuration.retention
-    pruned = await _all(lambda: gateway.journal.prune(since, batch), batch)
-    await _all(lambda: gateway.journal.prune_deliveries(since, batch), batch)
+    pruned = await _in_batches(gateway, gateway.journal.prune, batch)
+    await _in_batches(gateway, gateway.journal.prune_deliveries, batch)
     return pruned
 
 
-async def _all(one_batch: Callable[[], Awaitable[int]], batch: int) -> int:
+async def prune_events(gateway: Gateway, batch: int = BATCH) -> int:
+    """Prune what providers told before, unless it waits for its order to be read again; return how many events.
+
+    Raises:
+        JournalUnavailableError: The journal does not answer; the batches before are pruned.
+    """
+    return await _in_batches(gateway, gateway.journal.prune_events, batch)
+
+
+async def _in_batches(gateway: Gateway, forget: Callable[[datetime, int], Awaitable[int]], batch: int) -> int:
+    since = gateway.clock() - gateway.configuration.retention
     total = 0
     while True:
-        pruned = await one_batch()
+        pruned = await forget(since, batch)
         total += pruned
         if pruned < batch:
             return total
@@ -62,9 +73,12 @@ async def _prune_for_ever(gateway: Gateway, every: float) -> None:
     while True:
         try:
             pruned = await prune(gateway)
+            events = await prune_events(gateway)
         except JournalUnavailableError as error:
             _log.warning("journal.unavailable", error=str(error))
         else:
             if pruned:
                 _log.info("operations.pruned", operations=pruned)
+            if events:
+                _log.info("events.pruned", events=events)
         await asyncio.sleep(every)

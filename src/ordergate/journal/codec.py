@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from ordergate.domain.assembly import OrderRecord, order_from_record
+from ordergate.domain.provider_event import ProviderEvent
 from ordergate.gateway.event_records import DeliveryTry, Endpoint
 from ordergate.gateway.evidence import Comparison, Exchange
 from ordergate.gateway.records import ApiKey, Intent, Operation, Work
@@ -17,6 +18,7 @@ decode_operation = msgspec.json.Decoder(Operation).decode
 decode_order = msgspec.json.Decoder(OrderRecord).decode
 decode_work = msgspec.json.Decoder(Work).decode
 decode_key = msgspec.json.Decoder(ApiKey).decode
+decode_event = msgspec.json.Decoder(ProviderEvent).decode
 decode_endpoint = msgspec.json.Decoder(Endpoint).decode
 decode_tries = msgspec.json.Decoder(tuple[DeliveryTry, ...]).decode
 decode_comparison = msgspec.json.Decoder(Comparison).decode
@@ -107,5 +109,7 @@ def order_columns(record: OrderRecord) -> dict[str, Any]:
         "customer": record.customer.id if record.customer else None,
         "purpose": record.purpose,
         "created_at": milliseconds(record.seen.created_at),
+        "synced_at": milliseconds(record.synced_at),
+        "payment_id": record.seen.payments[-1].provider_payment_id if record.seen.payments else None,
         "record": encode(record),
     }

@@ -7,6 +7,7 @@ from datetime import datetime
 from ordergate.domain.assembly import OrderRecord
 from ordergate.gateway.account import World
 from ordergate.gateway.evidence import Comparison, ComparisonQuery, Exchange, ShadowCount, Told
+from ordergate.gateway.inbound_records import Arrived, InboundUse, Pace, Recorded, Subject, Turn
 from ordergate.gateway.records import (
     AccountUse,
     ApiKey,
@@ -30,7 +31,7 @@ from ordergate.gateway.records import (
     Taken,
     Work,
 )
-from ordergate.journal import comparison_transactions, transactions
+from ordergate.journal import comparison_transactions, provider_events, transactions
 from ordergate.journal.sql_events import SqlEvents
 
 
@@ -201,6 +202,55 @@ class SqlJournal(SqlEvents):
     async def use_of_account(self, account: str) -> AccountUse:
         """Count what an account cannot be removed for."""
         return await self._read(lambda: transactions.use_of_account(account))
+
+    async def record_events(self, account: str, told: Sequence[Arrived], pace: Pace) -> Recorded:
+        """Keep what a provider told, and let what it concerns be looked at."""
+        return await self._write(lambda: provider_events.record(account, told, pace))
+
+    async def take_subjects(
+        self, owner: str, room: Mapping[str, int], held: Collection[tuple[str, str]] = ()
+    ) -> list[Subject]:
+        """Look at what is due, so much of each account at most."""
+        return await self._write(lambda: provider_events.take(owner, room, held))
+
+    async def finish_subject(
+        self, subject: Subject, owner: str, pace: Pace, *, parked: bool = False, erase: bool = False
+    ) -> bool:
+        """End a look at what events concern."""
+        return await self._write(
+            lambda: provider_events.finish(subject, owner, pace, parked=parked, erase=erase)
+        )
+
+    async def postpone_subject(self, subject: Subject, owner: str, seconds: float) -> None:
+        """Look again later."""
+        await self._write(lambda: provider_events.postpone(subject, owner, seconds))
+
+    async def read_orders_again(self, account: str, before: datetime, limit: int, pace: Pace) -> int:
+        """Let orders that are not over be read again."""
+        return await self._write(lambda: provider_events.read_again(account, before, limit, pace))
+
+    async def look_at_order(self, account: str, provider_order_id: str, pace: Pace) -> None:
+        """Let one order be looked at, as if told of."""
+        await self._write(lambda: provider_events.look_at_order(account, provider_order_id, pace))
+
+    async def take_turn(self, account: str, owner: str, every: float) -> Turn | None:
+        """Look through an account, if its time has come and nobody does."""
+        return await self._write(lambda: provider_events.take_turn(account, owner, every))
+
+    async def end_turn(
+        self, account: str, owner: str, every: float, walked_at: datetime | None = None
+    ) -> None:
+        """Let somebody look through the account again later."""
+        await self._write(lambda: provider_events.end_turn(account, owner, every, walked_at))
+
+    async def inbound_use(self, accounts: Iterable[str]) -> dict[str, InboundUse]:
+        """Count what providers told."""
+        wanted = list(accounts)
+        return await self._read(lambda: provider_events.use(wanted))
+
+    async def prune_events(self, since: datetime, limit: int) -> int:
+        """Forget events that came before and wait for nothing."""
+        return await self._write(lambda: provider_events.prune(since, limit))
 
     async def put_links(self, key: LinkKey, links: Links) -> None:
         """Set what one id is called at the named accounts."""

@@ -12,6 +12,7 @@ import msgspec
 from ordergate.domain.assembly import OrderRecord
 from ordergate.gateway.account import World
 from ordergate.gateway.evidence import Exchange, Told
+from ordergate.gateway.inbound_records import order_subject
 from ordergate.gateway.records import (
     AccountUse,
     ApiKey,
@@ -280,6 +281,10 @@ def redact(record: OrderRecord, revision: int) -> Transaction[StoredOrder | Busy
     if record.comparison is not None:
         yield Query("forget_comparison", {"id": record.comparison})
     yield from redact_events(record.id)
+    subject = order_subject(record.seen.provider_order_id)
+    yield Query(
+        "redact_provider_events", {"account": record.account, "subject": subject, "order_id": record.id}
+    )
     return StoredOrder(record, rows[0][0])
 
 

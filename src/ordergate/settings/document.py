@@ -96,6 +96,15 @@ class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     max_in_flight: Annotated[int, Meta(ge=1, le=1_000)] = Webhooks().at_once
 
 
+class InboundSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[inbound]``: how soon an order is read again that a webhook tells of, and how lost webhooks are made up for."""
+
+    settle_seconds: Annotated[float, Meta(ge=0, le=60)] = 0.5
+    reread_seconds: Annotated[float, Meta(ge=0, le=3600)] = 2.0
+    poll_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 60.0
+    poll_orders: Annotated[int, Meta(ge=1, le=1000)] = 20
+
+
 class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     """``[accounts.NAME]``: what every account has; the other keys are its adapter's."""
 
@@ -116,6 +125,7 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     settling_time: Seconds | None = None
     max_in_flight: Annotated[int, Meta(ge=1, le=10_000)] = 50
     requests_per_minute: Annotated[int, Meta(ge=0, le=1_000_000)] | None = None
+    poll_seconds: Annotated[float, Meta(ge=0, le=86_400)] | None = None
     breaker_failures: Annotated[int, Meta(ge=1, le=100_000)] = 5
     breaker_seconds: Seconds = 10.0
     fees: FeeSettings | None = None
@@ -147,6 +157,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     store: StoreSettings = StoreSettings()
     recovery: RecoverySettings = RecoverySettings()
     webhooks: WebhookSettings = WebhookSettings()
+    inbound: InboundSettings = InboundSettings()
     accounts: dict[str, dict[str, Any]] = {}
     routing: RoutingSettings = RoutingSettings()
 
@@ -167,6 +178,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     store: StoreSettings
     recovery: RecoverySettings
     webhooks: WebhookSettings
+    inbound: InboundSettings
     accounts: Mapping[str, Account]
     routing: RoutingSettings
 
@@ -211,6 +223,7 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
         store=document.store,
         recovery=document.recovery,
         webhooks=document.webhooks,
+        inbound=document.inbound,
         accounts=accounts,
         routing=document.routing,
     )
@@ -352,6 +365,7 @@ def _account(name: str, settings: AccountSettings, adapter: Adapter, own: Any) -
         fees=None
         if settings.fees is None
         else Fees(percent=settings.fees.percent, fixed=settings.fees.fixed),
+        poll_seconds=settings.poll_seconds,
         trips=Trips(after=settings.breaker_failures, seconds=settings.breaker_seconds),
     )
 

@@ -123,6 +123,7 @@ class GuardedTransport:
             in_flight=guard.in_flight,
             paused_for=round(paused, 1),
             rate_left=left,
+            rate_size=None if guard.bucket is None else min(rate.limit for rate in guard.bucket.rates),
             reasons=tuple(reasons),
         )
 

@@ -20,6 +20,7 @@ from ordergate.web.handlers import (
     admin,
     comparisons,
     events,
+    hooks,
     links,
     operations,
     orders,
@@ -93,7 +94,14 @@ def create_app(gateway: Gateway, *, max_body_bytes: int, plugins: Sequence[InitP
     keyless = Router(
         "/",
         guards=[refuse_loose_query],
-        route_handlers=[service.live, service.ready, service.metrics, service.problems, service.problem_page],
+        route_handlers=[
+            service.live,
+            service.ready,
+            service.metrics,
+            service.problems,
+            service.problem_page,
+            hooks.receive_webhook,
+        ],
     )
     app = Litestar(
         route_handlers=[

@@ -15,6 +15,7 @@ from ordergate.gateway.account import Accept, Account
 from ordergate.gateway.compared import AnswerDocument, Compared, RequestDocument, Result
 from ordergate.gateway.configuration import Configuration
 from ordergate.gateway.health import BreakerState, Health
+from ordergate.gateway.inbound_records import InboundUse
 from ordergate.gateway.records import Attempt, Operation, OperationState, Probe, Resolution
 from ordergate.gateway.routing import Route
 from ordergate.gateway.translate import Translation
@@ -94,6 +95,20 @@ class LimitsDocument(msgspec.Struct, frozen=True, kw_only=True):
     rates: list[RateDocument]
 
 
+class WebhooksDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """What the provider tells unasked.
+
+    Attributes:
+        last_received_at: When a verified webhook came last; null for none that is still kept.
+        waiting: Events whose order is yet to be read again.
+        parked: Events of orders that nobody here knows.
+    """
+
+    last_received_at: datetime | None
+    waiting: int
+    parked: int
+
+
 class HealthDocument(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the account takes work, as this process sees it, and why not.
 
@@ -110,6 +125,7 @@ class HealthDocument(msgspec.Struct, frozen=True, kw_only=True):
     in_flight: int
     rate_left: int | None
     paused_for: float
+    webhooks: WebhooksDocument
     reasons: list[str]
 
 
@@ -343,7 +359,7 @@ def route_document(route: Route, *, operator: bool) -> RouteDocument:
     )
 
 
-def account_document(account: Account, health: Health) -> AccountDocument:
+def account_document(account: Account, health: Health, inbound: InboundUse | None = None) -> AccountDocument:
     """Return what a caller reads of an account: never its credentials."""
     capabilities = account.adapter.capabilities
     return AccountDocument(
@@ -366,11 +382,11 @@ def account_document(account: Account, health: Health) -> AccountDocument:
             max_in_flight=account.max_in_flight,
             rates=[RateDocument(requests=rate.requests, seconds=rate.seconds) for rate in account.limits],
         ),
-        health=_health(account, health),
+        health=_health(account, health, inbound or InboundUse()),
     )
 
 
-def _health(account: Account, health: Health) -> HealthDocument:
+def _health(account: Account, health: Health, inbound: InboundUse) -> HealthDocument:
     closed = account.accept == "none"
     limited = health.paused_for > 0 or health.rate_left == 0
     status: Literal["ok", "limited", "down", "closed"] = "limited" if limited else "ok"
@@ -382,5 +398,8 @@ def _health(account: Account, health: Health) -> HealthDocument:
         in_flight=health.in_flight,
         rate_left=health.rate_left,
         paused_for=health.paused_for,
+        webhooks=WebhooksDocument(
+            last_received_at=inbound.last_webhook_at, waiting=inbound.waiting, parked=inbound.parked
+        ),
         reasons=[*(["accept = none"] if closed else []), *health.reasons],
     )

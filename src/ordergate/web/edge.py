@@ -115,7 +115,8 @@ def _logged_ids(scope: Any) -> dict[str, Any]:
 
 def _log_request(scope: Any, status: int, facts: CallFacts, seconds: float) -> None:
     caller = scope.get("state", {}).get("caller")
-    _log.info(
+    log = _log.debug if facts.quiet else _log.info
+    log(
         "request",
         method=scope["method"],
         path=scope.get("path_template") or "(no such address)",

@@ -15,9 +15,11 @@ from litestar.openapi.spec import (
     Components,
     Example,
     OpenAPI,
+    OpenAPIMediaType,
     OpenAPIType,
     Operation,
     Parameter,
+    RequestBody,
     Schema,
     SecurityScheme,
     Tag,
@@ -31,6 +33,8 @@ from ordergate.web.authentication import SCOPE
 from ordergate.web.problems import MEDIA_TYPE, ProblemDocument
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
+RAW_BODY = "receive_webhook"
+"""The operation whose handler reads its body itself."""
 _ASSETS = "/schema/assets"
 _KEY_SCHEME = "key"
 _KEY_DESCRIPTION = (
@@ -119,6 +123,7 @@ def openapi_config(version: str) -> OpenAPIConfig:
             Tag(name="accounts", description="The configured accounts, and what the providers have there."),
             Tag(name="comparisons", description="What providers make of one order, side by side."),
             Tag(name="links", description="What your own ids are called at each account."),
+            Tag(name="webhooks", description="What providers tell; signed by them, no key needed."),
             Tag(name="service", description="Health; no key needed."),
         ],
         use_handler_docstrings=True,
@@ -143,6 +148,8 @@ def _complete_description(app: Litestar) -> None:
     for operation in _operations(app.openapi_schema):
         if (scope := scopes.get(operation.operation_id)) is not None:
             operation.security = [{_KEY_SCHEME: [scope]}]
+        if operation.operation_id == RAW_BODY:
+            operation.request_body = _anything_of_the_providers()
     for kind in Body.__subclasses__():
         schema = app.openapi_schema.components.schemas.get(kind.__name__)
         if schema is not None:
@@ -151,6 +158,12 @@ def _complete_description(app: Litestar) -> None:
         if parameter.name == IDEMPOTENCY_KEY and (parameter.description or "").startswith("Required"):
             parameter.required = True
             parameter.schema = Schema(type=OpenAPIType.STRING, pattern="^[!-~]{1,255}$")
+
+
+def _anything_of_the_providers() -> RequestBody:
+    """A body that is read as bytes, since they are what is signed."""
+    schema = Schema(type=OpenAPIType.OBJECT, description="In the provider's own form.")
+    return RequestBody(content={"application/json": OpenAPIMediaType(schema=schema)}, required=True)
 
 
 def _handlers(app: Litestar) -> Iterator[HTTPRouteHandler]:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.ports import JournalUnavailableError
-from ordergate.gateway.retention import prune, pruning
+from ordergate.gateway.retention import BATCH, prune, pruning
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -21,6 +21,7 @@ class Counted:
         self.done = asyncio.Event()
         self.asked: list[tuple[datetime, int]] = []
         self.asked_of_deliveries: list[tuple[datetime, int]] = []
+        self.events_asked = 0
 
     async def prune(self, since: datetime, limit: int) -> int:
         self.asked.append((since, limit))
@@ -35,6 +36,11 @@ class Counted:
 
     async def prune_deliveries(self, since: datetime, limit: int) -> int:
         self.asked_of_deliveries.append((since, limit))
+        return 0
+
+    async def prune_events(self, since: datetime, limit: int) -> int:
+        assert (since, limit) == (NOW - timedelta(days=7), BATCH)
+        self.events_asked += 1
         return 0
 
 
@@ -63,4 +69,5 @@ async def test_pruning_goes_on_after_a_failure() -> None:
     await asyncio.sleep(0.05)
 
     assert asked >= 2
+    assert journal.events_asked >= 1
     assert len(journal.asked) == asked

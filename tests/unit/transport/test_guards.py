@@ -110,6 +110,29 @@ async def test_rate_is_shared_among_the_nodes(nodes: int, each: int) -> None:
     assert await _sent(transport, 110, requests_per_minute=100) == each
 
 
+async def test_half_of_the_rate_is_left_to_calls_that_somebody_waits_for() -> None:
+    """Calls that nobody waits for have room as long as more than half is left, and the account is asked at all."""
+    clock, provider = Clock(), Provider()
+    transport = _guarded(provider, clock)
+    limited, unlimited = account("main", requests_per_minute=10), account("other", requests_per_minute=0)
+
+    for sent in range(8):
+        assert transport.health(limited).has_room == (sent < 5)
+        assert await _sent(transport, 1, requests_per_minute=10) == 1
+    clock.now += 61
+    assert transport.health(limited).has_room
+    provider.status, provider.headers = 429, {"retry-after": "30"}
+    await transport.send(limited, ASK)
+    assert not transport.health(limited).has_room
+    assert transport.health(unlimited).has_room
+    provider.status = 503
+    for _ in range(unlimited.trips.after):
+        await transport.send(unlimited, ASK)
+    assert not transport.health(unlimited).has_room
+    clock.now += 11
+    assert transport.health(unlimited).has_room, "one call finds out"
+
+
 async def test_calls_still_count_when_the_nodes_change() -> None:
     """Processes that come and go do not give an account's minute back."""
     provider = Provider()

@@ -55,6 +55,8 @@ _REFUND = "PAYMENT_REFUND_"
 """Begins the types of further refund events."""
 _ORDER = "order_"
 """Begins every order's id."""
+_PAYMENT = "payment_"
+"""Begins every payment's id."""
 
 
 def verify(delivery: Delivery, settings: RapydSettings, now: int) -> None:
@@ -103,6 +105,7 @@ def read_event(body: bytes) -> ProviderEvent:
         occurred_at=instant(document.get("created_at")),
         operations=named_operations(paid_with.get(OPERATION_MARK), metadata.get(OPERATION_MARK)),
         merchant=plain_text(metadata.get(MERCHANT_MARK)),
+        provider_payment_id=_payment_id(subject),
     )
 
 
@@ -110,3 +113,9 @@ def _order_id(subject: Any) -> str | None:
     """The order itself, or the one that a payment or a return names; a payment often names none (docs' sample)."""
     found = (plain_text(subject.get(name)) for name in ("id", "order"))
     return next((text for text in found if text is not None and text.startswith(_ORDER)), None)
+
+
+def _payment_id(subject: Any) -> str | None:
+    """The payment itself, or the one that a refund names, which names nothing else."""
+    found = (plain_text(subject.get(name)) for name in ("id", "payment"))
+    return next((text for text in found if text is not None and text.startswith(_PAYMENT)), None)

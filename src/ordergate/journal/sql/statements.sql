@@ -167,14 +167,16 @@ SELECT revision FROM orders WHERE id = :id;
 
 -- name: save_order
 INSERT INTO orders (id, merchant, world, account, adapter, provider_order_id, status, reference, customer,
-                    purpose, created_at, revision, record)
+                    purpose, created_at, synced_at, payment_id, revision, record)
 VALUES (:id, :merchant, :world, :account, :adapter, :provider_order_id, :status, :reference, :customer,
-        :purpose, :created_at, 1, :record)
+        :purpose, :created_at, :synced_at, :payment_id, 1, :record)
 ON CONFLICT (id) DO UPDATE SET provider_order_id = excluded.provider_order_id, status = excluded.status,
-    customer = excluded.customer, revision = orders.revision + 1, record = excluded.record;
+    customer = excluded.customer, synced_at = excluded.synced_at, payment_id = excluded.payment_id,
+    revision = orders.revision + 1, record = excluded.record;
 
 -- name: refresh_order
-UPDATE orders SET status = :status, customer = :customer, revision = revision + 1, record = :record
+UPDATE orders SET status = :status, customer = :customer, synced_at = :synced_at,
+                  payment_id = :payment_id, revision = revision + 1, record = :record
 WHERE id = :id AND revision = :revision
 RETURNING revision;
 
@@ -308,3 +310,109 @@ SELECT :name;
 
 -- name: drop_lock
 SELECT :name;
+
+-- name: insert_provider_event
+INSERT INTO provider_events (account, event_id, type, subject, webhook, state, received_at, record, body)
+VALUES (:account, :event_id, :type, :subject, :webhook,
+        CASE WHEN CAST(:subject AS TEXT) IS NULL THEN 'processed' ELSE 'waiting' END, :now, :record, :body)
+ON CONFLICT (account, event_id) DO NOTHING
+RETURNING number;
+
+-- The order that an operation made or changed, by the provider's id.
+-- name: order_of_operation
+SELECT orders.provider_order_id FROM operations JOIN orders ON orders.id = operations.order_id
+WHERE operations.id = :id AND orders.account = :account;
+
+-- name: order_of_payment
+SELECT provider_order_id FROM orders WHERE account = :account AND payment_id = :payment_id ORDER BY id DESC LIMIT 1;
+
+-- No sooner than :settle from now, so that more events can come, and :every after the last look.
+-- name: tell_of_subject
+INSERT INTO event_subjects (account, subject, told, due_at) VALUES (:account, :subject, 1, :now + :settle)
+ON CONFLICT (account, subject) DO UPDATE SET told = event_subjects.told + 1,
+    due_at = CASE
+        WHEN event_subjects.due_at <= :now + :settle THEN event_subjects.due_at
+        WHEN event_subjects.looked_at + :every > :now + :settle THEN event_subjects.looked_at + :every
+        ELSE :now + :settle END;
+
+-- Unknown outcomes, and those taken for not applied without the provider's word, are looked at: there is a trace.
+-- name: look_at_named
+UPDATE operations SET due_at = :now
+WHERE id = :id AND account = :account AND (due_at IS NULL OR due_at > :now)
+  AND (state = 'unknown' OR (state = 'failed' AND response_status IS NULL AND work IS NOT NULL))
+RETURNING id;
+
+-- name: due_subjects
+SELECT subject, told, tries, parked FROM event_subjects
+WHERE account = :account AND due_at <= :now AND NOT EXISTS (
+    SELECT 1 FROM nodes WHERE nodes.id = event_subjects.owner AND nodes.id <> :holder AND nodes.lease_until > :now)
+ORDER BY due_at LIMIT :limit;
+
+-- name: take_subject
+UPDATE event_subjects SET owner = :holder WHERE account = :account AND subject = :subject;
+
+-- name: open_events_of_subject
+SELECT record, :now - received_at FROM provider_events
+WHERE account = :account AND subject = :subject AND state <> 'processed'
+ORDER BY number LIMIT :limit;
+
+-- name: finish_subject
+UPDATE event_subjects SET owner = NULL, tries = 0, parked = :parked, looked_at = :now,
+                          due_at = CASE WHEN told = :told THEN NULL ELSE :now + :every END
+WHERE account = :account AND subject = :subject AND owner = :holder
+RETURNING due_at;
+
+-- name: close_events_of_subject
+UPDATE provider_events SET state = :state, body = CASE WHEN :erase = 1 THEN NULL ELSE body END
+WHERE account = :account AND subject = :subject AND state <> 'processed';
+
+-- name: postpone_subject
+UPDATE event_subjects SET owner = NULL, tries = tries + 1, looked_at = :now, due_at = :now + :pause
+WHERE account = :account AND subject = :subject AND owner = :holder;
+
+-- name: orders_to_read_again
+SELECT provider_order_id FROM orders
+WHERE account = :account AND status IN ('open', 'pending', 'partially_paid', 'paid', 'review')
+  AND (synced_at IS NULL OR synced_at < :before) AND NOT EXISTS (
+    SELECT 1 FROM event_subjects WHERE event_subjects.account = orders.account AND due_at IS NOT NULL
+      AND event_subjects.subject = 'order ' || orders.provider_order_id)
+ORDER BY synced_at LIMIT :limit;
+
+-- name: begin_polling
+INSERT INTO account_polls (account, due_at, walked_at) VALUES (:account, :now + :every, :now)
+ON CONFLICT (account) DO NOTHING;
+
+-- One that is due later than :every from now was left by a configuration with longer pauses.
+-- name: due_poll
+SELECT walked_at, :now + 0 FROM account_polls
+WHERE account = :account AND (due_at <= :now OR due_at > :now + :every) AND NOT EXISTS (
+    SELECT 1 FROM nodes WHERE nodes.id = account_polls.owner AND nodes.id <> :holder AND nodes.lease_until > :now);
+
+-- name: take_poll
+UPDATE account_polls SET owner = :holder WHERE account = :account;
+
+-- name: end_poll
+UPDATE account_polls SET owner = NULL, due_at = :now + :every, walked_at = COALESCE(:walked_at, walked_at)
+WHERE account = :account AND owner = :holder;
+
+-- name: last_webhook
+SELECT max(received_at) FROM provider_events WHERE account = :account AND webhook = 1;
+
+-- name: open_events
+SELECT state, count(*) FROM provider_events WHERE account = :account AND state <> 'processed' GROUP BY state;
+
+-- name: redact_provider_events
+UPDATE provider_events SET body = NULL
+WHERE account = :account AND body IS NOT NULL AND (subject = :subject OR subject IN (
+    SELECT 'operation ' || id FROM operations WHERE order_id = :order_id));
+
+-- name: prune_provider_events
+DELETE FROM provider_events WHERE number IN (
+    SELECT number FROM provider_events WHERE received_at < :since AND state <> 'waiting'
+    ORDER BY received_at LIMIT :limit)
+RETURNING number;
+
+-- name: prune_event_subjects
+DELETE FROM event_subjects WHERE due_at IS NULL AND (account, subject) IN (
+    SELECT account, subject FROM event_subjects WHERE looked_at < :since AND due_at IS NULL
+    ORDER BY looked_at LIMIT :limit);

@@ -29,8 +29,12 @@ async def list_accounts(request: Request[Any, Any, Any]) -> AccountList:
     """List the accounts that this key reaches."""
     gateway = request.app.state.gateway
     accounts = read.visible_accounts(gateway, caller_of(request))
+    inbound = await gateway.journal.inbound_use(account.name for account in accounts)
     return AccountList(
-        data=[account_document(account, gateway.transport.health(account)) for account in accounts]
+        data=[
+            account_document(account, gateway.transport.health(account), inbound[account.name])
+            for account in accounts
+        ]
     )
 
 
@@ -46,7 +50,8 @@ async def get_account(request: Request[Any, Any, Any], account: FromPath[str]) -
     """Read one account: what its provider can do, limits, health."""
     gateway = request.app.state.gateway
     found = read.visible_account(gateway, caller_of(request), account)
-    return account_document(found, gateway.transport.health(found))
+    inbound = await gateway.journal.inbound_use([found.name])
+    return account_document(found, gateway.transport.health(found), inbound[found.name])
 
 
 @get(

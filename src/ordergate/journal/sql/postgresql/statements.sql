@@ -61,3 +61,37 @@ INSERT INTO links (merchant, world, kind, id, account, native)
 SELECT * FROM unnest(:merchant::text[], :world::text[], :kind::text[], :id::text[], :account::text[], :native::text[])
 ON CONFLICT (merchant, world, kind, id, account) DO UPDATE SET native = excluded.native
 WHERE links.native <> excluded.native;
+
+-- name: due_subjects
+SELECT subject, told, tries, parked FROM event_subjects
+WHERE account = :account AND due_at <= :now AND NOT EXISTS (
+    SELECT 1 FROM nodes WHERE nodes.id = event_subjects.owner AND nodes.id <> :holder AND nodes.lease_until > :now)
+ORDER BY due_at LIMIT :limit
+FOR UPDATE OF event_subjects SKIP LOCKED;
+
+-- name: due_poll
+SELECT walked_at, :now + 0 FROM account_polls
+WHERE account = :account AND (due_at <= :now OR due_at > :now + :every) AND NOT EXISTS (
+    SELECT 1 FROM nodes WHERE nodes.id = account_polls.owner AND nodes.id <> :holder AND nodes.lease_until > :now)
+FOR UPDATE OF account_polls SKIP LOCKED;
+
+-- name: orders_to_read_again
+SELECT provider_order_id FROM orders
+WHERE account = :account AND status IN ('open', 'pending', 'partially_paid', 'paid', 'review')
+  AND (synced_at IS NULL OR synced_at < :before) AND NOT EXISTS (
+    SELECT 1 FROM event_subjects WHERE event_subjects.account = orders.account AND due_at IS NOT NULL
+      AND event_subjects.subject = 'order ' || orders.provider_order_id)
+ORDER BY synced_at NULLS FIRST LIMIT :limit;
+
+-- name: prune_provider_events
+DELETE FROM provider_events WHERE number = ANY (ARRAY(
+    SELECT number FROM provider_events WHERE received_at < :since AND state <> 'waiting'
+    ORDER BY received_at LIMIT :limit
+    FOR UPDATE SKIP LOCKED))
+RETURNING number;
+
+-- name: prune_event_subjects
+DELETE FROM event_subjects WHERE due_at IS NULL AND (account, subject) IN (
+    SELECT account, subject FROM event_subjects WHERE looked_at < :since AND due_at IS NULL
+    ORDER BY looked_at LIMIT :limit
+    FOR UPDATE SKIP LOCKED);

@@ -1,0 +1,139 @@
+"""Takes a provider's webhooks in: verified, recorded once, and answered before anything is done because of them.
+
+Whatever is not the provider's own changes nothing, and costs neither the journal nor the log any room.
+"""
+
+import asyncio
+
+import msgspec
+import structlog
+
+from ordergate.domain.errors import Problem
+from ordergate.gateway.account import Account
+from ordergate.gateway.context import Gateway
+from ordergate.gateway.inbound_records import Arrived, Recorded
+from ordergate.gateway.ports import JournalUnavailableError, TransportError
+from ordergate.observability import note_account
+from ordergate.spi.webhooks import Delivery, FetchFirst
+from ordergate.spi.wire import WireResponse
+
+_FETCHES = 3
+_FETCHES_A_MINUTE = 10
+_KEPT_FETCHES = 100
+_LOG_EVERY = 10.0
+_UNKNOWN_ACCOUNT = "(unknown)"
+_RESULTS = {
+    "bad_signature": "refused",
+    "payload_too_large": "oversized",
+    "invalid_json": "unreadable",
+    "invalid_request": "unreadable",
+    "not_found": "unknown_account",
+}
+
+_log = structlog.get_logger("ordergate.webhooks")
+
+
+async def receive(gateway: Gateway, account_name: str, delivery: Delivery) -> bool:
+    """Record a webhook; when this returns, it is durable. Return whether it was new.
+
+    Raises:
+        Problem: ``not_found`` for an account that is none, ``bad_signature`` for what its provider did not send
+            just now, ``invalid_json`` or ``invalid_request`` for what holds no event.
+        JournalUnavailableError: It could not be recorded; the provider will send it again.
+    """
+    try:
+        account = _account(gateway, account_name)
+        await _verify(gateway, account, delivery)
+        event = account.adapter.read_event(delivery.body)
+        told = Arrived(event=event, body=delivery.body)
+        recorded = await record(gateway, account, [told])
+    except Problem as problem:
+        count_refused(gateway, account_name, problem)
+        raise
+    except JournalUnavailableError:
+        gateway.metrics.webhook(account_name, "unavailable")
+        raise
+    gateway.metrics.webhook(account.name, "accepted" if recorded.new else "duplicate")
+    return bool(recorded.new)
+
+
+def _account(gateway: Gateway, name: str) -> Account:
+    account = gateway.configuration.accounts.get(name)
+    if account is None:
+        raise Problem("not_found", "There is no account of this name.")
+    note_account(name)
+    return account
+
+
+async def record(gateway: Gateway, account: Account, told: list[Arrived]) -> Recorded:
+    """Record events, however they came, and let what they concern be looked at soon.
+
+    Raises:
+        JournalUnavailableError: They could not be recorded.
+    """
+    pace = gateway.configuration.inbound.pace
+    recorded = await gateway.journal.record_events(account.name, told, pace)
+    for event in recorded.new:
+        if not event.known:
+            gateway.metrics.unknown_event(account.name, event.type)
+    if recorded.new and gateway.wake_inbound is not None:
+        gateway.wake_inbound()
+    if recorded.named and gateway.wake_recovery is not None:
+        gateway.wake_recovery()
+    return recorded
+
+
+def count_refused(gateway: Gateway, account_name: str, problem: Problem) -> None:
+    """Count a webhook that is refused; the log tells of them now and then, however many come."""
+    name = account_name if account_name in gateway.configuration.accounts else _UNKNOWN_ACCOUNT
+    gateway.metrics.webhook(name, _RESULTS.get(problem.code, "refused"))
+    gateway.refused_webhooks[name] += 1
+    if gateway.refused_webhooks[name] > 1:
+        return
+    # The first is told of at once; what comes in the seconds after it, in one line at their end.
+    _log.warning("webhook.refused", account=name, code=problem.code, detail=problem.detail)
+    asyncio.get_running_loop().call_later(_LOG_EVERY, _tell_refused, gateway, name)
+
+
+def _tell_refused(gateway: Gateway, name: str) -> None:
+    further = gateway.refused_webhooks.pop(name, 1) - 1
+    if further:
+        _log.warning("webhooks.refused", account=name, further=further)
+
+
+async def _verify(gateway: Gateway, account: Account, delivery: Delivery) -> None:
+    """Verify a delivery; what that takes is read at the provider, and kept for the next ones.
+
+    Raises:
+        Problem: ``bad_signature``, or what kept it from being read.
+    """
+    now = int(gateway.clock().timestamp())
+    for _ in range(_FETCHES):
+        try:
+            account.adapter.verify(delivery, account.settings, now)
+        except FetchFirst as wanted:
+            fetched = {**delivery.fetched, wanted.request.path: await _fetch(gateway, account, wanted)}
+            delivery = msgspec.structs.replace(delivery, fetched=fetched)
+        else:
+            return
+    raise Problem("bad_signature", "What verifying it takes leads to more and more that has to be read.")
+
+
+async def _fetch(gateway: Gateway, account: Account, wanted: FetchFirst) -> WireResponse:
+    """Read what a delivery needs; anybody can send deliveries, so that is not done often."""
+    place = (account.name, wanted.request.path)
+    if place in gateway.fetched:
+        return gateway.fetched[place]
+    if wanted.request.acts:
+        raise TypeError("verifying a webhook only reads")
+    name = f"webhook {account.name}"
+    detail = "Verifying it takes a look at the provider, and too many were taken lately."
+    gateway.unknown_keys.require_room(name, _FETCHES_A_MINUTE, detail)
+    await gateway.unknown_keys.count(name, _FETCHES_A_MINUTE)
+    try:
+        answer = await gateway.transport.send(account, wanted.request)
+    except TransportError as error:
+        raise Problem(error.code, error.reason, retry_after=error.retry_after) from error
+    if 200 <= answer.status < 300 and len(gateway.fetched) < _KEPT_FETCHES:
+        gateway.fetched[place] = answer
+    return answer

@@ -1,0 +1,76 @@
+"""Where providers deliver their webhooks; the signature is the key."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from litestar import MediaType, Request, post
+from litestar.exceptions import HTTPException
+from litestar.params import FromPath
+from litestar.response.base import ASGIResponse
+
+from ordergate.domain.errors import Problem
+from ordergate.gateway.context import Gateway
+from ordergate.gateway.intake import count_refused, receive
+from ordergate.observability import note_quiet
+from ordergate.spi.webhooks import Delivery
+from ordergate.web.openapi import RAW_BODY, READ_PROBLEMS, answers, problem
+
+_TOO_LARGE = 413
+
+
+class Received(msgspec.Struct, frozen=True, kw_only=True):
+    """The webhook is recorded; `duplicate` if it was before."""
+
+    duplicate: bool
+
+
+@post(
+    "/hooks/{account:str}",
+    operation_id=RAW_BODY,
+    summary="Take a provider's webhook",
+    tags=["webhooks"],
+    status_code=200,
+    responses={
+        **{status: READ_PROBLEMS[status] for status in (404, 422, 429, 500, 502, 503)},
+        200: answers(Received, "Recorded"),
+        400: problem("The body is not JSON"),
+        401: problem("The provider did not sign it, or not just now; or the account has no secret to tell"),
+        413: problem("The body is too large"),
+    },
+)
+async def receive_webhook(request: Request[Any, Any, Any], account: FromPath[str]) -> ASGIResponse:
+    """Take what a provider delivers: verified, recorded, answered; the order is read again after that.
+
+    No key: the provider signs. What is not its own, unchanged and of now is refused, and changes nothing.
+    """
+    gateway: Gateway = request.app.state.gateway
+    try:
+        headers = _headers(request.scope["headers"])
+        delivery = Delivery(headers=headers, body=await _body(gateway, request, account))
+        received = Received(duplicate=not await receive(gateway, account, delivery))
+    except Problem:
+        note_quiet()
+        raise
+    # Made here: what Litestar would look up to make it of the struct takes longer than to verify the webhook.
+    return ASGIResponse(body=msgspec.json.encode(received), media_type=MediaType.JSON)
+
+
+async def _body(gateway: Gateway, request: Request[Any, Any, Any], account: str) -> bytes:
+    try:
+        return await request.body()
+    except HTTPException as error:
+        if error.status_code != _TOO_LARGE:
+            raise
+        too_large = Problem("payload_too_large", "The body is larger than this gateway accepts.")
+        count_refused(gateway, account, too_large)
+        raise too_large from error
+
+
+def _headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, tuple[str, ...]]:
+    """Every value of every header: of one that is there twice, only the adapter knows what that means."""
+    headers: dict[str, tuple[str, ...]] = {}
+    for name, value in pairs:
+        key = name.decode("latin-1").lower()
+        headers[key] = (*headers.get(key, ()), value.decode("latin-1"))
+    return headers
