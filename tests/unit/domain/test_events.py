@@ -131,7 +131,7 @@ def test_what_a_new_order_is(first: OrderRecord, events: str) -> None:
 
 
 records = st.builds(
-    lambda kept, **seen: record(kept=kept, **seen),
+    lambda kept, phase, **seen: record(kept=kept, phase=phase, provider_status=phase.value, **seen),
     kept=st.fixed_dictionaries(
         {
             "notes": st.sampled_from([None, "a"]),
