@@ -1,16 +1,28 @@
-"""What tests of every layer may use."""
+"""What tests of every layer may use; what lasts for the run is there once for each process that runs tests."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.postgresql import VARIABLE, PostgreSQLMissing, Server, start
+import pytest_asyncio
+from tests import postgresql
+from tests.postgresql import VARIABLE, PostgreSQLMissing, Server
+from tests.scenarios.shop import Command, Emulator, Shop, open_shop, start_emulator, write_config
+
+from ordergate.gateway.registry import installed_adapters
+
+OpenShop = Callable[..., Awaitable[Shop]]
+Start = Callable[..., Command]
 
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[Server]:
     """A PostgreSQL server: one for each process that runs tests, started when the first test asks for it."""
     try:
-        server = start()
+        server = postgresql.start()
     except PostgreSQLMissing as missing:
         pytest.skip(str(missing))
     with server:
@@ -34,3 +46,68 @@ def postgresql_url(postgresql_server: Server) -> Iterator[str]:
     yield url
     if postgresql_server.running:  # otherwise the test took it down, and the database goes with the server
         postgresql_server.drop_database(url)
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where the commands keep what they compile: without it that would be most of what they do."""
+    folder = tmp_path_factory.getbasetemp().parent / "compiled"
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        environment.setenv("PYTHONPYCACHEPREFIX", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def running_emulators(
+    compiled: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[str, Emulator]]:
+    """Every installed provider's emulator, each in a process of its own."""
+    folder = tmp_path_factory.mktemp("emulators")
+    commands = {name: start_emulator(name, folder / f"{name}.log") for name in sorted(installed_adapters())}
+    emulators = {name: Emulator(json.loads(command.line())) for name, command in commands.items()}
+    yield emulators
+    for emulator in emulators.values():
+        emulator.close()
+    for command in commands.values():
+        command.end()
+
+
+@pytest.fixture
+def emulators(running_emulators: Mapping[str, Emulator]) -> Mapping[str, Emulator]:
+    """The emulators, as if they had just been started."""
+    for emulator in running_emulators.values():
+        emulator.reset()
+    return running_emulators
+
+
+@pytest_asyncio.fixture
+async def open_another(
+    emulators: Mapping[str, Emulator], provider: str, tmp_path: Path
+) -> AsyncIterator[OpenShop]:
+    """Opens a gateway with settings of the test's own: ``[server]`` keys, account keys, more accounts."""
+    async with AsyncExitStack() as shops:
+
+        async def open_with(
+            environment: Mapping[str, str] | None = None, *, recovers: bool = False, **settings: Any
+        ) -> Shop:
+            config = write_config(tmp_path, emulators, **settings)
+            opening = open_shop(config, emulators, provider, environment, recovers=recovers)
+            return await shops.enter_async_context(opening)
+
+        yield open_with
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts one of our commands as a process, which ends with the test; its log is in the test's folder."""
+    commands: list[Command] = []
+
+    def begin(*arguments: str, **environment: str) -> Command:
+        command = Command(tmp_path / f"{arguments[0]}.log", *arguments, **environment)
+        commands.append(command)
+        return command
+
+    yield begin
+    for command in commands:
+        command.end()

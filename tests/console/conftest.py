@@ -2,19 +2,18 @@
 
 import os
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
+from tests.conftest import OpenShop
 from tests.console.visitor import Visitor
-from tests.scenarios.conftest import compiled, emulators, open_another, running_emulators, start
 from tests.scenarios.shop import Shop
 
-__all__ = ["compiled", "emulators", "open_another", "running_emulators", "start"]
+__all__ = ["OpenShop"]
 
-OpenShop = Callable[..., Awaitable[Shop]]
 Visit = Callable[[Shop], Visitor]
 
 

@@ -9,6 +9,7 @@ import httpx
 from playwright.async_api import Page, async_playwright
 
 from ordergate.demo.stage import Stage, set_stage
+from ordergate.demo.tour import chairs
 
 FOLDER = Path(__file__).parent / "screenshots"
 WIDE = {"width": 1000, "height": 660}
@@ -27,7 +28,7 @@ async def main() -> None:
                 executable_path=shutil.which("chromium"), args=["--no-sandbox"]
             )
             for scheme, size, shots in (
-                ("light", WIDE, {"orders": "Orders"}),
+                ("light", WIDE, {"comparison": "Compare"}),
                 ("dark", WIDE, {"operation": "Operations"}),
                 ("light", PHONE, {"phone": "Orders"}),
             ):
@@ -40,8 +41,10 @@ async def main() -> None:
                 await page.get_by_role("button", name="Sign in").click()
                 for name, link in shots.items():
                     await page.get_by_role("link", name=link, exact=True).click()
-                    if name == "operation":
+                    if name != "phone":
                         await page.locator("tbody a").first.click()
+                    if name == "comparison":
+                        await page.locator(".compared").evaluate("each => each.scrollIntoView()")
                     await _shoot(page, name)
                 await context.close()
             await browser.close()
@@ -71,6 +74,8 @@ async def _fill(client: httpx.AsyncClient, stage: Stage) -> None:
             )
         if number == 3:
             await _write(client, f"{path}/cancel", {}, number)
+    compared = {"order": chairs("1001"), "accounts": accounts, "mode": "execute"}
+    await _write(client, "/v1/comparisons", compared, 0)
     emulator = httpx.URL(stage.accounts[accounts[0]]["base_url"]).copy_with(path="/_emulator/faults")
     await client.put(
         emulator, json={"rules": [LOST, {"match": {"method": "GET"}, "at": "before", "do": "drop"}]}

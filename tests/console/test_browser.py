@@ -1,5 +1,6 @@
 """The console in a real browser: nothing breaks the policy, nothing is fetched from elsewhere, everybody can use it."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,7 +10,9 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, ConsoleMessage, Page, Route, expect
 from tests.console.conftest import OpenShop
 from tests.console.visitor import hostile, lose_a_create
-from tests.scenarios.shop import CUSTOMER, MERCHANT, Shop, add_key, body_of
+from tests.scenarios.shop import CUSTOMER, MERCHANT, Shop, add_key, body_of, chairs
+
+from ordergate.gateway.shadow import translate_waiting
 
 PHONE = {"width": 390, "height": 844}
 _axe = Axe()
@@ -73,7 +76,7 @@ async def visiting(browser: Browser, shop: Shop, **options: Any) -> AsyncIterato
 
 
 async def test_from_signing_in_to_a_resolved_operation(open_another: OpenShop, browser: Browser) -> None:
-    """Sign in, see a new order appear and be paid, open it, read its timeline, settle what was lost, sign out."""
+    """Sign in, see an order appear and be paid, read its receipt, compare it, settle what was lost, sign out."""
     shop = await open_another(server={"idempotency_wait": 0}, recovery={"closed_settling": 0.0})
     operator = await shop.another(None)
     async with visiting(browser, shop, color_scheme="light") as visitor:
@@ -102,6 +105,10 @@ async def test_from_signing_in_to_a_resolved_operation(open_another: OpenShop, b
         await expect(page.get_by_label("Where it stands").get_by_text("paid").first).to_be_visible()
         await visitor.check()
 
+        await read_receipt(visitor)
+        await page.go_back()
+        await compare_order(visitor)
+
         lost = await lose_a_create(shop, reference="INV-2")
         made = shop.emulator.orders[-1]
         await page.get_by_role("link", name="Operations").click()
@@ -125,8 +132,54 @@ async def test_from_signing_in_to_a_resolved_operation(open_another: OpenShop, b
         await page.wait_for_url("**/sign-in*")
 
 
-async def test_hostile_text_on_every_page_in_the_dark_on_a_phone(shop: Shop, browser: Browser) -> None:
+async def read_receipt(visitor: Watched) -> None:
+    """From an order's page: requests beside answers, and where each field stands."""
+    page = visitor.page
+    await page.get_by_role("link", name="Receipt", exact=True).click()
+    await expect(page.get_by_role("heading", name="Receipt of INV-1")).to_be_visible()
+    attempt = page.get_by_role("region", name="Attempt 1 to create, op_")
+    await expect(attempt.get_by_label("request 1: body")).to_contain_text('"INV-1"')
+    await expect(attempt.get_by_label("answer 1: body")).to_contain_text("41000")
+    await attempt.get_by_text("Headers").first.click()
+    await expect(attempt.get_by_label("request 1: headers")).to_be_visible()
+    await attempt.get_by_text("Where each field stands").click()
+    await expect(attempt.get_by_role("row", name="/line_items/0/unit_amount")).to_be_visible()
+    await visitor.check()
+
+
+async def compare_order(visitor: Watched) -> None:
+    """From an order's page: what is wrong is said in place, then columns by account, and only what differs."""
+    page = visitor.page
+    await page.get_by_role("link", name="Compare this order").click()
+    draft = page.get_by_label("Order, as")
+    await expect(draft).to_have_value(re.compile('"INV-1"'))
+    await visitor.check()
+    whole = await draft.input_value()
+    await draft.fill(whole.replace("20000", "2e4x"))
+    await page.get_by_role("button", name="Compare").click()
+    await expect(page.get_by_role("alert")).to_contain_text("not valid JSON")
+    visitor.complaints = [each for each in visitor.complaints if "status of 400" not in each]
+    await visitor.check()
+    await expect(draft).to_have_value(re.compile("2e4x"))
+    await draft.fill(whole)
+    await page.get_by_role("button", name="Compare").click()
+    await expect(page.get_by_role("heading", name="0 different")).to_be_visible()
+    row = page.get_by_role("row", name="/line_items/0/unit_amount")
+    await expect(row.get_by_text("equivalent")).to_be_visible()
+    await expect(row.get_by_text("minor units at revkeen")).to_be_visible()
+    for each in await page.get_by_text("Request", exact=True).all():
+        await each.click()
+    await expect(page.get_by_label("Request to rapyd: body")).to_contain_text('"amount": 200')
+    await visitor.check()
+    await page.get_by_role("link", name="Only what differs").click()
+    await expect(row).to_have_count(0)
+
+
+async def test_hostile_text_on_every_page_in_the_dark_on_a_phone(
+    open_another: OpenShop, browser: Browser
+) -> None:
     """No script of an order runs, nothing it says pushes the page apart, and all of it can be read by everybody."""
+    shop = await open_another(routing={"shadow": ["rapyd"]})
     order = await shop.order(
         reference=hostile(64),
         line_items=[{"description": hostile(500), "quantity": 1, "unit_amount": 10**8}],
@@ -135,7 +188,12 @@ async def test_hostile_text_on_every_page_in_the_dark_on_a_phone(shop: Shop, bro
         metadata={"k" * 40: hostile(500), "html": "<img src=x onerror=alert(1)>"},
         notes=hostile(1000),
     )
+    assert shop.gateway is not None
+    await translate_waiting(shop.gateway)
     operation = (await shop.operations())[0]
+    draft = {**chairs(), "reference": hostile(64), "notes": hostile(1000), "tax_percent": "10"}
+    compared = await shop.post("/v1/comparisons", {"order": draft, "accounts": ["revkeen", "rapyd"]})
+    comparison = body_of(compared, 200)["id"]
     operator = await shop.another(None)
     opened: list[str] = []
     async with visiting(browser, shop, color_scheme="dark", viewport=PHONE) as visitor:
@@ -144,8 +202,12 @@ async def test_hostile_text_on_every_page_in_the_dark_on_a_phone(shop: Shop, bro
         for path in (
             "orders",
             f"orders/{order['id']}",
+            f"orders/{order['id']}/receipt",
             "operations",
             f"operations/{operation['id']}",
+            f"comparisons?order={order['id']}",
+            f"comparisons/{comparison}",
+            "comparisons/shadow",
             "accounts",
             "configuration",
             "orders?q=%3Cscript%3Ealert(1)%3C%2Fscript%3E",

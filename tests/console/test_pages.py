@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.conftest import Start
 from tests.console.conftest import OpenShop, Visit
 from tests.console.visitor import LOST, MARKED, hostile, lose_a_create, text_of
-from tests.scenarios.conftest import Start
 from tests.scenarios.shop import (
     CUSTOMER,
     MERCHANT,

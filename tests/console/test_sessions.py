@@ -11,8 +11,20 @@ from tests.scenarios.shop import Shop
 
 from ordergate.gateway.caller import MERCHANT_SCOPES
 
-PAGES = ("/", "/orders", "/orders/ord_x", "/operations", "/operations/op_x", "/accounts", "/configuration")
-FORMS = ("/sign-out", "/orders/ord_x/read-again", "/operations/op_x/resolve")
+PAGES = (
+    "/",
+    "/orders",
+    "/orders/ord_x",
+    "/orders/ord_x/receipt",
+    "/operations",
+    "/operations/op_x",
+    "/comparisons",
+    "/comparisons/cmp_x",
+    "/comparisons/shadow",
+    "/accounts",
+    "/configuration",
+)
+FORMS = ("/sign-out", "/orders/ord_x/read-again", "/operations/op_x/resolve", "/comparisons")
 
 
 async def test_the_browser_holds_a_session_and_no_key(shop: Shop, visit: Visit) -> None:

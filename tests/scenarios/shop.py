@@ -495,7 +495,7 @@ def _application(gateway: Gateway, max_body_bytes: int) -> Any:
         held = replace(gateway)
         _applications[max_body_bytes] = (
             held,
-            create_app(held, max_body_bytes=max_body_bytes, plugins=[Console()]),
+            create_app(held, max_body_bytes=max_body_bytes, plugins=[Console(every=0.5)]),
         )
     held, app = _applications[max_body_bytes]
     for part in fields(gateway):

@@ -90,7 +90,11 @@ def compare(
 def _show(compared: dict[str, Any]) -> None:
     from rich.table import Table
 
+    from ordergate.domain.comparison import literal
     from ordergate.terminal import console, plain
+
+    def cell(value: Any) -> str:
+        return "-" if value is None else literal(value)
 
     screen = console()
     names = [result["account"] for result in compared["results"]]
@@ -100,7 +104,7 @@ def _show(compared: dict[str, Any]) -> None:
         "", *(plain(name) for name in names), "", "why", box=None, padding=(0, 2, 0, 0), header_style="dim"
     )
     for each in compared["differences"]:
-        cells = (_literal(each["values"][name]) if name in each["values"] else "" for name in names)
+        cells = (cell(each["values"][name]) if name in each["values"] else "" for name in names)
         kind = f"[{_COLOURS[each['kind']]}]{each['kind']}[/]"
         table.add_row(plain(each["pointer"] or "the order"), *map(plain, cells), kind, plain(each["why"]))
     screen.print(table, highlight=False)
@@ -119,15 +123,3 @@ def _show_results(compared: dict[str, Any]) -> None:
         costs = "" if fee is None else amount(fee["amount"], fee["currency"])
         rows.append((result["account"], came, str(result["calls"]), took, costs))
     show_rows(("account", "came to", "calls", "took", "fee"), rows, "no accounts")
-
-
-def _literal(value: Any) -> str:
-    import msgspec
-
-    if value is None:
-        return "-"
-    return (
-        value
-        if isinstance(value, str)
-        else msgspec.json.Encoder(decimal_format="number").encode(value).decode()
-    )

@@ -13,7 +13,7 @@ _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _TONES: Mapping[str, str] = {
     **dict.fromkeys(("paid", "fulfilled", "succeeded", "applied", "ok", "yes", "closed_breaker"), "good"),
-    **dict.fromkeys(("review", "failed", "down", "no", "declined", "unknown"), "bad"),
+    **dict.fromkeys(("review", "failed", "down", "no", "declined", "refused", "unknown"), "bad"),
     **dict.fromkeys(
         ("pending", "partially_paid", "partial", "in_progress", "limited", "partly", "half_open", "absent"),
         "busy",

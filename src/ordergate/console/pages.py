@@ -20,6 +20,7 @@ Page = Request[Any, Any, Any]
 SECTIONS = (
     ("orders", "Orders", False),
     ("operations", "Operations", False),
+    ("comparisons", "Compare", False),
     ("accounts", "Accounts", False),
     ("configuration", "Configuration", True),
 )

@@ -17,7 +17,15 @@ from litestar.template.config import TemplateConfig
 from litestar.types import Message, Scope
 
 from ordergate.console import formats
-from ordergate.console.handlers import accounts, configuration, operations, orders, sign_in
+from ordergate.console.handlers import (
+    accounts,
+    comparisons,
+    configuration,
+    operations,
+    orders,
+    receipts,
+    sign_in,
+)
 from ordergate.console.pages import answer_problem
 from ordergate.console.session import PATH, require_session
 from ordergate.domain.errors import PROBLEMS
@@ -44,6 +52,10 @@ _KEPT = b"public, max-age=31536000, immutable"
 class Console(InitPlugin):
     """The console at ``/console``, with nothing that is loaded from elsewhere."""
 
+    def __init__(self, every: float = 4) -> None:
+        """Have pages look for what is new each `every` seconds."""
+        self._every = every
+
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """Add pages, assets, templates and the headers of both; problems below ``/console`` become pages."""
         pages = Router(
@@ -58,6 +70,11 @@ class Console(InitPlugin):
                 operations.list_operations,
                 operations.show_operation,
                 operations.resolve,
+                receipts.show_receipt,
+                comparisons.show_comparisons,
+                comparisons.make_comparison,
+                comparisons.show_comparison,
+                comparisons.show_shadow_report,
                 accounts.list_accounts,
                 configuration.show_configuration,
                 sign_in.sign_out,
@@ -71,7 +88,7 @@ class Console(InitPlugin):
         )
         app_config.route_handlers.extend([pages, keyless, assets])
         app_config.template_config = TemplateConfig(
-            instance=JinjaTemplateEngine.from_environment(environment())
+            instance=JinjaTemplateEngine.from_environment(environment(self._every))
         )
         app_config.before_send.append(_add_headers)
         elsewhere: Answering = app_config.exception_handlers[Exception]
@@ -79,7 +96,7 @@ class Console(InitPlugin):
         return app_config
 
 
-def environment() -> Environment:
+def environment(every: float) -> Environment:
     """Return what renders the templates: everything is escaped, and a name that is not there is an error."""
     made = Environment(
         loader=FileSystemLoader(_FOLDER / "templates"),
@@ -98,6 +115,7 @@ def environment() -> Environment:
         "isolated": formats.isolated,
     }
     made.globals["problems"] = PROBLEMS
+    made.globals["every"] = every
     made.globals["asset"] = {file.name: _address(file) for file in (_FOLDER / "static").iterdir()}
     return made
 

@@ -53,6 +53,13 @@ def compare(draft: Draft, sides: Sequence[Side]) -> list[Difference]:
     )
 
 
+def literal(value: Any) -> str:
+    """Return what stands somewhere as a person reads it: text as it is, anything else as JSON, digit by digit."""
+    if isinstance(value, str):
+        return value
+    return msgspec.json.Encoder(decimal_format="number").encode(value).decode()
+
+
 def _difference(
     pointer: str, sides: Sequence[Side], views: Mapping[str, View], literals: Mapping[str, Any]
 ) -> Difference:

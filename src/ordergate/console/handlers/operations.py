@@ -7,6 +7,7 @@ from litestar import get, post
 from litestar.params import FromPath
 from litestar.response import Response
 
+from ordergate.console.answers import answered_problem
 from ordergate.console.listing import ROWS, cursor, one_of, pager
 from ordergate.console.pages import Page, gateway_of, go_to, page, problem_in, to_page
 from ordergate.console.session import OPERATOR, checked_form, text_of
@@ -21,7 +22,7 @@ from ordergate.gateway.outlook import what_happens_next
 from ordergate.gateway.records import Existing, Operation, OperationQuery, OperationState, StoredOrder
 from ordergate.gateway.resolve import resolve_operation
 from ordergate.web.authentication import caller_of
-from ordergate.web.problems import FAULTS, NEXT_STEPS, STATUSES, ProblemDocument
+from ordergate.web.problems import FAULTS, NEXT_STEPS, STATUSES
 
 _STATES = get_args(OperationState)
 _FIELDS = ("as", "evidence", "provider_order_id")
@@ -106,7 +107,7 @@ async def _show(
         event=of_operation(existing.operation),
         order=None if order is None else order.record,
         next=what_happens_next(existing, concerns),
-        answer=_answer(existing),
+        answer=answered_problem(existing),
         kind=PROBLEMS.get(operation.problem or ""),
         faults=FAULTS,
         next_steps=NEXT_STEPS,
@@ -120,13 +121,3 @@ async def _show(
 def _resolvable(caller: Caller, operation: Operation, order: StoredOrder | None) -> bool:
     late = order is not None and ReviewReason.LATE_WRITE in order.record.concerns
     return caller.operator and (operation.state == "unknown" or (operation.state == "succeeded" and late))
-
-
-def _answer(existing: Existing) -> ProblemDocument | None:
-    """What the caller was told, where that was a problem and is kept."""
-    if existing.response is None or existing.response.status < 400:
-        return None
-    try:
-        return msgspec.json.decode(existing.response.body, type=ProblemDocument)
-    except msgspec.DecodeError:
-        return None

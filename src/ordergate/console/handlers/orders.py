@@ -71,6 +71,7 @@ async def show_order(request: Page, order_id: FromPath[str]) -> Response[Any]:
         order=order,
         merchant=stored.record.merchant,
         redacted_at=stored.record.redacted_at,
+        comparison=stored.record.comparison,
         events=events(order, operations.data),
         more_operations=operations.has_more,
         unsettled=[operation for operation in operations.data if not operation.settled],

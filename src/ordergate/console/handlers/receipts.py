@@ -1,0 +1,53 @@
+"""Receipts: what was said to providers about an order."""
+
+from typing import Any
+
+from litestar import get
+from litestar.params import FromPath
+from litestar.response import Response
+
+from ordergate.console.answers import answered_problem
+from ordergate.console.pages import Page, gateway_of, page
+from ordergate.console.receipting import receipt_view
+from ordergate.domain.errors import PROBLEMS, ProblemKind
+from ordergate.gateway.context import Gateway
+from ordergate.gateway.receipts import OperationReceipt, get_receipt
+from ordergate.web.authentication import caller_of
+from ordergate.web.problems import FAULTS, NEXT_STEPS, ProblemDocument
+
+
+@get("/orders/{order_id:str}/receipt")
+async def show_receipt(request: Page, order_id: FromPath[str]) -> Response[Any]:
+    """Show each request about an order beside its answer; also while nobody knows whether there is an order."""
+    gateway = gateway_of(request)
+    receipt = await get_receipt(gateway, caller_of(request), order_id)
+    stored = await gateway.journal.order(order_id)
+    record = None if stored is None else stored.record
+    shown = receipt_view(receipt)
+    return page(
+        request,
+        "receipt",
+        title=f"Receipt of {record.reference if record is not None and record.reference else order_id}",
+        order_id=order_id,
+        reference=None if record is None else record.reference,
+        exists=record is not None,
+        redacted_at=None if record is None else record.redacted_at,
+        operations=shown,
+        more_operations=len(receipt.operations) - len(shown),
+        problems_told={each.receipt.operation: await _told(gateway, each.receipt) for each in shown},
+        retention_days=gateway.configuration.retention.days,
+        faults=FAULTS,
+        next_steps=NEXT_STEPS,
+    )
+
+
+async def _told(
+    gateway: Gateway, receipt: OperationReceipt
+) -> tuple[str, ProblemKind, ProblemDocument | None] | None:
+    """The code of the problem that the caller was told, its kind, and the answer if it is kept."""
+    existing = await gateway.journal.by_id(receipt.operation)
+    operation = existing.operation if existing else await gateway.journal.operation(receipt.operation)
+    code = operation.problem if operation is not None else None
+    if code is None or code not in PROBLEMS:
+        return None
+    return code, PROBLEMS[code], answered_problem(existing) if existing else None
