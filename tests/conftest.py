@@ -89,10 +89,17 @@ async def open_another(
     async with AsyncExitStack() as shops:
 
         async def open_with(
-            environment: Mapping[str, str] | None = None, *, recovers: bool = False, **settings: Any
+            environment: Mapping[str, str] | None = None,
+            *,
+            recovers: bool = False,
+            delivers: bool = False,
+            port: int = 0,
+            **settings: Any,
         ) -> Shop:
             config = write_config(tmp_path, emulators, **settings)
-            opening = open_shop(config, emulators, provider, environment, recovers=recovers)
+            opening = open_shop(
+                config, emulators, provider, environment, recovers=recovers, delivers=delivers, port=port
+            )
             return await shops.enter_async_context(opening)
 
         yield open_with

@@ -29,7 +29,7 @@ from ordergate.gateway import compare, read
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.evidence import ComparisonQuery
 from ordergate.gateway.shadow import shadow_report
-from ordergate.web.authentication import caller_of, merchant_of
+from ordergate.web.authentication import caller_of
 from ordergate.web.problems import STATUSES
 
 _ROWS = 10
