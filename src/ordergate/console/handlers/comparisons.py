@@ -84,7 +84,7 @@ async def make_comparison(request: Page) -> Response[Any]:
     )
     try:
         body = _body(asked)
-        merchant = merchant_of(caller, asked.merchant or None)
+        merchant = caller.merchant_named(asked.merchant or None)
         key = asked.key if asked.mode == "execute" else None
         answer = await compare.compare_accounts(gateway, caller, merchant, body, key)
     except Problem as problem:
