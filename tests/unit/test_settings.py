@@ -476,3 +476,18 @@ def test_a_databases_password_is_never_shown(tmp_path: Path, url: str, shown: st
     settings = load_settings(file, {"ORDERGATE_STORE_URL": url})
 
     assert settings.document["store"]["url"] == shown
+
+
+def test_tracing_without_its_package_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What tracing needs is optional: who asks for it without, is told what to install, from wherever he asked."""
+    monkeypatch.setattr("ordergate.settings.checks.find_spec", lambda _: None)
+    file = tmp_path / "ordergate.toml"
+    file.write_text("[server]\n")
+
+    assert load_settings(file, {}).server.tracing is False
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(file, {"ORDERGATE_SERVER_TRACING": "true"})
+
+    (line,) = caught.value.lines
+    assert "ORDERGATE_SERVER_TRACING" in line
+    assert "pip install 'ordergate[tracing]'" in line

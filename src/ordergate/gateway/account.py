@@ -39,6 +39,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         max_in_flight: Calls on their way at the same time, from one process.
         requests_per_minute: From all processes together; None for what the provider documents, 0 for no limit.
         fees: What the provider charges for an order, to compare; None where that is not configured.
+        trace_context: Requests carry the trace that they belong to (W3C ``traceparent``), where they are traced.
         trips: When calls are kept back because the provider is down.
     """
 
@@ -55,6 +56,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     settling_time: float | None = None
     max_in_flight: int = 50
     requests_per_minute: int | None = None
+    trace_context: bool = False
     trips: Trips = Trips()
     fees: Fees | None = None
 

@@ -5,7 +5,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from aiorwlock import RWLock
 
@@ -19,6 +19,9 @@ from ordergate.gateway.records import Operation, StoredResponse
 from ordergate.gateway.shadows import Shadows
 from ordergate.gateway.throttle import Throttle
 from ordergate.metrics import Metrics
+
+if TYPE_CHECKING:
+    from ordergate.tracing import Tracing
 
 T = TypeVar("T")
 
@@ -63,6 +66,7 @@ class Gateway:
         placing: Held by each create from the look whether its account takes it until it is recorded there, and by a
             reload from the look whether an account can go until it is gone.
         shadows: New orders that are translated for other accounts, too.
+        tracing: Where requests are traced.
         unknown_keys: By address, the keys that nobody has.
     """
 
@@ -83,6 +87,7 @@ class Gateway:
     placing: RWLock = field(default_factory=lambda: RWLock(fast=True))
     unknown_keys: Throttle = field(default_factory=Throttle)
     shadows: Shadows = field(default_factory=Shadows)
+    tracing: "Tracing | None" = None
 
     def hold(self, operation_id: str) -> None:
         """Say that this process works on an operation."""

@@ -29,6 +29,7 @@ from ordergate.gateway.records import (
     StoredOrder,
     StoredResponse,
     Taken,
+    UnknownOperations,
     Work,
 )
 from ordergate.journal import comparing, transactions
@@ -55,6 +56,10 @@ class SqlJournal(ABC):
         Raises:
             JournalUnavailableError: The store failed.
         """
+
+    @abstractmethod
+    def waiting_writes(self) -> int:
+        """Return how many writes of this process wait to be durable."""
 
     @abstractmethod
     async def close(self) -> None:
@@ -220,6 +225,10 @@ class SqlJournal(ABC):
     async def use_of_account(self, account: str) -> AccountUse:
         """Count what an account cannot be removed for."""
         return await self._read(lambda: transactions.use_of_account(account))
+
+    async def unknown_operations(self) -> UnknownOperations:
+        """Count the operations of which it is not known what became."""
+        return await self._read(transactions.unknown_operations)
 
     async def put_links(self, key: LinkKey, links: Links) -> None:
         """Set what one id is called at the named accounts."""

@@ -55,6 +55,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     idempotency_wait: Annotated[float, Meta(ge=0, le=60)] = 5.0
     key_requests_per_minute: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     console: bool = True
+    tracing: bool = False
     shutdown_timeout: Seconds = 30.0
     log_format: LogFormat = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -105,6 +106,7 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     requests_per_minute: Annotated[int, Meta(ge=0, le=1_000_000)] | None = None
     breaker_failures: Annotated[int, Meta(ge=1, le=100_000)] = 5
     breaker_seconds: Seconds = 10.0
+    trace_context: bool = False
     fees: FeeSettings | None = None
 
 
@@ -336,6 +338,7 @@ def _account(name: str, settings: AccountSettings, adapter: Adapter, own: Any) -
         fees=None
         if settings.fees is None
         else Fees(percent=settings.fees.percent, fixed=settings.fees.fixed),
+        trace_context=settings.trace_context,
         trips=Trips(after=settings.breaker_failures, seconds=settings.breaker_seconds),
     )
 
