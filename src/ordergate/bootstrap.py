@@ -1,11 +1,13 @@
 """Wires the parts together: the only file that knows the concrete journal, transport and renderer."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,12 +19,17 @@ from ordergate.journal import sqlite
 from ordergate.journal.backup import Advance, Backup, BackupRefusedError, back_up
 from ordergate.journal.sql_journal import SqlJournal
 from ordergate.journal.sqlite import SqliteJournal
+from ordergate.metrics import Metrics
 from ordergate.settings import Settings, load_settings, networks_of, rules_of
 from ordergate.settings.checks import POSTGRESQL, SQLITE
 from ordergate.transport.guards import GuardedTransport
 from ordergate.transport.http import HttpTransport
+from ordergate.transport.observed import ObservedSender
 from ordergate.transport.webhooks import HttpWebhooks
 from ordergate.web.rendering import JsonRenderer
+
+if TYPE_CHECKING:
+    from ordergate.tracing import Tracing
 
 
 def system_clock() -> datetime:
@@ -146,7 +153,11 @@ async def open_gateway(settings: Settings, *, serving: bool = False) -> AsyncIte
         JournalUnavailableError: The journal cannot be opened.
     """
     journal = await open_journal(settings.store.url, serving=serving, connections=settings.store.connections)
-    transport = GuardedTransport(lambda base_url: HttpTransport.to(base_url, system_clock), time.monotonic)
+    metrics, tracing = Metrics(), _tracing() if serving and settings.server.tracing else None
+    transport = GuardedTransport(
+        lambda base_url: ObservedSender(HttpTransport.to(base_url, system_clock), metrics, tracing),
+        time.monotonic,
+    )
     gateway = Gateway(
         configuration=configuration_of(settings),
         journal=journal,
@@ -154,6 +165,8 @@ async def open_gateway(settings: Settings, *, serving: bool = False) -> AsyncIte
         clock=system_clock,
         renderer=JsonRenderer(),
         read_configuration=lambda: reread(settings.file),
+        metrics=metrics,
+        tracing=tracing,
     )
     gateway.sender = sender = HttpWebhooks(lambda: gateway.configuration.webhooks.networks)
     try:
@@ -163,3 +176,11 @@ async def open_gateway(settings: Settings, *, serving: bool = False) -> AsyncIte
         await sender.close()
         await transport.close()
         await journal.close()
+        if tracing is not None:
+            await asyncio.to_thread(tracing.close)
+
+
+def _tracing() -> "Tracing":
+    from ordergate.tracing import exporting  # noqa: PLC0415 - OpenTelemetry is optional
+
+    return exporting()

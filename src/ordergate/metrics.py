@@ -1,30 +1,130 @@
-"""What is counted while the gateway runs, in the form that Prometheus reads."""
+"""What is counted while the gateway runs, in the form that Prometheus reads.
 
-from prometheus_client import CollectorRegistry, Counter, generate_latest
+No label holds what a caller may choose: routes are templates, methods are HTTP's own, a provider's error codes are as
+many as `MOST_CODES`. What is looked up only when somebody reads is in :mod:`ordergate.gateway.gauges`.
+
+Litestar's own plugin counts inside the application and does not see what ends before or after it; nor does it know
+which part of a request's time was the provider's.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Literal, NamedTuple
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.metrics_core import Metric
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+MOST_CODES = 100
+"""Codes of one account that are told apart; further ones are counted as ``other``."""
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""What a request's method is told apart by; any other is a caller's invention."""
+
+AttemptOutcome = Literal[
+    "applied", "not_applied", "unknown", "not_sent", "absent", "read", "refused", "unanswered"
+]
+"""What came of one attempt: of a write, of a probe, which may find it ``absent``, or of a read, the last three.
+
+``not_sent`` was kept back here, or found no connection; for a read it is no more than unanswered.
+"""
+
+# Without it each counter would have a second series: when it began.
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
 _LONGEST_CODE = 64
+_NO_ROUTE = "(no such address)"
+# From half a millisecond, which is what the gateway takes, to a minute, which no provider may.
+_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+class _Route(NamedTuple):
+    """What one kind of request is counted with: looked up once, not for each."""
+
+    requests: Counter
+    duration: Histogram
 
 
 class Metrics:
-    """The counters of one gateway."""
+    """The counters of one gateway.
+
+    Attributes:
+        in_flight: Requests that are being served now.
+    """
 
     def __init__(self) -> None:
         """Begin at zero."""
         self._registry = CollectorRegistry()
-        self._unmapped = Counter(
-            "ordergate_unmapped_provider_errors",
-            "Error codes of providers that no adapter maps on purpose.",
-            ["account", "operation", "code"],
-            registry=self._registry,
-        )
-
+        ProcessCollector(registry=self._registry)
+        self.in_flight = 0
+        self._make_request_metrics()
+        self._make_provider_metrics()
+        self._make_webhook_metrics()
         self._shadows_dropped = Counter(
             "ordergate_shadows_dropped",
             "New orders that were not translated for the accounts of [routing] shadow, under load.",
             registry=self._registry,
         )
 
+    def _make_request_metrics(self) -> None:
+        self._requests = Counter(
+            "ordergate_requests",
+            "Requests that were answered, by the route's template.",
+            ["method", "route", "status"],
+            registry=self._registry,
+        )
+        self._durations = Histogram(
+            "ordergate_request_duration_seconds",
+            "Seconds from a request to the end of its answer.",
+            ["method", "route"],
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
+        parts = Histogram(
+            "ordergate_request_part_seconds",
+            "Seconds of each request of the API: gateway, all but the providers; journal, the part of that spent "
+            "waiting for the journal; provider, observed only where one was asked.",
+            ["part"],
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
+        self._gateway_part = parts.labels("gateway")
+        self._journal_part = parts.labels("journal")
+        self._provider_part = parts.labels("provider")
+        self._routes: dict[tuple[str, str | None, int], _Route] = {}
+
+    def _make_provider_metrics(self) -> None:
+        self._attempts = Counter(
+            "ordergate_attempts",
+            "Attempts at providers, by what came of them; probes look for what became of a write.",
+            ["account", "operation", "outcome"],
+            registry=self._registry,
+        )
+        self._attempts_of: dict[tuple[str, str, AttemptOutcome], Counter] = {}
+        self._calls = Histogram(
+            "ordergate_provider_call_duration_seconds",
+            "Seconds of each exchange with a provider, on the network and there; waiting for a turn is not in it.",
+            ["account"],
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
+        self._calls_of: dict[str, Histogram] = {}
+        self._unmapped = Counter(
+            "ordergate_unmapped_provider_errors",
+            "Error codes of providers that no adapter maps on purpose.",
+            ["account", "operation", "code"],
+            registry=self._registry,
+        )
+        self._codes: dict[str, set[str]] = {}
+
+    def _make_webhook_metrics(self) -> None:
         self._webhooks = Counter(
             "ordergate_webhooks",
             "Webhooks that came, and what became of them.",
@@ -56,14 +156,81 @@ class Metrics:
         """Count one order that nobody here knows."""
         self._parked.labels(account).inc()
 
+    def request_served(
+        self, method: str, route: str | None, status: int, total: float, provider: float, journal: float
+    ) -> None:
+        """Count one request.
+
+        Args:
+            method: As it was sent.
+            route: The template that it matched; None for none.
+            status: What it was answered; 0 where the caller was gone before.
+            total: Seconds, all in all.
+            provider: Seconds of it that were spent waiting for providers.
+            journal: Seconds of it that were spent waiting for the journal.
+        """
+        key = method, route, status
+        counted = self._routes.get(key) or self._route(key)
+        counted.requests.inc()
+        counted.duration.observe(total)
+        if journal:
+            self._journal_part.observe(journal)
+            self._gateway_part.observe(max(total - provider, 0.0))
+        if provider:
+            self._provider_part.observe(provider)
+
+    def attempt(self, account: str, operation: str, outcome: AttemptOutcome) -> None:
+        """Count one attempt: `operation` is the write's, ``retrieve``, ``list`` or ``probe``."""
+        key = account, operation, outcome
+        counted = self._attempts_of.get(key)
+        if counted is None:
+            counted = self._attempts_of[key] = self._attempts.labels(*key)
+        counted.inc()
+
+    def provider_call(self, account: str, seconds: float) -> None:
+        """Count one exchange with a provider, answered or not."""
+        counted = self._calls_of.get(account)
+        if counted is None:
+            counted = self._calls_of[account] = self._calls.labels(account)
+        counted.observe(seconds)
+
     def unmapped_error(self, account: str, operation: str, code: str | None) -> None:
         """Count one error whose code nobody has mapped; `code` is the provider's, None if it gave none."""
-        self._unmapped.labels(account, operation, (code or "none")[:_LONGEST_CODE]).inc()
+        shown = (code or "none")[:_LONGEST_CODE]
+        known = self._codes.setdefault(account, set())
+        if len(known) < MOST_CODES:
+            known.add(shown)
+        self._unmapped.labels(account, operation, shown if shown in known else "other").inc()
 
     def shadow_dropped(self) -> None:
         """Count one new order that there was no time to translate for other accounts."""
         self._shadows_dropped.inc()
 
-    def exposition(self) -> bytes:
-        """Return every counter as text."""
-        return generate_latest(self._registry)
+    def exposition(self, gauges: Iterable[Metric] = ()) -> bytes:
+        """Return everything as text: what was counted, and what holds at this moment."""
+        return generate_latest(_Together(self._registry, gauges))
+
+    def _route(self, key: tuple[str, str | None, int]) -> _Route:
+        """Keep what a kind of request is counted with; there are as many as routes, methods and statuses."""
+        method, route, status = key
+        shown = method if method in METHODS else "other"
+        template = route or _NO_ROUTE
+        counted = _Route(
+            self._requests.labels(shown, template, str(status)), self._durations.labels(shown, template)
+        )
+        if shown == method:  # a method that nobody knows is no key to keep
+            self._routes[key] = counted
+        return counted
+
+
+class _Together(CollectorRegistry):
+    """A registry, and metrics that were made for this one look."""
+
+    def __init__(self, registry: CollectorRegistry, gauges: Iterable[Metric]) -> None:
+        super().__init__()
+        self._counted = registry
+        self._gauges = gauges
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._counted.collect()
+        yield from self._gauges

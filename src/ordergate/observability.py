@@ -2,15 +2,29 @@
 
 import logging
 import sys
+import time
+from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Literal, TextIO
+from functools import wraps
+from typing import Any, Literal, ParamSpec, Protocol, TextIO, TypeVar
 
 import structlog
 
 from ordergate.redaction import redact_event
 
 LogFormat = Literal["auto", "json", "console"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class JournalSpans(Protocol):
+    """Takes note of each time that the journal was waited for, where requests are traced."""
+
+    def journal(self, work: str, seconds: float) -> None:
+        """Note what has just ended: ``read`` or ``write``, and how long it took."""
+        ...
 
 
 @dataclass(slots=True)
@@ -22,6 +36,10 @@ class CallFacts:
         account: The account that was chosen.
         provider_seconds: Time spent waiting for providers.
         quiet: Anybody can send such a request, as often as he likes: its line is for who looks closely.
+        journal_seconds: Time spent waiting for the journal.
+        operation: The write that the request is, once it is durable.
+        order: The order that it is about.
+        spans: Where the request is traced.
     """
 
     request_id: str
@@ -29,6 +47,10 @@ class CallFacts:
     account: str | None = None
     provider_seconds: float = 0.0
     quiet: bool = False
+    journal_seconds: float = 0.0
+    operation: str | None = None
+    order: str | None = None
+    spans: JournalSpans | None = None
 
 
 current_call: ContextVar[CallFacts | None] = ContextVar("ordergate_call", default=None)
@@ -53,6 +75,38 @@ def note_configuration(content_hash: str) -> None:
     facts = current_call.get()
     if facts is not None:
         facts.configuration = content_hash
+
+
+def note_operation(operation: str, order: str) -> None:
+    """Say which write the request is, and of which order, for its trace."""
+    facts = current_call.get()
+    if facts is not None:
+        facts.operation, facts.order = operation, order
+
+
+def journal_time(
+    work: Literal["read", "write"],
+) -> Callable[[Callable[P, Coroutine[Any, Any, T]]], Callable[P, Coroutine[Any, Any, T]]]:
+    """Note the time that each call of a function takes as waiting for the journal."""
+
+    def decorate(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+        @wraps(function)
+        async def timed(*args: P.args, **kwargs: P.kwargs) -> T:
+            facts = current_call.get()
+            if facts is None:
+                return await function(*args, **kwargs)
+            started = time.perf_counter()
+            try:
+                return await function(*args, **kwargs)
+            finally:
+                seconds = time.perf_counter() - started
+                facts.journal_seconds += seconds
+                if facts.spans is not None:
+                    facts.spans.journal(work, seconds)
+
+        return timed
+
+    return decorate
 
 
 def configure_logging(log_format: LogFormat, level: str, stream: TextIO = sys.stderr) -> None:

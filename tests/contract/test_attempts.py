@@ -310,6 +310,27 @@ async def test_who_gives_up_holds_it_no_more(journal: Journal) -> None:
     assert await journal.settle(ended(begun, "failed"), None, None, owner=NODE) is False
 
 
+async def test_what_is_unknown_is_counted(journal: Journal, store: Store) -> None:
+    """How many operations are unknown, since when the oldest, and how many wait for a person; no others."""
+    nothing = await journal.unknown_operations()
+    person, looked_after, settled = [await claimed(journal) for _ in range(3)]
+    await claimed(journal)  # it is still under way
+    assert await journal.unknown_operations() == nothing
+    await journal.settle(ended(settled, "succeeded"), None, None)
+    for begun, look_in in ((person, None), (looked_after, 5.0)):
+        await journal.leave_unknown(ended(begun, "unknown"), NODE, settles_in=None, look_in=look_in)
+    found = await journal.unknown_operations()
+    await store.pass_time(100)
+    later = await journal.unknown_operations()
+
+    assert (nothing.number, nothing.oldest, nothing.need_person) == (0, 0, 0)
+    assert (found.number, found.need_person) == (2, 1)
+    assert later.oldest >= 100
+    assert await journal.look_soon(person.id) is None
+    assert (await journal.unknown_operations()).need_person == 0
+    assert journal.waiting_writes() == 0
+
+
 @pytest.mark.parametrize(("given", "at_most"), [(None, 1000.0), (10.0, 10.0), (5000.0, 5000.0)])
 async def test_the_settling_time_is_kept_or_set(
     journal: Journal, given: float | None, at_most: float

@@ -10,7 +10,7 @@ from tests.scenarios.shop import Emulator, Shop, body_of, fresh_key, problem_of
 
 from ordergate.settings import load_settings
 
-TIMING = re.compile(r"gateway;dur=(\d+(?:\.\d+)?), provider;dur=(\d+(?:\.\d+)?)")
+TIMING = re.compile(r"gateway;dur=(\d+(?:\.\d+)?), provider;dur=(\d+(?:\.\d+)?), journal;dur=(\d+(?:\.\d+)?)")
 OUR_ID = re.compile(r"req_[0-9a-f]{32}")
 
 
@@ -45,7 +45,7 @@ async def every_kind_of_answer(shop: Shop) -> dict[str, httpx.Response]:
 
 
 async def test_every_answer_has_them(shop: Shop) -> None:
-    """Request id, hash of the configuration and both timings stand on success and failure alike."""
+    """Request id, hash of the configuration and all timings stand on success and failure alike."""
     answers = await every_kind_of_answer(shop)
 
     hashes = {answer.headers.get("ordergate-config") for answer in answers.values()}
@@ -105,6 +105,7 @@ async def test_provider_time_is_told_apart(shop: Shop) -> None:
     assert timing(quick)[1] == 0
     assert timing(slow)[1] >= 200
     assert 0 <= timing(slow)[0] < timing(slow)[1]
+    assert timing(slow)[2] <= timing(slow)[0]
 
 
 async def test_sane_request_id_is_kept(shop: Shop) -> None:

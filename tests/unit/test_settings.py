@@ -488,3 +488,18 @@ def test_networks_that_are_none(tmp_path: Path) -> None:
 
     assert [line.partition(": ")[0] for line in caught.value.lines] == [f"{file}:2"] * 2
     assert "webhooks.allow_networks.1" in caught.value.lines[0]
+
+
+def test_tracing_without_its_package_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What tracing needs is optional: who asks for it without, is told what to install, from wherever he asked."""
+    monkeypatch.setattr("ordergate.settings.checks.find_spec", lambda _: None)
+    file = tmp_path / "ordergate.toml"
+    file.write_text("[server]\n")
+
+    assert load_settings(file, {}).server.tracing is False
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(file, {"ORDERGATE_SERVER_TRACING": "true"})
+
+    (line,) = caught.value.lines
+    assert "ORDERGATE_SERVER_TRACING" in line
+    assert "pip install 'ordergate[tracing]'" in line

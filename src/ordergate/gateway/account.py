@@ -40,6 +40,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         requests_per_minute: From all processes together; None for what the provider documents, 0 for no limit.
         fees: What the provider charges for an order, to compare; None where that is not configured.
         poll_seconds: Between two looks for what no webhook told; None for as long as elsewhere, 0 for none.
+        trace_context: Requests carry the trace that they belong to (W3C ``traceparent``), where they are traced.
         trips: When calls are kept back because the provider is down.
     """
 
@@ -57,6 +58,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     max_in_flight: int = 50
     requests_per_minute: int | None = None
     poll_seconds: float | None = None
+    trace_context: bool = False
     trips: Trips = Trips()
     fees: Fees | None = None
 

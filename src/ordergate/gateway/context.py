@@ -6,7 +6,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from aiorwlock import RWLock
 
@@ -22,6 +22,9 @@ from ordergate.gateway.shadows import Shadows
 from ordergate.gateway.throttle import Throttle
 from ordergate.metrics import Metrics
 from ordergate.spi.wire import WireResponse
+
+if TYPE_CHECKING:
+    from ordergate.tracing import Tracing
 
 T = TypeVar("T")
 
@@ -72,6 +75,7 @@ class Gateway:
         shadows: New orders that are translated for other accounts, too.
         refused_webhooks: By account, those since the log last told of them.
         fetched: By account and path, what verifying webhooks took.
+        tracing: Where requests are traced.
         unknown_keys: By address, the keys that nobody has.
     """
 
@@ -98,6 +102,7 @@ class Gateway:
     shadows: Shadows = field(default_factory=Shadows)
     refused_webhooks: Counter[str] = field(default_factory=Counter)
     fetched: dict[tuple[str, str], WireResponse] = field(default_factory=dict)
+    tracing: "Tracing | None" = None
 
     def hold(self, operation_id: str) -> None:
         """Say that this process works on an operation."""

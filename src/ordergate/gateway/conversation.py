@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import structlog
 
-from ordergate.domain.commands import ListEvents, Read, RetrieveOrder, WriteCommand
+from ordergate.domain.commands import ListEvents, Read, WriteCommand
 from ordergate.domain.errors import Problem, ProviderError
 from ordergate.domain.outcome import Absent, Applied, EventPage, NotApplied, OrderPage, Outcome, Unknown
 from ordergate.domain.provider_order import ProviderOrder
@@ -15,11 +15,20 @@ from ordergate.gateway.evidence import Exchange
 from ordergate.gateway.ports import TransportError
 from ordergate.gateway.recording import Recorded
 from ordergate.gateway.records import Attempt, Operation
+from ordergate.metrics import AttemptOutcome
 from ordergate.spi.adapter import Baseline, Plan
 from ordergate.spi.wire import NoAnswer, WireRequest, WireResponse
 
 SEND_WITHIN = 2.0
 """Seconds after it was recorded within which an attempt is sent, or not at all: settling times count from there."""
+
+FOUND: dict[type[object], AttemptOutcome] = {
+    Applied: "applied",
+    NotApplied: "not_applied",
+    Absent: "absent",
+    Unknown: "unknown",
+}
+"""What an outcome is called where attempts are counted."""
 
 _log = structlog.get_logger("ordergate.gateway")
 
@@ -105,6 +114,14 @@ async def probe(
     gateway: Gateway, account: Account, command: WriteCommand, baseline: Baseline
 ) -> Applied | NotApplied | Absent | Unknown:
     """Look for what became of a write; whatever keeps that from being seen is unknown."""
+    found = await _look(gateway, account, command, baseline)
+    gateway.metrics.attempt(account.name, "probe", FOUND[type(found)])
+    return found
+
+
+async def _look(
+    gateway: Gateway, account: Account, command: WriteCommand, baseline: Baseline
+) -> Applied | NotApplied | Absent | Unknown:
     try:
         plan = account.adapter.probe(command, baseline, account.settings)
         step: WireRequest | Outcome = next(plan)
@@ -167,14 +184,16 @@ async def read_events(gateway: Gateway, account: Account, command: ListEvents) -
 async def _ask(gateway: Gateway, account: Account, command: Read) -> Outcome:
     plan = account.adapter.plan(command, account.settings)
     step: WireRequest | Outcome = next(plan)
+    kind = "retrieve" if isinstance(command, RetrieveOrder) else "list"
     try:
         while isinstance(step, WireRequest):
             step = _resume(plan, await gateway.transport.send(account, step))
     except TransportError as error:
+        gateway.metrics.attempt(account.name, kind, "not_sent" if error.sent == "no" else "unanswered")
         raise Problem(error.code, error.reason, sent=error.sent, retry_after=error.retry_after) from error
+    gateway.metrics.attempt(account.name, kind, "refused" if isinstance(step, NotApplied) else "read")
     if isinstance(step, NotApplied):
         if not step.mapped:
-            kind = "retrieve" if isinstance(command, RetrieveOrder) else "list"
             gateway.metrics.unmapped_error(account.name, kind, step.provider.code)
         raise Problem(
             step.code,

@@ -33,6 +33,7 @@ from ordergate.gateway.records import (
     StoredOrder,
     StoredResponse,
     Taken,
+    UnknownOperations,
     Work,
 )
 from ordergate.spi.wire import WireRequest, WireResponse
@@ -320,6 +321,14 @@ class Journal(EventJournal, Protocol):
 
     async def use_of_account(self, account: str) -> AccountUse:
         """Count what an account cannot be removed for."""
+        ...
+
+    async def unknown_operations(self) -> UnknownOperations:
+        """Count the operations of which it is not known what became."""
+        ...
+
+    def waiting_writes(self) -> int:
+        """Return how many writes of this process wait to be durable."""
         ...
 
     async def record_events(self, account: str, told: Sequence[Arrived], pace: Pace) -> Recorded:

@@ -243,6 +243,19 @@ class AccountUse(msgspec.Struct, frozen=True, kw_only=True):
     unsettled: int
 
 
+class UnknownOperations(msgspec.Struct, frozen=True, kw_only=True):
+    """How many operations there are of which it is not known what became, on all processes together.
+
+    Attributes:
+        oldest: Seconds since the oldest of them was called for; 0 where there is none.
+        need_person: How many of them nobody looks after but a person.
+    """
+
+    number: int
+    oldest: float
+    need_person: int
+
+
 class OrderQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which orders to list; newest first by id. Those made for comparisons are listed only when asked for."""
 

@@ -13,7 +13,7 @@ from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.outcome import Applied, NotApplied, Outcome, Unknown
 from ordergate.domain.provider_order import ProviderOrder
 from ordergate.gateway.context import Answer, Gateway
-from ordergate.gateway.conversation import named, probe, read_order, say
+from ordergate.gateway.conversation import FOUND, named, probe, read_order, say
 from ordergate.gateway.evidence import Exchange
 from ordergate.gateway.outcomes import (
     Held,
@@ -258,6 +258,8 @@ async def _act(gateway: Gateway, held: Held, begun: Begun) -> tuple[Held, Outcom
         gateway.metrics.unmapped_error(held.account.name, kind.value, outcome.provider.code)
         if kind in MOVES_MONEY:
             outcome = await _look_again(gateway, held, outcome)
+    word = "not_sent" if attempt.sent == "no" else FOUND.get(type(outcome), "unknown")
+    gateway.metrics.attempt(held.account.name, kind.value, word)
     return _after(gateway, held, attempt, exchanges), outcome
 
 

@@ -41,7 +41,7 @@ from ordergate.gateway.sending import (
     look_before_sending,
     with_attempt,
 )
-from ordergate.observability import note_account
+from ordergate.observability import note_account, note_operation
 
 _RACES = 5
 
@@ -169,6 +169,7 @@ async def _claim_and_run(
     claim = await _claim(gateway, call, operation, prepared, begun, work)
     match claim:
         case Claimed():
+            note_operation(operation.id, operation.order)
             held = Held(operation=operation, work=work, account=prepared.account, before=prepared.before)
             running = (
                 carry_out_accepted(

@@ -17,6 +17,7 @@ from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.journal.conversation import Batch, Query, RolledBack, Rows, Transaction
 from ordergate.journal.sql_journal import SqlJournal
 from ordergate.journal.statements import migrations, newer_schema, statements
+from ordergate.observability import journal_time
 
 T = TypeVar("T")
 
@@ -85,6 +86,11 @@ class PostgresqlJournal(SqlJournal):
         except TimeoutError:
             self._pool.terminate()
 
+    def waiting_writes(self) -> int:
+        """Return how many writes wait for a connection, or have one and are not durable yet."""
+        return len(self._writing)
+
+    @journal_time("write")
     async def _write(self, begin: Callable[[], Transaction[T]]) -> T:
         # A caller that goes away does not stop the write: it may be just about to be durable.
         task = asyncio.create_task(self._run(begin))
@@ -114,6 +120,7 @@ class PostgresqlJournal(SqlJournal):
                 raise _unavailable(error) from error
         raise JournalUnavailableError("PostgreSQL: other processes were faster each time")
 
+    @journal_time("read")
     async def _read(self, begin: Callable[[], Transaction[T]]) -> T:
         try:
             async with self._pool.acquire(timeout=_CONNECT_SECONDS) as connection:

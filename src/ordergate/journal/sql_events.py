@@ -47,6 +47,10 @@ class SqlEvents(ABC):
             JournalUnavailableError: The store failed.
         """
 
+    @abstractmethod
+    def waiting_writes(self) -> int:
+        """Return how many writes of this process wait to be durable."""
+
     async def _look_up(self, begin: Callable[[], Transaction[T]]) -> T:
         """Run a transaction that reads a few rows by their index, where a store has a shorter way for that.
 

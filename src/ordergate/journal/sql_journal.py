@@ -29,6 +29,7 @@ from ordergate.gateway.records import (
     StoredOrder,
     StoredResponse,
     Taken,
+    UnknownOperations,
     Work,
 )
 from ordergate.journal import comparison_transactions, provider_events, transactions
@@ -202,6 +203,10 @@ class SqlJournal(SqlEvents):
     async def use_of_account(self, account: str) -> AccountUse:
         """Count what an account cannot be removed for."""
         return await self._read(lambda: transactions.use_of_account(account))
+
+    async def unknown_operations(self) -> UnknownOperations:
+        """Count the operations of which it is not known what became."""
+        return await self._read(transactions.unknown_operations)
 
     async def record_events(self, account: str, told: Sequence[Arrived], pace: Pace) -> Recorded:
         """Keep what a provider told, and let what it concerns be looked at."""

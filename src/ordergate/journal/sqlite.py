@@ -17,6 +17,7 @@ from ordergate.journal.conversation import Batch, Query, RolledBack, Rows, Trans
 from ordergate.journal.sql_journal import SqlJournal
 from ordergate.journal.statements import migrations, newer_schema, statements
 from ordergate.journal.writer import GroupWriter
+from ordergate.observability import journal_time
 
 T = TypeVar("T")
 
@@ -72,6 +73,10 @@ class SqliteJournal(SqlJournal):
         if self._lock is not None:
             self._lock.close()
 
+    def waiting_writes(self) -> int:
+        """Return how many writes wait for the one that is under way."""
+        return self._writer.waiting
+
     async def redact(self, record: OrderRecord, revision: int) -> StoredOrder | Busy | Stale:
         """Replace an order's record by a redacted one, and erase what its operations held of it.
 
@@ -84,6 +89,7 @@ class SqliteJournal(SqlJournal):
             await asyncio.to_thread(_empty_log, self._path)
         return result
 
+    @journal_time("write")
     async def _write(self, begin: Callable[[], Transaction[T]]) -> T:
         try:
             return await self._writer.run(lambda connection: self._carry_out(connection, begin()))
@@ -91,6 +97,7 @@ class SqliteJournal(SqlJournal):
             result: T = undone.result
             return result
 
+    @journal_time("read")
     async def _read(self, begin: Callable[[], Transaction[T]]) -> T:
         loop = asyncio.get_running_loop()
         try:
@@ -100,6 +107,7 @@ class SqliteJournal(SqlJournal):
         except sqlite3.Error as error:
             raise JournalUnavailableError(f"SQLite: {error}") from error
 
+    @journal_time("read")
     async def _look_up(self, begin: Callable[[], Transaction[T]]) -> T:
         """Read here and now: a few rows by their index take less time than the way to another thread and back."""
         try:

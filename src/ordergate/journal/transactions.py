@@ -36,6 +36,7 @@ from ordergate.gateway.records import (
     StoredOrder,
     StoredResponse,
     Taken,
+    UnknownOperations,
     Work,
 )
 from ordergate.journal import codec, search
@@ -314,6 +315,12 @@ def use_of_account(account: str) -> Transaction[AccountUse]:
     """Count what an account cannot be removed for."""
     (row,) = yield Query("use_of_account", {"account": account})
     return AccountUse(open_orders=row[0], unsettled=row[1])
+
+
+def unknown_operations() -> Transaction[UnknownOperations]:
+    """Count the operations of which it is not known what became."""
+    (row,) = yield Query("unknown_operations", {})
+    return UnknownOperations(number=row[0], oldest=max(row[1], 0) / 1000, need_person=row[2])
 
 
 def put_links(key: LinkKey, links: Links) -> Transaction[None]:

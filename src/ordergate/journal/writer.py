@@ -55,6 +55,11 @@ class GroupWriter:
         self._queue.put(_Item(work, loop, future))
         return await future
 
+    @property
+    def waiting(self) -> int:
+        """Writes that no transaction has taken up yet."""
+        return self._queue.qsize()
+
     def close(self) -> None:
         """Finish what waits, then end the thread."""
         self._open = False

@@ -5,6 +5,7 @@ The document is as it stands in the file, so that these errors are told together
 
 import re
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from ipaddress import AddressValueError, IPv6Address, ip_network
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -29,7 +30,18 @@ _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 def server_errors(content: Mapping[str, Any]) -> list[FieldError]:
     """Return what is wrong with ``[server]``."""
-    host = _table(content, "server").get("host")
+    server = _table(content, "server")
+    return [*_host_errors(server.get("host")), *_tracing_errors(server.get("tracing"))]
+
+
+def _tracing_errors(wanted: Any) -> list[FieldError]:
+    if wanted is not True or all(find_spec(name) for name in ("opentelemetry", "opentelemetry.sdk")):
+        return []
+    detail = "Tracing needs OpenTelemetry: pip install 'ordergate[tracing]'."
+    return [_error("/server/tracing", "missing_package", detail)]
+
+
+def _host_errors(host: Any) -> list[FieldError]:
     if not isinstance(host, str) or _is_host(host):
         return []
     detail = f"{host!r} is no address and no name to listen at; a port stands in server.port."

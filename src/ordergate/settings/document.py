@@ -58,6 +58,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     idempotency_wait: Annotated[float, Meta(ge=0, le=60)] = 5.0
     key_requests_per_minute: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     console: bool = True
+    tracing: bool = False
     shutdown_timeout: Seconds = 30.0
     log_format: LogFormat = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -128,6 +129,7 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     poll_seconds: Annotated[float, Meta(ge=0, le=86_400)] | None = None
     breaker_failures: Annotated[int, Meta(ge=1, le=100_000)] = 5
     breaker_seconds: Seconds = 10.0
+    trace_context: bool = False
     fees: FeeSettings | None = None
 
 
@@ -366,6 +368,7 @@ def _account(name: str, settings: AccountSettings, adapter: Adapter, own: Any) -
         if settings.fees is None
         else Fees(percent=settings.fees.percent, fixed=settings.fees.fixed),
         poll_seconds=settings.poll_seconds,
+        trace_context=settings.trace_context,
         trips=Trips(after=settings.breaker_failures, seconds=settings.breaker_seconds),
     )
 

@@ -35,6 +35,7 @@ class Edge:
             return
         started = time.perf_counter()
         facts = CallFacts(_request_id(scope), self._gateway.configuration.hash)
+        metrics, tracing = self._gateway.metrics, self._gateway.tracing
         status = 0
 
         async def send_with_headers(message: Message) -> None:
@@ -46,6 +47,8 @@ class Edge:
 
         token = current_call.set(facts)
         structlog.contextvars.bind_contextvars(request_id=facts.request_id)
+        traced = None if tracing is None else tracing.begin_request(scope, facts)
+        metrics.in_flight += 1
         try:
             await self.app(scope, receive, send_with_headers)
         except asyncio.CancelledError:
@@ -54,7 +57,15 @@ class Edge:
                 raise
             await _answer_stopping(scope, send_with_headers)
         finally:
-            _log_request(scope, status, facts, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            route = scope.get("path_template")
+            metrics.in_flight -= 1
+            metrics.request_served(
+                scope["method"], route, status, seconds, facts.provider_seconds, facts.journal_seconds
+            )
+            _log_request(scope, status, facts, seconds)
+            if traced is not None:
+                traced.end(route, status, facts)
             structlog.contextvars.unbind_contextvars("request_id")
             current_call.reset(token)
 
@@ -62,8 +73,9 @@ class Edge:
     def _headers(facts: CallFacts, started: float) -> list[tuple[bytes, bytes]]:
         total = time.perf_counter() - started
         timing = (
-            f"gateway;dur={(total - facts.provider_seconds) * 1000:.1f}, "
-            f"provider;dur={facts.provider_seconds * 1000:.1f}"
+            f"gateway;dur={max(total - facts.provider_seconds, 0.0) * 1000:.1f}, "
+            f"provider;dur={facts.provider_seconds * 1000:.1f}, "
+            f"journal;dur={facts.journal_seconds * 1000:.1f}"
         )
         headers = [
             (b"x-request-id", facts.request_id.encode()),

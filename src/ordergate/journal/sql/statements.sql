@@ -113,6 +113,10 @@ WHERE due_at <= :now AND NOT EXISTS (
     SELECT 1 FROM nodes WHERE nodes.id = operations.owner AND nodes.lease_until > :now)
 ORDER BY due_at LIMIT :limit;
 
+-- name: unknown_operations
+SELECT count(*), COALESCE(:now - min(created_at), 0), count(*) - count(due_at) FROM operations
+WHERE world IN ('test', 'live') AND state = 'unknown';
+
 -- name: abandoned_operations
 SELECT record FROM operations
 WHERE owner IS NOT NULL AND ((owner = :node AND due_at < :now - :patience) OR NOT EXISTS (

@@ -7,6 +7,7 @@ from litestar import MediaType, Request, Response, get
 from litestar.params import FromPath
 
 from ordergate.domain.errors import PROBLEMS, Problem
+from ordergate.gateway.gauges import exposition
 from ordergate.metrics import MEDIA_TYPE
 from ordergate.web.authentication import admit
 from ordergate.web.documents import Readiness
@@ -48,7 +49,7 @@ async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
         caller = await admit(request)
         if not caller.operator:
             raise Problem("forbidden", "Metrics are the operator's: use an operator's key.")
-    return Response(gateway.metrics.exposition(), media_type=MEDIA_TYPE)
+    return Response(await exposition(gateway), media_type=MEDIA_TYPE)
 
 
 @get("/problems", include_in_schema=False, media_type=MediaType.HTML)

@@ -1,0 +1,95 @@
+"""What holds at the moment when somebody reads the metrics: looked up then, and kept by nobody."""
+
+import platform
+from collections.abc import Iterator
+from importlib.metadata import version
+
+from prometheus_client.metrics_core import GaugeMetricFamily, InfoMetricFamily, Metric
+
+from ordergate.gateway.context import Gateway
+from ordergate.gateway.ports import JournalUnavailableError
+
+BREAKER_STATES = ("closed", "half_open", "open")
+
+
+async def exposition(gateway: Gateway) -> bytes:
+    """Return every metric as Prometheus reads them, whether or not the journal answers."""
+    return gateway.metrics.exposition(
+        [*await _of_journal(gateway), *_of_accounts(gateway), *_of_process(gateway)]
+    )
+
+
+async def _of_journal(gateway: Gateway) -> list[Metric]:
+    up = _gauge("ordergate_journal_up", "1 while the journal answers.")
+    waiting = _gauge("ordergate_journal_waiting_writes", "Writes that wait for the journal in this process.")
+    waiting.add_metric((), gateway.journal.waiting_writes())
+    try:
+        unknown = await gateway.journal.unknown_operations()
+    except JournalUnavailableError:
+        up.add_metric((), 0)
+        return [up, waiting]
+    up.add_metric((), 1)
+    number = _gauge("ordergate_unknown_operations", "Operations of which it is not known yet what became.")
+    number.add_metric((), unknown.number)
+    oldest = _gauge(
+        "ordergate_oldest_unknown_operation_seconds", "Age of the oldest of them; 0 where there is none."
+    )
+    oldest.add_metric((), unknown.oldest)
+    person = _gauge("ordergate_operations_needing_person", "Those of them that the gateway has given up on.")
+    person.add_metric((), unknown.need_person)
+    return [up, waiting, number, oldest, person]
+
+
+def _of_accounts(gateway: Gateway) -> Iterator[Metric]:
+    breaker = _gauge("ordergate_breaker_state", "1 for the state that the breaker is in.", "account", "state")
+    in_flight = _gauge(
+        "ordergate_provider_calls_in_flight",
+        "Calls on their way now, those that wait for their turn included.",
+        "account",
+    )
+    paused = _gauge(
+        "ordergate_provider_paused_seconds",
+        "Seconds for which the provider asked to be left alone.",
+        "account",
+    )
+    for name, account in gateway.configuration.accounts.items():
+        health = gateway.transport.health(account)
+        for state in BREAKER_STATES:
+            breaker.add_metric((name, state), health.breaker == state)
+        in_flight.add_metric((name,), health.in_flight)
+        paused.add_metric((name,), health.paused_for)
+    yield from (breaker, in_flight, paused)
+
+
+def _of_process(gateway: Gateway) -> Iterator[Metric]:
+    figures = {
+        "ordergate_requests_in_flight": (gateway.metrics.in_flight, "Requests that are being served now."),
+        "ordergate_running_writes": (len(gateway.running), "Writes and looks at providers under way."),
+        "ordergate_waiting_shadows": (
+            len(gateway.shadows.waiting),
+            "New orders that wait to be translated for the accounts of [routing] shadow.",
+        ),
+    }
+    for name, (figure, meaning) in figures.items():
+        gauge = _gauge(name, meaning)
+        gauge.add_metric((), figure)
+        yield gauge
+    loaded = _gauge("ordergate_configuration_loaded_timestamp_seconds", "When the one in force was loaded.")
+    if gateway.configuration.loaded_at is not None:
+        loaded.add_metric((), gateway.configuration.loaded_at.timestamp())
+    yield loaded
+    yield _info("ordergate_configuration", "The one in force.", hash=gateway.configuration.hash)
+    yield _info(
+        "ordergate_build",
+        "What runs.",
+        version=version("ordergate"),
+        python=platform.python_version(),
+    )
+
+
+def _gauge(name: str, meaning: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, meaning, labels=labels)
+
+
+def _info(name: str, meaning: str, **values: str) -> InfoMetricFamily:
+    return InfoMetricFamily(name, meaning, value=values)
