@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import structlog
 
-from ordergate.domain.commands import ListEvents, Read, WriteCommand
+from ordergate.domain.commands import ListEvents, Read, RetrieveOrder, WriteCommand
 from ordergate.domain.errors import Problem, ProviderError
 from ordergate.domain.outcome import Absent, Applied, EventPage, NotApplied, OrderPage, Outcome, Unknown
 from ordergate.domain.provider_order import ProviderOrder
