@@ -11,6 +11,7 @@ from ordergate.console.listing import ROWS, cursor, one_of, pager
 from ordergate.console.pages import Page, gateway_of, go_to, page, problem_in, to_page
 from ordergate.console.session import OPERATOR, checked_form, text_of
 from ordergate.console.timeline import of_operation
+from ordergate.documents import ProblemDocument
 from ordergate.domain.draft import ResolveBody
 from ordergate.domain.errors import PROBLEMS, Problem
 from ordergate.domain.lifecycle import OperationKind, ReviewReason
@@ -21,7 +22,7 @@ from ordergate.gateway.outlook import what_happens_next
 from ordergate.gateway.records import Existing, Operation, OperationQuery, OperationState, StoredOrder
 from ordergate.gateway.resolve import resolve_operation
 from ordergate.web.authentication import caller_of
-from ordergate.web.problems import FAULTS, NEXT_STEPS, STATUSES, ProblemDocument
+from ordergate.web.problems import FAULTS, NEXT_STEPS, STATUSES
 
 _STATES = get_args(OperationState)
 _FIELDS = ("as", "evidence", "provider_order_id")
