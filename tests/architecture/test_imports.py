@@ -40,6 +40,39 @@ def test_an_import_stays_light(module: str, forbidden: set[str]) -> None:
     assert loaded & forbidden == set()
 
 
+def test_the_client_loads_no_server() -> None:
+    """A merchant who imports the client has loaded what speaks HTTP and the types, and nothing that serves."""
+    script = "import json, sys, ordergate.client; print(json.dumps(sorted(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = set(json.loads(result.stdout))
+    serving = {
+        "aiohttp",
+        "asyncpg",
+        "litestar",
+        "prometheus_client",
+        "sqlite3",
+        "structlog",
+        "uvicorn",
+        "uvloop",
+    }
+    ours = {
+        f"ordergate.{part}"
+        for part in (
+            "bootstrap",
+            "cli",
+            "console",
+            "journal",
+            "observability",
+            "settings",
+            "transport",
+            "web",
+        )
+    }
+
+    assert "httpx" in loaded
+    assert loaded & (serving | ours) == set()
+
+
 def test_the_core_names_no_provider() -> None:
     """Deleting a provider deletes one folder: nothing under src speaks of one."""
     adapters = [folder.name for folder in (ROOT / "adapters").iterdir() if folder.is_dir()]

@@ -21,9 +21,10 @@ def accounts(config: Path | None, *, as_json: bool) -> None:
     import msgspec
 
     from ordergate.cli.session import print_json
+    from ordergate.documents import AccountList
     from ordergate.gateway.health import Health
     from ordergate.terminal import show_rows
-    from ordergate.web.documents import AccountList, account_document
+    from ordergate.web.documents import account_document
 
     configured = settings_of(config).accounts
     documents = [account_document(configured[name], Health()) for name in sorted(configured)]

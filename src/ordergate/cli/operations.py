@@ -45,10 +45,11 @@ def list_operations(config: Path | None, world: str, *, as_json: bool, **filters
     """
     import msgspec
 
+    from ordergate.documents import OperationList
     from ordergate.gateway import read
     from ordergate.gateway.records import OperationQuery
     from ordergate.terminal import show_operations
-    from ordergate.web.documents import OperationList, operation_document
+    from ordergate.web.documents import operation_document
 
     query = OperationQuery(world="live" if world == "live" else "test", **filters)
     page = with_gateway(config, lambda gateway: read.list_operations(gateway, query))

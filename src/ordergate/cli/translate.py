@@ -45,10 +45,11 @@ def translate(
     """
     import msgspec
 
+    from ordergate.documents import TranslationList
     from ordergate.domain.draft import Draft
     from ordergate.domain.validation import decode_body
     from ordergate.gateway.translate import translate as translate_draft
-    from ordergate.web.documents import TranslationList, translation_document
+    from ordergate.web.documents import translation_document
 
     body = decode_body(draft.read(), Draft)
 

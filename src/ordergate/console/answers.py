@@ -2,8 +2,8 @@
 
 import msgspec
 
+from ordergate.documents import ProblemDocument
 from ordergate.gateway.records import Existing
-from ordergate.web.problems import ProblemDocument
 
 
 def answered_problem(existing: Existing) -> ProblemDocument | None:

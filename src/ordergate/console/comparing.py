@@ -10,13 +10,12 @@ import msgspec
 
 from ordergate.console.documents import Spoken, answer_shown, request_shown, weight
 from ordergate.console.formats import shown
+from ordergate.documents import ComparisonDocument, ProblemDocument, ResultDocument
 from ordergate.domain.comparison import DifferenceKind, literal
 from ordergate.domain.draft import Draft
 from ordergate.domain.fees import Fee
 from ordergate.domain.order import Notice, Order
 from ordergate.gateway.compared import AnswerDocument, RequestDocument
-from ordergate.web.documents import ComparisonDocument, ResultDocument
-from ordergate.web.problems import ProblemDocument
 
 KINDS: Mapping[DifferenceKind, tuple[str, str, str]] = {
     "different": ("≠", "bad", ""),

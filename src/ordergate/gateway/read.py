@@ -18,6 +18,7 @@ from ordergate.gateway.confirm import confirm_if_due
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.conversation import read_order, read_page
 from ordergate.gateway.links import NATIVE, resolve
+from ordergate.gateway.pages import Page, ProviderPage
 from ordergate.gateway.records import Operation, OperationQuery, OrderQuery, StoredOrder
 from ordergate.gateway.routing import require_home
 from ordergate.observability import note_account
@@ -25,27 +26,11 @@ from ordergate.observability import note_account
 T = TypeVar("T")
 
 
-class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of orders, and whether there are more in the direction of travel."""
-
-    data: list[Order]
-    has_more: bool
-
-
 class OperationPage(msgspec.Struct, frozen=True, kw_only=True):
     """One page of operations, and whether there are more in the direction of travel."""
 
     data: list[Operation]
     has_more: bool
-
-
-class ProviderPage(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of the provider's own list; cursors are opaque, null at an end."""
-
-    data: list[Order]
-    has_more: bool
-    next_cursor: str | None
-    previous_cursor: str | None
 
 
 async def visible_order(gateway: Gateway, caller: Caller, order_id: str) -> StoredOrder:

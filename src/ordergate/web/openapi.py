@@ -27,10 +27,11 @@ from litestar.openapi.spec import (
 from litestar.routes import HTTPRoute
 from litestar.static_files import create_static_files_router
 
+from ordergate.documents import ProblemDocument
 from ordergate.domain.draft import Body
 from ordergate.domain.errors import Problem
 from ordergate.web.authentication import SCOPE
-from ordergate.web.problems import MEDIA_TYPE, ProblemDocument
+from ordergate.web.problems import MEDIA_TYPE
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 RAW_BODY = "receive_webhook"

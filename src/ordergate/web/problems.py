@@ -8,16 +8,8 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, ValidationException
 
-from ordergate.domain.errors import (
-    PROBLEMS,
-    Fault,
-    FieldError,
-    OutcomeWord,
-    Problem,
-    ProviderError,
-    Retry,
-    Sent,
-)
+from ordergate.documents import ProblemDocument
+from ordergate.domain.errors import PROBLEMS, Fault, FieldError, OutcomeWord, Problem, Retry
 from ordergate.domain.validation import summary
 from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.observability import current_call
@@ -95,39 +87,6 @@ _CODE_OF_STATUS = {
     413: "payload_too_large",
     415: "unsupported_media_type",
 }
-
-
-class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """What every error answers (RFC 9457).
-
-    Attributes:
-        type: A page about the code.
-        fault: Whose fault it is.
-        sent: Whether the provider may have got something.
-        outcome: What became of the write; null for reads.
-        retry: Whether to try again, and with which Idempotency-Key.
-        retry_after: Seconds to wait.
-        errors: What is wrong with the body, each with a JSON Pointer into it.
-        provider: What the provider said.
-        operation: The write that this is about: GET /v1/operations/{id}.
-    """
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
-    code: str
-    fault: Fault
-    sent: Sent
-    outcome: OutcomeWord | None
-    retry: Retry
-    retry_after: int | None
-    errors: list[FieldError]
-    provider: ProviderError | None
-    operation: str | None
-    order: str | None
-    request_id: str
 
 
 def document(problem: Problem, *, instance: str, reads: bool) -> ProblemDocument:

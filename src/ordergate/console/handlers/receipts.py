@@ -9,11 +9,12 @@ from litestar.response import Response
 from ordergate.console.answers import answered_problem
 from ordergate.console.pages import Page, gateway_of, page
 from ordergate.console.receipting import receipt_view
+from ordergate.documents import ProblemDocument
 from ordergate.domain.errors import PROBLEMS, ProblemKind
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.receipts import OperationReceipt, get_receipt
 from ordergate.web.authentication import caller_of
-from ordergate.web.problems import FAULTS, NEXT_STEPS, ProblemDocument
+from ordergate.web.problems import FAULTS, NEXT_STEPS
 
 
 @get("/orders/{order_id:str}/receipt")

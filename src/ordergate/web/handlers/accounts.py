@@ -6,13 +6,15 @@ from typing import Annotated, Any
 from litestar import Request, get, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
+from ordergate.documents import AccountDocument, AccountList
 from ordergate.domain.commands import ListFilters
 from ordergate.domain.draft import BillingType, ImportBody
 from ordergate.domain.lifecycle import OrderStatus
 from ordergate.domain.order import Order
 from ordergate.gateway import adopt, read
+from ordergate.gateway.pages import ProviderPage
 from ordergate.web.authentication import caller_of
-from ordergate.web.documents import AccountDocument, AccountList, account_document
+from ordergate.web.documents import account_document
 from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, READ_PROBLEMS, answers
 from ordergate.web.strictness import require_zone
 
@@ -74,7 +76,7 @@ async def list_provider_orders(
         str | None, QueryParameter(description="What an earlier page answered, unread.")
     ] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=100, description="Rows per page.")] = 20,
-) -> read.ProviderPage:
+) -> ProviderPage:
     """Read one page of the provider's own list; orders that were not made here have no `id`.
 
     Only the filters that the account's capabilities declare are taken.

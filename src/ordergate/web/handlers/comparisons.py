@@ -5,18 +5,14 @@ from typing import Annotated, Any
 from litestar import Request, Response, get, post
 from litestar.params import BodyKwarg, FromPath, FromQuery, HeaderParameter, QueryParameter
 
+from ordergate.documents import ComparisonDocument, ComparisonList, TranslationList
 from ordergate.domain.draft import ComparisonBody, TranslationBody
 from ordergate.gateway import compare
 from ordergate.gateway.evidence import ComparisonQuery
 from ordergate.gateway.translate import translate
 from ordergate.web import examples
 from ordergate.web.authentication import caller_of
-from ordergate.web.documents import (
-    ComparisonDocument,
-    ComparisonList,
-    TranslationList,
-    translation_document,
-)
+from ordergate.web.documents import translation_document
 from ordergate.web.openapi import (
     IDEMPOTENCY_KEY,
     PLAIN_WRITE_PROBLEMS,

@@ -6,8 +6,8 @@ from urllib.parse import unquote_to_bytes
 from litestar import Request, delete, get, post, put
 from litestar.params import BodyKwarg, FromPath, FromQuery
 
+from ordergate.documents import Imported
 from ordergate.domain.errors import Problem
-from ordergate.domain.order import Record
 from ordergate.gateway.links import LinkImport, bad_id, is_linkable, put_links
 from ordergate.gateway.links import import_links as import_
 from ordergate.gateway.records import LinkKey, LinkKind
@@ -16,12 +16,6 @@ from ordergate.web.authentication import caller_of
 from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, READ_PROBLEMS, answers
 
 Merchant = FromQuery[str | None]
-
-
-class Imported(Record, frozen=True, kw_only=True):
-    """How many links are set."""
-
-    imported: int
 
 
 @post(

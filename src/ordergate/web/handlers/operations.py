@@ -5,12 +5,13 @@ from typing import Annotated, Any
 from litestar import Request, get, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
+from ordergate.documents import OperationDocument, OperationList
 from ordergate.domain.draft import ResolveBody
 from ordergate.gateway import read
 from ordergate.gateway.records import OperationQuery, OperationState
 from ordergate.gateway.resolve import resolve_operation as resolve
 from ordergate.web.authentication import caller_of
-from ordergate.web.documents import OperationDocument, OperationList, operation_document
+from ordergate.web.documents import operation_document
 from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, READ_PROBLEMS, answers, problem
 from ordergate.web.strictness import refuse_bad_cursors
 

@@ -7,18 +7,19 @@ from litestar import Request, Response, get, patch, post
 from litestar.openapi.spec import Example
 from litestar.params import BodyKwarg, FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 
+from ordergate.documents import OperationDocument, ReturnList
 from ordergate.domain.draft import CancelBody, Draft, FulfillBody, PayBody, ReturnBody, UpdateBody
 from ordergate.domain.errors import Problem, invalid_request
 from ordergate.domain.lifecycle import OrderStatus
 from ordergate.domain.order import Order, Return
 from ordergate.gateway import cancel, create, fulfill, pay, read, receipts, returns, update
 from ordergate.gateway.context import Answer, Gateway
+from ordergate.gateway.pages import Page
 from ordergate.gateway.records import OrderQuery
 from ordergate.gateway.write import Delivery
 from ordergate.observability import note_account
 from ordergate.web import examples
 from ordergate.web.authentication import caller_of
-from ordergate.web.documents import OperationDocument, ReturnList
 from ordergate.web.openapi import IDEMPOTENCY_KEY, READ_PROBLEMS, WRITE_PROBLEMS, answers
 from ordergate.web.strictness import refuse_bad_cursors, require_zone
 
@@ -106,7 +107,7 @@ async def list_orders(
     limit: Limit = 20,
     starting_after: FromQuery[str | None] = None,
     ending_before: FromQuery[str | None] = None,
-) -> read.Page:
+) -> Page:
     """List orders from the journal, newest first; `starting_after` and `ending_before` are ids of orders.
 
     Orders that comparisons have made are listed only with `purpose=comparison`.

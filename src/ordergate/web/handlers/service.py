@@ -6,11 +6,11 @@ from typing import Any
 from litestar import MediaType, Request, Response, get
 from litestar.params import FromPath
 
+from ordergate.documents import Readiness
 from ordergate.domain.errors import PROBLEMS, Problem
 from ordergate.gateway.gauges import exposition
 from ordergate.metrics import MEDIA_TYPE
 from ordergate.web.authentication import admit
-from ordergate.web.documents import Readiness
 from ordergate.web.openapi import READ_PROBLEMS
 from ordergate.web.problems import FAULTS, NEXT_STEPS, OUTCOMES, STATUSES
 

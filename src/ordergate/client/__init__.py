@@ -1,0 +1,140 @@
+"""Orders from Python: a typed client for the gateway, blocking or for asyncio.
+
+    from ordergate.client import Client, CustomerBody, Draft, DraftLine
+
+    with Client(url, api_key) as gateway:
+        draft = Draft(
+            reference="1001",
+            currency="USD",
+            customer=CustomerBody(id="cust-42"),
+            line_items=[
+                DraftLine(sku="CHAIR-1", description="Chair", quantity=2, unit_amount=20000),
+            ],
+        )
+        order = gateway.orders.create(draft, idempotency_key="order-1001")
+        assert order.total == 40000
+        order = gateway.orders.pay(order)
+        for each in gateway.orders.iterate(reference="1001"):
+            print(each.id, each.payment_status)
+
+Amounts are integers of the currency's minor unit. Answers are the gateway's own types; fields that a later gateway
+adds are ignored.
+
+Every write has an Idempotency-Key: yours, or a fresh one for each call, the same for all of its attempts. Give your
+own, made of what you keep anyway, if a write must be found again after your process died. A call is repeated, with the
+same key, as the problem's `retry` says and not before its `retry_after`, and when no answer came; what `retry` says
+takes a new key, or a mended request, is raised at once. When `timeout` seconds are over it ends:
+
+    from ordergate.client import OutcomeUnknown, PaymentDeclinedError, ProblemError
+
+    try:
+        order = gateway.orders.pay(order, idempotency_key="pay-1001", timeout=20)
+    except PaymentDeclinedError as declined:
+        print(declined.problem.detail)  # another card, and a new key
+    except OutcomeUnknown as unknown:
+        print(unknown.operation)  # it may have been applied: repeat this key, or read the operation
+    except ProblemError as refused:
+        print(refused.code, refused.problem.errors)  # nothing was applied
+
+With asyncio:
+
+    from ordergate.client import AsyncClient
+
+    async with AsyncClient(url, api_key) as gateway:
+        order = await gateway.orders.get(order, refresh=True)
+        async for operation in gateway.operations.iterate(state="unknown"):
+            print(operation.id, operation.needs_person)
+
+Webhooks are believed once they are verified, from the exact bytes that came:
+
+    from ordergate.client import verify_webhook
+
+    message = verify_webhook(secret, headers, body)
+    print(message.id, message.type)  # the id is the same for every delivery of one event
+"""
+
+from ordergate.client.asynchronous import AsyncClient
+from ordergate.client.blocking import Client
+from ordergate.client.events import Event, EventPage
+from ordergate.client.exceptions import (
+    AuthenticationError,
+    InvalidStateError,
+    NoAnswerError,
+    NotFoundError,
+    OrdergateError,
+    OutcomeUnknown,
+    PaymentDeclinedError,
+    PossibleDuplicateError,
+    ProblemError,
+    UnavailableError,
+    UnreadableAnswerError,
+    WebhookVerificationError,
+)
+from ordergate.client.webhooks import WebhookMessage, verify_webhook
+from ordergate.documents import (
+    AccountDocument,
+    ComparisonDocument,
+    OperationDocument,
+    ProblemDocument,
+    RouteDocument,
+    TranslationDocument,
+)
+from ordergate.domain.draft import (
+    AddressBody,
+    CancelBody,
+    CustomerBody,
+    Draft,
+    DraftLine,
+    FulfillBody,
+    PayBody,
+    ReturnBody,
+    ReturnLineBody,
+    UpdateBody,
+)
+from ordergate.domain.lifecycle import FulfillmentStatus, OrderStatus, PaymentStatus, ReviewReason
+from ordergate.domain.order import Order, Return
+from ordergate.gateway.records import Link
+
+__all__ = [
+    "AccountDocument",
+    "AddressBody",
+    "AsyncClient",
+    "AuthenticationError",
+    "CancelBody",
+    "Client",
+    "ComparisonDocument",
+    "CustomerBody",
+    "Draft",
+    "DraftLine",
+    "Event",
+    "EventPage",
+    "FulfillBody",
+    "FulfillmentStatus",
+    "InvalidStateError",
+    "Link",
+    "NoAnswerError",
+    "NotFoundError",
+    "OperationDocument",
+    "Order",
+    "OrderStatus",
+    "OrdergateError",
+    "OutcomeUnknown",
+    "PayBody",
+    "PaymentDeclinedError",
+    "PaymentStatus",
+    "PossibleDuplicateError",
+    "ProblemDocument",
+    "ProblemError",
+    "Return",
+    "ReturnBody",
+    "ReturnLineBody",
+    "ReviewReason",
+    "RouteDocument",
+    "TranslationDocument",
+    "UnavailableError",
+    "UnreadableAnswerError",
+    "UpdateBody",
+    "WebhookMessage",
+    "WebhookVerificationError",
+    "verify_webhook",
+]

@@ -1,0 +1,86 @@
+"""What calls may be told besides their subject, by keyword."""
+
+from datetime import datetime
+from typing import Literal, TypedDict
+
+from ordergate.domain.draft import BillingType
+from ordergate.domain.lifecycle import OrderStatus
+from ordergate.gateway.records import OperationState
+
+
+class ReadOptions(TypedDict, total=False):
+    """What every call takes: `timeout` in seconds, for all its attempts together."""
+
+    timeout: float
+
+
+class WriteOptions(ReadOptions, total=False):
+    """What a write takes: its own key where the caller remembers one, else a fresh one is made."""
+
+    idempotency_key: str
+
+
+class CreateOptions(WriteOptions, total=False):
+    """What a create takes: `allow_duplicate` makes another order of a reference that was used before."""
+
+    allow_duplicate: bool
+
+
+class OwnedOptions(ReadOptions, total=False):
+    """What a call about a merchant's things takes: an operator's key names the merchant."""
+
+    merchant: str
+
+
+class ComparisonOptions(OwnedOptions, total=False):
+    """What a comparison takes; the key is for one that executes."""
+
+    idempotency_key: str
+
+
+class PageOptions(ReadOptions, total=False):
+    """What a list takes: `limit` rows per page, 1 to 100; `starting_after` and `ending_before` are ids."""
+
+    limit: int
+    starting_after: str
+    ending_before: str
+
+
+class OrderFilters(PageOptions, total=False):
+    """Which orders to list; times have a zone."""
+
+    status: OrderStatus
+    account: str
+    provider: str
+    customer: str
+    reference: str
+    created_gte: datetime
+    created_lte: datetime
+    purpose: Literal["comparison"]
+
+
+class OperationFilters(PageOptions, total=False):
+    """Which operations to list."""
+
+    state: OperationState
+
+
+class ProviderFilters(ReadOptions, total=False):
+    """Which of the provider's own orders to list, as far as its capabilities go."""
+
+    customer: str
+    status: OrderStatus
+    billing_type: BillingType
+    created_gte: datetime
+    created_lte: datetime
+    cursor: str
+    limit: int
+
+
+class EventFilters(ReadOptions, total=False):
+    """Which events to read: those after the last one that you have, by its number or id; 0 for all."""
+
+    after: int | str
+    type: str
+    limit: int
+    merchant: str
