@@ -18,7 +18,7 @@ from tests.chaos.merchant import Merchant, listening
 from tests.chaos.nodes import Database, Node, compiled, database, disconnected, emulators, killed
 from tests.chaos.plan import Plan, write_configuration
 from tests.chaos.verdict import Evidence, judge, longest_settle, may_be_behind
-from tests.scenarios.shop import Emulator, prepare_store
+from tests.scenarios.shop import Emulator, free_port, prepare_store
 
 from ordergate.gateway.registry import installed_adapter
 
@@ -26,6 +26,8 @@ Progress = Callable[[str, int, int], None]
 """Is told what happens, how much of it is done, and of how much."""
 Document = dict[str, Any]
 
+WEBHOOKS = {"duplicate": 0.3, "reorder": 0.2, "drop": 0.1, "retry_seconds": 0.3}
+"""How the providers deliver: some twice, some after the next one, some never."""
 UNSETTLED = ("in_progress", "unknown")
 PAGE = 100
 AT_ONCE = 8
@@ -47,6 +49,7 @@ class Report:
     seconds: float
     settled_after: float
     longest_settle: float
+    heard: int
     events: int
     deliveries: int
     told_after: float
@@ -66,14 +69,17 @@ def run(plan: Plan, progress: Progress) -> Report:
 async def _run(
     plan: Plan, progress: Progress, store: Database | None, running: Mapping[str, Emulator]
 ) -> Report:
-    config = write_configuration(plan, running, store.url if store else None)
+    ports = [free_port() for _ in range(plan.nodes)]
+    hooks = f"http://127.0.0.1:{ports[0]}"
+    config = write_configuration(plan, running, store.url if store else None, hooks)
     key, operator_key = await prepare_store(config, running)
-    nodes = [Node(number, config, plan.folder) for number in range(plan.nodes)]
+    nodes = [Node(number, port, config, plan.folder) for number, port in enumerate(ports)]
     async with listening(plan) as merchant, _started(nodes), _client(plan) as client:
         town = _town(plan, client, nodes, key, running)
         await _subscribe(town, merchant)
-        for emulator in running.values():
+        for name, emulator in running.items():
             emulator.faults(*rules(plan.timing))
+            emulator.webhooks(f"{hooks}/hooks/{name}", **WEBHOOKS)
         await _chaos(plan, town, nodes, store, progress)
         seconds = time.monotonic() - town.started
         hits = {name: _hits(emulator) for name, emulator in running.items()}
@@ -100,6 +106,7 @@ async def _run(
         seconds=seconds,
         settled_after=settled_after,
         longest_settle=longest_settle(evidence.operations),
+        heard=sum(int(emulator.state()["webhooks_sent"]) for emulator in running.values()),
         events=len(feed),
         deliveries=len(merchant.receiver.came),
         told_after=told_after,

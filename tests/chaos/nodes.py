@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import asyncpg
 from tests.chaos.plan import Plan
 from tests.postgresql import Server, start
-from tests.scenarios.shop import Command, Emulator, free_port
+from tests.scenarios.shop import Command, Emulator
 
 from ordergate.gateway.registry import installed_adapters
 
@@ -21,9 +21,9 @@ from ordergate.gateway.registry import installed_adapters
 class Node:
     """One gateway process on a port of its own, and its successors there."""
 
-    def __init__(self, number: int, config: Path, folder: Path) -> None:
+    def __init__(self, number: int, port: int, config: Path, folder: Path) -> None:
         self.number = number
-        self.port = free_port()
+        self.port = port
         self.url = f"http://127.0.0.1:{self.port}"
         self.kills = 0
         self.stops = 0

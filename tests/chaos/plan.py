@@ -73,20 +73,24 @@ class Plan:
     log_level: str = "warning"
 
 
-def write_configuration(plan: Plan, emulators: Mapping[str, Emulator], store_url: str | None) -> Path:
+def write_configuration(
+    plan: Plan, emulators: Mapping[str, Emulator], store_url: str | None, hooks: str
+) -> Path:
     """Write the configuration that every node is started with.
 
     Args:
         plan: The campaign.
         emulators: What the accounts lead to.
         store_url: The journal; a file in the campaign's folder if None.
+        hooks: Where the providers deliver their webhooks.
     """
-    file = write_config(plan.folder, emulators, account=plan.timing.account)
+    file = write_config(plan.folder, emulators, account=plan.timing.account, hooks=hooks)
     document = tomllib.loads(file.read_text())
     for name, keys in plan.timing.sections.items():
         document[name] = {**document.get(name, {}), **keys}
     document["server"]["log_level"] = plan.log_level
     # The receiver is on loopback, and refuses so often that the shipped pauses would make a campaign last for days.
+    document["inbound"] = {"settle_seconds": 0.2, "reread_seconds": 0.5, "poll_seconds": 3.0}
     document["webhooks"] = {"allow_networks": ["127.0.0.0/8"], "retries": [0.1, 0.2, 0.5, *[1.0] * 17]}
     if store_url is not None:
         document["store"]["url"] = store_url

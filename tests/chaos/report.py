@@ -100,6 +100,7 @@ def _table(report: Report) -> Table:
         "operations": f"{len(report.operations)}: {dict(states)}, {probed} probed",
         "longest settle": f"{report.longest_settle:.1f} s",
         "all settled after the end in": f"{report.settled_after:.1f} s",
+        "webhooks from providers": report.heard,
         "events": f"{report.events}, delivered in {report.deliveries} tries",
         "all delivered after the end in": f"{report.told_after:.1f} s",
         "throughput": f"{len(ledger.writes) / report.seconds:.1f} writes/s in {report.seconds:.0f} s",
