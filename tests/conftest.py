@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+import structlog
 from tests import postgresql
 from tests.postgresql import VARIABLE, PostgreSQLMissing, Server
 from tests.scenarios.shop import Command, Emulator, Shop, open_shop, start_emulator, write_config
@@ -16,6 +17,13 @@ from ordergate.gateway.registry import installed_adapters
 
 OpenShop = Callable[..., Awaitable[Shop]]
 Start = Callable[..., Command]
+
+
+@pytest.fixture(autouse=True)
+def own_log() -> Iterator[None]:
+    """Whatever a test says of logging holds for that test alone: our commands, run in this process, say something."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -109,8 +109,17 @@ def journal_time(
     return decorate
 
 
-def configure_logging(log_format: LogFormat, level: str, stream: TextIO = sys.stderr) -> None:
-    """Send every log line to the stream: JSON where no terminal is, colours where one is."""
+def configure_logging(
+    log_format: LogFormat, level: str, stream: TextIO = sys.stderr, *, lasting: bool = False
+) -> None:
+    """Send every log line to the stream: JSON where no terminal is, colours where one is.
+
+    Args:
+        log_format: How lines are written.
+        level: The least grave that are.
+        stream: Where to.
+        lasting: Nobody configures it again in this process, so that each logger may keep what it finds.
+    """
     pretty = log_format == "console" or (log_format == "auto" and stream.isatty())
     structlog.configure(
         processors=[
@@ -121,7 +130,7 @@ def configure_logging(log_format: LogFormat, level: str, stream: TextIO = sys.st
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.WriteLoggerFactory(stream),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=lasting,
     )
 
 

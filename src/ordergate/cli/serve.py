@@ -49,7 +49,7 @@ def serve(
     from ordergate.web.app import create_app
 
     settings = settings_of(config)
-    configure_logging(settings.server.log_format, settings.server.log_level)
+    configure_logging(settings.server.log_format, settings.server.log_level, lasting=True)
 
     async def run() -> None:
         async with (
