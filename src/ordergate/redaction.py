@@ -3,7 +3,9 @@
 It errs on the side of stars: a name that looks like one of the listed ones is masked whatever it holds.
 """
 
+import re
 from collections.abc import Mapping, MutableMapping
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -13,10 +15,14 @@ MASK = "***"
 SECRET_NAMES = frozenset(
     {
         "access_key",
+        "access_token",
         "api_key",
         "authorization",
+        "client_secret",
         "cookie",
+        "password",
         "payment_token",
+        "refresh_token",
         "salt",
         "secret",
         "secret_key",
@@ -50,6 +56,11 @@ PERSONAL_NAMES = frozenset(
 )
 """Fields that tell who somebody is, or where."""
 
+_SECRET_NAME = re.compile("|".join(map(re.escape, sorted(SECRET_NAMES))).encode() + rb"|\\u", re.IGNORECASE)
+"""What a body with a secret contains: one of the names, or a name that is spelt otherwise."""
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
 _MASKED = SECRET_NAMES | PERSONAL_NAMES
 
 
@@ -69,6 +80,18 @@ def mask_secrets(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [mask_secrets(item) for item in value]
     return value
+
+
+def mask_body(body: bytes) -> bytes:
+    """Return a JSON body with stars for every secret; byte for byte where it holds none, or is no JSON."""
+    if _SECRET_NAME.search(body) is None:
+        return body
+    try:
+        document = _decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError):
+        return body
+    masked = mask_secrets(document)
+    return body if masked == document else _encoder.encode(masked)
 
 
 def redact_headers(headers: Mapping[str, str]) -> dict[str, str]:

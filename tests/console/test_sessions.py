@@ -1,5 +1,6 @@
 """Signing in and out: what the browser holds, what is kept, who gets in, and for how long."""
 
+import hmac
 from datetime import UTC, datetime
 from http.cookies import SimpleCookie
 
@@ -51,12 +52,22 @@ async def test_the_browser_holds_a_session_and_no_key(shop: Shop, visit: Visit) 
     assert shop.key not in str(answer.headers)
 
 
-@pytest.mark.parametrize(("header", "secure"), [("https", True), ("http", False)])
-async def test_behind_tls_the_cookie_is_for_tls_alone(
-    shop: Shop, visit: Visit, header: str, secure: bool
+@pytest.mark.parametrize(
+    ("headers", "secure"),
+    [
+        ({"x-forwarded-proto": "https"}, True),
+        ({"x-forwarded-proto": "HTTPS"}, True),
+        ({"x-forwarded-proto": "https, http"}, True),
+        ({"x-forwarded-proto": "http"}, False),
+        ({"host": "orders.example.com"}, True),
+        ({"host": "localhost:8080"}, False),
+    ],
+)
+async def test_the_cookie_is_for_tls_alone(
+    shop: Shop, visit: Visit, headers: dict[str, str], secure: bool
 ) -> None:
-    """Where a proxy ends TLS it says so, and the cookie is never sent without it."""
-    answer = await visit(shop).get("/sign-in", **{"x-forwarded-proto": header})
+    """It is never sent without TLS, unless the browser speaks to this very machine."""
+    answer = await visit(shop).get("/sign-in", **headers)
 
     assert ("secure" in answer.headers["set-cookie"].lower().split("; ")) is secure
 
@@ -198,3 +209,31 @@ async def test_pages_are_limited_beside_the_api(open_another: OpenShop, visit: V
     assert answers[-1].headers["retry-after"] == "15"
     assert "Try again in 15 seconds" in text_of(answers[-1].text)
     assert (await shop.get("/v1/orders")).status_code == 200
+
+
+async def test_signing_in_again_ends_the_older_session(shop: Shop, visit: Visit) -> None:
+    """Whoever had its cookie is signed out."""
+    visitor = await visit(shop).sign_in(shop.key)
+    older = dict(visitor.client.cookies)
+    token = "t" * 43
+    visitor.client.cookies.set("ordergate_sign_in", token, path="/console")
+    form = hmac.new(token.encode(), b"form", "sha256").hexdigest()
+
+    again = await visitor.post("/sign-in", form_token=form, key=str(shop.key))
+
+    assert again.status_code == 303
+    assert (await visitor.get("/orders")).status_code == 200
+    late = visit(shop)
+    late.client.cookies.update(older)
+    assert (await late.get("/orders")).status_code != 200
+
+
+async def test_a_form_without_a_session_is_not_read(shop: Shop, visit: Visit) -> None:
+    """However large: the cookie is looked at first; and with one, a form is no larger than forms are."""
+    stranger = await visit(shop).post("/sign-in", key="x" * 200_000)
+    bound = visit(shop)
+    await bound.page("/sign-in")
+    large = await bound.post("/sign-in", key="x" * 200_000)
+
+    assert stranger.status_code == 403
+    assert large.status_code == 413

@@ -21,9 +21,17 @@ from tests.contract.conftest import (
 
 from ordergate.domain.erasure import redacted
 from ordergate.domain.identifiers import new_id
-from ordergate.gateway.evidence import Comparison, ComparisonQuery, Exchange, ShadowCount, Told
+from ordergate.gateway.evidence import (
+    EXCHANGES_KEPT,
+    Comparison,
+    ComparisonQuery,
+    Exchange,
+    ShadowCount,
+    Told,
+    compared_key,
+)
 from ordergate.gateway.ports import Journal
-from ordergate.gateway.records import OrderQuery
+from ordergate.gateway.records import Busy, OrderQuery
 
 
 def exchange(number: int = 1, **changes: Any) -> Exchange:
@@ -74,7 +82,12 @@ async def test_what_was_said_is_kept_with_how_it_ended(journal: Journal) -> None
     )
 
     assert await journal.told(begun.order) == [
-        Told(operation=ended(again, "succeeded"), request=None, exchanges=(lost, exchange(2), exchange(2)))
+        Told(
+            operation=ended(again, "succeeded"),
+            work=None,
+            request=None,
+            exchanges=(lost, exchange(2), exchange(2)),
+        )
     ]
     assert await journal.told("ord_none") == []
 
@@ -218,3 +231,64 @@ async def test_redaction_erases_what_was_said_and_compared(journal: Journal, sto
     erased = msgspec.structs.replace(compared, body=None, ended=True)
     assert await journal.comparison(compared.id) == erased
     assert await journal.end_comparison(compared) == erased
+
+
+async def test_the_last_that_was_said_is_kept(journal: Journal) -> None:
+    """A key that is repeated without end keeps so many exchanges and no more."""
+    begun = await claimed(journal)
+    await journal.leave_unknown(
+        ended(begun, "unknown"), NODE, settles_in=None, look_in=None, exchanges=[exchange()]
+    )
+    again = retried(begun)
+    assert await journal.begin_attempt(again, NODE, 55.0)
+
+    said = [exchange(2, milliseconds=float(number)) for number in range(EXCHANGES_KEPT)]
+    await journal.settle(ended(again, "failed"), None, None, exchanges=said)
+
+    (told,) = await journal.told(begun.order)
+    assert told.exchanges == tuple(said)
+
+
+async def test_a_refused_create_is_redacted(journal: Journal, store: Store) -> None:
+    """Of an order that was never made, and of the others of its comparison, nothing that was said is left."""
+    compared = await journal.begin_comparison(comparison(body=b"{}", ended=True), SINCE)
+    refused, sibling, other = (
+        operation(path="/v1/comparisons", key=key)
+        for key in (compared_key(compared.id, "a"), compared_key(compared.id, "b"), "cmp_other.a")
+    )
+    for each in (refused, other):
+        await journal.claim(intent(each))
+        await journal.settle(ended(each, "failed"), None, None, exchanges=[exchange()])
+    await journal.claim(intent(sibling))
+    assert await journal.redact_unmade(refused, compared.id) == Busy(sibling)
+    assert await store.column(refused, "exchanges") is not None
+    await journal.settle(ended(sibling, "succeeded"), None, None, exchanges=[exchange()])
+
+    assert await journal.redact_unmade(refused, compared.id) is None
+
+    for each in (refused, sibling):
+        assert [await store.column(each, name) for name in ("exchanges", "request", "work")] == [None] * 3
+    assert await store.column(other, "exchanges") is not None
+    erased = await journal.comparison(compared.id)
+    assert erased is not None
+    assert (erased.body, erased.ended) == (None, True)
+
+
+async def test_redaction_erases_comparisons_of_the_reference(journal: Journal) -> None:
+    """What was only translated for an order goes with it; another merchant's stays."""
+    kept = [
+        comparison(reference="1001", body=b"{}"),
+        comparison(reference="1001", body=b"{}", merchant="bolt"),
+        comparison(reference="1002", body=b"{}"),
+        comparison(body=b"{}"),
+    ]
+    for each in kept:
+        await journal.begin_comparison(each, SINCE)
+    record = await keep(journal, order(reference="1001"))
+    stored = await journal.order(record.id)
+    assert stored is not None
+
+    await journal.redact(redacted(record, NOW), stored.revision)
+
+    found = [await journal.comparison(each.id) for each in kept]
+    assert [each is not None and each.body is not None for each in found] == [False, True, True, True]

@@ -7,9 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 from tests.contract.conftest import (
+    NODE,
     NOW,
     SINCE,
     Store,
+    claimed,
     ended,
     intent,
     keep,
@@ -653,6 +655,17 @@ async def test_orders_are_found_by_the_providers_id(journal: Journal) -> None:
 
 
 # Operations
+
+
+async def test_operations_that_nobody_looks_after_are_listed(journal: Journal) -> None:
+    """However many others are unknown, those that need a person are found."""
+    left, looked_at = await claimed(journal), await claimed(journal)
+    for each, look_in in ((left, None), (looked_at, 60.0)):
+        await journal.leave_unknown(ended(each, "unknown"), NODE, settles_in=None, look_in=look_in)
+
+    found = await journal.operations(OperationQuery(world="test", state="unknown", unattended=True))
+
+    assert [each.id for each in found] == [left.id]
 
 
 async def test_operations_are_listed_newest_first(journal: Journal) -> None:

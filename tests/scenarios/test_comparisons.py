@@ -8,6 +8,9 @@ import pytest
 from tests.scenarios.conftest import OpenShop
 from tests.scenarios.shop import Emulator, Shop, body_of, chairs, fresh_key, pointers, problem_of
 
+from ordergate.gateway import compare
+from ordergate.gateway.records import LinkKey
+
 ACCOUNTS = ["revkeen", "rapyd"]
 
 
@@ -239,3 +242,53 @@ async def test_numbers_stay_as_the_provider_wrote_them(shop: Shop) -> None:
     assert b'"values":{"revkeen":23574,"rapyd":235.74}' in answer.content
     stored = await shop.get(f"/v1/comparisons/{answer.json()['id']}")
     assert stored.content == answer.content
+
+
+async def test_a_repeat_finds_its_order_whatever_changed_since(
+    open_another: OpenShop, emulators: Mapping[str, Emulator]
+) -> None:
+    """An order that was made stays the answer, also where its links are gone when the comparison is resumed."""
+    shop = await open_another(recovers=True, server={"idempotency_wait": 0.2})
+    emulators["rapyd"].faults({"match": {"method": "POST"}, "at": "after", "do": "drop", "times": 1})
+    body = {"order": chairs(), "accounts": ACCOUNTS, "mode": "execute"}
+    key = fresh_key()
+    first = body_of(await shop.post("/v1/comparisons", body, key), 201)
+    if first["results"][1]["problem"] is not None:
+        await shop.settled(first["results"][1]["operation"])
+    links = LinkKey(merchant="acme", world="test", kind="products", id="CHAIR-1")
+    await shop.journal.delete_links(links)
+
+    compared = body_of(await shop.post("/v1/comparisons", body, key), 201)
+
+    assert compared["results"][1]["order"]["total"] == 41000
+
+
+async def test_only_so_many_lines_are_compared(shop: Shop) -> None:
+    """A comparison keeps every field at every account, so its order has a limit of its own."""
+    line = {"description": "Chair", "quantity": 1, "unit_amount": 100}
+    body = {"order": {**chairs(), "line_items": [line] * (compare.LINES + 1)}, "accounts": ACCOUNTS}
+
+    problem = problem_of(await shop.post("/v1/comparisons", body), 422, "invalid_request")
+
+    assert pointers(problem) == ["/order/line_items"]
+
+
+async def test_a_page_of_large_comparisons_ends_early(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways every comparison is listed once, however small the pages get."""
+    made = [(await _compare(shop, "translate"))["id"] for _ in range(5)]
+    monkeypatch.setattr(compare, "_CHUNK", 2)
+    monkeypatch.setattr(compare, "_PAGE_BYTES", 1)
+
+    for cursor, expected in (("starting_after", made[::-1]), ("ending_before", made)):
+        found: list[str] = []
+        more = True
+        at = {} if cursor == "starting_after" else {cursor: made[0]}
+        while more:
+            page = body_of(await shop.get("/v1/comparisons", limit=5, **at), 200)
+            assert len(page["data"]) == 1
+            found.append(page["data"][0]["id"])
+            more, at = page["has_more"], {cursor: found[-1]}
+        assert found == (expected if cursor == "starting_after" else expected[1:])
+    monkeypatch.setattr(compare, "_PAGE_BYTES", 10**9)
+    whole = body_of(await shop.get("/v1/comparisons", limit=5), 200)
+    assert ([each["id"] for each in whole["data"]], whole["has_more"]) == (made[::-1], False)

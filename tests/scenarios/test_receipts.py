@@ -1,12 +1,13 @@
 """Receipts over real emulators: what was sent and what was answered, for whoever has to show it."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from tests.scenarios.conftest import OpenShop
-from tests.scenarios.shop import Emulator, Shop, body_of, problem_of
+from tests.scenarios.shop import Emulator, Shop, body_of, fresh_key, problem_of
 
 from ordergate.cli.session import operator
 from ordergate.gateway.redact import redact_order
@@ -129,3 +130,22 @@ def _at(document: Any, pointer: str) -> Any:
     for part in pointer.split("/")[1:]:
         document = document[int(part) if isinstance(document, list) else part]
     return document
+
+
+async def test_an_attempt_under_way_stands_in_the_receipt(shop: Shop) -> None:
+    """What was recorded before it left is shown as long as nobody knows of an answer."""
+    key = fresh_key()
+    shop.emulator.faults({"match": {"method": "POST"}, "at": "before", "do": "delay", "seconds": 1})
+    creating = asyncio.create_task(shop.create(shop.draft(reference="1001"), key=key))
+    rows: list[dict[str, Any]] = []
+    while not rows:
+        rows = await shop.operations()
+
+    (operation,) = (await _receipt(shop, rows[0]["order"]))["operations"]
+
+    (exchange,) = operation["attempts"][0]["exchanges"]
+    assert exchange["request"]["method"] == "POST"
+    assert exchange["request"]["path"].endswith("/orders")
+    assert "1001" in exchange["request"]["body"]
+    assert (exchange["answer"], exchange["error"]) == (None, "No answer is recorded.")
+    body_of(await creating, 201)

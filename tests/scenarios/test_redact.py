@@ -118,3 +118,18 @@ async def test_redaction_is_asked_for(shop: Shop) -> None:
         assert (done.exit_code, done.stdout) == (2, "")
         assert "--yes" in done.stderr
     assert (await shop.read(order))["notes"] == order["notes"]
+
+
+async def test_a_refused_create_is_redacted(shop: Shop) -> None:
+    """There is no order, but what was sent for one goes all the same."""
+    draft = shop.draft(**_personal())
+    draft["line_items"][0]["sku"] = "provider:00000000-0000-4000-8000-000000000000"
+    problem_of(await shop.create(draft), 422, "provider_rejected")
+    (operation,) = await shop.operations()
+    order = operation["order"]
+    assert SECRETS[3] in _left(shop)
+
+    assert _redact(shop, order) == {"id": order}
+
+    assert _left(shop) == []
+    assert _redact(shop, order, "--env", "live", code=1)["code"] == "not_found"

@@ -12,6 +12,7 @@ from tests.wrong import Change, WrongAdapter, double_tax, drop_line, shift_zone
 
 from ordergate.domain.identifiers import new_id
 from ordergate.gateway.evidence import ShadowCount
+from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.records import LinkKey
 from ordergate.gateway.registry import installed_adapter
 from ordergate.gateway.shadow import Shadowing, shadow_report, translate_waiting
@@ -196,3 +197,41 @@ async def test_shadows_of_many_processes_add_up(shop: Shop) -> None:
 
     assert account.accepted == 10
     assert (await shadow_report(gateway, "test", new_id("req"))).accounts == []
+
+
+def _broken(_document: dict[str, Any]) -> None:
+    raise ZeroDivisionError
+
+
+async def test_an_adapter_that_fails_costs_the_others_nothing(open_wrong: OpenWrong) -> None:
+    """It stands in the comparison as failed, beside the others' results, and in the report as refused."""
+    shop = await open_wrong("revkeen", _broken)
+
+    compared = await _compare(shop, ["revkeen", WRONG], "translate")
+    await shop.order()
+    report = await _report(shop)
+
+    assert [each["problem"] and each["problem"]["code"] for each in compared["results"]] == [
+        None,
+        "internal_error",
+    ]
+    assert [(each.account, each.refused) for each in report.accounts] == [(WRONG, 1)]
+
+
+async def test_counts_outlive_a_journal_that_does_not_answer(
+    open_wrong: OpenWrong, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What could not be recorded is recorded with the next."""
+    shop = await open_wrong("revkeen")
+    await shop.order()
+    assert shop.gateway is not None
+
+    async def unavailable(_counts: object) -> None:
+        raise JournalUnavailableError("down")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shop.gateway.journal, "count_shadows", unavailable)
+        with pytest.raises(JournalUnavailableError):
+            await translate_waiting(shop.gateway)
+
+    assert [(each.account, each.accepted) for each in (await _report(shop)).accounts] == [(WRONG, 1)]

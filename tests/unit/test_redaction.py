@@ -12,6 +12,7 @@ from ordergate.redaction import (
     MASK,
     PERSONAL_NAMES,
     SECRET_NAMES,
+    mask_body,
     redact,
     redact_event,
     redact_headers,
@@ -198,3 +199,18 @@ def test_redacting_twice_changes_nothing(document: Any) -> None:
     once = redact(document)
 
     assert redact(once) == once
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'[{"client_secret": "s"}, 1.50]', b'[{"client_secret":"***"},1.50]'),
+        (b'{"p\\u0061ssword": "s"}', b'{"password":"***"}'),
+        (b'{"a":  1.50}', b'{"a":  1.50}'),
+        (b'{"token": null}', b'{"token": null}'),
+        (b"no json, token", b"no json, token"),
+    ],
+)
+def test_a_body_without_a_secret_stays_as_it_is(body: bytes, expected: bytes) -> None:
+    """Only where a secret is masked it is written anew, arrays too; numbers stay exact."""
+    assert mask_body(body) == expected

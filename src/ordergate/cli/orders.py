@@ -250,7 +250,8 @@ def redact(order_id: str, config: Path | None, world: str, *, yes: bool, as_json
 
     Erased are email, shipping address, notes, metadata and tracking numbers, with all that the order's operations
     held of them. Money, statuses, goods, ids and the customer's id stay, and so does every evidence. Later readings of
-    the provider bring nothing back. What the provider itself keeps is erased there, and backups are yours.
+    the provider bring nothing back. Of an order that was refused, what was sent goes; comparisons of the order's
+    reference go too. What the provider itself keeps is erased there, and backups are yours.
 
     \b
     ordergate orders redact ord_01a2…
@@ -271,9 +272,10 @@ def redact(order_id: str, config: Path | None, world: str, *, yes: bool, as_json
 
     order = with_gateway(config, work)
     if as_json:
-        print_json(msgspec.json.encode(order))
+        print_json(msgspec.json.encode(order if order is not None else {"id": order_id}))
     else:
-        show_order(order)
+        if order is not None:
+            show_order(order)
         click.echo("personal data erased")
 
 

@@ -45,6 +45,8 @@ _HEADERS = (
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
 )
+_FORM_BYTES = 64 * 1024
+"""Of a form; one that holds a draft has a limit of its own."""
 _KEPT = b"public, max-age=31536000, immutable"
 """For assets: their address changes with their content."""
 
@@ -62,6 +64,7 @@ class Console(InitPlugin):
             PATH,
             guards=[require_session],
             include_in_schema=False,
+            request_max_body_size=_FORM_BYTES,
             route_handlers=[
                 orders.start,
                 orders.list_orders,
@@ -81,7 +84,10 @@ class Console(InitPlugin):
             ],
         )
         keyless = Router(
-            PATH, include_in_schema=False, route_handlers=[sign_in.show_sign_in, sign_in.sign_in]
+            PATH,
+            include_in_schema=False,
+            request_max_body_size=_FORM_BYTES,
+            route_handlers=[sign_in.show_sign_in, sign_in.sign_in],
         )
         assets = create_static_files_router(
             path=_STATIC, directories=[_FOLDER / "static"], include_in_schema=False, name="console_assets"

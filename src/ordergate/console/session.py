@@ -5,6 +5,7 @@ the same session can hold all the same.
 """
 
 import hmac
+from ipaddress import ip_address
 from typing import Any
 
 from litestar.connection import ASGIConnection, Request
@@ -60,12 +61,12 @@ async def checked_form(request: Request[Any, Any, Any], cookie: str = SESSION_CO
     Raises:
         Problem: ``forbidden`` for any other.
     """
-    form = await request.form()
     secret = request.cookies.get(cookie)
-    given = form.get(FORM_TOKEN)
-    own = request.headers.get("sec-fetch-site") in _OWN_SITE
-    if secret and own and isinstance(given, str) and _same(given, _form_token(secret)):
-        return form
+    if secret and request.headers.get("sec-fetch-site") in _OWN_SITE:
+        form = await request.form()
+        given = form.get(FORM_TOKEN)
+        if isinstance(given, str) and _same(given, _form_token(secret)):
+            return form
     raise Problem(
         "forbidden", "This form was not made in this session. Go back, load the page again, and repeat."
     )
@@ -93,8 +94,6 @@ def no_cookie(connection: Connection, name: str) -> Cookie:
 
 
 def _cookie(connection: Connection, name: str, value: str, seconds: int | None) -> Cookie:
-    # A proxy in front ends TLS; who lies about that loses nothing but his own cookie.
-    schemes = {connection.scope["scheme"], connection.headers.get("x-forwarded-proto")}
     return Cookie(
         key=name,
         value=value,
@@ -102,8 +101,19 @@ def _cookie(connection: Connection, name: str, value: str, seconds: int | None) 
         path=PATH,
         httponly=True,
         samesite="strict",
-        secure="https" in schemes,
+        secure=not _is_plain_loopback(connection),
     )
+
+
+def _is_plain_loopback(connection: Connection) -> bool:
+    """Whether a browser speaks to this very machine, without TLS: only there does a cookie need none."""
+    forwarded = connection.headers.get("x-forwarded-proto", "")
+    schemes = {part.strip().lower() for part in (connection.scope["scheme"], *forwarded.split(","))}
+    host = (connection.base_url.hostname or "").lower()
+    try:
+        return "https" not in schemes and (host == "localhost" or ip_address(host).is_loopback)
+    except ValueError:
+        return False
 
 
 def _same(given: str, expected: str) -> bool:

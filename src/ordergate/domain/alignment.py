@@ -1,11 +1,12 @@
 """Finds which line of a provider's document is which line of the draft, whatever became of the others."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from ordergate.domain.statements import Reading, Statement
+from ordergate.domain.statements import Reading, Statement, same
 
 _MANY = 200
 """Lines that fit no place beyond which they are taken in order: trying all pairs would take too long."""
@@ -41,8 +42,10 @@ def align(meant: Sequence[Meant], reading: Reading) -> Aligned:
     lines: list[Found | None] = [None] * len(meant)
     for position, group in enumerate(groups):
         if position in pairs:
+            whole = wanted[position]["/quantity"]
             for index in group:
-                lines[index] = _share(found[pairs[position]], meant, group, index)
+                others = whole - meant[index]["/quantity"]
+                lines[index] = _share(found[pairs[position]], others, len(group))
     taken = set(pairs.values())
     return Aligned(
         lines=tuple(lines),
@@ -64,23 +67,39 @@ def _sum(meant: Sequence[Meant], group: Sequence[int]) -> Meant:
 
 
 def _pairs(wanted: Sequence[Meant], found: Sequence[Found]) -> dict[int, int]:
-    """Which wanted line is which found one: those in their place first, then the best of the rest."""
-    pairs = {
-        index: index
-        for index, (line, there) in enumerate(zip(wanted, found, strict=False))
-        if _likeness(line, there) >= _ENOUGH
-    }
+    """Which wanted line is which found one: those that say the same first, then those in place, then the best."""
+    pairs = _identical(wanted, found)
+    taken = set(pairs.values())
+    for index, (line, there) in enumerate(zip(wanted, found, strict=False)):
+        if index not in pairs and index not in taken and _likeness(line, there) >= _ENOUGH:
+            pairs[index] = index
+            taken.add(index)
     left = [index for index in range(len(wanted)) if index not in pairs]
-    free = [index for index in range(len(found)) if index not in pairs]
+    free = [index for index in range(len(found)) if index not in taken]
     if len(left) > _MANY or len(free) > _MANY:
         return pairs | dict(zip(left, free, strict=False))
     scores = sorted(
         ((_likeness(wanted[index], found[there]), -index, -there) for index in left for there in free),
         reverse=True,
     )
-    for score, index, there in scores:
-        if score >= _ENOUGH and -index not in pairs and -there not in pairs.values():
-            pairs[-index] = -there
+    for score, index, position in scores:
+        if score >= _ENOUGH and -index not in pairs and -position not in taken:
+            pairs[-index] = -position
+            taken.add(-position)
+    return pairs
+
+
+def _identical(wanted: Sequence[Meant], found: Sequence[Found]) -> dict[int, int]:
+    """Which wanted line is said in full by which found one, in order."""
+    free: dict[str, deque[int]] = {}
+    for position, there in enumerate(found):
+        said = [there[pointer].value if pointer in there else None for pointer in _WEIGHTS]
+        free.setdefault(repr(said), deque()).append(position)
+    pairs = {}
+    for index, line in enumerate(wanted):
+        same = free.get(repr([line.get(pointer) for pointer in _WEIGHTS]))
+        if same:
+            pairs[index] = same.popleft()
     return pairs
 
 
@@ -88,18 +107,17 @@ def _likeness(line: Meant, there: Found) -> int:
     return sum(
         weight
         for pointer, weight in _WEIGHTS.items()
-        if pointer in line and pointer in there and line[pointer] == there[pointer].value
+        if pointer in line and pointer in there and same(line[pointer], there[pointer].value)
     )
 
 
-def _share(found: Found, meant: Sequence[Meant], group: Sequence[int], index: int) -> Found:
-    """What of a merged line is one line's: all but the quantity, of which it has what the others leave."""
-    if len(group) == 1 or "/quantity" not in found:
+def _share(found: Found, others: int, merged: int) -> Found:
+    """What of a line merged of several is one's: all but the quantity, of which it has what the others leave."""
+    if merged == 1 or "/quantity" not in found:
         return found
     quantity = found["/quantity"]
-    others = sum(meant[other]["/quantity"] for other in group if other != index)
     value = quantity.value - others if isinstance(quantity.value, int) else quantity.value
     shared = msgspec.structs.replace(
-        quantity, value=value, notation=f"one line for {len(group)} with this product"
+        quantity, value=value, notation=f"one line for {merged} with this product"
     )
     return {**found, "/quantity": shared}

@@ -13,7 +13,7 @@ from ordergate.domain.draft import Draft
 from ordergate.domain.errors import FieldError
 from ordergate.domain.judging import Side, View, covers, shown, view_of
 from ordergate.domain.order import Record
-from ordergate.domain.statements import Statement
+from ordergate.domain.statements import Statement, same
 
 DifferenceKind = Literal["equal", "equivalent", "own", "different", "only_in"]
 
@@ -69,11 +69,11 @@ def _difference(
     if wrong:
         return Difference(pointer=pointer, kind="different", values=values, why=" ".join(wrong))
     statements = {account: each.statement for account, each in told.items() if each.statement is not None}
+    kind, why = _kind(pointer, statements, literals) if statements else ("equal", "")
     absent = [side for side in sides if side.account not in told]
-    if absent:
-        why = " ".join(_why_absent(side, pointer) for side in absent)
+    if absent and kind != "different":
+        why = " ".join(_why_absent(side, pointer, literals) for side in absent)
         return Difference(pointer=pointer, kind="only_in", values=values, why=why)
-    kind, why = _kind(pointer, statements, literals)
     return Difference(pointer=pointer, kind=kind, values=values, why=why)
 
 
@@ -85,14 +85,14 @@ def _kind(
         return "own", f"Each provider's own clock: {_notations(statements)}."
     if any(each.own for each in told):
         return "own", "Each provider's own."
-    if any(each.value != told[0].value for each in told):
+    if not all(same(each.value, told[0].value) for each in told):
         return "different", "; ".join(
             f"{name} means {shown(each.value)}" for name, each in statements.items()
         )
     compared = [each.literal for each in told]
     if len(told) == 1 and pointer in literals:
         compared.append(literals[pointer])
-    if all(_same(literal, compared[0]) for literal in compared):
+    if all(same(literal, compared[0]) for literal in compared):
         return "equal", ""
     return "equivalent", f"The same, {shown(told[0].value)}: {_notations(statements)}."
 
@@ -105,9 +105,13 @@ def _notations(statements: Mapping[str, Statement]) -> str:
     return ", ".join(f"{notation} at {account}" for account, notation in told)
 
 
-def _why_absent(side: Side, pointer: str) -> str:
+def _why_absent(side: Side, pointer: str, literals: Mapping[str, Any]) -> str:
     notice = next((notice for notice in side.notices if covers(notice, pointer)), None)
-    return f"{side.account}: {notice.detail}" if notice else f"{side.title} has no field for it."
+    if notice is not None:
+        return f"{side.account}: {notice.detail}"
+    if side.answered is None and pointer not in literals:
+        return f"{side.account} did not answer it."
+    return f"{side.title} has no field for it."
 
 
 def _refused(
@@ -135,6 +139,8 @@ def _refused(
 
 
 def _literal(view: View, pointer: str, literals: Mapping[str, Any]) -> Any:
+    if pointer == "":
+        return None  # the whole order says nothing about one field
     told = view.get(pointer)
     return (
         told.statement.literal if told is not None and told.statement is not None else literals.get(pointer)
@@ -153,8 +159,3 @@ def _literals(draft: Draft) -> dict[str, Any]:
 
     collect("", msgspec.to_builtins(draft))
     return found
-
-
-def _same(one: Any, other: Any) -> bool:
-    """JSON tells true from 1."""
-    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)

@@ -12,7 +12,7 @@ from ordergate.domain.draft import Draft
 from ordergate.domain.errors import FieldError
 from ordergate.domain.lifecycle import OrderStatus
 from ordergate.domain.order import Notice, Order
-from ordergate.domain.statements import Reading, Statement, plain_percent
+from ordergate.domain.statements import Reading, Statement, plain_percent, same
 
 CLOCK_TOLERANCE = timedelta(minutes=10)
 """How far a provider's clock may be from the call that it tells of; a time zone that is lost is more."""
@@ -28,6 +28,9 @@ _FROM_PROVIDER = (
     "status",
 )
 """Fields of the canonical order that are the adapter's reading of an answer, held against the answer itself."""
+
+_MAY_BE_UNKNOWN = frozenset({"discount", "tax"})
+"""Of those, what an adapter may leave open, both together."""
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,7 +164,7 @@ def _fields_judged(
     view: View = {}
     for pointer, value in meant.items():
         statement = said.get(pointer)
-        if statement is not None and statement.value != value:
+        if statement is not None and not same(statement.value, value):
             found, wanted = shown(statement.value), shown(value)
             wrong = f"{side.account}: the {what} says {found}, and the draft means {wanted}."
             view[pointer] = Told(statement=statement, wrong=wrong)
@@ -213,12 +216,14 @@ def _misread(side: Side) -> Iterator[tuple[str, str]]:
     """Where the adapter has read an answer otherwise than it stands there."""
     if side.order is None or side.answered is None:
         return
+    unknown = all(getattr(side.order, name) is None for name in _MAY_BE_UNKNOWN)
     for statement in side.answered.fields:
         name = statement.pointer.removeprefix("/")
         if name not in _FROM_PROVIDER:
             continue
         value = getattr(side.order, name)
-        if value in (statement.value, None) or value is OrderStatus.REVIEW:
+        unread = unknown and name in _MAY_BE_UNKNOWN
+        if unread or same(value, statement.value) or value is OrderStatus.REVIEW:
             continue
         sentence = f"the answer says {shown(statement.value)}, and the order as it was read {shown(value)}"
         yield statement.pointer, f"{side.account}: {sentence}."

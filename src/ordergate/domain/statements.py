@@ -1,6 +1,6 @@
 """What a document of a provider's says, in the gateway's terms: each statement with where and how it stands there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -60,6 +60,15 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 def under_line(statement: Statement, index: int) -> Statement:
     """Return a line's statement with the whole pointer."""
     return msgspec.structs.replace(statement, pointer=f"/line_items/{index}{statement.pointer}")
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are the same in JSON, which tells true from 1, at any depth."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
 def plain_percent(text: str) -> str | None:

@@ -9,7 +9,7 @@ import msgspec
 from ordergate.domain.assembly import expected_total
 from ordergate.domain.comparison import compare
 from ordergate.domain.draft import ComparisonBody, Draft
-from ordergate.domain.errors import FieldError, Problem
+from ordergate.domain.errors import FieldError, Problem, invalid_request
 from ordergate.domain.fees import Fee, fee_for
 from ordergate.domain.identifiers import new_id
 from ordergate.domain.judging import Side
@@ -21,12 +21,24 @@ from ordergate.gateway.caller import Caller
 from ordergate.gateway.compared import Compared, Result
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.create import COMPARISONS, create_for_comparison, unrecorded
-from ordergate.gateway.evidence import Comparison, ComparisonQuery, Exchange
+from ordergate.gateway.evidence import Comparison, ComparisonQuery, Exchange, compared_key
 from ordergate.gateway.idempotency import check_key
 from ordergate.gateway.receipts import shown_exchange
-from ordergate.gateway.records import StoredResponse
+from ordergate.gateway.records import Existing, StoredResponse
 from ordergate.gateway.translate import Translation, check_draft, refused_side, translate_at
 from ordergate.spi.fields import Form, UnreadableDocumentError, read
+
+LINES = 1000
+"""Of an order to compare: every account's bytes and every field are kept."""
+
+_LONG = 200
+"""Lines from which on holding sides against one another takes so long that others would notice."""
+
+_PAGE_BYTES = 4_000_000
+"""Of documents on one page of a list, but for the first."""
+
+_CHUNK = 10
+"""Documents that are taken from the journal at once."""
 
 WRITE = "orders:write"
 """The scope that an executed comparison needs: it creates orders."""
@@ -65,6 +77,7 @@ async def compare_accounts(
             or an account that is no emulator or sandbox; ``idempotency_key_reused``.
     """
     check_key(key)
+    _check_size(body.order)
     check_draft(body.order)
     if body.mode == "execute":
         _check_execution(gateway, caller, body, key)
@@ -75,6 +88,7 @@ async def compare_accounts(
         key=key,
         content_hash=sha256(msgspec.json.encode(body, order="deterministic")).hexdigest(),
         created_at=gateway.clock(),
+        reference=body.order.reference,
     )
     kept = await gateway.journal.begin_comparison(wanted, gateway.clock() - gateway.configuration.retention)
     if kept.content_hash != wanted.content_hash:
@@ -106,12 +120,27 @@ async def get_comparison(gateway: Gateway, caller: Caller, comparison_id: str) -
 
 
 async def list_comparisons(gateway: Gateway, query: ComparisonQuery) -> tuple[list[bytes], bool]:
-    """Return the documents of one page of comparisons, newest first, and whether there are more."""
-    found = await gateway.journal.comparisons(query)
-    more = len(found) > query.limit
-    if more:
-        found = found[-query.limit :] if query.ending_before is not None else found[: query.limit]
-    return [each.body for each in found if each.body is not None], more
+    """Return the documents of one page of comparisons, newest first, and whether there are more.
+
+    A page ends before its limit where its documents are large.
+    """
+    backwards = query.ending_before is not None
+    page: list[bytes] = []
+    size, at = 0, query
+    while True:
+        at = msgspec.structs.replace(at, limit=min(_CHUNK, query.limit - len(page)))
+        found = await gateway.journal.comparisons(at)
+        outwards = found[::-1] if backwards else found
+        for each in outwards[: at.limit]:
+            body = each.body or b""
+            size += len(body)
+            if page and size > _PAGE_BYTES:
+                return page[::-1] if backwards else page, True
+            page.append(body)
+        if len(found) <= at.limit or len(page) == query.limit:
+            return page[::-1] if backwards else page, len(found) > at.limit
+        beyond = outwards[at.limit - 1].id
+        at = msgspec.structs.replace(at, **{"ending_before" if backwards else "starting_after": beyond})
 
 
 def _unless_erased(comparison: Comparison) -> bytes:
@@ -121,6 +150,12 @@ def _unless_erased(comparison: Comparison) -> bytes:
         )
         raise Problem("idempotency_key_reused", detail)
     return comparison.body
+
+
+def _check_size(draft: Draft) -> None:
+    if len(draft.line_items) > LINES:
+        detail = f"An order to compare has at most {LINES} lines; this one has {len(draft.line_items)}."
+        raise invalid_request("/order/line_items", "too_long", detail)
 
 
 def _check_execution(gateway: Gateway, caller: Caller, body: ComparisonBody, key: str | None) -> None:
@@ -150,13 +185,18 @@ def _check_execution(gateway: Gateway, caller: Caller, body: ComparisonBody, key
 async def _compared(gateway: Gateway, caller: Caller, kept: Comparison, body: ComparisonBody) -> Compared:
     names = list(dict.fromkeys(body.accounts))
     pairs = await asyncio.gather(*(_result(gateway, caller, kept, body, name) for name in names))
+    sides = [side for _, side in pairs]
+    if len(body.order.line_items) > _LONG:
+        differences = await asyncio.to_thread(compare, body.order, sides)
+    else:
+        differences = compare(body.order, sides)
     return Compared(
         id=kept.id,
         mode=body.mode,
         created_at=kept.created_at,
         draft=body.order,
         results=tuple(result for result, _ in pairs),
-        differences=tuple(compare(body.order, [side for _, side in pairs])),
+        differences=tuple(differences),
     )
 
 
@@ -165,7 +205,11 @@ async def _result(
 ) -> tuple[Result, Side]:
     translation = await translate_at(gateway, kept.merchant, kept.world, body.order, name)
     account = gateway.configuration.accounts.get(name)
-    if body.mode == "translate" or account is None or translation.problem is not None:
+    refused = translation.problem is not None and not (
+        # What was asked for before has its own answer, whatever links and routes say by now.
+        body.mode == "execute" and await _recorded(gateway, kept, compared_key(kept.id, name))
+    )
+    if body.mode == "translate" or account is None or refused:
         return _translated(gateway, account, body.order, translation), translation.side
     return await _executed(gateway, caller, kept, body.order, account, translation)
 
@@ -193,7 +237,7 @@ async def _executed(
     translation: Translation,
 ) -> tuple[Result, Side]:
     """Create the order at one account, and read from its receipt what was said."""
-    key = f"{kept.id}.{account.name}"
+    key = compared_key(kept.id, account.name)
     draft_there = msgspec.structs.replace(draft, account=account.name)
     try:
         answer = await create_for_comparison(gateway, caller, draft_there, key=key, comparison=kept.id)
@@ -221,18 +265,24 @@ async def _executed(
     return result, _side(gateway, account, translation.side, acting, order, refused)
 
 
-async def _said(gateway: Gateway, kept: Comparison, key: str) -> tuple[str | None, list[Exchange]]:
-    """The operation behind a sub-key, and what its last attempt has said."""
+async def _recorded(gateway: Gateway, kept: Comparison, key: str) -> Existing | None:
+    """The operation behind a sub-key, if there is one."""
     wanted = msgspec.structs.replace(
         unrecorded(gateway, kept.merchant, kept.world), path=COMPARISONS, key=key
     )
-    existing = await gateway.journal.by_key(wanted)
+    return await gateway.journal.by_key(wanted)
+
+
+async def _said(gateway: Gateway, kept: Comparison, key: str) -> tuple[str | None, list[Exchange]]:
+    """The operation behind a sub-key, and what is kept of what was said of it."""
+    existing = await _recorded(gateway, kept, key)
     if existing is None:
         return None, []
     found = existing.operation
     told = await gateway.journal.told(found.order)
-    exchanges = [exchange for each in told if each.operation.id == found.id for exchange in each.exchanges]
-    return found.id, [each for each in exchanges if each.attempt == len(found.attempts)]
+    return found.id, [
+        exchange for each in told if each.operation.id == found.id for exchange in each.exchanges
+    ]
 
 
 def _refusal(response: StoredResponse) -> _Refused | None:

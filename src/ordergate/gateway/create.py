@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from ordergate.domain.changes import OrderMade
 from ordergate.domain.commands import CreateOrder
 from ordergate.domain.draft import Draft, draft_errors
-from ordergate.domain.errors import Problem
+from ordergate.domain.errors import Problem, invalid_request
 from ordergate.domain.identifiers import new_id
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.validation import summary
@@ -80,6 +80,12 @@ async def create_for_comparison(
     async def prepare(operation: Operation) -> Prepared:
         asked = asked_by(draft, operation.merchant, operation.world, operation.key)
         accounts = require_route(gateway.configuration, asked).accounts
+        if (
+            accounts[0].environment == "production"
+        ):  # by now, whatever it was when the comparison was asked for
+            raise invalid_request(
+                "/account", "production_account", f"{accounts[0].name} is a production account."
+            )
         return await _prepare(gateway, draft, operation, accounts, comparison)
 
     call = Call(

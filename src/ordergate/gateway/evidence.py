@@ -7,7 +7,13 @@ import msgspec
 
 from ordergate.domain.order import Notice
 from ordergate.gateway.account import World
-from ordergate.gateway.records import Operation
+from ordergate.gateway.records import Operation, Work
+
+EXCHANGES_KEPT = 20
+"""Of one operation, the last: a key may be repeated without end."""
+
+ANSWER_KEPT = 1024 * 1024
+"""Bytes of an answer: a comparison reads what it judges from here, so the longest that it takes has room."""
 
 
 class Exchange(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,10 +24,11 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
         configuration: Short hash of the configuration in force.
         adapter_version: Of the adapter's distribution.
         path: What follows the account's base URL.
-        body: The exact bytes; stars where they held a one-time token.
+        body: The exact bytes; stars where they held a one-time token, nothing where they never left.
         acts: It may have changed something at the provider; others only read.
         milliseconds: From its sending to its answer, or to the end of the wait for it.
         status: What was answered; None for no answer.
+        answer: The exact bytes; of more than :data:`ANSWER_KEPT` the beginning, and a mark that says so.
         error: Why there is no answer.
     """
 
@@ -48,10 +55,12 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     """An operation, and all that was said to its provider about it and is still kept.
 
     Attributes:
+        work: What another process needs to carry on, as long as it is unsettled.
         request: The exact bytes that an unsettled operation has sent, or will send.
     """
 
     operation: Operation
+    work: Work | None = None
     request: bytes | None
     exchanges: tuple[Exchange, ...]
 
@@ -62,6 +71,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         key: The Idempotency-Key that it was asked for with, if any.
         content_hash: Of what was asked; the same key with another is refused.
+        reference: The draft's, if any: an order of that reference that is redacted takes the comparison along.
         body: The document that is answered; None until there is one, and where it was erased.
         ended: A repeat of the key finds out no more.
     """
@@ -72,8 +82,14 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None
     content_hash: str
     created_at: datetime
+    reference: str | None = None
     body: bytes | None = None
     ended: bool = False
+
+
+def compared_key(comparison: str, account: str) -> str:
+    """Return the Idempotency-Key with which a comparison creates its order at one account."""
+    return f"{comparison}.{account}"
 
 
 class ComparisonQuery(msgspec.Struct, frozen=True, kw_only=True):

@@ -298,7 +298,8 @@ class Journal(EventJournal, Protocol):
         """Replace an order's record by a redacted one, and erase what its operations held of it.
 
         Their requests, their commands and the answers of those that were applied go; what a provider refused, and
-        every evidence, stays. When this returns the order, the store holds the erased bytes nowhere that it could
+        every evidence, stays. Comparisons of the order's reference go, and the one that it was made for with what was
+        said for its other orders. When this returns the order, the store holds the erased bytes nowhere that it could
         still be asked for them.
 
         Args:
@@ -308,6 +309,18 @@ class Journal(EventJournal, Protocol):
         Returns:
             The order as it is kept now; busy while one of its operations is unsettled or will be looked at again;
             stale if the row has changed since. Nothing is changed then.
+        """
+        ...
+
+    async def redact_unmade(self, operation: Operation, comparison: str | None) -> Busy | None:
+        """Erase what the operations of an order that was never made held of it, as :meth:`redact` does.
+
+        Args:
+            operation: One of the order's.
+            comparison: The one that the order would have been made for, if any.
+
+        Returns:
+            Busy while one of the operations is unsettled or will be looked at again; nothing is changed then.
         """
         ...
 

@@ -1,13 +1,12 @@
 """Receipts: what was sent for an order and what was answered, attempt by attempt, from what the journal kept."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from urllib.parse import urlsplit
 
-import msgspec
-
 from ordergate.domain.alignment import Meant, align
 from ordergate.domain.assembly import OrderRecord
+from ordergate.domain.errors import Problem
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.order import Notice, Record
 from ordergate.domain.statements import under_line
@@ -16,9 +15,10 @@ from ordergate.gateway.caller import Caller
 from ordergate.gateway.compared import AnswerDocument, RequestDocument
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.evidence import Exchange, Told
+from ordergate.gateway.prepared import begin
 from ordergate.gateway.read import visible_order
 from ordergate.gateway.records import Attempt, OperationState
-from ordergate.redaction import mask_secrets, redact_headers
+from ordergate.redaction import mask_body, redact_headers
 from ordergate.spi.fields import FieldMap, Form, UnreadableDocumentError, at_pointer, decode, read
 
 Lines = Sequence[Meant]
@@ -29,8 +29,8 @@ class ExchangeDocument(Record, frozen=True, kw_only=True):
     """One request and its answer.
 
     Attributes:
-        answer: Null where none came; `error` says why.
-        milliseconds: From its sending to its answer, or to the end of the wait for it.
+        answer: Null where none came, or none is recorded; `error` says why.
+        milliseconds: From its sending to its answer, or to the end of the wait for it; 0 where neither is recorded.
         provider_request_id: The provider's own id of the call.
     """
 
@@ -104,19 +104,48 @@ async def get_receipt(gateway: Gateway, caller: Caller, order_id: str) -> Receip
 
 def _operation(told: Told, accounts: Mapping[str, Account], lines: Lines) -> OperationReceipt:
     operation = told.operation
+    receipts = [
+        _attempt(
+            attempt,
+            [each for each in told.exchanges if each.attempt == attempt.number],
+            accounts.get(attempt.account or ""),
+            lines if operation.kind is OperationKind.CREATE else None,
+        )
+        for attempt in operation.attempts
+    ]
+    if receipts and not receipts[-1].exchanges:
+        receipts[-1].exchanges.extend(_journaled(told, accounts.get(receipts[-1].account or "")))
     return OperationReceipt(
         operation=operation.id,
         kind=operation.kind,
         state=operation.state,
-        attempts=[
-            _attempt(
-                attempt,
-                [each for each in told.exchanges if each.attempt == attempt.number],
-                accounts.get(attempt.account or ""),
-                lines if operation.kind is OperationKind.CREATE else None,
-            )
-            for attempt in operation.attempts
-        ],
+        attempts=receipts,
+    )
+
+
+def _journaled(told: Told, account: Account | None) -> Iterator[ExchangeDocument]:
+    """The request of an attempt that is under way, or of a process that died, as it was recorded before it left."""
+    operation = told.operation
+    if operation.settled or told.request is None or told.work is None or account is None:
+        return
+    try:
+        request = begin(account, told.work.command).request
+    except Problem:
+        return
+    if request is None:
+        return
+    yield ExchangeDocument(
+        request=RequestDocument(
+            method=request.method,
+            path=urlsplit(account.base_url).path + request.path,
+            headers=redact_headers(dict(request.headers)),
+            body=shown_body(told.request),
+        ),
+        answer=None,
+        error="No answer is recorded.",
+        started_at=operation.attempts[-1].started_at,
+        milliseconds=0,
+        provider_request_id=None,
     )
 
 
@@ -173,14 +202,7 @@ def shown_exchange(exchange: Exchange, account: Account | None) -> ExchangeDocum
 
 def shown_body(body: bytes) -> str:
     """Return a body as text, byte for byte where it holds no secret."""
-    try:
-        document = decode(body)
-    except UnreadableDocumentError:
-        return body.decode(errors="replace")
-    masked = mask_secrets(document)
-    if masked == document:
-        return body.decode(errors="replace")
-    return msgspec.json.Encoder(decimal_format="number").encode(masked).decode()
+    return mask_body(body).decode(errors="replace")
 
 
 def _request_id(exchange: Exchange, fields: FieldMap | None) -> str | None:

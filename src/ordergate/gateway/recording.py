@@ -4,7 +4,7 @@ import time
 
 from ordergate.gateway.account import Account
 from ordergate.gateway.context import Gateway
-from ordergate.gateway.evidence import Exchange
+from ordergate.gateway.evidence import ANSWER_KEPT, Exchange
 from ordergate.gateway.ports import TransportError
 from ordergate.gateway.registry import adapter_version
 from ordergate.redaction import MASK, redact_headers, redact_json
@@ -34,10 +34,11 @@ class Recorded:
         started_at, began = self._gateway.clock(), time.perf_counter()
         response: WireResponse | None = None
         reason: str | None = None
+        left = True
         try:
             response = await self._gateway.transport.send(self._account, request)
         except TransportError as error:
-            reason = error.reason
+            reason, left = error.reason, error.sent != "no"
             raise
         finally:
             answer = b"" if response is None else response.body
@@ -50,15 +51,25 @@ class Recorded:
                 method=request.method,
                 path=request.path,
                 headers=redact_headers(dict(request.headers)),
-                body=MASK.encode() if request.confidential else request.body,
+                body=_kept_body(request) if left else b"",
                 acts=request.acts,
                 notices=request.notices,
                 started_at=started_at,
                 milliseconds=round((time.perf_counter() - began) * 1000, 1),
                 status=None if response is None else response.status,
                 answer_headers={} if response is None else redact_headers(response.headers),
-                answer=redact_json(answer) if request.confidential and answer else answer,
+                answer=_kept_answer(redact_json(answer) if request.confidential and answer else answer),
                 error=reason,
             )
             self.exchanges.append(exchange)
         return response
+
+
+def _kept_body(request: WireRequest) -> bytes:
+    return MASK.encode() if request.confidential else request.body
+
+
+def _kept_answer(answer: bytes) -> bytes:
+    if len(answer) <= ANSWER_KEPT:
+        return answer
+    return answer[:ANSWER_KEPT] + f" … cut off here; the answer has {len(answer)} bytes".encode()

@@ -275,12 +275,17 @@ class OrderQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OperationQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which operations to list; newest first by id."""
+    """Which operations to list; newest first by id.
+
+    Attributes:
+        unattended: Only those that nobody looks after, and nobody will.
+    """
 
     world: World
     merchant: str | None = None
     state: OperationState | None = None
     order: str | None = None
+    unattended: bool = False
     limit: int = 20
     starting_after: str | None = None
     ending_before: str | None = None

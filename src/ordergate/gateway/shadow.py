@@ -72,7 +72,7 @@ async def shadowing(gateway: Gateway, every: float = EVERY) -> AsyncIterator[Non
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-        with contextlib.suppress(JournalUnavailableError):
+        with contextlib.suppress(Exception):  # the process ends all the same
             await translate_waiting(gateway)
 
 
@@ -80,10 +80,10 @@ async def translate_waiting(gateway: Gateway) -> None:
     """Translate every order that waits, and record what came of them.
 
     Raises:
-        JournalUnavailableError: The journal does not answer; what was not recorded is not counted.
+        JournalUnavailableError: The journal does not answer; what was not recorded waits for the next time.
     """
-    counts: list[ShadowCount] = []
     shadows = gateway.shadows
+    counts, shadows.uncounted = shadows.uncounted, []
     dropped, shadows.dropped = shadows.dropped, Counter()
     now = gateway.clock()
     counts += [
@@ -91,10 +91,19 @@ async def translate_waiting(gateway: Gateway) -> None:
         for (world, merchant), orders in dropped.items()
     ]
     while shadows.waiting:
-        counts += await _counts(gateway, shadows.waiting.popleft())
+        try:
+            counts += await _counts(gateway, shadows.waiting.popleft())
+        except Exception:  # noqa: BLE001 - one order must not cost the others their counts
+            _log.exception("shadow.failed")
         await asyncio.sleep(0)  # whoever waits for an answer comes first
-    if counts:
-        await gateway.journal.count_shadows(list(_together(counts)))
+    if not counts:
+        return
+    together = list(_together(counts))
+    try:
+        await gateway.journal.count_shadows(together)
+    except JournalUnavailableError:
+        shadows.uncounted = together
+        raise
 
 
 async def shadow_report(gateway: Gateway, world: World, merchant: str | None) -> Shadowing:

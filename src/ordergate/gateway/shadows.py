@@ -7,6 +7,7 @@ import msgspec
 
 from ordergate.domain.draft import Draft
 from ordergate.gateway.account import World
+from ordergate.gateway.evidence import ShadowCount
 
 if TYPE_CHECKING:
     from ordergate.gateway.caller import Caller
@@ -34,12 +35,14 @@ class Shadows:
     Attributes:
         waiting: The orders, the oldest first.
         dropped: How many were not taken in since that was counted last, by world and merchant.
+        uncounted: What the journal could not be told yet.
     """
 
     def __init__(self) -> None:
         """Begin with none."""
         self.waiting: deque[Shadow] = deque()
         self.dropped: Counter[tuple[World, str]] = Counter()
+        self.uncounted: list[ShadowCount] = []
 
     def offer(self, gateway: "Gateway", caller: "Caller", draft: Draft, account: str) -> None:
         """Take in a new order if any account shadows it and there is time; it costs its caller nothing."""

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 import msgspec
+import structlog
 
+from ordergate.domain.commands import CreateOrder
 from ordergate.domain.draft import Draft, draft_errors
 from ordergate.domain.errors import Problem, under
 from ordergate.domain.judging import Refusal, Side
@@ -18,11 +20,13 @@ from ordergate.gateway.account import Account, World
 from ordergate.gateway.compared import RequestDocument
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.create import creation, unrecorded
-from ordergate.gateway.prepared import begin
+from ordergate.gateway.prepared import Begun, begin
 from ordergate.gateway.routing import asked_by, require_route
 from ordergate.redaction import MASK, redact_headers
 from ordergate.spi.fields import UnreadableDocumentError, read
 from ordergate.spi.wire import WireRequest
+
+_log = structlog.get_logger("ordergate.gateway")
 
 
 class Translation(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +73,7 @@ async def translate_at(gateway: Gateway, merchant: str, world: World, draft: Dra
     try:
         account = require_route(gateway.configuration, asked_by(draft, merchant, world, None)).accounts[0]
         command = await creation(gateway.journal, draft, account, unrecorded(gateway, merchant, world))
-        begun = begin(account, command)
+        begun = _begun(account, command)
     except Problem as problem:
         return Translation(account=name, problem=problem, side=refused_side(gateway, name, problem))
     request = begun.request
@@ -94,6 +98,22 @@ async def translate_at(gateway: Gateway, merchant: str, world: World, draft: Dra
         notices=request.notices,
         side=side,
     )
+
+
+def _begun(account: Account, command: CreateOrder) -> Begun:
+    """Begin as a create does; an adapter that fails does so for its own account alone.
+
+    Raises:
+        Problem: As :func:`ordergate.gateway.prepared.begin`; ``internal_error``.
+    """
+    try:
+        return begin(account, command)
+    except Problem:
+        raise
+    except Exception as error:
+        _log.exception("adapter.failed", adapter=account.adapter.name)
+        detail = f"The adapter for {account.adapter.title} failed on this order."
+        raise Problem("internal_error", detail) from error
 
 
 def refused_side(gateway: Gateway, name: str, problem: Problem) -> Side:

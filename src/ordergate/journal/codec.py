@@ -26,12 +26,12 @@ _exchanges = msgspec.json.Decoder(Exchange)
 
 
 def encode_exchanges(exchanges: Sequence[Exchange]) -> bytes | None:
-    """Return exchanges as lines of JSON, so that later ones are put behind them; None for none."""
+    """Return exchanges as lines of JSON; None for none."""
     return _encoder.encode_lines(exchanges) if exchanges else None
 
 
 def decode_exchanges(lines: bytes | str | None) -> tuple[Exchange, ...]:
-    """Return what :func:`encode_exchanges` wrote; SQLite answers text where lines were put together."""
+    """Return what :func:`encode_exchanges` wrote; older releases put lines together as text in SQLite."""
     if lines is None:
         return ()
     return tuple(_exchanges.decode_lines(lines if isinstance(lines, str) else bytes(lines)))
@@ -88,6 +88,7 @@ def comparison_columns(comparison: Comparison) -> dict[str, Any]:
         "merchant": comparison.merchant,
         "world": comparison.world,
         "idempotency_key": comparison.key,
+        "reference": comparison.reference,
         "created_at": milliseconds(comparison.created_at),
         "ended": int(comparison.ended),
         "record": encode(msgspec.structs.replace(comparison, body=None)),

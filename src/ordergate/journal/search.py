@@ -42,7 +42,8 @@ def orders(query: OrderQuery) -> tuple[str, dict[str, Any]]:
 def operations(query: OperationQuery) -> tuple[str, dict[str, Any]]:
     """Return the statement and its parameters for a list of operations."""
     equal = {"world": query.world, "merchant": query.merchant, "state": query.state, "order_id": query.order}
-    return _statement("operations", equal, {}, query)
+    unattended = ("due_at IS NULL", "owner IS NULL") if query.unattended else ()
+    return _statement("operations", equal, {}, query, *unattended)
 
 
 def comparisons(query: ComparisonQuery) -> tuple[str, dict[str, Any]]:

@@ -191,6 +191,10 @@ class SqlJournal(SqlEvents):
         """Replace an order's record by a redacted one, and erase what its operations held of it."""
         return await self._write(lambda: transactions.redact(record, revision))
 
+    async def redact_unmade(self, operation: Operation, comparison: str | None) -> Busy | None:
+        """Erase what the operations of an order that was never made held of it."""
+        return await self._write(lambda: transactions.redact_unmade(operation, comparison))
+
     async def adopt(self, record: OrderRecord) -> OrderRecord:
         """Keep an order that was made elsewhere, unless it is known already."""
         return await self._write_events(lambda: transactions.adopt(record))

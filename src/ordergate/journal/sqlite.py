@@ -12,7 +12,7 @@ from typing import TextIO, TypeVar
 
 from ordergate.domain.assembly import OrderRecord
 from ordergate.gateway.ports import JournalUnavailableError
-from ordergate.gateway.records import Busy, Stale, StoredOrder
+from ordergate.gateway.records import Busy, Operation, Stale, StoredOrder
 from ordergate.journal.conversation import Batch, Query, RolledBack, Rows, Transaction
 from ordergate.journal.sql_journal import SqlJournal
 from ordergate.journal.statements import migrations, newer_schema, statements
@@ -88,6 +88,17 @@ class SqliteJournal(SqlJournal):
         if isinstance(result, StoredOrder):
             await asyncio.to_thread(_empty_log, self._path)
         return result
+
+    async def redact_unmade(self, operation: Operation, comparison: str | None) -> Busy | None:
+        """Erase what the operations of an order that was never made held of it.
+
+        Raises:
+            JournalUnavailableError: As of :meth:`redact`.
+        """
+        busy = await super().redact_unmade(operation, comparison)
+        if busy is None:
+            await asyncio.to_thread(_empty_log, self._path)
+        return busy
 
     @journal_time("write")
     async def _write(self, begin: Callable[[], Transaction[T]]) -> T:

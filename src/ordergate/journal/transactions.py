@@ -11,7 +11,7 @@ import msgspec
 
 from ordergate.domain.assembly import OrderRecord
 from ordergate.gateway.account import World
-from ordergate.gateway.evidence import Exchange, Told
+from ordergate.gateway.evidence import EXCHANGES_KEPT, Exchange, Told, compared_key
 from ordergate.gateway.inbound_records import order_subject
 from ordergate.gateway.records import (
     AccountUse,
@@ -113,13 +113,14 @@ def settle(
     exchanges: Sequence[Exchange] = (),
 ) -> Transaction[bool | Stale]:
     """Record how an operation ended, the answer to give again, the order, and what happened to it."""
+    said = yield from _said_so_far(operation, exchanges)
     columns = codec.operation_columns(operation) | {
         "response_status": response.status if response else None,
         "response_body": response.body if response else None,
         "holder": owner,
         "late": int(late),
         "look_again_in": _milliseconds(look_again_in),
-        "exchanges": codec.encode_exchanges(exchanges),
+        "exchanges": codec.encode_exchanges(said),
     }
     ended = yield Query("settle_operation", columns)
     if not ended:
@@ -131,6 +132,15 @@ def settle(
     return True
 
 
+def _said_so_far(operation: Operation, exchanges: Sequence[Exchange]) -> Transaction[Sequence[Exchange]]:
+    """What was said last, behind what is kept of earlier attempts; nothing where nothing is to be added."""
+    if not exchanges or len(operation.attempts) == 1:
+        return exchanges
+    rows = yield Query("exchanges_of_operation", {"id": operation.id})
+    earlier = codec.decode_exchanges(rows[0][0]) if rows else ()
+    return (*earlier, *exchanges)[-EXCHANGES_KEPT:]
+
+
 def leave_unknown(
     operation: Operation,
     owner: str,
@@ -140,11 +150,12 @@ def leave_unknown(
     exchanges: Sequence[Exchange] = (),
 ) -> Transaction[bool]:
     """Give up an operation of unknown outcome."""
+    said = yield from _said_so_far(operation, exchanges)
     columns = codec.operation_columns(operation) | {
         "holder": owner,
         "settles_in": _milliseconds(settles_in),
         "look_in": _milliseconds(look_in),
-        "exchanges": codec.encode_exchanges(exchanges),
+        "exchanges": codec.encode_exchanges(said),
     }
     return bool((yield Query("leave_unknown", columns)))
 
@@ -233,10 +244,11 @@ def told(order_id: str) -> Transaction[list[Told]]:
     return [
         Told(
             operation=codec.decode_operation(record),
+            work=None if work is None else codec.decode_work(work),
             request=None if request is None else bytes(request),
             exchanges=codec.decode_exchanges(exchanges),
         )
-        for record, request, exchanges in rows
+        for record, work, request, exchanges in rows
     ]
 
 
@@ -279,14 +291,40 @@ def redact(record: OrderRecord, revision: int) -> Transaction[StoredOrder | Busy
     if under_way:
         raise RolledBack(Busy(codec.decode_operation(under_way[0][0])))
     yield Query("redact_operations", {"order_id": record.id})
-    if record.comparison is not None:
-        yield Query("forget_comparison", {"id": record.comparison})
+    yield from _redact_comparisons(record.merchant, record.world, record.comparison, record.reference)
     yield from redact_events(record.id)
     subject = order_subject(record.seen.provider_order_id)
     yield Query(
         "redact_provider_events", {"account": record.account, "subject": subject, "order_id": record.id}
     )
     return StoredOrder(record, rows[0][0])
+
+
+def redact_unmade(operation: Operation, comparison: str | None) -> Transaction[Busy | None]:
+    """Erase what the operations of an order that was never made held of it."""
+    yield Query("redact_operations", {"order_id": operation.order})
+    # Only now: a repeat that came between has the row, and is seen.
+    under_way = yield Query("operation_under_way", {"order_id": operation.order})
+    if under_way:
+        raise RolledBack(Busy(codec.decode_operation(under_way[0][0])))
+    yield from _redact_comparisons(operation.merchant, operation.world, comparison, operation.reference)
+    return None
+
+
+def _redact_comparisons(
+    merchant: str, world: World, comparison: str | None, reference: str | None
+) -> Transaction[None]:
+    """Forget the comparison that an order was made for, with what was said there, and those of its reference."""
+    scope = {"merchant": merchant, "world": world}
+    if comparison is not None:
+        keys = {**scope, "keys": compared_key(comparison, "%")}
+        yield Query("redact_compared", keys)
+        under_way = yield Query("compared_under_way", keys)
+        if under_way:
+            raise RolledBack(Busy(codec.decode_operation(under_way[0][0])))
+        yield Query("forget_comparison", {"id": comparison})
+    if reference is not None:
+        yield Query("forget_comparisons_of_reference", {**scope, "reference": reference})
 
 
 def adopt(record: OrderRecord) -> Transaction[OrderRecord]:

@@ -15,6 +15,9 @@ from ordergate.domain.money import minor_unit_digits, to_minor_units
 from ordergate.domain.provider_order import MARK_PREFIX
 from ordergate.domain.statements import Reading, Statement, plain_percent
 
+_MAGNITUDE = 30
+"""Powers of ten beyond which no amount, percentage or time is."""
+
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
@@ -198,7 +201,15 @@ def _major(literal: Any, digits: int) -> int:
 
 def _number(literal: Any) -> str:
     """A number without an exponent; some providers quote theirs."""
+    if isinstance(literal, Decimal):
+        _refuse_huge(literal)
     return format(literal, "f") if isinstance(literal, Decimal) else str(literal)
+
+
+def _refuse_huge(literal: Decimal) -> None:
+    """Written out, a number with a large exponent takes all the memory and time there are."""
+    if abs(literal.adjusted()) > _MAGNITUDE:
+        raise ValueError("no number of this size is meant")
 
 
 def _time(literal: Any, _digits: int) -> datetime:
@@ -207,6 +218,8 @@ def _time(literal: Any, _digits: int) -> datetime:
 
 
 def _unix(literal: Any, _digits: int) -> datetime:
+    if isinstance(literal, Decimal):
+        _refuse_huge(literal)
     return datetime.fromtimestamp(int(literal), UTC)
 
 

@@ -1,7 +1,10 @@
 """Drafts and readings side by side: which lines belong together, and what differs."""
 
+import time
+from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from ordergate.domain.alignment import align
@@ -11,7 +14,7 @@ from ordergate.domain.errors import FieldError
 from ordergate.domain.fees import Fee, Fees, fee_for
 from ordergate.domain.judging import Refusal, Side
 from ordergate.domain.order import Notice
-from ordergate.domain.statements import Reading, Statement, plain_percent
+from ordergate.domain.statements import Reading, Statement, plain_percent, same
 
 CHAIR = {"/type": "product", "/sku": "s1", "/description": "Chair", "/quantity": 1, "/unit_amount": 100}
 DESK = {"/type": "product", "/sku": "s2", "/description": "Desk", "/quantity": 1, "/unit_amount": 300}
@@ -51,6 +54,15 @@ def test_lines_are_found_wherever_they_stand() -> None:
     assert [line["/description"].value for line in aligned.surplus] == ["Desk"]
 
 
+def test_lines_of_one_product_are_told_apart() -> None:
+    """Two lines that differ in the price alone, echoed in the other order, are each other's no more."""
+    dear = {**CHAIR, "/unit_amount": 900}
+
+    aligned = align([CHAIR, dear], reading(dear, CHAIR))
+
+    assert [line and line["/unit_amount"].value for line in aligned.lines] == [100, 900]
+
+
 def test_a_merged_line_is_each_of_its_lines() -> None:
     """One line there for two here has its quantity shared out; a wrong sum shows at each of them."""
     two = [{**CHAIR, "/quantity": 1}, DESK, {**CHAIR, "/quantity": 2}]
@@ -67,6 +79,10 @@ def test_very_many_lines_do_not_take_very_long() -> None:
     many = [{**CHAIR, "/sku": f"s{number}"} for number in range(5000)]
 
     assert None not in align(many, reading(*reversed(many))).lines
+    began = time.process_time()
+    merged = align([CHAIR] * 20_000, reading({**CHAIR, "/quantity": 20_000}, merges=True))
+    assert time.process_time() - began < 5
+    assert {line and line["/quantity"].value for line in merged.lines} == {1}
 
 
 DRAFT = Draft(
@@ -189,3 +205,50 @@ def test_fees_are_rounded_half_up(percent: str, total: int, amount: int) -> None
 def test_percentages_have_one_form(text: str, plain: str | None) -> None:
     """However many zeros stand in it."""
     assert plain_percent(text) == plain
+
+
+def test_a_third_account_hides_no_difference() -> None:
+    """Where two differ, it does not matter that another has no place for it."""
+    sides = [
+        side(name, reading(LINE, fields=fields))
+        for name, fields in (
+            ("a", {"/currency": "USD", "/notes": "n", "/extensions/x": 1}),
+            ("b", {"/currency": "USD", "/notes": "n", "/extensions/x": 2}),
+            ("c", {"/currency": "USD", "/notes": "n"}),
+        )
+    ]
+    told = msgspec.structs.replace(
+        sides[0], sent=None, answered=reading(LINE, fields={"/currency": "USD", "/status": "open"})
+    )
+    other = msgspec.structs.replace(
+        sides[1], sent=None, answered=reading(LINE, fields={"/currency": "USD", "/status": "paid"})
+    )
+
+    found = {each.pointer: each for each in compare(DRAFT, [told, other, sides[2]])}
+
+    assert found["/status"].kind == "different"
+    (only,) = (each for each in compare(DRAFT, [told, sides[2]]) if each.pointer == "/status")
+    assert (only.kind, only.why) == ("only_in", "c did not answer it.")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        (True, 1, False),
+        ({"a": [True]}, {"a": [1]}, False),
+        ({"a": [1, {"b": 2}]}, {"a": [Decimal(1), {"b": 2}]}, True),
+        ({"a": 1}, {"a": 1, "b": 2}, False),
+        ([1], [1, 2], False),
+    ],
+)
+def test_sameness_is_jsons(one: Any, other: Any, expected: bool) -> None:
+    """True is not 1, at any depth; numbers are what they amount to."""
+    assert same(one, other) is expected
+
+
+def test_metadata_that_changed_its_type_is_different() -> None:
+    """A provider that makes 1 of true has changed what the merchant said."""
+    draft = msgspec.structs.replace(DRAFT, metadata={"gift": True})
+    told = reading(LINE, fields={"/currency": "USD", "/notes": "n", "/metadata": {"gift": 1}})
+
+    assert kinds(side("a", told), draft=draft)["/metadata"] == "different"

@@ -52,11 +52,15 @@ _BOTH = (
 )
 
 
-def _counts(item: Any, order: Any) -> bool:
-    """Whether an item is a line: not one of tax or discount, and not the free shipping that was added."""
+def _sent(item: Any, order: Any) -> bool:
+    """Whether an item of a request is a line: whatever stands there, but for the free shipping that was added."""
     added = at_pointer(order, f"/metadata/{ADDED_SHIPPING_MARK}") is True
-    kind = at_pointer(item, "/type")
-    return kind == "sku" or (kind == "shipping" and not (added and at_pointer(item, "/amount") == 0))
+    return not (added and at_pointer(item, "/type") == "shipping" and at_pointer(item, "/amount") == 0)
+
+
+def _answered(item: Any, order: Any) -> bool:
+    """Whether an item of an answer is a line: not one of tax or discount, which Rapyd adds itself."""
+    return at_pointer(item, "/type") in ("sku", "shipping") and _sent(item, order)
 
 
 _ITEMS = Lines(
@@ -72,7 +76,7 @@ _ITEMS = Lines(
         Field(pointer="/quantity", at="/quantity", notation=PLAIN, absent=1),
         Field(pointer="/unit_amount", at="/amount", notation=MAJOR_UNITS),
     ),
-    counts=_counts,
+    counts=_sent,
     merges=True,
 )
 
@@ -106,7 +110,7 @@ FIELDS = FieldMap(
         lines=Lines(
             at="/data/items",
             fields=_ITEMS.fields,
-            counts=lambda item, answer: _counts(item, at_pointer(answer, "/data")),
+            counts=lambda item, answer: _answered(item, at_pointer(answer, "/data")),
             merges=True,
         ),
     ),

@@ -70,7 +70,7 @@ async def show_comparisons(request: Page) -> Response[Any]:
     return await _show(request, asked)
 
 
-@post("/comparisons", status_code=200)
+@post("/comparisons", status_code=200, request_max_body_size=4 * _ROOM)
 async def make_comparison(request: Page) -> Response[Any]:
     """Compare, and show the comparison; what is refused comes back with the reason and all that was given."""
     form = await checked_form(request)

@@ -29,7 +29,7 @@ _FIELDS = ("as", "evidence", "provider_order_id")
 """Of the form with which a person settles an operation."""
 
 _UNSETTLED = 100
-"""Looked through for those that need a person."""
+"""Shown at most of those that need a person."""
 
 
 @get("/operations")
@@ -47,7 +47,9 @@ async def list_operations(request: Page) -> Response[Any]:
         ending_before=asked.ending_before,
     )
     found = await read.list_operations(gateway, query)
-    unknown = OperationQuery(world=caller.world, merchant=caller.merchant, state="unknown", limit=_UNSETTLED)
+    unknown = OperationQuery(
+        world=caller.world, merchant=caller.merchant, state="unknown", unattended=True, limit=_UNSETTLED
+    )
     waiting = [each for each in (await read.list_operations(gateway, unknown)).data if each.needs_person]
     parameters = {"state": state} if state else {}
     ids = [operation.id for operation in found.data]

@@ -63,6 +63,9 @@ async def sign_in(request: Page) -> Response[Any]:
         if problem.retry_after is not None:
             answer.headers["Retry-After"] = str(problem.retry_after)
         return answer
+    before = request.cookies.get(SESSION_COOKIE)
+    if before is not None:
+        await close_session(gateway_of(request), before)
     done = go_to(wanted)
     done.set_cookie(session_cookie(request, token))
     done.set_cookie(no_cookie(request, SIGN_IN_COOKIE))

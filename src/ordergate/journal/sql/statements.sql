@@ -36,8 +36,26 @@ UPDATE operations SET request = NULL, work = NULL, exchanges = NULL,
                       response_body = CASE WHEN state = 'failed' THEN response_body END
 WHERE order_id = :order_id AND state IN ('succeeded', 'failed');
 
+-- What was said for the other orders of a comparison; the orders themselves are redacted each for itself.
+-- name: redact_compared
+UPDATE operations SET request = NULL, work = NULL, exchanges = NULL,
+                      response_status = CASE WHEN state = 'failed' THEN response_status END,
+                      response_body = CASE WHEN state = 'failed' THEN response_body END
+WHERE merchant = :merchant AND world = :world AND method = 'POST' AND path = '/v1/comparisons'
+  AND idempotency_key LIKE :keys AND state IN ('succeeded', 'failed');
+
+-- name: compared_under_way
+SELECT record FROM operations
+WHERE merchant = :merchant AND world = :world AND method = 'POST' AND path = '/v1/comparisons'
+  AND idempotency_key LIKE :keys
+  AND (state IN ('in_progress', 'unknown') OR due_at IS NOT NULL OR owner IS NOT NULL)
+ORDER BY id LIMIT 1;
+
 -- name: told_of_order
-SELECT record, request, exchanges FROM operations WHERE order_id = :order_id ORDER BY id;
+SELECT record, work, request, exchanges FROM operations WHERE order_id = :order_id ORDER BY id;
+
+-- name: exchanges_of_operation
+SELECT exchanges FROM operations WHERE id = :id;
 
 -- name: expire_key
 UPDATE operations SET idempotency_key = NULL WHERE id = :id;
@@ -82,7 +100,7 @@ UPDATE operations SET state = :state, updated_at = :updated_at, record = :record
                       request = CASE WHEN :state = 'succeeded' THEN NULL ELSE request END,
                       work = CASE WHEN :state = 'succeeded' THEN NULL ELSE work END,
                       response_status = :response_status, response_body = :response_body,
-                      exchanges = COALESCE(exchanges || :exchanges, :exchanges, exchanges),
+                      exchanges = COALESCE(:exchanges, exchanges),
                       owner = NULL, due_at = :now + :look_again_in
 WHERE id = :id AND attempts = :attempts
   AND ((:late = 0 AND state IN ('in_progress', 'unknown')) OR (:late = 1 AND state = 'failed'))
@@ -91,7 +109,7 @@ RETURNING awaited;
 
 -- name: leave_unknown
 UPDATE operations SET state = 'unknown', updated_at = :updated_at, record = :record, owner = NULL, awaited = 1,
-                      exchanges = COALESCE(exchanges || :exchanges, :exchanges, exchanges),
+                      exchanges = COALESCE(:exchanges, exchanges),
                       due_at = :now + :look_in, settles_at = COALESCE(:now + :settles_in, settles_at)
 WHERE id = :id AND attempts = :attempts AND owner = :holder AND state IN ('in_progress', 'unknown')
 RETURNING id;
@@ -255,8 +273,8 @@ SELECT record, body, ended FROM comparisons
 WHERE merchant = :merchant AND world = :world AND idempotency_key = :idempotency_key;
 
 -- name: insert_comparison
-INSERT INTO comparisons (id, merchant, world, idempotency_key, created_at, ended, record, body)
-VALUES (:id, :merchant, :world, :idempotency_key, :created_at, :ended, :record, :body);
+INSERT INTO comparisons (id, merchant, world, idempotency_key, reference, created_at, ended, record, body)
+VALUES (:id, :merchant, :world, :idempotency_key, :reference, :created_at, :ended, :record, :body);
 
 -- name: end_comparison
 UPDATE comparisons SET body = :body, ended = :ended WHERE id = :id AND ended = 0 RETURNING id;
@@ -267,6 +285,10 @@ SELECT record, body, ended FROM comparisons WHERE id = :id;
 -- Its key stays taken: a repeat must not create the orders again.
 -- name: forget_comparison
 UPDATE comparisons SET body = NULL, ended = 1 WHERE id = :id;
+
+-- name: forget_comparisons_of_reference
+UPDATE comparisons SET body = NULL, ended = 1
+WHERE merchant = :merchant AND world = :world AND reference = :reference;
 
 -- name: prune_comparisons
 DELETE FROM comparisons WHERE created_at < :since;
