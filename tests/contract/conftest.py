@@ -57,6 +57,10 @@ class Store(Protocol):
         """Tell whether these bytes stand anywhere in the store."""
         ...
 
+    async def run(self, statement: str) -> None:
+        """Run a statement past every journal."""
+        ...
+
 
 class SqliteStore:
     """A SQLite file."""
@@ -92,6 +96,11 @@ class SqliteStore:
     async def contains(self, secret: bytes) -> bool:
         """Look through the file and its log."""
         return any(secret in file.read_bytes() for file in self.path.parent.glob("journal.db*"))
+
+    async def run(self, statement: str) -> None:
+        """Run it on a connection of its own."""
+        with closing(sqlite3.connect(self.path)) as connection, connection:
+            connection.execute(statement)
 
 
 class PostgresqlStore:
@@ -147,6 +156,10 @@ class PostgresqlStore:
         tables = ("operations", "orders", "events", "webhook_deliveries", "provider_events")
         rows = [row for table in tables for row in await self._fetch(f"SELECT * FROM {table}")]
         return any(isinstance(value, bytes) and secret in value for row in rows for value in row)
+
+    async def run(self, statement: str) -> None:
+        """Run it on a connection of its own."""
+        await self._fetch(statement)
 
     async def _fetch(self, statement: str, *parameters: object) -> list[Any]:
         connection = await asyncpg.connect(self._url)

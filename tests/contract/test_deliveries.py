@@ -96,7 +96,7 @@ async def test_an_event_is_queued_for_whoever_wants_it(journal: Journal) -> None
     await _happen(journal, record, "a")
 
     rows = await journal.deliveries(DeliveryQuery(world="test", limit=100))
-    assert sorted((row.endpoint, row.type.value, row.number) for row in rows) == sorted(
+    assert sorted((row.endpoint, row.type, row.number) for row in rows) == sorted(
         [
             (everything.id, "order.created", 1),
             (everything.id, "order.updated", 2),
@@ -287,7 +287,7 @@ async def test_a_range_is_delivered_again(journal: Journal) -> None:
     part = await journal.replay_range(whole, 3)
     assert (part.count, part.next_after) == (3, 3)
     rest = await journal.replay_range(msgspec.structs.replace(whole, after=3), 3)
-    assert (rest.count, rest.next_after) == (2, None)
+    assert (rest.count, rest.next_after) == (1, None)
 
     again = await _take(journal, receiver)
     assert [due.delivery.number for due in again] == [1, 2, 3, 4]
@@ -296,6 +296,70 @@ async def test_a_range_is_delivered_again(journal: Journal) -> None:
     assert (await journal.replay_range(past, 10)).count == 0
     narrow = await _listen(journal, types=(EventType.ORDER_PAID,))
     assert (await journal.replay_range(Range(endpoint=narrow, failed_only=False), 10)).count == 0
+
+
+async def test_what_is_replayed_comes_before_what_waits(journal: Journal) -> None:
+    """One that is made again goes ahead of the order's later ones; those wait for its end, alone or as a range."""
+    receiver = await _listen(journal)
+    (record,) = await _created(journal)
+    (failed,) = await _take(journal, receiver)
+    await _happen(journal, record, "a")
+    await journal.end_delivery(failed, NODE, BAD, next_try_in=None)
+
+    for again in (False, True):
+        if again:
+            await journal.replay_range(Range(endpoint=receiver, failed_only=True), 10)
+        else:
+            await journal.replay(failed.delivery.id)
+        (first,) = await _take(journal, receiver)
+        assert first.delivery.id == failed.delivery.id
+        await journal.end_delivery(first, NODE, BAD, next_try_in=None)
+    (later,) = await _take(journal, receiver)
+
+    assert later.delivery.number == 2
+
+
+async def test_a_batch_is_bounded_by_its_deliveries(journal: Journal) -> None:
+    """Where several endpoints are told of each event, fewer are numbered in one transaction."""
+    for _ in range(2):
+        await _listen(journal)
+    for number in range(4):
+        await keep(journal, order(seen=provider_order(provider_order_id=f"order_{number}")))
+
+    assert [await journal.number_events(ACME, 6) for _ in range(3)] == [3, 1, 0]
+
+
+async def test_a_changed_place_is_not_switched_off(journal: Journal) -> None:
+    """A change that is meant for one URL leaves an endpoint at another alone."""
+    receiver = await _listen(journal)
+    kept = await journal.change_endpoint(receiver.id, {"enabled": False}, only_at="https://example.com/old")
+    assert kept == receiver
+
+    off = await journal.change_endpoint(receiver.id, {"enabled": False}, only_at=receiver.url)
+    assert off is not None
+    assert not off.enabled
+
+
+async def test_only_the_newest_secrets_stay(journal: Journal) -> None:
+    """However often one is rotated, three sign at most, the newest among them."""
+    receiver = await _listen(journal)
+    for number in range(5):
+        soon = datetime.now(UTC) + timedelta(seconds=60 + number)
+        secret = SigningSecret(value=f"whsec_{number}", ends_at=None)
+        await journal.rotate_secret(receiver.id, secret, soon)
+
+    kept = [each.value for each in await journal.secrets(receiver.id)]
+    assert (len(kept), kept[0]) == (3, "whsec_4")
+
+
+async def test_a_range_at_a_deleted_endpoint_queues_nothing(journal: Journal) -> None:
+    """Whoever deletes an endpoint while its events are queued again leaves no deliveries behind."""
+    receiver = await _listen(journal)
+    await _created(journal)
+    await journal.delete_endpoint(receiver.id)
+
+    assert (await journal.replay_range(Range(endpoint=receiver, failed_only=False), 10)).count == 0
+    assert await journal.deliveries(DeliveryQuery(world="test")) == []
 
 
 async def test_what_has_ended_is_forgotten_in_time(journal: Journal, store: Store) -> None:

@@ -40,7 +40,7 @@ async def _numbered(journal: Journal, feed: Feed = ACME, **filters: Any) -> list
 
 
 async def _types(journal: Journal, record: OrderRecord) -> list[str]:
-    return [event.type.value for event in await journal.order_events(record.id)]
+    return [event.type for event in await journal.order_events(record.id)]
 
 
 def _paid(record: OrderRecord) -> OrderRecord:
@@ -122,6 +122,62 @@ async def test_an_operation_that_was_unknown_tells_that_it_settled(journal: Jour
     assert (settled["id"], settled["state"], settled["outcome"]) == (unknown.id, "failed", "not_applied")
 
 
+async def test_a_milestone_is_told_once_in_a_life(journal: Journal) -> None:
+    """Paid, then not, then paid again, as a provider may say: one order.paid, and the rest as changes."""
+    record = await keep(journal, order())
+    for reading in (_paid(record), record, _paid(record)):
+        await _change(journal, reading)
+
+    assert await _types(journal, record) == ["order.created", "order.paid", "order.updated", "order.updated"]
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+async def test_what_a_comparison_settled_is_in_its_feed(journal: Journal, *, recorded: bool) -> None:
+    """The merchant's own feed is not told of it, be it the create or what was done with its order since."""
+    begun = operation(path="/v1/comparisons")
+    if recorded:
+        made = await keep(journal, order(purpose="comparison"))
+        begun = operation(order=made.id, kind=OperationKind.CANCEL)
+    await journal.claim(intent(begun, owner=None))
+    await _settle(journal, begun, "failed")
+
+    apart = await _numbered(journal, Feed(merchant="acme", world="test", purpose="comparison"))
+    assert apart[-1].type == EventType.OPERATION_SETTLED
+    assert await _numbered(journal) == []
+
+
+async def test_an_event_of_a_later_release_is_read(journal: Journal, store: Store) -> None:
+    """A type that this release does not know is listed, numbered and delivered like any other."""
+    record = await keep(journal, order())
+    await store.run("UPDATE events SET type = 'order.teleported'")
+
+    (event,) = await _numbered(journal)
+
+    assert event.type == "order.teleported"
+    assert await _types(journal, record) == ["order.teleported"]
+
+
+async def test_a_timeline_has_pages(journal: Journal) -> None:
+    """One more than asked for, after an event of the same order; another order's is no place in it."""
+    record = await keep(journal, order())
+    await _change(journal, _paid(record))
+    await _change(journal, msgspec.structs.replace(_paid(record), notes="late"))
+    first, second, third = await journal.order_events(record.id)
+
+    assert await journal.order_events(record.id, limit=1) == [first, second]
+    assert await journal.order_events(record.id, after=first.id, limit=5) == [second, third]
+
+
+async def test_a_place_is_of_one_feed(journal: Journal) -> None:
+    """An event's id is a place in its own feed alone."""
+    apart = Feed(merchant="acme", world="test", purpose="comparison")
+    await keep(journal, order(purpose="comparison"))
+    (event,) = await _numbered(journal, apart)
+
+    assert await journal.place_in_feed(apart, event.id) == 1
+    assert await journal.place_in_feed(ACME, event.id) is None
+
+
 async def test_feeds_are_apart(journal: Journal) -> None:
     """Merchants, worlds and comparisons have feeds of their own, each numbered from 1."""
     await keep(journal, order())
@@ -180,7 +236,7 @@ async def test_a_reader_misses_nothing_while_many_write(store: Store) -> None:
     assert len(seen) == 6 * 8 * 3
     by_order = defaultdict(list)
     for event in seen:
-        by_order[event.order].append(event.type.value)
+        by_order[event.order].append(event.type)
     assert set(map(tuple, by_order.values())) == {("order.created", "order.paid", "order.updated")}
 
 
@@ -208,6 +264,9 @@ async def test_a_redacted_order_was_never_told_of_persons(
     await _change(journal, msgspec.structs.replace(_paid(record), **personal))
     if numbered:
         await _numbered(journal)
+    left = operation(order=record.id, kind=OperationKind.PAY, key="ada-pays")
+    await journal.claim(intent(left, owner=None))
+    await _settle(journal, left, "failed")
     before = await journal.order_events(record.id)
     stored = await journal.order(record.id)
     assert stored is not None
@@ -219,6 +278,7 @@ async def test_a_redacted_order_was_never_told_of_persons(
     assert await store.contains(b"Knock")
     after = await journal.order_events(record.id)
     assert [(event.id, event.type) for event in after] == [(event.id, event.type) for event in before]
+    assert msgspec.json.decode(after.pop().data)["idempotency_key"] is None
     told = [msgspec.json.decode(event.data, type=Order) for event in after]
     assert told[-1] == order_from_record(redacted(stored.record, NOW))
     assert [each.amount_paid for each in told] == [0, 20_000]

@@ -63,6 +63,16 @@ async def until_delivered(shop: Shop, count: int, state: str = "delivered") -> l
     return rows
 
 
+async def until_tried(shop: Shop) -> dict[str, Any]:
+    """The one delivery that waits, once it was tried."""
+    deadline = time.monotonic() + 5
+    while not (rows := await deliveries(shop, state="pending")) or not rows[0]["tries"]:
+        if time.monotonic() > deadline:
+            raise TimeoutError(await deliveries(shop))
+        await asyncio.sleep(0.02)
+    return rows[0]
+
+
 @pytest.mark.parametrize("provider", sorted(installed_adapters()), indirect=True)
 async def test_an_orders_life_is_told_once_and_in_order(told: Shop, receiver: Receiver) -> None:
     """Created, paid, fulfilled: each once, in order, signed, with the order as it then was."""
@@ -178,31 +188,34 @@ async def test_rotation_signs_with_both_secrets(told: Shop, receiver: Receiver) 
 
 
 async def test_gone_disables_and_enabling_goes_on(told: Shop, receiver: Receiver) -> None:
-    """410 ends it; what comes later is not queued; once enabled, new events come, and the rest by a replay."""
+    """410 disables it and loses nothing: once enabled what waits and new events come, and the rest by a replay."""
     endpoint = await listen(told, receiver)
     place = f"/v1/webhook_endpoints/{endpoint['id']}"
     receiver.answer = lambda _: (410, ())
 
     await told.order()
-    await until_delivered(told, 1, "failed")
+    await receiver.until(1)
+    await until_tried(told)
     gone = body_of(await told.get(place), 200)
     await told.order()
     feed = body_of(await told.get("/v1/events"), 200)["data"]
     receiver.answer = lambda _: (200, ())
     enabled = body_of(await told.call("POST", f"{place}/enable"), 200)
     await told.order()
-    await until_delivered(told, 1)
+    await until_delivered(told, 2)
 
     assert (gone["enabled"], gone["disabled_reason"]) == (False, "The receiver answered 410 Gone.")
     assert (enabled["enabled"], enabled["disabled_reason"]) == (True, None)
     assert len(feed) == 2
-    assert len(receiver.came) == 2
+    assert len(receiver.came) == 3
+    assert receiver.came[0].id == receiver.came[1].id == feed[0]["id"]
     replay = {"endpoint": endpoint["id"], "since": feed[0]["timestamp"], "until": feed[1]["timestamp"]}
     assert body_of(await told.call("POST", "/v1/webhook_deliveries/replay", json=replay), 200) == {
         "replayed": 2
     }
     await until_delivered(told, 3)
-    assert [each.id for each in receiver.came[2:]] == [event["id"] for event in feed]
+    await receiver.until(5)
+    assert [each.id for each in receiver.came[3:]] == [event["id"] for event in feed]
 
 
 async def test_a_disabled_endpoint_keeps_what_waits(told: Shop, receiver: Receiver) -> None:
@@ -262,6 +275,44 @@ async def test_ping(told: Shop, receiver: Receiver) -> None:
     assert receiver.types() == ["ping", "ping"]
     assert receiver.came[0].verified_by(endpoint["secret"])
     assert body_of(await told.get("/v1/events"), 200)["data"] == []
+
+
+async def test_one_ping_at_a_time(told: Shop, receiver: Receiver) -> None:
+    """While one is under way another is refused, so that nobody has the gateway send at will."""
+    endpoint = await listen(told, receiver)
+    ping = f"/v1/webhook_endpoints/{endpoint['id']}/ping"
+    receiver.answer = lambda _: None
+
+    first = asyncio.create_task(told.call("POST", ping))
+    await receiver.until(1)
+    second = await told.call("POST", ping)
+    first.cancel()
+
+    problem_of(second, 429, "rate_limited")
+
+
+async def test_a_timeline_is_read_in_pages(told: Shop) -> None:
+    """After an event of the order; what is none of its events is refused."""
+    order, other = await told.order(), await told.order()
+    body_of(await told.cancel(order), 200)
+    place = f"/v1/orders/{order['id']}/events"
+
+    first = body_of(await told.get(place, limit=1), 200)
+    rest = body_of(await told.get(place, after=first["data"][0]["id"]), 200)
+    strange = body_of(await told.get(f"/v1/orders/{other['id']}/events"), 200)["data"][0]["id"]
+
+    assert (first["has_more"], [event["type"] for event in first["data"]]) == (True, ["order.created"])
+    assert (rest["has_more"], [event["type"] for event in rest["data"]]) == (False, ["order.canceled"])
+    for wrong in (strange, "1", "evt_gone"):
+        assert pointers(problem_of(await told.get(place, after=wrong), 422, "invalid_request")) == ["/after"]
+
+
+@pytest.mark.parametrize("after", ["9" * 19, "9" * 20, "9" * 40, "-1", "evt_gone"])
+async def test_a_place_that_is_none(told: Shop, after: str) -> None:
+    """A number beyond every feed's, or no number, is refused by name."""
+    answer = await told.get("/v1/events", after=after)
+
+    assert pointers(problem_of(answer, 422, "invalid_request")) == ["/after"]
 
 
 @pytest.mark.parametrize(
@@ -343,6 +394,19 @@ async def test_too_many_endpoints(told: Shop, receiver: Receiver) -> None:
     answer = await told.call("POST", "/v1/webhook_endpoints", json={"url": receiver.url})
 
     problem_of(answer, 409, "invalid_state")
+
+
+async def test_who_may_not_read_orders_has_none_sent(told: Shop, receiver: Receiver) -> None:
+    """A key for webhooks alone neither adds an endpoint nor leads one elsewhere: what is sent holds whole orders."""
+    narrow = await told.another(scopes=("webhooks:write",))
+    endpoint = await listen(told, receiver)
+    place = f"/v1/webhook_endpoints/{endpoint['id']}"
+
+    added = await narrow.call("POST", "/v1/webhook_endpoints", json={"url": receiver.url})
+    moved = await narrow.call("PATCH", place, json={"url": receiver.url})
+
+    assert "orders:read" in problem_of(added, 403, "forbidden")["detail"]
+    assert "orders:read" in problem_of(moved, 403, "forbidden")["detail"]
 
 
 async def test_an_operator_names_the_merchant(told: Shop, receiver: Receiver) -> None:

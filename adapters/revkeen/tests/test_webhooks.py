@@ -236,6 +236,20 @@ def test_event_without_an_id_is_not_passed_over() -> None:
     assert outcome.code == "provider_protocol_error"
 
 
+def test_an_odd_event_keeps_no_other_from_being_read() -> None:
+    """What has an id is counted as an event of an unknown type, and the page goes on."""
+    odd = [{"id": "evt_2"}, {"id": "evt_1", "type": 7}, {"id": "evt_0", "type": "order.paid", "created": 1}]
+
+    page = concluded(feed(), respond({"data": odd, "has_more": False}))
+
+    assert isinstance(page, EventPage)
+    assert [(event.id, event.known) for event in page.events] == [
+        ("evt_2", False),
+        ("evt_1", False),
+        ("evt_0", True),
+    ]
+
+
 def test_deliveries_and_feed_say_the_same() -> None:
     """Each event of the emulator's feed, delivered, is the event that the feed tells."""
     provider = InProcess("revkeen")

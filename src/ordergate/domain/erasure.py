@@ -4,12 +4,22 @@ What stays: ids, references, the merchant's own customer id, goods, money, statu
 """
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
 from ordergate.domain.assembly import OrderRecord
-from ordergate.domain.order import Customer, Fulfillment, Order
+from ordergate.domain.order import Customer, Fulfillment
 from ordergate.domain.provider_order import without_personal_data
+
+_ERASED: dict[str, Any] = {
+    "shipping_address": None,
+    "metadata": {},
+    "notes": None,
+    "next_action": None,
+    "idempotency_key": None,
+}
+"""Fields of orders and operations that merchants fill as they like, or that lead to the shopper."""
 
 
 def redacted(record: OrderRecord, at: datetime) -> OrderRecord:
@@ -32,18 +42,20 @@ def redacted(record: OrderRecord, at: datetime) -> OrderRecord:
     )
 
 
-def without_persons(order: Order) -> Order:
-    """Return an order as merchants read it, as it was told once, without personal data."""
-    return msgspec.structs.replace(
-        order,
-        customer=_pseudonym(order.customer),
-        shipping_address=None,
-        metadata={},
-        notes=None,
-        next_action=None,
-        line_items=[msgspec.structs.replace(line, metadata={}) for line in order.line_items],
-        fulfillments=_untracked(order.fulfillments),
-    )
+def without_persons(told: dict[str, Any]) -> dict[str, Any]:
+    """Return what an event told, an order or an operation, without personal data; fields of other releases stay.
+
+    Args:
+        told: The JSON object, as it was told once.
+    """
+    customer = (told.get("customer") or {}).get("id")
+    erased = {
+        **_ERASED,
+        "customer": None if customer is None else {"id": customer, "email": None},
+        "line_items": [{**line, "metadata": {}} for line in told.get("line_items", ())],
+        "fulfillments": [{**each, "tracking_number": None} for each in told.get("fulfillments", ())],
+    }
+    return {name: erased.get(name, value) for name, value in told.items()}
 
 
 def _untracked(fulfillments: list[Fulfillment]) -> list[Fulfillment]:

@@ -4,7 +4,7 @@ An event tells one real change once, whatever the provider calls it and however 
 derived from the record before and the record after, so that every way to learn of a change tells the same.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from enum import StrEnum
 from typing import Literal
 
@@ -17,7 +17,10 @@ from ordergate.domain.order import Order, Return
 
 
 class EventType(StrEnum):
-    """What happened; of several that happened at once the ones further up are told first."""
+    """What happened; of several that happened at once the ones further up are told first.
+
+    ``return.failed`` needs a provider that says later what became of a refund; none of today's adapters reads that.
+    """
 
     ORDER_CREATED = "order.created"
     ORDER_UPDATED = "order.updated"
@@ -54,6 +57,9 @@ class SettledOperation(msgspec.Struct, frozen=True, kw_only=True):
     idempotency_key: str | None
 
 
+ONCE = frozenset({EventType.ORDER_PAID, EventType.ORDER_FULFILLED, EventType.ORDER_CANCELED})
+"""What is told once in an order's life, however often a provider takes it back and says it again."""
+
 _CLOCKS = ("synced_at", "updated_at")
 """Fields that move without anything happening."""
 
@@ -81,13 +87,18 @@ _TOLD = frozenset(
 )
 """Fields whose changes the events of payment, fulfilment, cancellation, return and review tell."""
 
+_MAY_FAIL = frozenset({PaymentStatus.FAILED, PaymentStatus.PARTIALLY_PAID})
+"""Where a payment that was declined leaves an order that is not paid, with nothing else under way."""
+
 _REFUNDS = frozenset({PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED})
 _HANDED_OVER = frozenset({FulfillmentStatus.FULFILLED, FulfillmentStatus.RETURNED})
 _FAILED_REFUNDS = frozenset({"failed", "error", "rejected", "declined", "canceled", "cancelled"})
 """Words of providers for a refund that will not come."""
 
 
-def events_between(before: OrderRecord | None, after: OrderRecord) -> tuple[EventType, ...]:
+def events_between(
+    before: OrderRecord | None, after: OrderRecord, told_before: Collection[str] = ()
+) -> tuple[EventType, ...]:
     """Return what happened to an order, in the order in which it is told; nothing where nothing did.
 
     What was not seen in between is told where it must have been: an order that is found fulfilled was paid.
@@ -95,12 +106,14 @@ def events_between(before: OrderRecord | None, after: OrderRecord) -> tuple[Even
     Args:
         before: As it was kept; None for an order that is new.
         after: As it is kept now.
+        told_before: The types that the order's events have had; of those in :data:`ONCE` none is told again.
     """
     now = order_from_record(after)
     if before is None:
         return (EventType.ORDER_CREATED, *_milestones(None, now, canceled=_canceled(after)))
     was = order_from_record(before)
-    told = tuple(_milestones(was, now, canceled=_canceled(after) and not _canceled(before)))
+    milestones = _milestones(was, now, canceled=_canceled(after) and not _canceled(before))
+    told = tuple(each for each in milestones if not (each in ONCE and each in told_before))
     differing = {name for name in Order.__struct_fields__ if getattr(was, name) != getattr(now, name)}
     if differing - _TOLD or (differing.difference(_CLOCKS) and not told):
         return (EventType.ORDER_UPDATED, *told)
@@ -122,14 +135,27 @@ def _milestones(was: Order | None, now: Order, *, canceled: bool) -> Iterator[Ev
 
 def _payment_events(was: Order | None, now: Order) -> Iterator[EventType]:
     status, moved = now.payment_status, was is None or was.payment_status is not now.payment_status
-    if status is PaymentStatus.FAILED and (moved or _declines(was) < _declines(now)):
+    if _payment_failed(was, now):
         yield EventType.ORDER_PAYMENT_FAILED
     if status is PaymentStatus.PENDING and moved:
         yield EventType.ORDER_PAYMENT_PENDING
-    if status is PaymentStatus.PARTIALLY_PAID and (was is None or moved or was.amount_paid < now.amount_paid):
+    had, paid_before = (0, False) if was is None else (was.amount_paid, _was_paid(was))
+    if status is PaymentStatus.PARTIALLY_PAID and had < now.amount_paid and not paid_before:
         yield EventType.ORDER_PARTIALLY_PAID
-    if _was_paid(now) and (was is None or not _was_paid(was)):
+    if _was_paid(now) and not paid_before:
         yield EventType.ORDER_PAID
+
+
+def _payment_failed(was: Order | None, now: Order) -> bool:
+    """Whether a payment has failed that had not: a provider may show the latest alone, or none."""
+    declined = _declined(now)
+    if declined - _declined(was):
+        return now.payment_status in _MAY_FAIL
+    if now.payment_status is not PaymentStatus.FAILED:
+        return False
+    if was is None or was.payment_status is PaymentStatus.PENDING:
+        return True
+    return not declined and was.payment_status is not PaymentStatus.FAILED
 
 
 def _refund_events(was: Order | None, now: Order) -> Iterator[EventType]:
@@ -159,8 +185,9 @@ def _was_paid(order: Order) -> bool:
     return order.payment_status is PaymentStatus.PAID
 
 
-def _declines(order: Order | None) -> int:
-    return 0 if order is None else sum(payment.decline is not None for payment in order.payments)
+def _declined(order: Order | None) -> set[str]:
+    payments = () if order is None else order.payments
+    return {payment.provider_payment_id for payment in payments if payment.decline is not None}
 
 
 def _canceled(record: OrderRecord) -> bool:

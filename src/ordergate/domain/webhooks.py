@@ -126,6 +126,8 @@ def may_be_reached(address: Address, allowed: Iterable[Network]) -> bool:
     inner = _inner(address)
     if any(inner.version == network.version and inner in network for network in allowed):
         return True
+    if isinstance(inner, IPv6Address) and inner.is_site_local:
+        return False
     return inner.is_global and not (inner.is_multicast or inner.is_reserved or inner.is_unspecified)
 
 

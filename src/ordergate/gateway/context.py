@@ -74,6 +74,7 @@ class Gateway:
             reload from the look whether an account can go until it is gone.
         shadows: New orders that are translated for other accounts, too.
         refused_webhooks: By account, those since the log last told of them.
+        pinged: The webhook endpoints to which a ping is under way.
         fetched: By account and path, what verifying webhooks took.
         tracing: Where requests are traced.
         unknown_keys: By address, the keys that nobody has.
@@ -101,6 +102,7 @@ class Gateway:
     unknown_keys: Throttle = field(default_factory=Throttle)
     shadows: Shadows = field(default_factory=Shadows)
     refused_webhooks: Counter[str] = field(default_factory=Counter)
+    pinged: set[str] = field(default_factory=set)
     fetched: dict[tuple[str, str], WireResponse] = field(default_factory=dict)
     tracing: "Tracing | None" = None
 

@@ -8,6 +8,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 import structlog
@@ -23,7 +25,14 @@ from ordergate.gateway.ports import JournalUnavailableError
 TRIPS = Trips(after=5, seconds=10.0)
 """After so many silences in a row an endpoint is left alone for so long; then one delivery tries."""
 
+AT_ONCE = 128
+"""Deliveries on their way from one process, to all endpoints together."""
+
 GONE = 410
+DEAD_AFTER = timedelta(days=5)
+"""So long without a delivery, and the next one that fails for good disables its endpoint."""
+
+_LONGEST_DETAIL = 200
 _ASKS_FOR_PATIENCE = frozenset({429, 503})
 _IDLE = 1.0
 _RELEASE_EVERY = 5.0
@@ -58,6 +67,11 @@ class Lane:
             return 0
         most = at_once if self.breaker.opened_at is None else 1
         return max(most - self.in_flight, 0)
+
+    def forgettable(self, now: float) -> bool:
+        """Whether a new one is as good."""
+        quiet = self.breaker.opened_at is None and not self.breaker.failures
+        return not self.in_flight and self.paused_until <= now and quiet
 
 
 @contextlib.asynccontextmanager
@@ -102,18 +116,29 @@ class Courier:
         """
         gateway, begun = self._gateway, 0
         now, at_once = asyncio.get_running_loop().time(), gateway.configuration.webhooks.at_once
+        self._lanes = {key: lane for key, lane in self._lanes.items() if not lane.forgettable(now)}
         for endpoint_id in await gateway.journal.due_endpoints():
             lane = self._lanes.setdefault(endpoint_id, Lane())
-            room = lane.room(now, at_once)
-            if not room:
+            room = min(lane.room(now, at_once), AT_ONCE - len(self._held))
+            if room <= 0:
                 continue
-            parcel = await gateway.journal.take_deliveries(endpoint_id, gateway.node, room)
-            for due in () if parcel is None else parcel.due:
-                begun += 1
-                lane.in_flight += 1
-                lane.breaker = passing(lane.breaker)
-                self._held[due.delivery.id] = asyncio.create_task(self._make(lane, parcel, due))
+            try:
+                begun += await self._begin_at(endpoint_id, lane, room)
+            except JournalUnavailableError:
+                raise
+            except Exception:  # noqa: BLE001 - it is one endpoint's; the others' deliveries go on
+                _log.exception("deliveries.failed", endpoint=endpoint_id)
         return begun
+
+    async def _begin_at(self, endpoint_id: str, lane: Lane, room: int) -> int:
+        parcel = await self._gateway.journal.take_deliveries(endpoint_id, self._gateway.node, room)
+        if parcel is None:
+            return 0
+        for due in parcel.due:
+            lane.in_flight += 1
+            lane.breaker = passing(lane.breaker)
+            self._held[due.delivery.id] = asyncio.create_task(self._make(lane, parcel, due))
+        return len(parcel.due)
 
     async def stop(self) -> None:
         """Let deliveries under way end, for a moment; what then still runs is made again, by whoever comes."""
@@ -126,28 +151,37 @@ class Courier:
         with contextlib.suppress(JournalUnavailableError):
             await self.release()
 
-    async def _make(self, lane: Lane, parcel: Parcel | None, due: Due) -> None:
-        assert parcel is not None
+    async def _make(self, lane: Lane, parcel: Parcel, due: Due) -> None:
         gateway, generation = self._gateway, lane.breaker.generation
         try:
             reply, made = await attempt(gateway, parcel.endpoint, parcel.secrets, due)
             self._learn(lane, generation, reply)
             pause = self._pause(due, reply)
-            if reply.status == GONE:
-                await _disable(gateway, parcel.endpoint)
+            await _judge(gateway, parcel.endpoint, reply, made, last=pause is None)
             await _persist(gateway, due, made, pause)
             if pause is not None and made.detail is not None and pause < _SOON:
                 asyncio.get_running_loop().call_later(pause, self._wake)
         except asyncio.CancelledError:
             lane.breaker = released(lane.breaker, generation)
             raise
-        except Exception:  # noqa: BLE001 - it is made again; others wait for their turn
+        except JournalUnavailableError as error:
+            _log.warning("journal.unavailable", error=str(error))
+        except Exception:  # noqa: BLE001 - it counts as a try that failed; others wait for their turn
             lane.breaker = released(lane.breaker, generation)
             _log.exception("webhook.broken", delivery=due.delivery.id)
+            await self._give_up_try(due)
         finally:
             lane.in_flight -= 1
             self._held.pop(due.delivery.id, None)
             self._wake()
+
+    async def _give_up_try(self, due: Due) -> None:
+        detail = "The gateway could not make this try; its log says why."
+        made = DeliveryTry(at=self._gateway.clock(), milliseconds=0, http_status=None, detail=detail)
+        try:
+            await _persist(self._gateway, due, made, self._pause(due, Reply(status=None)))
+        except Exception:  # noqa: BLE001 - it is let go of and made again
+            _log.exception("webhook.broken", delivery=due.delivery.id)
 
     def _wake(self) -> None:
         if self._gateway.wake_deliveries is not None:
@@ -166,7 +200,7 @@ class Courier:
 
     def _pause(self, due: Due, reply: Reply) -> float | None:
         if reply.status == GONE:
-            return None
+            return 0.0
         asked = seconds_until(reply.retry_after, self._gateway.clock())
         plan = self._gateway.configuration.webhooks.retries
         return next_try_in(due.failures + 1, plan, self._gateway.chance(), asked)
@@ -177,14 +211,14 @@ async def attempt(
 ) -> tuple[Reply, DeliveryTry]:
     """Sign and send one event, and say how it went."""
     event = due.event
-    message = Message(type=event.type.value, timestamp=event.timestamp, data=event.data)
+    message = Message(type=event.type, timestamp=event.timestamp, data=event.data)
     reply, made = await send(gateway, endpoint, secrets, event.id, message)
     _log.info(
         "webhook.attempt",
         endpoint=endpoint.id,
         delivery=due.delivery.id,
         webhook=event.id,
-        type=event.type.value,
+        type=event.type,
         order=event.order,
         status=reply.status,
         milliseconds=made.milliseconds,
@@ -208,15 +242,44 @@ async def send(
         at=at,
         milliseconds=round((loop.time() - began) * 1000),
         http_status=reply.status,
-        detail=None if ok else reply.detail or failed,
+        detail=None if ok else (reply.detail or failed)[:_LONGEST_DETAIL],
     )
 
 
-async def _disable(gateway: Gateway, endpoint: Endpoint) -> None:
-    _log.warning("webhook.gone", endpoint=endpoint.id)
-    reason = "The receiver answered 410 Gone."
-    changes = {"enabled": False, "disabled_reason": reason, "updated_at": gateway.clock()}
-    await gateway.journal.change_endpoint(endpoint.id, changes)
+def changes_by(
+    endpoint: Endpoint, reply: Reply, now: datetime, *, delivered: bool, last: bool
+) -> dict[str, Any]:
+    """Return what a try changes of its endpoint: since when it fails, and whether it is still sent to.
+
+    Args:
+        endpoint: As it was when the delivery was taken.
+        reply: What came of the try.
+        now: The time.
+        delivered: The receiver has taken the event.
+        last: The delivery has failed for good.
+    """
+    if delivered:
+        return {} if endpoint.failing_since is None else {"failing_since": None}
+    off = {"enabled": False, "updated_at": now}
+    if reply.status == GONE:
+        return {**off, "disabled_reason": "The receiver answered 410 Gone."}
+    if endpoint.failing_since is None:
+        return {"failing_since": now}
+    if last and now - endpoint.failing_since >= DEAD_AFTER:
+        reason = f"Nothing could be delivered since {endpoint.failing_since:%Y-%m-%d %H:%M} UTC."
+        return {**off, "disabled_reason": reason}
+    return {}
+
+
+async def _judge(
+    gateway: Gateway, endpoint: Endpoint, reply: Reply, made: DeliveryTry, *, last: bool
+) -> None:
+    """Keep what a try says of its endpoint, unless that is at another place by now."""
+    changes = changes_by(endpoint, reply, made.at, delivered=made.detail is None, last=last)
+    if "disabled_reason" in changes:
+        _log.warning("webhook.disabled", endpoint=endpoint.id, reason=changes["disabled_reason"])
+    if changes:
+        await gateway.journal.change_endpoint(endpoint.id, changes, only_at=endpoint.url)
 
 
 async def _persist(gateway: Gateway, due: Due, made: DeliveryTry, pause: float | None) -> None:

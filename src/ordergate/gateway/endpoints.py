@@ -22,6 +22,7 @@ MOST = 20
 """Endpoints of one merchant in one world."""
 
 _RANDOM_BYTES = 32
+_READ = "orders:read"
 
 Url = Annotated[
     str,
@@ -61,8 +62,10 @@ async def create_endpoint(
     """Keep a new endpoint, and return it with its secret, which is shown once.
 
     Raises:
-        Problem: ``invalid_request`` for the URL, ``invalid_state`` where there are too many.
+        Problem: ``invalid_request`` for the URL, ``invalid_state`` where there are too many; ``forbidden`` for a key
+            that may not read orders: what is sent holds them whole.
     """
+    caller.require(_READ)
     _check_url(gateway, body.url, caller.world)
     now = gateway.clock()
     endpoint = Endpoint(
@@ -103,14 +106,16 @@ async def change_endpoint(
     """Change an endpoint's fields; those that are not given stay.
 
     Raises:
-        Problem: ``not_found``, or ``invalid_request`` for the URL.
+        Problem: ``not_found``, ``invalid_request`` for the URL, or ``forbidden`` as for a new one.
     """
+    caller.require(_READ)
     await visible_endpoint(gateway, caller, endpoint_id)
     changes: dict[str, Any] = {
         name: value for name, value in msgspec.structs.asdict(body).items() if value is not UNSET
     }
     if "url" in changes:
         _check_url(gateway, changes["url"], caller.world)
+        changes["failing_since"] = None
     if "types" in changes:
         changes["types"] = _types(changes["types"])
     return await _change(gateway, endpoint_id, changes)
@@ -123,7 +128,8 @@ async def switch_endpoint(gateway: Gateway, caller: Caller, endpoint_id: str, *,
         Problem: ``not_found``.
     """
     await visible_endpoint(gateway, caller, endpoint_id)
-    endpoint = await _change(gateway, endpoint_id, {"enabled": enabled, "disabled_reason": None})
+    changes = {"enabled": enabled, "disabled_reason": None, "failing_since": None}
+    endpoint = await _change(gateway, endpoint_id, changes)
     if gateway.wake_deliveries is not None:
         gateway.wake_deliveries()
     return endpoint

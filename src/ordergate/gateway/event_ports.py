@@ -46,7 +46,7 @@ class EventJournal(Protocol):
         one.
 
         Returns:
-            How many; `limit` at most.
+            How many; `limit` at most, and fewer where many endpoints are told of each: `limit` is of deliveries, too.
         """
         ...
 
@@ -58,8 +58,18 @@ class EventJournal(Protocol):
         """Return one event."""
         ...
 
-    async def order_events(self, order_id: str) -> list[Event]:
-        """Return what happened to one order, the oldest first, numbered or not yet."""
+    async def place_in_feed(self, feed: Feed, event_id: str) -> int | None:
+        """Return an event's number; None where it has none yet, or is not of this feed."""
+        ...
+
+    async def order_events(self, order_id: str, *, after: str | None = None, limit: int = 100) -> list[Event]:
+        """Return up to ``limit + 1`` events of one order, the oldest first, numbered or not yet.
+
+        Args:
+            order_id: The order.
+            after: The id of an event of that order: only later ones.
+            limit: How many to show; the one more tells whether there are more.
+        """
         ...
 
     async def add_endpoint(self, endpoint: Endpoint, secret: SigningSecret, at_most: int) -> bool:
@@ -74,8 +84,16 @@ class EventJournal(Protocol):
         """Return up to ``limit + 1`` endpoints, so that the caller can tell whether there are more."""
         ...
 
-    async def change_endpoint(self, endpoint_id: str, changes: Mapping[str, object]) -> Endpoint | None:
-        """Set fields of an endpoint, whoever else sets others at the same time; None where it is gone."""
+    async def change_endpoint(
+        self, endpoint_id: str, changes: Mapping[str, object], *, only_at: str | None = None
+    ) -> Endpoint | None:
+        """Set fields of an endpoint, whoever else sets others at the same time; None where it is gone.
+
+        Args:
+            endpoint_id: Which.
+            changes: The fields.
+            only_at: Change nothing where its URL is another one by now.
+        """
         ...
 
     async def delete_endpoint(self, endpoint_id: str) -> bool:
@@ -83,7 +101,7 @@ class EventJournal(Protocol):
         ...
 
     async def rotate_secret(self, endpoint_id: str, secret: SigningSecret, ends_at: datetime) -> bool:
-        """Keep a further secret, and end the others then; False where the endpoint is gone."""
+        """Keep a further secret, and end the others then; of many the newest stay. False where the endpoint is gone."""
         ...
 
     async def secrets(self, endpoint_id: str) -> list[SigningSecret]:
@@ -131,7 +149,7 @@ class EventJournal(Protocol):
         ...
 
     async def replay_range(self, wanted: Range, limit: int) -> Replayed:
-        """Let one batch of a range be delivered again, up to `limit` of its events."""
+        """Let one batch of a range be delivered again, up to `limit` of its events; none where the endpoint is gone."""
         ...
 
     async def prune_deliveries(self, since: datetime, limit: int) -> int:

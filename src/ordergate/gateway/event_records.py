@@ -28,6 +28,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         number: Its place in its feed; None for the moment before it has one.
+        type: An :class:`EventType`, or what a process of a later release calls it.
         order: The id of the order that it is about.
         timestamp: When it was recorded, by the store's clock.
         data: JSON: the order as it then was, or the operation.
@@ -35,7 +36,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     number: int | None
-    type: EventType
+    type: str
     merchant: str
     world: World
     order: str
@@ -60,20 +61,22 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         types: Of which events; None for all.
         enabled: It is sent to; while it is not, what was queued waits, and nothing more is queued.
         disabled_reason: Why it is not, where the gateway itself has decided so.
+        failing_since: When a try failed first after the last that was delivered; None where none has.
     """
 
     id: str
     merchant: str
     world: World
     url: str
-    types: tuple[EventType, ...] | None
+    types: tuple[str, ...] | None
     description: str | None
     enabled: bool
     disabled_reason: str | None
     created_at: datetime
     updated_at: datetime
+    failing_since: datetime | None = None
 
-    def wants(self, kind: EventType) -> bool:
+    def wants(self, kind: str) -> bool:
         """Whether it is told of such events."""
         return self.types is None or kind in self.types
 
@@ -107,7 +110,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     world: World
     event: str
     number: int
-    type: EventType
+    type: str
     order: str
     state: DeliveryState
     tries: tuple[DeliveryTry, ...]

@@ -21,13 +21,16 @@ from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.read import visible_order
 
 BATCH = 500
-"""Events that one transaction numbers at most."""
+"""Events that one transaction numbers at most, and deliveries that it queues."""
 
 _FEEDS = 100
+_PASSES = 40
+"""Transactions that a reader waits for at most: others may write faster than it numbers."""
 _IDLE = 1.0
 _GATHER = 0.02
 """Seconds between a write and the pass that it wakes: writes of the same moment share the pass."""
-_LARGEST = 2**62
+_DIGITS = 19
+"""Of a number that may not fit the stores' 64 bits any more."""
 
 _log = structlog.get_logger("ordergate.events")
 
@@ -54,37 +57,74 @@ async def announcing(gateway: Gateway) -> AsyncIterator[None]:
             await task
 
 
-async def number_all(gateway: Gateway) -> int:
-    """Number every event that is committed, and return how many there were.
+async def number_round(gateway: Gateway) -> int:
+    """Number a batch of each feed that has events without a number, and return how many there were.
+
+    A feed that cannot be numbered is logged, and keeps no other from it.
 
     Raises:
         JournalUnavailableError: The journal does not answer; what was numbered is.
     """
     total = 0
-    while feeds := await gateway.journal.unnumbered_feeds(_FEEDS):
-        for feed in feeds:
+    for feed in await gateway.journal.unnumbered_feeds(_FEEDS):
+        try:
             total += await gateway.journal.number_events(feed, BATCH)
-    if total and gateway.wake_deliveries is not None:
-        gateway.wake_deliveries()
+        except JournalUnavailableError:
+            raise
+        except Exception:  # noqa: BLE001 - it is one merchant's; the others' feeds go on
+            _log.exception("numbering.failed", merchant=feed.merchant, world=feed.world)
+    if total:
+        _wake_deliveries(gateway)
     return total
 
 
-async def list_events(gateway: Gateway, query: EventQuery) -> EventPage:
-    """Return one page of a feed; all that was committed before is in it, or on a page after it."""
-    if query.feed in await gateway.journal.unnumbered_feeds(_FEEDS):
-        await number_all(gateway)
-    events = await gateway.journal.events(query)
-    return EventPage(data=events[: query.limit], has_more=len(events) > query.limit)
-
-
-async def order_timeline(gateway: Gateway, caller: Caller, order_id: str) -> list[Event]:
-    """Return what happened to one order, the oldest first.
+async def number_feed(gateway: Gateway, feed: Feed) -> None:
+    """Number what is committed of one feed, however much others go on writing.
 
     Raises:
-        Problem: ``not_found``.
+        JournalUnavailableError: The journal does not answer; what was numbered is.
+    """
+    total = 0
+    for _ in range(_PASSES):
+        numbered = await gateway.journal.number_events(feed, BATCH)
+        total += numbered
+        if not numbered:
+            break
+    if total:
+        _wake_deliveries(gateway)
+
+
+async def list_events(gateway: Gateway, query: EventQuery) -> EventPage:
+    """Return one page of a feed; what was committed before is in it, or on a page after it."""
+    if query.feed in await gateway.journal.unnumbered_feeds(_FEEDS):
+        await number_feed(gateway, query.feed)
+    events = await gateway.journal.events(query)
+    return _page(events, query.limit)
+
+
+async def order_timeline(
+    gateway: Gateway, caller: Caller, order_id: str, *, after: str | None = None, limit: int = 100
+) -> EventPage:
+    """Return a page of what happened to one order, the oldest first.
+
+    Args:
+        gateway: The gateway.
+        caller: Who asks.
+        order_id: The order.
+        after: The id of the event of this order after which to read; None for the beginning.
+        limit: Events on the page.
+
+    Raises:
+        Problem: ``not_found``; ``invalid_request`` where `after` is no event of this order.
     """
     await visible_order(gateway, caller, order_id)
-    return await gateway.journal.order_events(order_id)
+    if after is not None:
+        last = await gateway.journal.event(after) if is_id(after, "evt") else None
+        if last is None or last.order != order_id:
+            raise invalid_request(
+                "/after", "invalid_cursor", "Give the id of the last event of this order that you have."
+            )
+    return _page(await gateway.journal.order_events(order_id, after=after, limit=limit), limit)
 
 
 async def place_in_feed(gateway: Gateway, feed: Feed, after: str | None) -> int:
@@ -95,22 +135,32 @@ async def place_in_feed(gateway: Gateway, feed: Feed, after: str | None) -> int:
     """
     if after is None:
         return 0
-    if after.isascii() and after.isdigit() and int(after[:20]) <= _LARGEST:
+    if after.isascii() and after.isdigit() and len(after) < _DIGITS:
         return int(after)
-    event = await gateway.journal.event(after) if is_id(after, "evt") else None
-    if event is None or event.number is None or (event.merchant, event.world) != (feed.merchant, feed.world):
+    place = await gateway.journal.place_in_feed(feed, after) if is_id(after, "evt") else None
+    if place is None:
         raise invalid_request(
             "/after",
             "invalid_cursor",
             "Give the number or the id of the last event that you have; 0 is the beginning.",
         )
-    return event.number
+    return place
+
+
+def _page(events: list[Event], limit: int) -> EventPage:
+    return EventPage(data=events[:limit], has_more=len(events) > limit)
+
+
+def _wake_deliveries(gateway: Gateway) -> None:
+    if gateway.wake_deliveries is not None:
+        gateway.wake_deliveries()
 
 
 async def _number_for_ever(gateway: Gateway, woken: asyncio.Event) -> None:
     while True:
         try:
-            await number_all(gateway)
+            if await number_round(gateway):
+                continue
         except JournalUnavailableError as error:
             _log.warning("journal.unavailable", error=str(error))
         except Exception:  # noqa: BLE001 - whatever fails once, events must be numbered

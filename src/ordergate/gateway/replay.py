@@ -14,8 +14,8 @@ from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.deliveries import send
 from ordergate.gateway.endpoints import visible_endpoint
-from ordergate.gateway.event_records import Delivery, DeliveryTry, Range
-from ordergate.gateway.feed import number_all
+from ordergate.gateway.event_records import Delivery, DeliveryTry, Feed, Range
+from ordergate.gateway.feed import number_feed
 
 BATCH = 500
 """Events that one transaction queues again at most."""
@@ -74,7 +74,7 @@ async def replay_many(
             "/failed", "required", "Say which: failed = true, since a time, or after an event's number."
         )
     endpoint = await visible_endpoint(gateway, caller, body.endpoint)
-    await number_all(gateway)
+    await number_feed(gateway, Feed(merchant=endpoint.merchant, world=endpoint.world))
     wanted = Range(
         endpoint=endpoint,
         failed_only=body.failed,
@@ -99,13 +99,21 @@ async def ping_endpoint(gateway: Gateway, caller: Caller, endpoint_id: str) -> D
     """Send a signed ``ping`` now, enabled or not, and say how it went; it is no event, and is not tried again.
 
     Raises:
-        Problem: ``not_found``.
+        Problem: ``not_found``; ``rate_limited`` while another ping of it is under way.
     """
     endpoint = await visible_endpoint(gateway, caller, endpoint_id)
-    signing = await gateway.journal.secrets(endpoint_id)
-    data = msgspec.Raw(msgspec.json.encode({"endpoint": endpoint.id}))
-    message = Message(type="ping", timestamp=gateway.clock(), data=data)
-    _, made = await send(gateway, endpoint, signing, new_id("evt"), message)
+    if endpoint_id in gateway.pinged:
+        raise Problem(
+            "rate_limited", "A ping of this endpoint is under way; wait for its end.", retry_after=1
+        )
+    gateway.pinged.add(endpoint_id)
+    try:
+        signing = await gateway.journal.secrets(endpoint_id)
+        data = msgspec.Raw(msgspec.json.encode({"endpoint": endpoint.id}))
+        message = Message(type="ping", timestamp=gateway.clock(), data=data)
+        _, made = await send(gateway, endpoint, signing, new_id("evt"), message)
+    finally:
+        gateway.pinged.discard(endpoint_id)
     return made
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from ordergate.domain.events import EventType
 from ordergate.domain.identifiers import new_id
 from ordergate.gateway.event_records import (
     Delivery,
@@ -26,6 +25,7 @@ from ordergate.journal.conversation import Batch, Query, Row, Rows, Transaction
 from ordergate.journal.event_transactions import event
 
 _KEPT_TRIES = 20
+_KEPT_SECRETS = 3
 _FIRST, _LAST = 0, 2**62
 """Unix milliseconds before and after every event."""
 
@@ -42,16 +42,16 @@ def number_events(feed: Feed, limit: int) -> Transaction[int]:
     """Number a feed's events, and queue their deliveries."""
     scope = _scope(feed)
     ((last,),) = yield Query("lock_feed", scope)
-    rows = yield Query("unnumbered_events", {**scope, "limit": limit})
+    receivers = (yield Query("enabled_endpoints", scope)) if feed.purpose is None else ()
+    most = max(limit // max(len(receivers), 1), 1)
+    rows = yield Query("unnumbered_events", {**scope, "limit": most})
     if not rows:
         return 0
     numbered = [(*row, last + place) for place, row in enumerate(rows, start=1)]
     yield Batch("number_event", [{"id": row[0], "number": row[3]} for row in numbered])
     yield Query("advance_feed", {**scope, "number": last + len(rows)})
-    if feed.purpose is None:
-        endpoints = yield Query("enabled_endpoints", scope)
-        for row in endpoints:
-            yield from _queue(codec.decode_endpoint(row[0]), numbered)
+    for row in receivers:
+        yield from _queue(codec.decode_endpoint(row[0]), numbered)
     return len(rows)
 
 
@@ -80,12 +80,17 @@ def endpoints(query: EndpointQuery) -> Transaction[list[Endpoint]]:
     return search.in_order([codec.decode_endpoint(row[0]) for row in rows], query.ending_before)
 
 
-def change_endpoint(endpoint_id: str, changes: Mapping[str, Any]) -> Transaction[Endpoint | None]:
+def change_endpoint(
+    endpoint_id: str, changes: Mapping[str, Any], only_at: str | None
+) -> Transaction[Endpoint | None]:
     """Set fields of an endpoint."""
     rows = yield Query("endpoint_to_change", {"id": endpoint_id})
     if not rows:
         return None
-    changed = msgspec.structs.replace(codec.decode_endpoint(rows[0][0]), **changes)
+    kept = codec.decode_endpoint(rows[0][0])
+    if only_at is not None and kept.url != only_at:
+        return kept
+    changed = msgspec.structs.replace(kept, **changes)
     yield Query("replace_endpoint", _endpoint_columns(changed))
     return changed
 
@@ -106,6 +111,7 @@ def rotate_secret(endpoint_id: str, secret: SigningSecret, ends_at: datetime) ->
     yield Query("forget_secrets", {"id": endpoint_id})
     yield Query("end_secrets", {"id": endpoint_id, "ends_at": codec.milliseconds(ends_at)})
     yield Query("insert_secret", _secret_columns(endpoint_id, secret))
+    yield Query("keep_newest_secrets", {"id": endpoint_id, "kept": _KEPT_SECRETS})
     return True
 
 
@@ -178,14 +184,18 @@ def replay(delivery_id: str) -> Transaction[Delivery | None]:
     found = yield from delivery(delivery_id)
     if found is None:
         return None
-    yield Query("replay_delivery", {"id": delivery_id})
-    yield from _free(found.endpoint, found.number, found.number)
+    yield Query("endpoint_to_change", {"id": found.endpoint})
+    if (yield Query("replay_delivery", {"id": delivery_id})):
+        yield from _requeued(found.endpoint, [(found.event, found.order, found.type, found.number)])
     return (yield from delivery(delivery_id))
 
 
 def replay_range(wanted: Range, limit: int) -> Transaction[Replayed]:
     """Let one batch of a range be delivered again."""
-    receiver = wanted.endpoint
+    kept = yield Query("endpoint_to_change", {"id": wanted.endpoint.id})
+    if not kept:
+        return Replayed(count=0, next_after=None)
+    receiver = codec.decode_endpoint(kept[0][0])
     bounds = {
         "after": wanted.after,
         "since": _FIRST if wanted.since is None else codec.milliseconds(wanted.since),
@@ -197,8 +207,12 @@ def replay_range(wanted: Range, limit: int) -> Transaction[Replayed]:
     else:
         scope = {"merchant": receiver.merchant, "world": receiver.world}
         rows = yield Query("events_of_range", {**scope, **bounds})
-    count = yield from _queue(receiver, rows, whatever_type=wanted.failed_only)
-    return Replayed(count=count, next_after=rows[-1][3] if len(rows) == limit else None)
+    taken = {row[0] for row in (yield Query("taken_events", {"endpoint_id": receiver.id}))}
+    free = [row for row in rows if row[0] not in taken]
+    chosen = yield from _queue(receiver, free, whatever_type=wanted.failed_only)
+    if chosen:
+        yield from _requeued(receiver.id, chosen)
+    return Replayed(count=len(chosen), next_after=rows[-1][3] if len(rows) == limit else None)
 
 
 def prune_deliveries(since: datetime, limit: int) -> Transaction[int]:
@@ -207,19 +221,33 @@ def prune_deliveries(since: datetime, limit: int) -> Transaction[int]:
     return len(rows)
 
 
-def _queue(receiver: Endpoint, rows: Rows, *, whatever_type: bool = False) -> Transaction[int]:
-    """Queue events, given by id, order, type and number, for one endpoint; return how many it is told of."""
-    wanted = [row for row in rows if whatever_type or receiver.wants(EventType(row[2]))]
+def _queue(receiver: Endpoint, rows: Rows, *, whatever_type: bool = False) -> Transaction[Rows]:
+    """Queue events, given by id, order, type and number, for one endpoint; return those that it is told of."""
+    wanted = [row for row in rows if whatever_type or receiver.wants(row[2])]
     if wanted:
         yield Batch("queue_delivery", [_delivery_columns(receiver, row) for row in wanted])
-        yield from _free(receiver.id, wanted[0][3], wanted[-1][3])
-    return len(wanted)
+        yield from _free(receiver.id, wanted)
+    return wanted
 
 
-def _free(endpoint_id: str, first: int, last: int) -> Transaction[None]:
-    place = {"endpoint_id": endpoint_id, "first": first, "last": last}
-    yield Query("wait_for_ending", place)
-    yield Query("free_deliveries", place)
+def _requeued(endpoint_id: str, rows: Rows) -> Transaction[None]:
+    """Free deliveries that are made again, ahead of later ones of their orders that were due."""
+    orders = {"endpoint_id": endpoint_id, "orders": _orders(rows)}
+    yield Query("wait_for_ending", {**orders, "first": _LAST})
+    yield Query("hold_back", orders)
+    yield from _free(endpoint_id, rows)
+
+
+def _free(endpoint_id: str, rows: Rows) -> Transaction[None]:
+    first, last = rows[0][3], rows[-1][3]
+    orders = {"endpoint_id": endpoint_id, "orders": _orders(rows)}
+    yield Query("wait_for_ending", {**orders, "first": first})
+    yield Query("free_deliveries", {"endpoint_id": endpoint_id, "first": first, "last": last})
+
+
+def _orders(rows: Rows) -> str:
+    """As a JSON text, which both stores take apart."""
+    return codec.encode(sorted({row[1] for row in rows})).decode()
 
 
 def _scope(feed: Feed) -> dict[str, Any]:
@@ -267,7 +295,7 @@ def _delivery(row: Row) -> Delivery:
         world=world,
         event=event_id,
         order=order_id,
-        type=EventType(kind),
+        type=kind,
         number=number,
         state=state,
         tries=codec.decode_tries(row[11]),

@@ -6,21 +6,27 @@ import msgspec
 
 from ordergate.domain.assembly import OrderRecord, order_from_record
 from ordergate.domain.erasure import without_persons
-from ordergate.domain.events import EventType, SettledOperation, events_between
+from ordergate.domain.events import ONCE, EventType, SettledOperation, events_between
 from ordergate.domain.identifiers import new_id
-from ordergate.domain.order import Order
+from ordergate.gateway.create import COMPARISONS
 from ordergate.gateway.event_records import (
     Event,
     EventQuery,
+    Feed,
 )
 from ordergate.gateway.records import Operation
 from ordergate.journal import codec, search
 from ordergate.journal.conversation import Batch, Query, Row, Transaction
 
+_ALL = 2**62
+
 
 def record_change(before: OrderRecord | None, after: OrderRecord) -> Transaction[None]:
     """Record what happened to an order between two records; in the step that writes the second."""
     types = events_between(before, after)
+    if before is not None and not ONCE.isdisjoint(types):
+        rows = yield Query("told_types", {"order_id": after.id})
+        types = events_between(before, after, {row[0] for row in rows})
     if types:
         document = codec.encode(order_from_record(after))
         yield Batch("insert_event", [_event_columns(each, after, document) for each in types])
@@ -40,11 +46,13 @@ def record_settled(operation: Operation) -> Transaction[None]:
         reference=operation.reference,
         idempotency_key=operation.key,
     )
+    rows = yield Query("order_purpose", {"id": operation.order})
+    compared = operation.path == COMPARISONS or bool(rows and rows[0][0])
     columns = {
         "id": new_id("evt"),
         "merchant": operation.merchant,
         "world": operation.world,
-        "purpose": "",
+        "purpose": "comparison" if compared else "",
         "order_id": operation.order,
         "type": EventType.OPERATION_SETTLED.value,
         "record": codec.encode(settled),
@@ -54,11 +62,9 @@ def record_settled(operation: Operation) -> Transaction[None]:
 
 def redact_events(order_id: str) -> Transaction[None]:
     """Erase the personal data of an order from its events, and so from what is still to be delivered."""
-    rows = yield Query("order_events", {"order_id": order_id})
+    rows = yield Query("order_events", {"order_id": order_id, "after": None, "limit": _ALL})
     redacted = [
-        {"id": row[0], "record": codec.encode(without_persons(msgspec.json.decode(row[7], type=Order)))}
-        for row in rows
-        if row[2] != EventType.OPERATION_SETTLED
+        {"id": row[0], "record": codec.encode(without_persons(msgspec.json.decode(row[7])))} for row in rows
     ]
     if redacted:
         yield Batch("replace_event", redacted)
@@ -76,9 +82,16 @@ def event(event_id: str) -> Transaction[Event | None]:
     return _event(rows[0]) if rows else None
 
 
-def order_events(order_id: str) -> Transaction[list[Event]]:
-    """Return what happened to one order."""
-    rows = yield Query("order_events", {"order_id": order_id})
+def place_in_feed(feed: Feed, event_id: str) -> Transaction[int | None]:
+    """Return an event's number in its feed."""
+    place = {"id": event_id, "merchant": feed.merchant, "world": feed.world, "purpose": feed.purpose or ""}
+    rows = yield Query("place_in_feed", place)
+    return rows[0][0] if rows else None
+
+
+def order_events(order_id: str, after: str | None, limit: int) -> Transaction[list[Event]]:
+    """Return up to ``limit + 1`` of an order's events."""
+    rows = yield Query("order_events", {"order_id": order_id, "after": after, "limit": limit + 1})
     return [_event(row) for row in rows]
 
 
@@ -99,7 +112,7 @@ def _event(row: Row) -> Event:
     return Event(
         id=event_id,
         number=number,
-        type=EventType(kind),
+        type=kind,
         merchant=merchant,
         world=world,
         order=order_id,

@@ -86,9 +86,13 @@ class SqlEvents(ABC):
         """Return one event."""
         return await self._read(lambda: event_transactions.event(event_id))
 
-    async def order_events(self, order_id: str) -> list[Event]:
-        """Return what happened to one order."""
-        return await self._read(lambda: event_transactions.order_events(order_id))
+    async def place_in_feed(self, feed: Feed, event_id: str) -> int | None:
+        """Return an event's number; None where it has none yet, or is not of this feed."""
+        return await self._read(lambda: event_transactions.place_in_feed(feed, event_id))
+
+    async def order_events(self, order_id: str, *, after: str | None = None, limit: int = 100) -> list[Event]:
+        """Return up to ``limit + 1`` of an order's events."""
+        return await self._read(lambda: event_transactions.order_events(order_id, after, limit))
 
     async def add_endpoint(self, endpoint: Endpoint, secret: SigningSecret, at_most: int) -> bool:
         """Keep an endpoint, unless its merchant has so many already."""
@@ -102,9 +106,11 @@ class SqlEvents(ABC):
         """Return up to ``limit + 1`` endpoints."""
         return await self._read(lambda: delivery_transactions.endpoints(query))
 
-    async def change_endpoint(self, endpoint_id: str, changes: Mapping[str, object]) -> Endpoint | None:
+    async def change_endpoint(
+        self, endpoint_id: str, changes: Mapping[str, object], *, only_at: str | None = None
+    ) -> Endpoint | None:
         """Set fields of an endpoint."""
-        return await self._write(lambda: delivery_transactions.change_endpoint(endpoint_id, changes))
+        return await self._write(lambda: delivery_transactions.change_endpoint(endpoint_id, changes, only_at))
 
     async def delete_endpoint(self, endpoint_id: str) -> bool:
         """Forget an endpoint, its secrets and its deliveries."""

@@ -5,11 +5,11 @@ leads elsewhere the second time leads nowhere. No redirects, no proxies, no cook
 """
 
 import asyncio
-import socket
+import contextlib
+import ssl
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from importlib.metadata import version
-from ipaddress import ip_address
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpcore
@@ -17,46 +17,55 @@ import httpx
 
 from ordergate.domain.webhooks import Address, Network, may_be_reached
 from ordergate.gateway.event_ports import Reply
+from ordergate.transport.names import SystemNames
 
 TIMEOUT = 15.0
 """Seconds for one attempt, from the name to the end of the answer."""
 
 MAX_ANSWER = 64 * 2**10
-"""Bytes of an answer that are read at most."""
+"""Bytes of an answer that are read at most, whatever they are: lines, headers, frames or data."""
 
 Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
 Allowed = Callable[[], Sequence[Network]]
 
 _USER_AGENT = ("user-agent", f"ordergate/{version('ordergate')}")
 _KEPT_OPEN = 20
+_CONNECTIONS = 256
+_READ_AT_ONCE = 1024
+_ADDRESSES = 4
+_CONNECT_TIMEOUT = 4.0
+"""Seconds for one of a host's addresses."""
+
+_REASONS: tuple[tuple[type[Exception], str], ...] = (
+    (httpcore.ConnectTimeout, "the receiver could not be connected to in time"),
+    (httpcore.ConnectError, "the receiver could not be connected to"),
+    (httpcore.RemoteProtocolError, "what the receiver sent is no HTTP"),
+    (httpcore.NetworkError, "the connection broke"),
+)
+_CERTIFICATE = "the receiver's certificate does not hold for this host"
 
 
 class AddressRefusedError(httpcore.ConnectError):
     """A name leads to no address that may be reached."""
 
 
-async def resolve(host: str, port: int) -> Sequence[Address]:
-    """Ask the system for the addresses of a host.
-
-    Raises:
-        OSError: There is no such host.
-    """
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [ip_address(place[4][0]) for place in found]
+class AnswerTooLongError(httpcore.ReadError):
+    """A receiver sends more than is read of an answer."""
 
 
 class HttpWebhooks:
     """The way to the merchants' receivers over HTTP."""
 
-    def __init__(self, allowed: Allowed, resolve: Resolve = resolve, *, timeout: float = TIMEOUT) -> None:
+    def __init__(self, allowed: Allowed, resolve: Resolve | None = None, *, timeout: float = TIMEOUT) -> None:
         """Open nothing yet.
 
         Args:
             allowed: The networks that may be reached although they are not public, as they are configured now.
-            resolve: Asks for a host's addresses; the seam for tests.
+            resolve: Asks for a host's addresses, in place of the system.
             timeout: Seconds for one attempt.
         """
-        self._backend = GuardedBackend(allowed, resolve)
+        self._names = SystemNames()
+        self._backend = GuardedBackend(allowed, resolve or self._names)
         self._timeout = timeout
         self._pools: dict[str, httpcore.AsyncConnectionPool] = {}
 
@@ -72,23 +81,22 @@ class HttpWebhooks:
         except AddressRefusedError as error:
             return Reply(status=None, detail=str(error))
         except Exception as error:  # noqa: BLE001 - whatever a receiver does, it is no failure of ours
-            return Reply(status=None, detail=f"There was no answer: {str(error) or type(error).__name__}.")
+            return Reply(status=None, detail=f"There was no answer: {_reason(error)}.")
 
     async def close(self) -> None:
         """Close every connection."""
         for pool in self._pools.values():
             await pool.aclose()
         self._pools.clear()
+        self._names.close()
 
     async def _exchange(
         self, scheme: str, url: str, headers: Iterable[tuple[str, str]], body: bytes
     ) -> Reply:
         async with self._pool(scheme).stream("POST", url, headers=list(headers), content=body) as response:
-            length = 0
-            async for chunk in response.aiter_stream():
-                length += len(chunk)
-                if length > MAX_ANSWER:
-                    break
+            with contextlib.suppress(AnswerTooLongError):
+                async for _ in response.aiter_stream():
+                    pass
         asked = next((value for name, value in response.headers if name.lower() == b"retry-after"), None)
         return Reply(
             status=response.status, retry_after=None if asked is None else asked.decode("ascii", "replace")
@@ -100,7 +108,7 @@ class HttpWebhooks:
             secure = httpx.create_ssl_context() if scheme == "https" else None
             self._pools[scheme] = httpcore.AsyncConnectionPool(
                 ssl_context=secure,
-                max_connections=None,
+                max_connections=_CONNECTIONS,
                 max_keepalive_connections=_KEPT_OPEN,
                 keepalive_expiry=5,
                 network_backend=self._backend,
@@ -130,21 +138,33 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         Raises:
             AddressRefusedError: Nothing that it leads to may be reached.
         """
-        found = await self._resolve(host, port)
+        permitted = await self._permitted(host, port)
+        seconds = _CONNECT_TIMEOUT if timeout is None else min(timeout, _CONNECT_TIMEOUT)
+        failure: Exception | None = None
+        for address in permitted[:_ADDRESSES]:
+            try:
+                stream = await self._inner.connect_tcp(
+                    str(address), port, seconds, local_address, socket_options
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+            else:
+                return BoundedStream(stream)
+        assert failure is not None
+        raise failure
+
+    async def _permitted(self, host: str, port: int) -> Sequence[Address]:
+        """A host that is not there and one that is inside are refused alike: nobody learns which names are inside."""
+        try:
+            found = await self._resolve(host, port)
+        except OSError:
+            found = ()
         permitted = [address for address in found if may_be_reached(address, self._allowed())]
         if not permitted:
             raise AddressRefusedError(
                 f"{host} leads to no public address; private, loopback and link-local ones are refused."
             )
-        failure: Exception | None = None
-        for address in permitted:
-            try:
-                return await self._inner.connect_tcp(
-                    str(address), port, timeout, local_address, socket_options
-                )
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failure = error
-        raise failure or AddressRefusedError(host)
+        return permitted
 
     async def connect_unix_socket(self, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
         """Never."""
@@ -153,3 +173,56 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         await asyncio.sleep(seconds)
+
+
+class BoundedStream(httpcore.AsyncNetworkStream):
+    """A connection of which so much is read for each request, in small pieces between which others get their turn."""
+
+    def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
+        """Take a connection over."""
+        self._inner = inner
+        self._left = MAX_ANSWER
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - as above
+        """Read some of an answer.
+
+        Raises:
+            AnswerTooLongError: As much was read as may be.
+        """
+        if self._left <= 0:
+            raise AnswerTooLongError
+        data = await self._inner.read(min(max_bytes, _READ_AT_ONCE, self._left), timeout)
+        self._left -= len(data)
+        await asyncio.sleep(0)
+        return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as above
+        """Send some of a request; what answers it counts anew."""
+        self._left = MAX_ANSWER
+        await self._inner.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self._inner.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - as above
+    ) -> Self:
+        """Return the connection with TLS on it."""
+        return type(self)(await self._inner.start_tls(ssl_context, server_hostname, timeout))
+
+    def get_extra_info(self, info: str) -> Any:
+        """Return what is known of the connection."""
+        return self._inner.get_extra_info(info)
+
+
+def _reason(error: Exception) -> str:
+    """Return a sentence of ours: an exception's own may hold what the receiver sent."""
+    if isinstance(error.__cause__, ssl.SSLCertVerificationError):
+        return _CERTIFICATE
+    if isinstance(error, AnswerTooLongError):
+        return f"the receiver sent more than {MAX_ANSWER} bytes before an answer"
+    return next((reason for kind, reason in _REASONS if isinstance(error, kind)), "the request failed")

@@ -1,12 +1,13 @@
 """What the API answers about events and webhooks."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
-from ordergate.domain.events import EventType
 from ordergate.gateway.event_records import Delivery, DeliveryState, DeliveryTry, Endpoint, Event
+
+_TYPE = msgspec.Meta(description="`order.created`, …; later releases may tell more.")
 
 
 class EventDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,7 +22,7 @@ class EventDocument(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     number: int | None
-    type: EventType
+    type: Annotated[str, _TYPE]
     timestamp: datetime
     order: str
     data: dict[str, Any]
@@ -46,7 +47,7 @@ class EndpointDocument(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     merchant: str
     url: str
-    types: list[EventType] | None
+    types: list[str] | None
     description: str | None
     enabled: bool
     disabled_reason: str | None
@@ -80,7 +81,7 @@ class DeliveryDocument(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: str
     event: str
     number: int
-    type: EventType
+    type: Annotated[str, _TYPE]
     order: str
     state: DeliveryState
     tries: list[DeliveryTry]

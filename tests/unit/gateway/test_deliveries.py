@@ -1,7 +1,23 @@
-"""How many deliveries one endpoint gets at once: few where it is silent, none while it asks for patience."""
+"""How many deliveries one endpoint gets at once, what becomes of one that takes none, and what one failure stops."""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from tests.builders import NOON, provider_order
+from tests.contract.conftest import order
+from tests.contract.test_deliveries import endpoint
+from tests.unit.gateway.conftest import gateway_of
 
 from ordergate.gateway.breaker import Breaker, after_failure, after_success, passing
-from ordergate.gateway.deliveries import TRIPS, Lane
+from ordergate.gateway.context import Gateway
+from ordergate.gateway.deliveries import DEAD_AFTER, TRIPS, Courier, Lane, changes_by
+from ordergate.gateway.event_ports import Reply
+from ordergate.gateway.event_records import DeliveryQuery, EventQuery, Feed, Parcel, SigningSecret
+from ordergate.gateway.feed import list_events, number_round
+from ordergate.journal.sqlite import SqliteJournal
 
 AT_ONCE = 8
 
@@ -39,3 +55,128 @@ def test_an_endpoint_that_asks_for_patience_gets_it() -> None:
 
     assert lane.room(49.9, AT_ONCE) == 0
     assert lane.room(50.0, AT_ONCE) == AT_ONCE
+
+
+def test_a_quiet_lane_is_forgotten() -> None:
+    """One that knows nothing; never one with deliveries on their way, silences counted or a time to wait for."""
+    assert Lane(breaker=Breaker(generation=3)).forgettable(50.0)
+    assert not Lane(in_flight=1).forgettable(50.0)
+    assert not Lane(paused_until=51.0).forgettable(50.0)
+    assert not Lane(breaker=Breaker(failures=1)).forgettable(50.0)
+
+
+@pytest.mark.parametrize(
+    ("since", "status", "last", "changed"),
+    [
+        (None, 200, False, {}),
+        (NOON, 200, False, {"failing_since": None}),
+        (None, 500, False, {"failing_since": NOON}),
+        (NOON - DEAD_AFTER, 500, False, {}),
+        (NOON - DEAD_AFTER + timedelta(seconds=1), 500, True, {}),
+        (
+            NOON - DEAD_AFTER,
+            None,
+            True,
+            {
+                "enabled": False,
+                "updated_at": NOON,
+                "disabled_reason": "Nothing could be delivered since 2026-02-24 12:00 UTC.",
+            },
+        ),
+    ],
+)
+def test_an_endpoint_that_takes_nothing_is_disabled(
+    since: datetime | None, status: int | None, *, last: bool, changed: dict[str, Any]
+) -> None:
+    """Only after days without any delivery, and only by one that has failed for good."""
+    kept = endpoint(failing_since=since)
+
+    assert changes_by(kept, Reply(status=status), NOON, delivered=status == 200, last=last) == changed
+
+
+class Sender:
+    """A way to receivers that is broken at one of them."""
+
+    def __init__(self, broken: str) -> None:
+        self.sent: list[str] = []
+        self._broken = broken
+
+    async def post(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
+        """Send nothing."""
+        if url == self._broken:
+            raise ZeroDivisionError
+        self.sent.append(url)
+        return Reply(status=200)
+
+
+async def _queued(journal: SqliteJournal, *urls: str) -> list[str]:
+    secret = SigningSecret(value=f"whsec_{b64encode(b'x' * 32).decode()}", ends_at=None)
+    made = [endpoint(url=url) for url in urls]
+    for each in made:
+        await journal.add_endpoint(each, secret, 20)
+    await journal.adopt(order())
+    await journal.number_events(Feed(merchant="acme", world="test"), 100)
+    return [each.id for each in made]
+
+
+async def _make(gateway: Gateway) -> None:
+    courier = Courier(gateway)
+    await courier.begin()
+    await courier.stop()
+
+
+async def test_a_try_that_breaks_counts(journal: SqliteJournal) -> None:
+    """Whatever fails here, the try has failed, says so, and is followed by the next in its time."""
+    gateway = gateway_of(journal)
+    await _queued(journal, "https://bad.example")
+    gateway.sender = Sender("https://bad.example")
+
+    await _make(gateway)
+
+    (row,) = await journal.deliveries(DeliveryQuery(world="test"))
+    assert [made.detail for made in row.tries] == ["The gateway could not make this try; its log says why."]
+    assert row.next_try_at is not None
+    assert row.next_try_at > row.created_at
+
+
+async def test_an_endpoint_that_cannot_be_read_keeps_no_other_waiting(
+    journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deliveries of the others are made."""
+    gateway = gateway_of(journal)
+    bad, _ = await _queued(journal, "https://bad.example", "https://good.example")
+    gateway.sender = sender = Sender("")
+    take = journal.take_deliveries
+
+    async def broken(endpoint_id: str, owner: str, limit: int) -> Parcel | None:
+        if endpoint_id == bad:
+            raise ValueError(endpoint_id)
+        return await take(endpoint_id, owner, limit)
+
+    monkeypatch.setattr(journal, "take_deliveries", broken)
+    await _make(gateway)
+
+    assert sender.sent == ["https://good.example"]
+
+
+async def test_a_feed_that_cannot_be_numbered_keeps_no_other_waiting(
+    journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another merchant's feed is numbered, in the background as for its readers."""
+    gateway = gateway_of(journal)
+    good, bad = (Feed(merchant=name, world="test") for name in ("acme", "bad"))
+    await journal.adopt(order())
+    await journal.adopt(order(merchant="bad", seen=provider_order(provider_order_id="order_2")))
+    number = journal.number_events
+
+    async def broken(feed: Feed, limit: int) -> int:
+        if feed == bad:
+            raise ValueError(feed)
+        return await number(feed, limit)
+
+    monkeypatch.setattr(journal, "number_events", broken)
+
+    assert await number_round(gateway) == 1
+    await journal.adopt(order(seen=provider_order(provider_order_id="order_3")))
+    page = await list_events(gateway, EventQuery(feed=good))
+    assert [event.number for event in page.data] == [1, 2]

@@ -61,6 +61,7 @@ TYPES = frozenset(
 """What RevKeen's lists of event types, each of which leaves some out, say of orders and their money."""
 
 
+_ODD = "unreadable"
 _decode_feed = msgspec.json.Decoder(EventFeed).decode
 
 
@@ -111,14 +112,29 @@ def read_event(body: bytes) -> ProviderEvent:
 def read_feed(body: bytes) -> tuple[list[ProviderEvent], bool]:
     """Read one page of events, and whether there are more.
 
+    One that has an id and cannot be read otherwise is an event of an unknown type: it keeps no other from being read.
+
     Raises:
-        ValueError: The bytes are not a list of events.
+        ValueError: The bytes are not a list of events, or one has no id that it could be known by.
     """
     try:
         feed = _decode_feed(body)
-        return [_event(document) for document in feed.data], feed.has_more
+        return [_event_of_feed(document) for document in feed.data], feed.has_more
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Problem) as error:
         raise ValueError(str(error)) from None
+
+
+def _event_of_feed(document: dict[str, Any]) -> ProviderEvent:
+    try:
+        return _event(document)
+    except Problem:
+        return ProviderEvent(
+            id=required_text(document, "id"),
+            type=plain_text(document.get("type")) or _ODD,
+            known=False,
+            provider_order_id=None,
+            occurred_at=None,
+        )
 
 
 def _event(document: dict[str, Any]) -> ProviderEvent:

@@ -27,9 +27,21 @@ UPDATE events SET number = :number WHERE id = :id;
 -- name: event_by_id
 SELECT id, number, type, merchant, world, order_id, created_at, record FROM events WHERE id = :id;
 
+-- name: place_in_feed
+SELECT number FROM events
+WHERE id = :id AND merchant = :merchant AND world = :world AND purpose = :purpose;
+
 -- name: order_events
 SELECT id, number, type, merchant, world, order_id, created_at, record FROM events
-WHERE order_id = :order_id ORDER BY arrival;
+WHERE order_id = :order_id
+  AND arrival > coalesce((SELECT arrival FROM events WHERE id = :after AND order_id = :order_id), 0)
+ORDER BY arrival LIMIT :limit;
+
+-- name: told_types
+SELECT DISTINCT type FROM events WHERE order_id = :order_id;
+
+-- name: order_purpose
+SELECT purpose FROM orders WHERE id = :id;
 
 -- name: replace_event
 UPDATE events SET record = :record WHERE id = :id;
@@ -72,6 +84,11 @@ WHERE endpoint_id = :id AND (ends_at IS NULL OR ends_at > :ends_at);
 -- name: forget_secrets
 DELETE FROM webhook_secrets WHERE endpoint_id = :id AND ends_at <= :now;
 
+-- name: keep_newest_secrets
+DELETE FROM webhook_secrets WHERE endpoint_id = :id AND secret NOT IN (
+    SELECT secret FROM webhook_secrets WHERE endpoint_id = :id
+    ORDER BY CASE WHEN ends_at IS NULL THEN 0 ELSE 1 END, created_at DESC, secret LIMIT :kept);
+
 -- name: secrets_of_endpoint
 SELECT secret, ends_at FROM webhook_secrets WHERE endpoint_id = :id AND (ends_at IS NULL OR ends_at > :now)
 ORDER BY CASE WHEN ends_at IS NULL THEN 0 ELSE 1 END, created_at DESC;
@@ -85,6 +102,15 @@ VALUES (:id, :endpoint_id, :merchant, :world, :event_id, :order_id, :type, :numb
 ON CONFLICT (endpoint_id, event_id) DO UPDATE SET state = 'pending', failures = 0, due_at = NULL,
     updated_at = excluded.updated_at
 WHERE webhook_deliveries.owner IS NULL;
+
+-- What was due already waits again where an earlier one of its order is queued anew; free_next lets go of it.
+-- name: hold_back
+UPDATE webhook_deliveries SET due_at = NULL
+WHERE endpoint_id = :endpoint_id AND state = 'pending' AND due_at IS NOT NULL
+  AND order_id IN (SELECT value FROM json_each(:orders)) AND EXISTS (
+    SELECT 1 FROM webhook_deliveries AS earlier
+    WHERE earlier.endpoint_id = webhook_deliveries.endpoint_id AND earlier.order_id = webhook_deliveries.order_id
+      AND earlier.state = 'pending' AND earlier.number < webhook_deliveries.number);
 
 -- Whoever ends an earlier delivery of these orders comes before or after, so that one of the two frees the next.
 -- name: wait_for_ending
@@ -139,7 +165,8 @@ FROM webhook_deliveries WHERE id = :id;
 
 -- name: replay_delivery
 UPDATE webhook_deliveries SET state = 'pending', failures = 0, due_at = NULL, updated_at = :now
-WHERE id = :id AND owner IS NULL;
+WHERE id = :id AND owner IS NULL
+RETURNING id;
 
 -- name: failed_events
 SELECT event_id, order_id, type, number FROM webhook_deliveries
@@ -152,6 +179,9 @@ SELECT id, order_id, type, number FROM events
 WHERE merchant = :merchant AND world = :world AND purpose = '' AND number > :after
   AND created_at >= :since AND created_at <= :until
 ORDER BY number LIMIT :limit;
+
+-- name: taken_events
+SELECT event_id FROM webhook_deliveries WHERE endpoint_id = :endpoint_id AND owner IS NOT NULL;
 
 -- name: prune_deliveries
 DELETE FROM webhook_deliveries WHERE id IN (

@@ -21,10 +21,18 @@ from ordergate.web.openapi import READ_PROBLEMS
     opt={"scope": "orders:read"},
     responses=READ_PROBLEMS,
 )
-async def list_order_events(request: Request[Any, Any, Any], order_id: FromPath[str]) -> EventList:
-    """Read what happened to one order, all of it, the oldest first."""
-    timeline = await feed.order_timeline(request.app.state.gateway, caller_of(request), order_id)
-    return EventList(data=[event_document(event) for event in timeline], has_more=False)
+async def list_order_events(
+    request: Request[Any, Any, Any],
+    order_id: FromPath[str],
+    after: Annotated[
+        str | None, QueryParameter(description="The `id` of the last event of this order that you have.")
+    ] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=100, description="Rows per page.")] = 100,
+) -> EventList:
+    """Read what happened to one order, the oldest first."""
+    gateway, caller = request.app.state.gateway, caller_of(request)
+    page = await feed.order_timeline(gateway, caller, order_id, after=after, limit=limit)
+    return EventList(data=[event_document(event) for event in page.data], has_more=page.has_more)
 
 
 @get(

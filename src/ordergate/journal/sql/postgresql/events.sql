@@ -14,6 +14,7 @@ WHERE events.id = given.id;
 UPDATE events SET record = given.record FROM unnest(:id::text[], :record::bytea[]) AS given (id, record)
 WHERE events.id = given.id;
 
+-- Whoever changes it, deletes it or makes its deliveries again comes before or after others who do.
 -- name: endpoint_to_change
 SELECT record FROM webhook_endpoints WHERE id = :id FOR UPDATE;
 
@@ -33,11 +34,19 @@ ON CONFLICT (endpoint_id, event_id) DO UPDATE SET state = 'pending', failures = 
     updated_at = excluded.updated_at
 WHERE webhook_deliveries.owner IS NULL;
 
+-- name: hold_back
+UPDATE webhook_deliveries SET due_at = NULL
+WHERE endpoint_id = :endpoint_id AND state = 'pending' AND due_at IS NOT NULL
+  AND order_id = ANY (ARRAY(SELECT jsonb_array_elements_text(:orders::text::jsonb))) AND EXISTS (
+    SELECT 1 FROM webhook_deliveries AS earlier
+    WHERE earlier.endpoint_id = webhook_deliveries.endpoint_id AND earlier.order_id = webhook_deliveries.order_id
+      AND earlier.state = 'pending' AND earlier.number < webhook_deliveries.number);
+
 -- name: wait_for_ending
 SELECT id FROM webhook_deliveries
-WHERE endpoint_id = :endpoint_id AND state = 'pending' AND number < :first AND order_id IN (
-    SELECT order_id FROM webhook_deliveries WHERE endpoint_id = :endpoint_id AND number BETWEEN :first AND :last)
-FOR SHARE;
+WHERE endpoint_id = :endpoint_id AND state = 'pending' AND number < :first
+  AND order_id = ANY (ARRAY(SELECT jsonb_array_elements_text(:orders::text::jsonb)))
+ORDER BY number FOR SHARE;
 
 -- name: take_deliveries
 UPDATE webhook_deliveries SET owner = :owner, due_at = NULL
