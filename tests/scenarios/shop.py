@@ -1,8 +1,10 @@
 """A merchant's side of the gateway, the emulators behind it, and the commands as processes."""
 
 import asyncio
+import contextlib
 import itertools
 import os
+import secrets
 import select
 import socket
 import subprocess
@@ -317,9 +319,11 @@ async def eventually(condition: Callable[[], bool], seconds: float = 5.0) -> Non
 
 
 def free_port() -> int:
-    """A port on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+    """A port on which nobody listens, below those that the system gives to connections in the meantime."""
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def write_config(
