@@ -13,13 +13,17 @@ from tests.bench.figures import table
     "--json", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here."
 )
 @click.option("--rounds", type=click.IntRange(min=100), default=adapters.ROUNDS, show_default=True)
-@click.option("--short", is_flag=True, help="Leave the peers out, which need nginx and wrk.")
+@click.option(
+    "--short",
+    is_flag=True,
+    help="Leave the long ones out: lists of many orders, and the peers, which need nginx and wrk.",
+)
 def main(file: Path | None, rounds: int, *, short: bool) -> None:
     """Measure adapters, the journal and lists on each store, webhooks, the command, and a create beside its peers."""
     figures = [
         *adapters.measure(rounds),
         *journal.measure(),
-        *orders.measure(),
+        *([] if short else orders.measure()),
         *hooks.measure(),
         *processes.measure(),
     ]

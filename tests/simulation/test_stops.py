@@ -13,7 +13,6 @@ ALL = [(provider, operation) for provider, kinds in OPERATIONS.items() for opera
 TELLING: Mapping[str, tuple[Repeats, ...]] = {
     "none": ("at once",),
     "lost": ("when settled",),
-    "timed_out_then_acts": ("never",),
 }
 """Faults that are stopped everywhere here; the command does so with all of them, and every way to repeat."""
 
