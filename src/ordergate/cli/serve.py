@@ -62,7 +62,7 @@ def serve(
             polling(gateway),
             pruning(gateway),
             shadowing(gateway),
-            recording_key_use(gateway),
+            recording_key_use(gateway.key_use, gateway.journal),
         ):
             chosen = _safe_host(host or settings.server.host, keys_exist=bool(await gateway.journal.keys()))
             with listen(chosen, settings.server.port if port is None else port) as listener:

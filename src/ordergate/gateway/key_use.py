@@ -4,14 +4,10 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import structlog
 
 from ordergate.gateway.ports import Journal, JournalUnavailableError
-
-if TYPE_CHECKING:
-    from ordergate.gateway.context import Gateway
 
 _PAUSE = 60.0
 
@@ -48,27 +44,27 @@ class KeyUse:
 
 
 @contextlib.asynccontextmanager
-async def recording_key_use(gateway: "Gateway") -> AsyncIterator[None]:
+async def recording_key_use(use: KeyUse, journal: Journal) -> AsyncIterator[None]:
     """Record once a minute, and in the end, when keys were used; what a crash loses of it is lost."""
-    task = asyncio.create_task(_record(gateway))
+    task = asyncio.create_task(_record(use, journal))
     try:
         yield
     finally:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-        await _write_down(gateway)
+        await _write_down(use, journal)
 
 
-async def _record(gateway: "Gateway") -> None:
+async def _record(use: KeyUse, journal: Journal) -> None:
     while True:
         await asyncio.sleep(_PAUSE)
-        await _write_down(gateway)
+        await _write_down(use, journal)
 
 
-async def _write_down(gateway: "Gateway") -> None:
+async def _write_down(use: KeyUse, journal: Journal) -> None:
     try:
-        await gateway.key_use.write_down(gateway.journal)
+        await use.write_down(journal)
     except JournalUnavailableError as error:
         _log.warning("journal.unavailable", error=str(error))
     except Exception:  # noqa: BLE001 - one failure must not end the recording

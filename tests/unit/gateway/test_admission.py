@@ -128,7 +128,7 @@ async def test_use_is_written_down_in_the_end(journal: Journal) -> None:
     _, token = await _key(journal)
     await _key(journal)
 
-    async with recording_key_use(gateway):
+    async with recording_key_use(gateway.key_use, gateway.journal):
         for _ in range(3):
             await _knock(gateway, token)
         await _knock(gateway, _nobodys())
@@ -152,7 +152,7 @@ async def test_use_is_written_down_by_the_way(journal: Journal, monkeypatch: pyt
 
     monkeypatch.setattr(journal, "touch_keys", touch)
 
-    async with recording_key_use(gateway), asyncio.timeout(5):
+    async with recording_key_use(gateway.key_use, gateway.journal), asyncio.timeout(5):
         await _knock(gateway, token)
         await written.wait()
         assert await _last_used(journal) == [NOON]
@@ -193,5 +193,5 @@ async def test_a_journal_that_is_down_does_not_stop_the_end(
     _, token = await _key(journal)
     monkeypatch.setattr(journal, "touch_keys", unreachable)
 
-    async with recording_key_use(gateway):
+    async with recording_key_use(gateway.key_use, gateway.journal):
         await _knock(gateway, token)
