@@ -34,6 +34,63 @@ from ordergate.web.strictness import StrictRequest, refuse_loose_query
 _log = structlog.get_logger("ordergate.web")
 
 
+KEYED = (
+    orders.create_order,
+    orders.list_orders,
+    orders.get_order,
+    orders.get_receipt,
+    orders.pay_order,
+    orders.cancel_order,
+    orders.fulfill_order,
+    orders.update_order,
+    orders.return_goods,
+    orders.list_returns,
+    events.list_order_events,
+    events.list_events,
+    operations.get_operation,
+    operations.list_operations,
+    operations.resolve_operation,
+    accounts.list_accounts,
+    accounts.get_account,
+    accounts.list_provider_orders,
+    accounts.import_order,
+    routes.explain_route,
+    comparisons.translate_order,
+    comparisons.create_comparison,
+    comparisons.get_comparison,
+    comparisons.list_comparisons,
+    admin.get_configuration,
+    admin.reload_configuration,
+    links.import_links,
+    links.put_link,
+    links.get_link,
+    links.delete_link,
+    webhooks.create_webhook_endpoint,
+    webhooks.list_webhook_endpoints,
+    webhooks.get_webhook_endpoint,
+    webhooks.update_webhook_endpoint,
+    webhooks.delete_webhook_endpoint,
+    webhooks.rotate_webhook_secret,
+    webhooks.enable_webhook_endpoint,
+    webhooks.disable_webhook_endpoint,
+    webhooks.ping_webhook_endpoint,
+    webhooks.list_webhook_deliveries,
+    webhooks.replay_webhook_deliveries,
+    webhooks.replay_webhook_delivery,
+)
+"""What an API key is needed for."""
+
+KEYLESS = (
+    service.live,
+    service.ready,
+    service.metrics,
+    service.problems,
+    service.problem_page,
+    hooks.receive_webhook,
+)
+"""What anybody may ask; a webhook is let in by its signature."""
+
+
 def create_app(gateway: Gateway, *, max_body_bytes: int, plugins: Sequence[InitPlugin] = ()) -> Edge:
     """Return the ASGI application.
 
@@ -43,72 +100,11 @@ def create_app(gateway: Gateway, *, max_body_bytes: int, plugins: Sequence[InitP
         plugins: What it serves besides the API.
     """
     keyed = Router(
-        "/",
-        guards=[require_key, refuse_loose_query],
-        security=[{"key": []}],
-        route_handlers=[
-            orders.create_order,
-            orders.list_orders,
-            orders.get_order,
-            orders.get_receipt,
-            orders.pay_order,
-            orders.cancel_order,
-            orders.fulfill_order,
-            orders.update_order,
-            orders.return_goods,
-            orders.list_returns,
-            events.list_order_events,
-            events.list_events,
-            operations.get_operation,
-            operations.list_operations,
-            operations.resolve_operation,
-            accounts.list_accounts,
-            accounts.get_account,
-            accounts.list_provider_orders,
-            accounts.import_order,
-            routes.explain_route,
-            comparisons.translate_order,
-            comparisons.create_comparison,
-            comparisons.get_comparison,
-            comparisons.list_comparisons,
-            admin.get_configuration,
-            admin.reload_configuration,
-            links.import_links,
-            links.put_link,
-            links.get_link,
-            links.delete_link,
-            webhooks.create_webhook_endpoint,
-            webhooks.list_webhook_endpoints,
-            webhooks.get_webhook_endpoint,
-            webhooks.update_webhook_endpoint,
-            webhooks.delete_webhook_endpoint,
-            webhooks.rotate_webhook_secret,
-            webhooks.enable_webhook_endpoint,
-            webhooks.disable_webhook_endpoint,
-            webhooks.ping_webhook_endpoint,
-            webhooks.list_webhook_deliveries,
-            webhooks.replay_webhook_deliveries,
-            webhooks.replay_webhook_delivery,
-        ],
+        "/", guards=[require_key, refuse_loose_query], security=[{"key": []}], route_handlers=KEYED
     )
-    keyless = Router(
-        "/",
-        guards=[refuse_loose_query],
-        route_handlers=[
-            service.live,
-            service.ready,
-            service.metrics,
-            service.problems,
-            service.problem_page,
-            hooks.receive_webhook,
-        ],
-    )
+    keyless = Router("/", guards=[refuse_loose_query], route_handlers=KEYLESS)
     app = Litestar(
-        route_handlers=[
-            keyed,
-            keyless,
-            openapi.assets_router(),
-        ],
+        route_handlers=[keyed, keyless, openapi.assets_router()],
         request_class=StrictRequest,
         request_max_body_size=max_body_bytes,
         exception_handlers={Exception: _answer_and_log},
