@@ -1,5 +1,7 @@
 """Who may do what: API keys, their scopes, and merchants who never learn of each other."""
 
+import asyncio
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,6 +23,7 @@ from tests.scenarios.shop import (
 )
 
 from ordergate.gateway.caller import MERCHANT_SCOPES
+from ordergate.gateway.known_keys import KEPT
 from ordergate.web.app import create_app
 
 SECRETS = {
@@ -113,6 +116,23 @@ async def test_scheme_in_any_case(shop: Shop) -> None:
     answer = await shop.using(None).call("GET", "/v1/orders", headers={"Authorization": f"bearer {shop.key}"})
 
     body_of(answer, 200)
+
+
+async def test_revocation(shop: Shop) -> None:
+    """A key that was good a moment ago is refused within a second of its end, and stays so."""
+    leaver = await shop.another()
+    assert (await leaver.call("GET", "/v1/orders")).status_code == 200
+    ids = [key.id for key in await shop.journal.keys()]
+    await shop.journal.revoke_key(ids[-1], datetime.now(UTC))
+    revoked_at = time.monotonic()
+
+    while (answer := await leaver.call("GET", "/v1/orders")).status_code == 200:
+        assert time.monotonic() < revoked_at + 5
+        await asyncio.sleep(0.05)
+
+    problem_of(answer, 401, "unauthenticated")
+    await asyncio.sleep(KEPT)
+    problem_of(await leaver.call("GET", "/v1/orders"), 401, "unauthenticated")
 
 
 @pytest.mark.parametrize("scope", ["orders:read", "orders:write", "payments:write", "links:write"])

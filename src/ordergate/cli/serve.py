@@ -45,7 +45,7 @@ def serve(
     from ordergate.gateway.retention import pruning
     from ordergate.gateway.shadow import shadowing
     from ordergate.observability import configure_logging
-    from ordergate.serving import address, listen, server_of, stop_when_stdin_closes
+    from ordergate.serving import address, collect_less, listen, server_of, stop_when_stdin_closes
     from ordergate.web.app import create_app
 
     settings = settings_of(config)
@@ -80,6 +80,7 @@ def serve(
                 _reload_on_hangup(gateway)
                 if stop_with_stdin:
                     stop_when_stdin_closes(server)
+                collect_less()
                 await server.serve([listener])
 
     try:

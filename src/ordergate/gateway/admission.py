@@ -1,7 +1,7 @@
 """Lets callers in: finds out whose key it is, and how often that key, or who guesses keys, may come.
 
-Keys are looked up on every request, so a key that is revoked or that ends is refused from the next request on, by
-every process.
+A key that ends is refused from then on; one that is revoked by every process within a second
+(:data:`ordergate.gateway.known_keys.KEPT`).
 """
 
 from datetime import datetime
@@ -27,7 +27,7 @@ async def identify(gateway: Gateway, authorization: str | None, address: str) ->
     Raises:
         Problem: ``unauthenticated``, or ``rate_limited`` where too many unknown keys came from the address.
     """
-    key = await gateway.journal.find_key(presented_hash(authorization))
+    key = await gateway.known_keys.find(gateway.journal, presented_hash(authorization))
     if key is None:
         detail = "Too many unknown API keys came from this address; wait, and send a key that exists."
         gateway.unknown_keys.require_room(address, UNKNOWN_KEYS_PER_MINUTE, detail)

@@ -16,6 +16,7 @@ from ordergate.gateway.compared import Compared
 from ordergate.gateway.configuration import Configuration
 from ordergate.gateway.event_ports import WebhookSender
 from ordergate.gateway.key_use import KeyUse
+from ordergate.gateway.known_keys import KnownKeys
 from ordergate.gateway.ports import Clock, Journal, Transport
 from ordergate.gateway.records import Operation, StoredResponse
 from ordergate.gateway.shadows import Shadows
@@ -68,6 +69,7 @@ class Gateway:
         chance: From 0 to 1: spreads what would otherwise be tried again all at once.
         wake_inbound: Says that an event came; None where this process does not look after them.
         key_use: When keys came last, until it is recorded.
+        known_keys: Whose the keys are that came a moment ago.
         key_requests: The requests of each key.
         reloading: Held by the reload that is under way.
         placing: Held by each create from the look whether its account takes it until it is recorded there, and by a
@@ -96,6 +98,7 @@ class Gateway:
     wake_inbound: Callable[[], None] | None = None
     metrics: Metrics = field(default_factory=Metrics)
     key_use: KeyUse = field(default_factory=KeyUse)
+    known_keys: KnownKeys = field(default_factory=KnownKeys)
     key_requests: Throttle = field(default_factory=Throttle)
     reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
     placing: RWLock = field(default_factory=lambda: RWLock(fast=True))

@@ -99,10 +99,8 @@ def create_app(gateway: Gateway, *, max_body_bytes: int, plugins: Sequence[InitP
         max_body_bytes: Larger bodies are refused with 413.
         plugins: What it serves besides the API.
     """
-    keyed = Router(
-        "/", guards=[require_key, refuse_loose_query], security=[{"key": []}], route_handlers=KEYED
-    )
-    keyless = Router("/", guards=[refuse_loose_query], route_handlers=KEYLESS)
+    keyed = Router("/", before_request=_admit_strictly, security=[{"key": []}], route_handlers=KEYED)
+    keyless = Router("/", before_request=_strictly, route_handlers=KEYLESS)
     app = Litestar(
         route_handlers=[keyed, keyless, openapi.assets_router()],
         request_class=StrictRequest,
@@ -115,6 +113,16 @@ def create_app(gateway: Gateway, *, max_body_bytes: int, plugins: Sequence[InitP
         logging_config=None,
     )
     return Edge(app, gateway)
+
+
+# Hooks and no guards: for each guard and request Litestar makes a copy of the handler.
+async def _admit_strictly(request: Request[Any, Any, Any]) -> None:
+    await require_key(request)
+    refuse_loose_query(request)
+
+
+async def _strictly(request: Request[Any, Any, Any]) -> None:
+    refuse_loose_query(request)
 
 
 def _answer_and_log(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

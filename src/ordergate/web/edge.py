@@ -114,7 +114,7 @@ async def _answer_stopping(scope: Any, send: Send) -> None:
 def _request_id(scope: Scope) -> str:
     """The caller's own id, if it can stand in a log and a header."""
     for name, value in scope["headers"]:
-        if name.lower() == b"x-request-id" and _SANE_ID.fullmatch(value):
+        if name == b"x-request-id" and _SANE_ID.fullmatch(value):
             return value.decode()
     return new_id("req")
 

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from litestar import Request
-from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.params import QueryParameter
 
@@ -45,18 +44,16 @@ def _require_json(content_type: str | None) -> None:
         )
 
 
-async def refuse_loose_query(
-    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
-) -> None:
-    """Refuse unknown and repeated query parameters, and numbers that are not plain integers; a guard.
+def refuse_loose_query(request: Request[Any, Any, Any]) -> None:
+    """Refuse unknown and repeated query parameters, and numbers that are not plain integers.
 
     Raises:
         Problem: ``invalid_request``, each error with the parameter's name as its pointer.
     """
-    given = sorted(connection.query_params.multi_items())
-    if not given:
+    if not request.scope["query_string"]:
         return
-    known = _query_fields(handler)
+    given = sorted(request.query_params.multi_items())
+    known = _query_fields(request.route_handler)
     counts = Counter(name for name, _ in given)
     errors = [
         error
