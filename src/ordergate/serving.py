@@ -11,7 +11,6 @@ from typing import Any, cast
 
 import uvicorn
 
-
 _ALLOCATIONS = 50_000
 """Objects more than before at which the youngest are looked through."""
 
@@ -78,8 +77,8 @@ def server_of(app: Any, on_ready: Callable[[], None], *, shutdown_timeout: float
 def collect_less() -> None:
     """Let the garbage collector look at what requests leave behind only, and not after every few of them.
 
-    What was loaded until now lives as long as the process. Requests leave few cycles: at Python's own threshold the
-    collector would run several times for each of them.
+    What was loaded until now lives as long as the process. Requests leave few cycles, and at Python's own threshold
+    each few of them would have everything that is young looked through.
     """
     gc.collect()
     gc.freeze()

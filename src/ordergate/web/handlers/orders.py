@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from litestar import Request, Response, get, patch, post
+from litestar import Request, get, patch, post
 from litestar.openapi.spec import Example
 from litestar.params import BodyKwarg, FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
+from litestar.response.base import ASGIResponse
 
 from ordergate.documents import OperationDocument, ReturnList
 from ordergate.domain.draft import CancelBody, Draft, FulfillBody, PayBody, ReturnBody, UpdateBody
@@ -68,7 +69,7 @@ async def create_order(
     idempotency_key: IdempotencyKey = None,
     prefer: Prefer = None,
     duplicate: Duplicate = None,
-) -> Response[Any]:
+) -> ASGIResponse:
     """Create an order at the account that `account` names, or that the routing chooses.
 
     The total is checked against `expected_total`, or against the lines where there is neither tax nor coupon; an
@@ -180,7 +181,7 @@ async def pay_order(
     data: JSONBody[PayBody],
     idempotency_key: IdempotencyKey = None,
     prefer: Prefer = None,
-) -> Response[Any]:
+) -> ASGIResponse:
     """Pay what is due, or `amount` where the provider takes a part.
 
     A 200 does not mean paid: read `payment_status` and `next_action`.
@@ -206,7 +207,7 @@ async def cancel_order(
     data: JSONBody[CancelBody],
     idempotency_key: IdempotencyKey = None,
     prefer: Prefer = None,
-) -> Response[Any]:
+) -> ASGIResponse:
     """Cancel an order of which no money was taken; where the provider cannot, the gateway does so itself."""
     answer = await cancel.cancel_order(
         _gateway(request), caller_of(request), order_id, data, _delivery(_required(idempotency_key), prefer)
@@ -229,7 +230,7 @@ async def fulfill_order(
     data: JSONBody[FulfillBody],
     idempotency_key: IdempotencyKey = None,
     prefer: Prefer = None,
-) -> Response[Any]:
+) -> ASGIResponse:
     """Say that the goods were handed over: all lines, or those named where the provider knows lines."""
     answer = await fulfill.fulfill_order(
         _gateway(request), caller_of(request), order_id, data, _delivery(_required(idempotency_key), prefer)
@@ -251,7 +252,7 @@ async def update_order(
     data: JSONBody[UpdateBody],
     idempotency_key: IdempotencyKey = None,
     prefer: Prefer = None,
-) -> Response[Any]:
+) -> ASGIResponse:
     """Change metadata (merged as RFC 7396 says), notes, customer, tax or extensions, as far as the provider can.
 
     What is absent stays; null clears. The Idempotency-Key may be left out.
@@ -276,7 +277,7 @@ async def return_goods(
     data: JSONBody[ReturnBody],
     idempotency_key: IdempotencyKey = None,
     prefer: Prefer = None,
-) -> Response[Any]:
+) -> ASGIResponse:
     """Return some of what was ordered; quantities are checked against what has come back already."""
     answer = await returns.return_goods(
         _gateway(request), caller_of(request), order_id, data, _delivery(_required(idempotency_key), prefer)
@@ -321,11 +322,11 @@ def _delivery(key: str | None, prefer: str | None) -> Delivery:
     return Delivery(key=key, patience=float(wait) if wait.isdecimal() and len(wait) <= _DIGITS else 0.0)
 
 
-def _answer(answer: Answer) -> Response[Any]:
+def _answer(answer: Answer) -> ASGIResponse:
     note_account(answer.account)
     problem = answer.response.status >= 400
-    return Response(
-        answer.response.body,
+    return ASGIResponse(
+        body=answer.response.body,
         status_code=answer.response.status,
         media_type="application/problem+json" if problem else "application/json",
         headers=_headers(answer),
