@@ -16,7 +16,8 @@ import pytest
 import pytest_asyncio
 from standardwebhooks.webhooks import Webhook
 from tests.scenarios.conftest import OpenShop
-from tests.scenarios.shop import CARD, CUSTOMER, SKUS, Shop, free_port
+from tests.scenarios.receiver import receiving
+from tests.scenarios.shop import CARD, CUSTOMER, MERCHANT, SKUS, Shop, free_port
 
 import ordergate.client
 from ordergate.client import (
@@ -25,16 +26,27 @@ from ordergate.client import (
     CancelBody,
     Client,
     Draft,
+    EndpointBody,
+    EndpointUpdate,
+    EventType,
     FulfillBody,
     Link,
     NoAnswerError,
     NotFoundError,
+    OperationDocument,
+    Order,
     OutcomeUnknown,
     PayBody,
     PaymentStatus,
     PossibleDuplicateError,
     ProblemError,
+    ReplayBody,
+    ResolveBody,
+    RotateBody,
     UpdateBody,
+    WebhookVerificationError,
+    calls,
+    verify_webhook,
 )
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -133,6 +145,116 @@ async def test_accounts_links_and_what_providers_would_make_of_it(shop: Shop, me
     assert adopted.reference == "1001"
 
 
+async def test_events_are_gone_through(shop: Shop, merchant: AsyncClient) -> None:
+    """The feed over all its pages, from any place on, of one type or of comparisons; and one order's timeline."""
+    orders = [await merchant.orders.create(draft_of(shop)) for _ in range(3)]
+    await merchant.orders.cancel(orders[0])
+    await merchant.comparisons.create(draft_of(shop), [shop.account], "execute")
+    operator = client_of(await shop.another(None))
+
+    feed = [each async for each in merchant.events.iterate(limit=2)]
+    created = [each async for each in merchant.events.iterate(type=EventType.ORDER_CREATED, limit=1)]
+    compared = [each async for each in operator.events.iterate(merchant=MERCHANT, purpose="comparison")]
+    timeline = [each async for each in merchant.orders.iterate_events(orders[0], limit=1)]
+
+    assert [each.number for each in feed] == list(range(1, len(feed) + 1))
+    assert created == [each for each in feed if each.type == "order.created"]
+    assert [each.order for each in created] == [order.id for order in orders]
+    assert timeline == [each for each in feed if each.order == orders[0].id]
+    assert timeline[-1].type == "order.canceled"
+    assert (await merchant.orders.events(orders[0], after=timeline[0].id)).data == timeline[1:]
+    assert [each async for each in merchant.events.iterate(after=feed[1].id)] == feed[2:]
+    assert [each async for each in operator.events.iterate(merchant=MERCHANT)] == feed
+    assert {each.order for each in compared}.isdisjoint(each.order for each in feed)
+    assert compared[0].data["purpose"] == "comparison"
+
+
+async def test_a_receipt(shop: Shop, merchant: AsyncClient) -> None:
+    """What was sent and answered, typed."""
+    order = await merchant.orders.create(draft_of(shop))
+
+    receipt = await merchant.orders.receipt(order)
+
+    (attempt,) = receipt.operations[0].attempts
+    exchange = attempt.exchanges[0]
+    assert (receipt.order, attempt.account, exchange.request.method) == (order.id, shop.account, "POST")
+    assert exchange.answer is not None
+    assert order.provider_order_id in exchange.answer.body
+
+
+async def test_a_write_is_begun_and_waited_for(open_another: OpenShop) -> None:
+    """The operation at once, the outcome later; once it has ended, the same key is the order."""
+    shop = await open_another(recovers=True)
+    merchant = client_of(shop)
+    create = calls.create_order(draft_of(shop))
+
+    begun = await merchant.operations.begin(create)
+    assert isinstance(begun, OperationDocument)
+    ended = await merchant.operations.wait(begun)
+    order = await merchant.operations.begin(create)
+    paid = await merchant.operations.begin(calls.pay_order(ended.order), wait=5)
+
+    assert (begun.state, ended.state, ended.outcome) == ("in_progress", "succeeded", "applied")
+    assert isinstance(order, Order)
+    assert isinstance(paid, Order)
+    assert order.id == paid.id == begun.order
+    assert len(shop.emulator.orders) == 1
+
+
+async def test_an_operator_resolves_what_stays_unknown(open_another: OpenShop) -> None:
+    """What a person found out settles the write; its key may be sent again."""
+    shop = await open_another(
+        account={"read_timeout": 0.3}, server={"idempotency_wait": 0}, recovery={"closed_settling": 0.0}
+    )
+    merchant, operator = client_of(shop), client_of(await shop.another(None))
+    shop.emulator.faults({"match": {"method": "POST", "path": "*/orders"}, "at": "before", "do": "drop"})
+    with pytest.raises(OutcomeUnknown) as unknown:
+        await merchant.orders.create(draft_of(shop), idempotency_key="mine", timeout=0.5)
+    shop.emulator.faults()
+    assert unknown.value.operation is not None
+
+    found = ResolveBody(as_="not_applied", evidence="There is none.")
+    resolved = await operator.operations.resolve(unknown.value.operation, found)
+    order = await merchant.orders.create(draft_of(shop), idempotency_key="mine")
+
+    assert (resolved.state, resolved.outcome) == ("failed", "not_applied")
+    assert (await merchant.operations.wait(unknown.value.operation)).order == order.id
+
+
+async def test_webhooks_from_their_endpoint_to_their_replay(open_another: OpenShop) -> None:
+    """An endpoint is added, tried out, told of an order, changed, rotated, switched and removed."""
+    shop = await open_another(delivers=True, webhooks={"allow_networks": ["127.0.0.0/8"]})
+    merchant = client_of(shop)
+    endpoints, deliveries = merchant.webhook_endpoints, merchant.webhook_deliveries
+    async with receiving() as receiver:
+        made = await endpoints.create(EndpointBody(url=receiver.url, types=[EventType.ORDER_CREATED]))
+        ping = await endpoints.ping(made)
+        order = await merchant.orders.create(draft_of(shop))
+        came = (await receiver.until(2))[1]
+        (delivery,) = [each async for each in deliveries.iterate(order=order.id or "")]
+        rotated = await endpoints.rotate(made, RotateBody(overlap_hours=0))
+        again = await deliveries.replay(delivery)
+        repeated = (await receiver.until(3))[2]
+        many = await deliveries.replay_many(ReplayBody(endpoint=made.id, after=0))
+        await receiver.until(4)
+
+    message = verify_webhook(made.secret, came.headers, came.body)
+    assert ping.delivered
+    assert (message.type, message.id, message.data["id"]) == ("order.created", delivery.event, order.id)
+    assert verify_webhook(rotated.secret, repeated.headers, repeated.body).id == message.id
+    assert (again.id, many) == (delivery.id, 1)
+    with pytest.raises(WebhookVerificationError):
+        verify_webhook(made.secret, repeated.headers, repeated.body)
+    changed = await endpoints.update(made, EndpointUpdate(description="the shop's", types=None))
+    assert (changed.url, changed.types, changed.description) == (receiver.url, None, "the shop's")
+    assert not (await endpoints.disable(made)).enabled
+    assert (await endpoints.enable(made)).enabled
+    assert (await endpoints.list()).data == [await endpoints.get(made.id)]
+    assert made.secret not in repr([made, rotated])
+    await endpoints.delete(made)
+    assert [each async for each in endpoints.iterate()] == []
+
+
 async def test_refusals_are_exceptions(shop: Shop, merchant: AsyncClient) -> None:
     """Each with the whole problem."""
     first = await merchant.orders.create(draft_of(shop, reference="1001"))
@@ -226,28 +348,34 @@ async def test_the_examples_in_the_package_run(shop: Shop) -> None:
     assert shop.key is not None
     assert ordergate.client.__doc__ is not None
     blocks = re.findall(r"(?:^    .*\n|^\n(?=    ))+", ordergate.client.__doc__, flags=re.MULTILINE)
-    begin, refused, awaited, webhook = map(textwrap.dedent, blocks)
+    begin, refused, awaited, unhurried, told, webhook = map(textwrap.dedent, blocks)
     body = b'{"type":"order.paid","timestamp":"2026-03-01T12:00:00Z","data":{}}'
-    names: dict[str, Any] = {"url": shop.url, "api_key": shop.key, "body": body, **_signed(body)}
+    names: dict[str, Any] = {"url": shop.url, "api_key": shop.key, "body": body}
 
     await asyncio.to_thread(_run, begin, names)
     with Client(shop.url, shop.key) as names["gateway"]:
         await asyncio.to_thread(_run, refused, names)
     await asyncio.to_thread(_run, awaited, names)
+    with Client(shop.url, shop.key) as names["gateway"]:
+        names["another"] = msgspec.structs.replace(names["draft"], reference="1002")
+        await asyncio.to_thread(_run, unhurried, names)
+        await asyncio.to_thread(_run, told, names)
+    names["headers"] = _signature(names["secret"], body)
     _run(webhook, names)
 
     assert names["order"].total == 40000
+    assert names["operation"].state == "succeeded"
+    assert names["event"].order == names["operation"].order
     assert names["message"].type == "order.paid"
 
 
-def _signed(body: bytes) -> dict[str, Any]:
-    now, secret = datetime.now(UTC), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-    headers = {
+def _signature(secret: str, body: bytes) -> dict[str, str]:
+    now = datetime.now(UTC)
+    return {
         "webhook-id": "evt_1",
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": Webhook(secret).sign("evt_1", now, body.decode()),
     }
-    return {"secret": secret, "headers": headers}
 
 
 async def test_the_example_in_the_readme_runs(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,10 +64,11 @@ def list_deliveries(config: Path | None, world: str, *, as_json: bool, **filters
     """
     import msgspec
 
+    from ordergate.event_documents import DeliveryList
     from ordergate.gateway.event_records import DeliveryQuery
     from ordergate.gateway.read import trim
     from ordergate.terminal import show_deliveries
-    from ordergate.web.event_documents import DeliveryList, delivery_document
+    from ordergate.web.event_documents import delivery_document
 
     query = DeliveryQuery(world="live" if world == "live" else "test", **filters)
 
@@ -99,10 +100,11 @@ def endpoints(config: Path | None, world: str, *, as_json: bool, **filters: Any)
     """
     import msgspec
 
+    from ordergate.event_documents import EndpointList
     from ordergate.gateway.event_records import EndpointQuery
     from ordergate.gateway.read import trim
     from ordergate.terminal import show_endpoints
-    from ordergate.web.event_documents import EndpointList, endpoint_document
+    from ordergate.web.event_documents import endpoint_document
 
     query = EndpointQuery(world="live" if world == "live" else "test", **filters)
 
@@ -152,7 +154,8 @@ def replay(
     if endpoint is None and (failed or since is not None or until is not None):
         raise click.UsageError("--failed, --since and --until go with --endpoint.")
 
-    from ordergate.gateway.replay import ReplayBody, replay_many, replay_one
+    from ordergate.domain.webhook_bodies import ReplayBody
+    from ordergate.gateway.replay import replay_many, replay_one
     from ordergate.terminal import progress
 
     caller = operator(world)

@@ -45,6 +45,27 @@ With asyncio:
         async for operation in gateway.operations.iterate(state="unknown"):
             print(operation.id, operation.needs_person)
 
+A write need not be waited for: its operation is answered as soon as it is safely recorded, and says later what became
+of it. What is begun is a call as data:
+
+    from ordergate.client import OperationDocument, calls
+
+    begun = gateway.operations.begin(calls.create_order(another, idempotency_key="order-1002"))
+    if isinstance(begun, OperationDocument):  # else it is the order: its key was answered before
+        operation = gateway.operations.wait(begun, timeout=300)
+        print(operation.state, operation.order)
+
+Events are told at a URL of yours, and can all be read again:
+
+    from ordergate.client import EndpointBody, EventType
+
+    endpoint = gateway.webhook_endpoints.create(
+        EndpointBody(url="https://shop.example.com/webhooks", types=[EventType.ORDER_REFUNDED])
+    )
+    secret = endpoint.secret  # it is shown this once
+    for event in gateway.events.iterate(after=0, type=EventType.ORDER_CREATED):
+        print(event.number, event.order)
+
 Webhooks are believed once they are verified, from the exact bytes that came:
 
     from ordergate.client import verify_webhook
@@ -53,9 +74,9 @@ Webhooks are believed once they are verified, from the exact bytes that came:
     print(message.id, message.type)  # the id is the same for every delivery of one event
 """
 
+from ordergate.client import calls
 from ordergate.client.asynchronous import AsyncClient
 from ordergate.client.blocking import Client
-from ordergate.client.events import Event, EventPage
 from ordergate.client.exceptions import (
     AuthenticationError,
     InvalidStateError,
@@ -87,12 +108,23 @@ from ordergate.domain.draft import (
     DraftLine,
     FulfillBody,
     PayBody,
+    ResolveBody,
     ReturnBody,
     ReturnLineBody,
     UpdateBody,
 )
+from ordergate.domain.events import EventType
 from ordergate.domain.lifecycle import FulfillmentStatus, OrderStatus, PaymentStatus, ReviewReason
 from ordergate.domain.order import Order, Return
+from ordergate.domain.webhook_bodies import EndpointBody, EndpointUpdate, ReplayBody, RotateBody
+from ordergate.event_documents import (
+    DeliveryDocument,
+    EndpointDocument,
+    EndpointSecretDocument,
+    EventDocument,
+    PingDocument,
+)
+from ordergate.gateway.receipted import Receipt
 from ordergate.gateway.records import Link
 
 __all__ = [
@@ -104,10 +136,15 @@ __all__ = [
     "Client",
     "ComparisonDocument",
     "CustomerBody",
+    "DeliveryDocument",
     "Draft",
     "DraftLine",
-    "Event",
-    "EventPage",
+    "EndpointBody",
+    "EndpointDocument",
+    "EndpointSecretDocument",
+    "EndpointUpdate",
+    "EventDocument",
+    "EventType",
     "FulfillBody",
     "FulfillmentStatus",
     "InvalidStateError",
@@ -122,13 +159,18 @@ __all__ = [
     "PayBody",
     "PaymentDeclinedError",
     "PaymentStatus",
+    "PingDocument",
     "PossibleDuplicateError",
     "ProblemDocument",
     "ProblemError",
+    "Receipt",
+    "ReplayBody",
+    "ResolveBody",
     "Return",
     "ReturnBody",
     "ReturnLineBody",
     "ReviewReason",
+    "RotateBody",
     "RouteDocument",
     "TranslationDocument",
     "UnavailableError",
@@ -136,5 +178,6 @@ __all__ = [
     "UpdateBody",
     "WebhookMessage",
     "WebhookVerificationError",
+    "calls",
     "verify_webhook",
 ]

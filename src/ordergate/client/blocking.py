@@ -1,29 +1,29 @@
 """The client for ordinary code: each call blocks until it is answered."""
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
 import httpx
 
-from ordergate.client import calls
-from ordergate.client.calls import Listing, Mode
-from ordergate.client.conversation import Answer, Call, NoAnswer, Waiting
-from ordergate.client.events import Event, EventPage
+from ordergate.client import calls, event_calls
+from ordergate.client.blocking_events import Events, WebhookDeliveries, WebhookEndpoints
+from ordergate.client.calls import Mode
+from ordergate.client.connections import Connection
+from ordergate.client.conversation import Call
 from ordergate.client.options import (
     ComparisonOptions,
     CreateOptions,
-    EventFilters,
     OperationFilters,
     OrderFilters,
     OwnedOptions,
     PageOptions,
     ProviderFilters,
     ReadOptions,
+    TimelineOptions,
     WriteOptions,
 )
-from ordergate.client.wire import access_to, answer_of, no_answer
+from ordergate.client.wire import access_to
 from ordergate.documents import (
     AccountDocument,
     ComparisonDocument,
@@ -33,148 +33,192 @@ from ordergate.documents import (
     RouteDocument,
     TranslationDocument,
 )
-from ordergate.domain.draft import CancelBody, Draft, FulfillBody, PayBody, ReturnBody, UpdateBody
+from ordergate.domain.draft import (
+    CancelBody,
+    Draft,
+    FulfillBody,
+    PayBody,
+    ResolveBody,
+    ReturnBody,
+    UpdateBody,
+)
 from ordergate.domain.order import Order, Return
+from ordergate.event_documents import EventDocument, EventList
 from ordergate.gateway.pages import Page, ProviderPage
+from ordergate.gateway.receipted import Receipt
 from ordergate.gateway.records import Link, LinkKind
 
 T = TypeVar("T")
-R = TypeVar("R")
-P = TypeVar("P")
 
 
 class Orders:
     """Orders, at whichever provider they are."""
 
-    def __init__(self, client: "Client") -> None:
+    def __init__(self, connection: Connection) -> None:
         """Belong to a client."""
-        self._client = client
+        self._connection = connection
 
     def create(self, draft: Draft, **options: Unpack[CreateOptions]) -> Order:
         """Create an order, at the account that the draft names or that the routing chooses."""
-        return self._client.send(calls.create_order(draft, **options))
+        return self._connection.send(calls.create_order(draft, **options))
 
     def get(self, order: Order | str, *, refresh: bool = False, **options: Unpack[ReadOptions]) -> Order:
         """Read an order; with `refresh` the provider is read first."""
-        return self._client.send(calls.get_order(order, refresh=refresh, **options))
+        return self._connection.send(calls.get_order(order, refresh=refresh, **options))
+
+    def receipt(self, order: Order | str, **options: Unpack[ReadOptions]) -> Receipt:
+        """Read what was sent for an order and what was answered, attempt by attempt."""
+        return self._connection.send(calls.get_receipt(order, **options))
+
+    def events(self, order: Order | str, **options: Unpack[TimelineOptions]) -> EventList:
+        """Read one page of what happened to an order, the oldest first."""
+        return self._connection.send(event_calls.list_order_events(order, **options).call)
+
+    def iterate_events(
+        self, order: Order | str, **options: Unpack[TimelineOptions]
+    ) -> Iterator[EventDocument]:
+        """Go through all that happened to an order, the oldest first."""
+        return self._connection.rows(event_calls.list_order_events(order, **options))
 
     def list(self, **filters: Unpack[OrderFilters]) -> Page:
         """List one page of orders, newest first."""
-        return self._client.send(calls.list_orders(**filters).call)
+        return self._connection.send(calls.list_orders(**filters).call)
 
     def iterate(self, **filters: Unpack[OrderFilters]) -> Iterator[Order]:
         """Go through all orders, page by page, newest first."""
-        return self._client.rows(calls.list_orders(**filters))
+        return self._connection.rows(calls.list_orders(**filters))
 
     def pay(self, order: Order | str, body: PayBody | None = None, **options: Unpack[WriteOptions]) -> Order:
         """Pay what is due, or as the body says; that it returns is not yet *paid*: read `payment_status`."""
-        return self._client.send(calls.pay_order(order, body, **options))
+        return self._connection.send(calls.pay_order(order, body, **options))
 
     def cancel(
         self, order: Order | str, body: CancelBody | None = None, **options: Unpack[WriteOptions]
     ) -> Order:
         """Cancel an order of which no money was taken."""
-        return self._client.send(calls.cancel_order(order, body, **options))
+        return self._connection.send(calls.cancel_order(order, body, **options))
 
     def fulfill(
         self, order: Order | str, body: FulfillBody | None = None, **options: Unpack[WriteOptions]
     ) -> Order:
         """Say that the goods were handed over: all of them, or as the body says."""
-        return self._client.send(calls.fulfill_order(order, body, **options))
+        return self._connection.send(calls.fulfill_order(order, body, **options))
 
     def update(self, order: Order | str, body: UpdateBody, **options: Unpack[WriteOptions]) -> Order:
         """Change what the body names: what is left out stays, None clears."""
-        return self._client.send(calls.update_order(order, body, **options))
+        return self._connection.send(calls.update_order(order, body, **options))
 
     def return_goods(self, order: Order | str, body: ReturnBody, **options: Unpack[WriteOptions]) -> Return:
         """Take goods back, and refund them."""
-        return self._client.send(calls.return_goods(order, body, **options))
+        return self._connection.send(calls.return_goods(order, body, **options))
 
     def returns(self, order: Order | str, **options: Unpack[ReadOptions]) -> Sequence[Return]:
         """Read what has come back, oldest first."""
-        return self._client.send(calls.list_returns(order, **options))
+        return self._connection.send(calls.list_returns(order, **options))
 
 
 class Operations:
     """Writes, and what became of them."""
 
-    def __init__(self, client: "Client") -> None:
+    def __init__(self, connection: Connection) -> None:
         """Belong to a client."""
-        self._client = client
+        self._connection = connection
 
     def get(self, operation_id: str, **options: Unpack[ReadOptions]) -> OperationDocument:
         """Read one write: its attempts, and whether it was applied."""
-        return self._client.send(calls.get_operation(operation_id, **options))
+        return self._connection.send(calls.get_operation(operation_id, **options))
 
     def list(self, **filters: Unpack[OperationFilters]) -> OperationList:
         """List one page of writes, newest first."""
-        return self._client.send(calls.list_operations(**filters).call)
+        return self._connection.send(calls.list_operations(**filters).call)
 
     def iterate(self, **filters: Unpack[OperationFilters]) -> Iterator[OperationDocument]:
         """Go through all writes, page by page, newest first."""
-        return self._client.rows(calls.list_operations(**filters))
+        return self._connection.rows(calls.list_operations(**filters))
+
+    def begin(self, write: Call[T], *, wait: int = 0) -> OperationDocument | T:
+        """Have a write of `ordergate.client.calls` recorded, and return its operation without waiting for its end.
+
+        Returns:
+            What the write itself returns where it has ended: within `wait` seconds, or under the same key before.
+        """
+        return self._connection.send(calls.begun(write, wait))
+
+    def wait(self, operation: OperationDocument | str, **options: Unpack[ReadOptions]) -> OperationDocument:
+        """Read one write, ever more seldom, until it has succeeded or failed.
+
+        Raises:
+            OutcomeUnknown: It was not in time, or only a person can find out.
+        """
+        return self._connection.send(calls.settled(operation, **options))
+
+    def resolve(
+        self, operation: OperationDocument | str, body: ResolveBody, **options: Unpack[ReadOptions]
+    ) -> OperationDocument:
+        """Say what became of a write that could not settle itself, and how you know; with an operator's key."""
+        return self._connection.send(calls.resolve_operation(operation, body, **options))
 
 
 class Accounts:
     """Accounts at providers."""
 
-    def __init__(self, client: "Client") -> None:
+    def __init__(self, connection: Connection) -> None:
         """Belong to a client."""
-        self._client = client
+        self._connection = connection
 
     def list(self, **options: Unpack[ReadOptions]) -> Sequence[AccountDocument]:
         """List the accounts that the key reaches."""
-        return self._client.send(calls.list_accounts(**options))
+        return self._connection.send(calls.list_accounts(**options))
 
     def get(self, account: str, **options: Unpack[ReadOptions]) -> AccountDocument:
         """Read one account: what its provider can do, limits, health."""
-        return self._client.send(calls.get_account(account, **options))
+        return self._connection.send(calls.get_account(account, **options))
 
     def orders(self, account: str, **filters: Unpack[ProviderFilters]) -> ProviderPage:
         """Read one page of the provider's own list; orders that were not made here have no `id`."""
-        return self._client.send(calls.list_provider_orders(account, **filters).call)
+        return self._connection.send(calls.list_provider_orders(account, **filters).call)
 
     def iterate_orders(self, account: str, **filters: Unpack[ProviderFilters]) -> Iterator[Order]:
         """Go through the provider's own list, page by page."""
-        return self._client.rows(calls.list_provider_orders(account, **filters))
+        return self._connection.rows(calls.list_provider_orders(account, **filters))
 
     def import_order(self, account: str, provider_order_id: str, **options: Unpack[OwnedOptions]) -> Order:
         """Adopt an order that was made at the provider; it has no key: if its answer is lost, call it again."""
-        return self._client.send(calls.import_order(account, provider_order_id, **options))
+        return self._connection.send(calls.import_order(account, provider_order_id, **options))
 
 
 class Links:
     """What the merchant's own ids are called at each account."""
 
-    def __init__(self, client: "Client") -> None:
+    def __init__(self, connection: Connection) -> None:
         """Belong to a client."""
-        self._client = client
+        self._connection = connection
 
     def put(
         self, kind: LinkKind, link_id: str, natives: Mapping[str, str], **options: Unpack[OwnedOptions]
     ) -> dict[str, str]:
         """Say what an id is called at the accounts that `natives` names; others are left as they are."""
-        return self._client.send(calls.put_link(kind, link_id, natives, **options))
+        return self._connection.send(calls.put_link(kind, link_id, natives, **options))
 
     def get(self, kind: LinkKind, link_id: str, **options: Unpack[OwnedOptions]) -> dict[str, str]:
         """Read what an id is called at each account."""
-        return self._client.send(calls.get_link(kind, link_id, **options))
+        return self._connection.send(calls.get_link(kind, link_id, **options))
 
     def delete(self, kind: LinkKind, link_id: str, **options: Unpack[OwnedOptions]) -> None:
         """Forget what an id is called."""
-        self._client.send(calls.delete_link(kind, link_id, **options))
+        self._connection.send(calls.delete_link(kind, link_id, **options))
 
     def import_links(self, links: Sequence[Link], **options: Unpack[OwnedOptions]) -> int:
         """Set many links, all of them or none; returns how many."""
-        return self._client.send(calls.import_links(links, **options))
+        return self._connection.send(calls.import_links(links, **options))
 
 
 class Comparisons:
     """Accounts side by side."""
 
-    def __init__(self, client: "Client") -> None:
+    def __init__(self, connection: Connection) -> None:
         """Belong to a client."""
-        self._client = client
+        self._connection = connection
 
     def create(
         self,
@@ -184,35 +228,19 @@ class Comparisons:
         **options: Unpack[ComparisonOptions],
     ) -> ComparisonDocument:
         """Compare what accounts are sent for a draft or, with `execute`, what they really answer."""
-        return self._client.send(calls.create_comparison(draft, accounts, mode, **options))
+        return self._connection.send(calls.create_comparison(draft, accounts, mode, **options))
 
     def get(self, comparison_id: str, **options: Unpack[ReadOptions]) -> ComparisonDocument:
         """Read a comparison."""
-        return self._client.send(calls.get_comparison(comparison_id, **options))
+        return self._connection.send(calls.get_comparison(comparison_id, **options))
 
     def list(self, **options: Unpack[PageOptions]) -> ComparisonList:
         """List one page of comparisons, newest first."""
-        return self._client.send(calls.list_comparisons(**options).call)
+        return self._connection.send(calls.list_comparisons(**options).call)
 
     def iterate(self, **options: Unpack[PageOptions]) -> Iterator[ComparisonDocument]:
         """Go through all comparisons, page by page, newest first."""
-        return self._client.rows(calls.list_comparisons(**options))
-
-
-class Events:
-    """The merchant's feed: complete, in an order that never changes, the oldest first."""
-
-    def __init__(self, client: "Client") -> None:
-        """Belong to a client."""
-        self._client = client
-
-    def list(self, **filters: Unpack[EventFilters]) -> EventPage:
-        """Read one page of events."""
-        return self._client.send(calls.list_events(**filters).call)
-
-    def iterate(self, **filters: Unpack[EventFilters]) -> Iterator[Event]:
-        """Go through the events there are now; begin the next time `after` the last one's id."""
-        return self._client.rows(calls.list_events(**filters))
+        return self._connection.rows(calls.list_comparisons(**options))
 
 
 class Client:
@@ -225,6 +253,8 @@ class Client:
         links: What the merchant's own ids are called at each account.
         comparisons: Accounts side by side.
         events: What happened.
+        webhook_endpoints: Where the merchant is told of events.
+        webhook_deliveries: How that went, and once more.
     """
 
     def __init__(
@@ -248,15 +278,16 @@ class Client:
         Raises:
             ValueError: An argument cannot be what it should.
         """
-        self._access = access_to(base_url, api_key, timeout=timeout, attempt_timeout=attempt_timeout)
-        self._owned = http is None
-        self._http = httpx.Client() if http is None else http
-        self.orders = Orders(self)
-        self.operations = Operations(self)
-        self.accounts = Accounts(self)
-        self.links = Links(self)
-        self.comparisons = Comparisons(self)
-        self.events = Events(self)
+        access = access_to(base_url, api_key, timeout=timeout, attempt_timeout=attempt_timeout)
+        self._connection = Connection(access, http)
+        self.orders = Orders(self._connection)
+        self.operations = Operations(self._connection)
+        self.accounts = Accounts(self._connection)
+        self.links = Links(self._connection)
+        self.comparisons = Comparisons(self._connection)
+        self.events = Events(self._connection)
+        self.webhook_endpoints = WebhookEndpoints(self._connection)
+        self.webhook_deliveries = WebhookDeliveries(self._connection)
 
     def translate(
         self, draft: Draft, accounts: Sequence[str], **options: Unpack[OwnedOptions]
@@ -271,40 +302,16 @@ class Client:
         return self.send(calls.explain_route(draft, idempotency_key, **options))
 
     def send(self, call: Call[T]) -> T:
-        """Make one call, with all its repeats.
+        """Make one call of `ordergate.client.calls`, with all its repeats.
 
         Raises:
             OrdergateError: What it ended with.
         """
-        conversation = self._access.begin(call)
-        step = next(conversation)
-        while True:
-            reply: Answer | NoAnswer | None = None
-            if isinstance(step, Waiting):
-                time.sleep(step.seconds)
-            else:
-                try:
-                    reply = answer_of(self._http.request(**self._access.request(step)))
-                except httpx.RequestError as error:
-                    reply = no_answer(error)
-            try:
-                step = conversation.send(reply)
-            except StopIteration as end:
-                answer: T = end.value
-                return answer
-
-    def rows(self, listing: Listing[P, R]) -> Iterator[R]:
-        """Go through a list, page by page; each page is one call."""
-        following: Listing[P, R] | None = listing
-        while following is not None:
-            page = self.send(following.call)
-            yield from following.rows(page)
-            following = following.following(page)
+        return self._connection.send(call)
 
     def close(self) -> None:
         """Close the connections; a client of httpx that was given stays open."""
-        if self._owned:
-            self._http.close()
+        self._connection.close()
 
     def __enter__(self) -> Self:
         """Use it until the block ends."""

@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 8.0
+_ACCEPTED = 202
 _TEMPORARY = frozenset({408, 429, *range(500, 600)})
 """Statuses of what stands before a gateway and cannot reach it now."""
 
@@ -36,7 +37,9 @@ class Call(Generic[T]):
 
     Attributes:
         path: Encoded, from the slash after the host.
-        read: Reads the body of a 2xx; raises ``msgspec.DecodeError`` where it cannot.
+        read: Reads the body of a 2xx; raises ``msgspec.DecodeError`` where it cannot, :class:`UnsettledError` where the
+            answer is not the last.
+        accepted: Reads the body of a 202, where the caller prefers not to wait.
         key: The Idempotency-Key of all its attempts.
         writes: It may change something, so its outcome may be in doubt.
         timeout: Seconds for all attempts together; None for the client's default.
@@ -45,6 +48,7 @@ class Call(Generic[T]):
     method: str
     path: str
     read: Callable[[bytes], T]
+    accepted: Callable[[bytes], T] | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = field(default=None, repr=False)
@@ -56,6 +60,20 @@ class Call(Generic[T]):
     def repeatable(self) -> bool:
         """Whether it may be sent again although it may have arrived."""
         return self.key is not None or not self.writes
+
+
+class UnsettledError(Exception):
+    """An answer that leaves open what was asked for: it is asked for again, unless it is final.
+
+    Attributes:
+        error: What the call ends with if there is no other answer in time.
+    """
+
+    def __init__(self, error: OrdergateError, *, final: bool) -> None:
+        """Keep what to end with."""
+        super().__init__(str(error))
+        self.error = error
+        self.final = final
 
 
 class Sending(NamedTuple):
@@ -136,7 +154,9 @@ def converse(call: Call[T], times: Times, *, started: float, chance: Callable[[]
         if failure is None:
             assert isinstance(reply, Answer)
             try:
-                return call.read(reply.body)
+                return _reader(call, reply)(reply.body)
+            except UnsettledError as open_still:
+                failure = _Failure(open_still.error, None, repeat=not open_still.final)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 failure = _unreadable(call, reply, str(error))
         doubtful = doubtful if failure.doubtful is None else failure.doubtful
@@ -146,6 +166,10 @@ def converse(call: Call[T], times: Times, *, started: float, chance: Callable[[]
             _end(call, failure, named if doubtful else None, doubtful=doubtful)
         yield Waiting(pause)
         now = reply.at + pause
+
+
+def _reader(call: Call[T], reply: Answer) -> Callable[[bytes], T]:
+    return call.accepted if call.accepted is not None and reply.status == _ACCEPTED else call.read
 
 
 def _end(call: Call[T], failure: _Failure, named: ProblemDocument | None, *, doubtful: bool) -> NoReturn:

@@ -5,6 +5,7 @@ from typing import Literal, TypedDict
 
 from ordergate.domain.draft import BillingType
 from ordergate.domain.lifecycle import OrderStatus
+from ordergate.gateway.event_records import DeliveryState
 from ordergate.gateway.records import OperationState
 
 
@@ -77,10 +78,26 @@ class ProviderFilters(ReadOptions, total=False):
     limit: int
 
 
-class EventFilters(ReadOptions, total=False):
+class EventFilters(OwnedOptions, total=False):
     """Which events to read: those after the last one that you have, by its number or id; 0 for all."""
 
     after: int | str
     type: str
     limit: int
-    merchant: str
+    purpose: Literal["comparison"]
+
+
+class TimelineOptions(ReadOptions, total=False):
+    """Which events of an order to read: those after the last one that you have, by its id."""
+
+    after: str
+    limit: int
+
+
+class DeliveryFilters(PageOptions, total=False):
+    """Which deliveries to list; `endpoint`, `event` and `order` are ids."""
+
+    endpoint: str
+    state: DeliveryState
+    event: str
+    order: str

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from ordergate.client.calls import is_token
+from ordergate.client.building import is_token
 from ordergate.client.conversation import Answer, Call, Conversation, NoAnswer, Sending, Times, converse
 
 T = TypeVar("T")

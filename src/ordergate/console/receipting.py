@@ -7,7 +7,7 @@ import msgspec
 
 from ordergate.console.documents import Spoken, answer_shown, request_shown, weight
 from ordergate.console.formats import shown
-from ordergate.gateway.receipts import AttemptReceipt, ExchangeDocument, OperationReceipt, Receipt
+from ordergate.gateway.receipted import AttemptReceipt, ExchangeDocument, OperationReceipt, Receipt
 
 OPERATIONS = 12
 """Of one order, on its page: the latest."""

@@ -2,17 +2,17 @@
 
 import secrets
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET
 
-from ordergate.domain.draft import Body
 from ordergate.domain.errors import Problem
 from ordergate.domain.events import EventType
 from ordergate.domain.identifiers import new_id
 from ordergate.domain.validation import summary
-from ordergate.domain.webhooks import MAX_URL, secret_of, url_errors
+from ordergate.domain.webhook_bodies import EndpointBody, EndpointUpdate, RotateBody
+from ordergate.domain.webhooks import secret_of, url_errors
 from ordergate.gateway.account import World
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Gateway
@@ -23,37 +23,6 @@ MOST = 20
 
 _RANDOM_BYTES = 32
 _READ = "orders:read"
-
-Url = Annotated[
-    str,
-    Meta(min_length=1, max_length=MAX_URL, description="https://…; with a test key http:// will do."),
-]
-Types = Annotated[
-    list[EventType], Meta(min_length=1, description="Of which events to tell; leave it out for all.")
-]
-Description = Annotated[str, Meta(max_length=255)]
-
-
-class EndpointBody(Body, frozen=True, kw_only=True):
-    """A new endpoint."""
-
-    url: Url
-    types: Types | None = None
-    description: Description | None = None
-
-
-class EndpointUpdate(Body, frozen=True, kw_only=True):
-    """What changes of an endpoint; null clears: `types` to all."""
-
-    url: Url | UnsetType = UNSET
-    types: Types | UnsetType | None = UNSET
-    description: Description | UnsetType | None = UNSET
-
-
-class RotateBody(Body, frozen=True, kw_only=True):
-    """How long the old secrets go on signing beside the new one."""
-
-    overlap_hours: Annotated[int, Meta(ge=0, le=168)] = 24
 
 
 async def create_endpoint(

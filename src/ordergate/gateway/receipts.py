@@ -1,14 +1,12 @@
 """Receipts: what was sent for an order and what was answered, attempt by attempt, from what the journal kept."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from urllib.parse import urlsplit
 
 from ordergate.domain.alignment import Meant, align
 from ordergate.domain.assembly import OrderRecord
 from ordergate.domain.errors import Problem
 from ordergate.domain.lifecycle import OperationKind
-from ordergate.domain.order import Notice, Record
 from ordergate.domain.statements import under_line
 from ordergate.gateway.account import Account
 from ordergate.gateway.caller import Caller
@@ -17,73 +15,13 @@ from ordergate.gateway.context import Gateway
 from ordergate.gateway.evidence import Exchange, Told
 from ordergate.gateway.prepared import begin
 from ordergate.gateway.read import visible_order
-from ordergate.gateway.records import Attempt, OperationState
+from ordergate.gateway.receipted import AttemptReceipt, ExchangeDocument, OperationReceipt, Receipt
+from ordergate.gateway.records import Attempt
 from ordergate.redaction import mask_body, redact_headers
 from ordergate.spi.fields import FieldMap, Form, UnreadableDocumentError, at_pointer, decode, read
 
 Lines = Sequence[Meant]
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id")
-
-
-class ExchangeDocument(Record, frozen=True, kw_only=True):
-    """One request and its answer.
-
-    Attributes:
-        answer: Null where none came, or none is recorded; `error` says why.
-        milliseconds: From its sending to its answer, or to the end of the wait for it; 0 where neither is recorded.
-        provider_request_id: The provider's own id of the call.
-    """
-
-    request: RequestDocument
-    answer: AnswerDocument | None
-    error: str | None
-    started_at: datetime
-    milliseconds: float
-    provider_request_id: str | None
-
-
-class AttemptReceipt(Record, frozen=True, kw_only=True):
-    """One attempt.
-
-    Attributes:
-        configuration: Short hash of the configuration in force; null where nothing is kept of what was said.
-        adapter_version: Of the adapter's distribution.
-        exchanges: The request that acts, and what was asked after it.
-        notices: What the merchant is told of how the order was put into the request.
-        field_map: By canonical pointer, where that stands in the request.
-        answer_map: By canonical pointer, where that stands in the answer.
-    """
-
-    number: int
-    account: str | None
-    started_at: datetime
-    finished_at: datetime | None
-    sent: str
-    http_status: int | None
-    provider_request_id: str | None
-    detail: str | None
-    configuration: str | None
-    adapter_version: str | None
-    exchanges: list[ExchangeDocument]
-    notices: list[Notice]
-    field_map: dict[str, str]
-    answer_map: dict[str, str]
-
-
-class OperationReceipt(Record, frozen=True, kw_only=True):
-    """One write of the order."""
-
-    operation: str
-    kind: OperationKind
-    state: OperationState
-    attempts: list[AttemptReceipt]
-
-
-class Receipt(Record, frozen=True, kw_only=True):
-    """All that was said to providers about an order and is still kept, oldest first."""
-
-    order: str
-    operations: list[OperationReceipt]
 
 
 async def get_receipt(gateway: Gateway, caller: Caller, order_id: str) -> Receipt:

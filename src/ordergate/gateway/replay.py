@@ -1,14 +1,12 @@
 """Lists deliveries, makes them again, and tries an endpoint out."""
 
 from collections.abc import Callable
-from typing import Annotated
 
 import msgspec
-from msgspec import Meta
 
-from ordergate.domain.draft import Body, Time
 from ordergate.domain.errors import Problem, invalid_request
 from ordergate.domain.identifiers import new_id
+from ordergate.domain.webhook_bodies import ReplayBody
 from ordergate.domain.webhooks import Message
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Gateway
@@ -19,20 +17,6 @@ from ordergate.gateway.feed import number_feed
 
 BATCH = 500
 """Events that one transaction queues again at most."""
-
-
-class ReplayBody(Body, frozen=True, kw_only=True):
-    """Which deliveries to one endpoint to make again.
-
-    All that failed for good (`failed`), or everything since a time or after an event's number, whether or not it was
-    delivered, or even queued, before.
-    """
-
-    endpoint: str
-    failed: bool = False
-    since: Time | None = None
-    until: Time | None = None
-    after: Annotated[int, Meta(ge=0, le=2**62)] | None = None
 
 
 async def visible_delivery(gateway: Gateway, caller: Caller, delivery_id: str) -> Delivery:

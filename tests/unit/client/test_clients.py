@@ -17,7 +17,9 @@ from ordergate.client import (
     NoAnswerError,
     OutcomeUnknown,
     asynchronous,
+    asynchronous_events,
     blocking,
+    blocking_events,
     calls,
 )
 from ordergate.web.examples import CHAIR_ORDER
@@ -101,7 +103,7 @@ def test_what_may_have_left_is_in_doubt(
 
     assert raised.value.idempotency_key == "mine"
     assert KEY not in str(raised.value)
-    assert KEY not in repr(vars(gateway))
+    assert KEY not in repr([vars(gateway), vars(gateway._connection)])
 
 
 def test_what_is_sent(gateway: Client, router: respx.Router) -> None:
@@ -148,6 +150,20 @@ def test_lists_are_gone_through_page_by_page(gateway: Client, router: respx.Rout
     assert dict(route.calls[1].request.url.params) == {"account": "main", "starting_after": "ord_2"}
 
 
+def test_lists_are_gone_through_to_newer_rows_too(gateway: Client, router: respx.Router) -> None:
+    """Each page ends before the first row of the one before."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        more = request.url.params["ending_before"] == "ord_1"
+        rows = [{**CHAIR_ORDER, "id": f"ord_{number}"} for number in ((3, 2) if more else (4,))]
+        return httpx.Response(200, json={"data": rows, "has_more": more})
+
+    route = router.get("/v1/orders").mock(side_effect=answer)
+
+    assert len(list(gateway.orders.iterate(ending_before="ord_1"))) == 3
+    assert dict(route.calls[1].request.url.params) == {"ending_before": "ord_3"}
+
+
 async def test_events_are_gone_through_in_their_order(
     async_gateway: AsyncClient, router: respx.Router
 ) -> None:
@@ -174,13 +190,14 @@ async def test_a_client_that_was_given_stays_open() -> None:
         async with AsyncClient(URL, KEY, http=given), AsyncClient(URL, KEY) as own:
             pass
 
-        assert (given.is_closed, own._http.is_closed) == (False, True)
+        assert (given.is_closed, own._connection._http.is_closed) == (False, True)
 
 
-def _surface(module: Any, prefix: str) -> dict[str, dict[str, list[str]]]:
+def _surface(prefix: str, *modules: Any) -> dict[str, dict[str, list[str]]]:
     """By class and method, the parameters with their annotations."""
     classes = {
         name.removeprefix(prefix): found
+        for module in modules
         for name, found in inspect.getmembers(module, inspect.isclass)
         if found.__module__ == module.__name__
     }
@@ -196,11 +213,12 @@ def _surface(module: Any, prefix: str) -> dict[str, dict[str, list[str]]]:
 
 def test_both_clients_have_the_same_calls() -> None:
     """Whatever one can do the other can, by the same names and with the same arguments."""
-    ordinary, awaited = _surface(blocking, ""), _surface(asynchronous, "Async")
+    ordinary = _surface("", blocking, blocking_events)
+    awaited = _surface("Async", asynchronous, asynchronous_events)
     awaited["Client"]["close"] = awaited["Client"].pop("aclose")
 
     assert ordinary == awaited
-    assert sum(map(len, ordinary.values())) > 25
+    assert sum(map(len, ordinary.values())) > 45
 
 
 @pytest.mark.parametrize(
@@ -235,6 +253,11 @@ def test_what_would_go_astray_is_refused(gateway: Client) -> None:
         Client(URL, KEY, timeout=0)
     with pytest.raises(ValueError, match="timeout"):
         gateway.orders.get("ord_1", timeout=0)
+    with pytest.raises(ValueError, match="a write of an order"):
+        gateway.operations.begin(calls.get_order("ord_1"))
+    for seconds in (-1, 10_000):
+        with pytest.raises(ValueError, match="whole seconds"):
+            gateway.operations.begin(calls.create_order(DRAFT), wait=seconds)
 
 
 def test_an_order_that_is_the_providers_alone_has_no_address(gateway: Client) -> None:

@@ -11,6 +11,7 @@ from ordergate.client import (
     Draft,
     DraftLine,
     NoAnswerError,
+    OperationDocument,
     Order,
     OrdergateError,
     OutcomeUnknown,
@@ -61,6 +62,31 @@ def problem(code: str, **changes: Any) -> Answer:
     }
     headers = {"content-type": "application/problem+json"}
     return Answer(0, STATUSES[code], headers, msgspec.json.encode(document))
+
+
+def operation(status: int, state: str, **changes: Any) -> Answer:
+    """A create, as the gateway shows it."""
+    moment = "2026-03-01T12:00:00Z"
+    document = {
+        "id": "op_1",
+        "kind": "create",
+        "state": state,
+        "performed_by": "provider",
+        "outcome": None,
+        "problem": None,
+        "order": "ord_1",
+        "account": "main",
+        "reference": None,
+        "idempotency_key": "mine",
+        "attempts": [],
+        "probes": [],
+        "needs_person": False,
+        "resolution": None,
+        "created_at": moment,
+        "updated_at": moment,
+        **changes,
+    }
+    return Answer(0, status, {"content-type": "application/json"}, msgspec.json.encode(document))
 
 
 def page(status: int, **headers: str) -> Answer:
@@ -275,3 +301,49 @@ def test_fields_of_later_releases_are_ignored() -> None:
     run = Run(calls.create_order(DRAFT), later)
 
     assert run.answer.total == CHAIR_ORDER["total"]
+
+
+def test_a_write_is_begun_or_answered() -> None:
+    """A 202 is its operation; anything else is what the write itself answers, under the same key."""
+    create = calls.create_order(DRAFT, allow_duplicate=True)
+
+    begun = Run(calls.begun(create, wait=3), LOST, operation(202, "in_progress"))
+    ended = Run(calls.begun(create), CREATED)
+
+    assert isinstance(begun.answer, OperationDocument)
+    assert isinstance(ended.answer, Order)
+    assert begun.keys == ended.keys == {create.key}
+    assert [dict(attempt.call.headers) for attempt in begun.attempts] == [
+        {"Ordergate-Duplicate": "allow", "Prefer": "respond-async, wait=3"}
+    ] * 2
+
+
+@pytest.mark.parametrize("state", ["succeeded", "failed"])
+def test_an_operation_is_waited_for(state: str) -> None:
+    """It is read until it has ended, ever more seldom; then, and only then, it is returned."""
+    answers = [operation(200, "in_progress"), *[operation(200, "unknown")] * 6, operation(200, state)]
+
+    run = Run(calls.settled("op_1"), *answers, chance=1)
+
+    assert run.answer.state == state
+    assert run.pauses == [0.25, 0.5, 1, 2, 4, 8, 8]
+
+
+def test_an_operation_that_does_not_end_in_time() -> None:
+    """It is in doubt still, and the caller is told which write it is."""
+    run = Run(calls.settled("op_1"), operation(200, "unknown"))
+
+    assert run.clock <= 1000 + TIMES.total
+    assert (run.unknown.operation, run.unknown.order, run.unknown.idempotency_key) == (
+        "op_1",
+        "ord_1",
+        "mine",
+    )
+
+
+def test_an_operation_that_needs_a_person_is_not_waited_for() -> None:
+    """Nobody looks after it any more, so the caller is told at once."""
+    run = Run(calls.settled("op_1"), operation(200, "unknown", needs_person=True))
+
+    assert run.unknown.operation == "op_1"
+    assert len(run.attempts) == 1

@@ -12,7 +12,8 @@ from ordergate.console.receipting import receipt_view
 from ordergate.documents import ProblemDocument
 from ordergate.domain.errors import PROBLEMS, ProblemKind
 from ordergate.gateway.context import Gateway
-from ordergate.gateway.receipts import OperationReceipt, get_receipt
+from ordergate.gateway.receipted import OperationReceipt
+from ordergate.gateway.receipts import get_receipt
 from ordergate.web.authentication import caller_of
 from ordergate.web.problems import FAULTS, NEXT_STEPS
 

@@ -16,6 +16,7 @@ from ordergate.domain.order import Order, Return
 from ordergate.gateway import cancel, create, fulfill, pay, read, receipts, returns, update
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.pages import Page
+from ordergate.gateway.receipted import Receipt
 from ordergate.gateway.records import OrderQuery
 from ordergate.gateway.write import Delivery
 from ordergate.observability import note_account
@@ -158,7 +159,7 @@ async def get_order(
     opt={"scope": "orders:read"},
     responses=READ_PROBLEMS,
 )
-async def get_receipt(request: Request[Any, Any, Any], order_id: FromPath[str]) -> receipts.Receipt:
+async def get_receipt(request: Request[Any, Any, Any], order_id: FromPath[str]) -> Receipt:
     """Read what was sent for the order and what was answered, attempt by attempt, also while it is unsettled.
 
     What authenticates is starred. It is kept as long as keys are (`retention_days`), and until the order is redacted.

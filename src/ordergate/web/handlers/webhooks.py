@@ -5,14 +5,8 @@ from typing import Annotated, Any
 from litestar import Request, delete, get, patch, post
 from litestar.params import BodyKwarg, FromPath, FromQuery, JSONBody, QueryParameter
 
-from ordergate.gateway import endpoints, replay
-from ordergate.gateway.endpoints import EndpointBody, EndpointUpdate, RotateBody
-from ordergate.gateway.event_records import DeliveryQuery, DeliveryState, EndpointQuery
-from ordergate.gateway.read import trim
-from ordergate.gateway.replay import ReplayBody
-from ordergate.web import examples
-from ordergate.web.authentication import caller_of
-from ordergate.web.event_documents import (
+from ordergate.domain.webhook_bodies import EndpointBody, EndpointUpdate, ReplayBody, RotateBody
+from ordergate.event_documents import (
     DeliveryDocument,
     DeliveryList,
     EndpointDocument,
@@ -20,6 +14,13 @@ from ordergate.web.event_documents import (
     EndpointSecretDocument,
     PingDocument,
     ReplayedDocument,
+)
+from ordergate.gateway import endpoints, replay
+from ordergate.gateway.event_records import DeliveryQuery, DeliveryState, EndpointQuery
+from ordergate.gateway.read import trim
+from ordergate.web import examples
+from ordergate.web.authentication import caller_of
+from ordergate.web.event_documents import (
     delivery_document,
     endpoint_document,
     endpoint_with_secret,

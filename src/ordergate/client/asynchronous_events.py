@@ -1,0 +1,120 @@
+"""Events and webhooks for asyncio: the same calls, awaited."""
+
+from collections.abc import AsyncIterator
+from typing import Unpack
+
+from ordergate.client import event_calls
+from ordergate.client.connections import AsyncConnection
+from ordergate.client.options import DeliveryFilters, EventFilters, OwnedOptions, PageOptions, ReadOptions
+from ordergate.domain.webhook_bodies import EndpointBody, EndpointUpdate, ReplayBody, RotateBody
+from ordergate.event_documents import (
+    DeliveryDocument,
+    DeliveryList,
+    EndpointDocument,
+    EndpointList,
+    EndpointSecretDocument,
+    EventDocument,
+    EventList,
+    PingDocument,
+)
+
+
+class AsyncEvents:
+    """The merchant's feed: complete, in an order that never changes, the oldest first."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        """Belong to a client."""
+        self._connection = connection
+
+    async def list(self, **filters: Unpack[EventFilters]) -> EventList:
+        """Read one page of events."""
+        return await self._connection.send(event_calls.list_events(**filters).call)
+
+    def iterate(self, **filters: Unpack[EventFilters]) -> AsyncIterator[EventDocument]:
+        """Go through the events there are now; begin the next time `after` the last one's id."""
+        return self._connection.rows(event_calls.list_events(**filters))
+
+
+class AsyncWebhookEndpoints:
+    """Where the merchant is told of events."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        """Belong to a client."""
+        self._connection = connection
+
+    async def create(self, body: EndpointBody, **options: Unpack[OwnedOptions]) -> EndpointSecretDocument:
+        """Have events sent to a URL from now on; keep the `secret`, which is shown this once."""
+        return await self._connection.send(event_calls.create_webhook_endpoint(body, **options))
+
+    async def list(self, **options: Unpack[PageOptions]) -> EndpointList:
+        """List one page of endpoints, newest first."""
+        return await self._connection.send(event_calls.list_webhook_endpoints(**options).call)
+
+    def iterate(self, **options: Unpack[PageOptions]) -> AsyncIterator[EndpointDocument]:
+        """Go through all endpoints, page by page, newest first."""
+        return self._connection.rows(event_calls.list_webhook_endpoints(**options))
+
+    async def get(self, endpoint: EndpointDocument | str, **options: Unpack[ReadOptions]) -> EndpointDocument:
+        """Read one endpoint."""
+        return await self._connection.send(event_calls.get_webhook_endpoint(endpoint, **options))
+
+    async def update(
+        self, endpoint: EndpointDocument | str, body: EndpointUpdate, **options: Unpack[ReadOptions]
+    ) -> EndpointDocument:
+        """Change what the body names: what is left out stays, None clears."""
+        return await self._connection.send(event_calls.update_webhook_endpoint(endpoint, body, **options))
+
+    async def delete(self, endpoint: EndpointDocument | str, **options: Unpack[ReadOptions]) -> None:
+        """Remove an endpoint, and what is queued for it; the events stay in the feed."""
+        await self._connection.send(event_calls.delete_webhook_endpoint(endpoint, **options))
+
+    async def rotate(
+        self,
+        endpoint: EndpointDocument | str,
+        body: RotateBody | None = None,
+        **options: Unpack[ReadOptions],
+    ) -> EndpointSecretDocument:
+        """Make a new secret, which is shown this once; for a day, or as the body says, the old one signs beside it."""
+        return await self._connection.send(event_calls.rotate_webhook_secret(endpoint, body, **options))
+
+    async def enable(
+        self, endpoint: EndpointDocument | str, **options: Unpack[ReadOptions]
+    ) -> EndpointDocument:
+        """Send to it again, what waits first."""
+        return await self._connection.send(event_calls.enable_webhook_endpoint(endpoint, **options))
+
+    async def disable(
+        self, endpoint: EndpointDocument | str, **options: Unpack[ReadOptions]
+    ) -> EndpointDocument:
+        """Send nothing to it; what is queued waits, and nothing more is queued."""
+        return await self._connection.send(event_calls.disable_webhook_endpoint(endpoint, **options))
+
+    async def ping(self, endpoint: EndpointDocument | str, **options: Unpack[ReadOptions]) -> PingDocument:
+        """Send a signed `ping` now, and say how it went; it is no event, and is not tried again."""
+        return await self._connection.send(event_calls.ping_webhook_endpoint(endpoint, **options))
+
+
+class AsyncWebhookDeliveries:
+    """AsyncEvents on their way to endpoints."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        """Belong to a client."""
+        self._connection = connection
+
+    async def list(self, **filters: Unpack[DeliveryFilters]) -> DeliveryList:
+        """List one page of deliveries with their tries, newest first."""
+        return await self._connection.send(event_calls.list_webhook_deliveries(**filters).call)
+
+    def iterate(self, **filters: Unpack[DeliveryFilters]) -> AsyncIterator[DeliveryDocument]:
+        """Go through all deliveries, page by page, newest first."""
+        return self._connection.rows(event_calls.list_webhook_deliveries(**filters))
+
+    async def replay(
+        self, delivery: DeliveryDocument | str, **options: Unpack[ReadOptions]
+    ) -> DeliveryDocument:
+        """Deliver one event again, with all its tries anew."""
+        return await self._connection.send(event_calls.replay_webhook_delivery(delivery, **options))
+
+    async def replay_many(self, body: ReplayBody, **options: Unpack[ReadOptions]) -> int:
+        """Deliver to one endpoint again what failed, or all of a range; returns how many."""
+        return await self._connection.send(event_calls.replay_webhook_deliveries(body, **options))
