@@ -87,6 +87,11 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self._registry,
         )
+        self._shed = Counter(
+            "ordergate_requests_shed",
+            "Requests that were refused at once because the gateway was at its limit; they count nowhere else.",
+            registry=self._registry,
+        )
         parts = Histogram(
             "ordergate_request_part_seconds",
             "Seconds of each request of the API: gateway, all but the providers; journal, the part of that spent "
@@ -178,6 +183,10 @@ class Metrics:
             self._gateway_part.observe(max(total - provider, 0.0))
         if provider:
             self._provider_part.observe(provider)
+
+    def request_shed(self) -> None:
+        """Count one request that was refused at once, beyond capacity."""
+        self._shed.inc()
 
     def attempt(self, account: str, operation: str, outcome: AttemptOutcome) -> None:
         """Count one attempt: `operation` is the write's, ``retrieve``, ``list`` or ``probe``."""

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+import resource
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +14,11 @@ import uvicorn
 
 _ALLOCATIONS = 50_000
 """Objects more than before at which the youngest are looked through."""
+MOST_OPEN_FILES = 65_536
+"""What is asked of the system at most: some give a thousand million, for which nobody has use."""
+
+KEEP_ALIVE = 75
+"""Seconds that a connection may idle: longer than clients keep theirs, so that no request meets its end."""
 
 
 class Server(uvicorn.Server):
@@ -51,6 +57,20 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def allow_open_files() -> int:
+    """Let this process have as many connections as the system lets it have; return how many files that is.
+
+    Shells and init systems give a process 1,024 open files unless it asks for more, which `select` alone could not
+    bear. Each caller's connection is one, and each to a provider.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        return most
+    return soft
+
+
 def address(listener: socket.socket) -> str:
     """Return the URL of a bound port."""
     host, port = listener.getsockname()[:2]
@@ -69,6 +89,7 @@ def server_of(app: Any, on_ready: Callable[[], None], *, shutdown_timeout: float
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=ceil(shutdown_timeout),
     )
     return Server(config, on_ready)

@@ -79,21 +79,21 @@ def measure(
     Raises:
         ToolMissingError: nginx or wrk is not installed.
     """
-    _require("nginx", "wrk")
+    require("nginx", "wrk")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.joinpath("draft.json").write_text(json.dumps(DRAFT))
-        stub, proxy = stack.enter_context(_nginx(folder))
+        stub, proxy = stack.enter_context(nginx(folder))
         peers: list[Callable[[], contextlib.AbstractContextManager[Peer]]] = [
             lambda: contextlib.nullcontext(stub),
             lambda: contextlib.nullcontext(proxy),
             lambda: _python("Litestar, no call", folder, HERE / "noop.py"),
             lambda: _python("FastAPI, hand-written", folder, HERE / "handwritten.py", stub.url),
-            lambda: _gateway("ordergate, SQLite", folder, stub.url, f"sqlite:///{folder}/journal.db"),
+            lambda: gateway("ordergate, SQLite", folder, stub.url, f"sqlite:///{folder}/journal.db"),
         ]
         with contextlib.suppress(PostgreSQLMissing):
             server = stack.enter_context(start(durable=True))
-            peers.append(lambda: _gateway("ordergate, PostgreSQL", folder, stub.url, server.new_database()))
+            peers.append(lambda: gateway("ordergate, PostgreSQL", folder, stub.url, server.new_database()))
         runs = []
         for peer in peers:
             with peer() as up:
@@ -104,7 +104,12 @@ def measure(
         return runs
 
 
-def _require(*tools: str) -> None:
+def require(*tools: str) -> None:
+    """Say what is missing.
+
+    Raises:
+        ToolMissingError: One of these is not installed.
+    """
     missing = [tool for tool in tools if _tool(tool) is None]
     if missing:
         raise ToolMissingError(
@@ -118,7 +123,7 @@ def _tool(name: str) -> str | None:
 
 def _load(peer: Peer, connections: int, seconds: float, folder: Path) -> Run:
     """Send creates over so many connections for so long."""
-    before = _processor_seconds(peer)
+    before = processor_seconds(peer.processes)
     done = subprocess.run(
         [
             str(_tool("wrk")),
@@ -145,19 +150,20 @@ def _load(peer: Peer, connections: int, seconds: float, folder: Path) -> Run:
         p50=seen["p50"],
         p95=seen["p95"],
         p99=seen["p99"],
-        cpu=round((_processor_seconds(peer) - before) / seen["requests"] * 1e6, 1),
+        cpu=round((processor_seconds(peer.processes) - before) / seen["requests"] * 1e6, 1),
         resident=round(sum(psutil.Process(pid).memory_info().rss for pid in peer.processes) / 2**20, 1),
         failed=seen["refused"] + seen["broken"],
     )
 
 
-def _processor_seconds(peer: Peer) -> float:
-    times = [psutil.Process(pid).cpu_times() for pid in peer.processes]
+def processor_seconds(processes: Sequence[int]) -> float:
+    """Return the processor time that these have taken so far."""
+    times = [psutil.Process(pid).cpu_times() for pid in processes]
     return sum(time.user + time.system for time in times)
 
 
 @contextlib.contextmanager
-def _nginx(folder: Path) -> Iterator[tuple[Peer, Peer]]:
+def nginx(folder: Path) -> Iterator[tuple[Peer, Peer]]:
     """The provider, and a plain reverse proxy in front of it."""
     stub, proxy = free_port(), free_port()
     answer = recorded_create("revkeen").decode().replace("'", "\\'")
@@ -198,7 +204,7 @@ def _python(name: str, folder: Path, file: Path, *arguments: str) -> Iterator[Pe
 
 
 @contextlib.contextmanager
-def _gateway(name: str, folder: Path, provider: str, store: str) -> Iterator[Peer]:
+def gateway(name: str, folder: Path, provider: str, store: str) -> Iterator[Peer]:
     """``ordergate serve`` as a merchant runs it: with a key, a durable journal and its log on disk."""
     config = folder / "ordergate.toml"
     config.write_text(

@@ -45,11 +45,20 @@ def serve(
     from ordergate.gateway.retention import pruning
     from ordergate.gateway.shadow import shadowing
     from ordergate.observability import configure_logging
-    from ordergate.serving import address, collect_less, listen, server_of, stop_when_stdin_closes
+    from ordergate.serving import (
+        address,
+        allow_open_files,
+        collect_less,
+        listen,
+        server_of,
+        stop_when_stdin_closes,
+    )
     from ordergate.web.app import create_app
 
     settings = settings_of(config)
     configure_logging(settings.server.log_format, settings.server.log_level, lasting=True)
+
+    allow_open_files()
 
     async def run() -> None:
         async with (

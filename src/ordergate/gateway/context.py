@@ -17,6 +17,7 @@ from ordergate.gateway.configuration import Configuration
 from ordergate.gateway.event_ports import WebhookSender
 from ordergate.gateway.key_use import KeyUse
 from ordergate.gateway.known_keys import KnownKeys
+from ordergate.gateway.overload import ConcurrencyLimit
 from ordergate.gateway.ports import Clock, Journal, Transport
 from ordergate.gateway.records import Operation, StoredResponse
 from ordergate.gateway.shadows import Shadows
@@ -79,6 +80,7 @@ class Gateway:
         pinged: The webhook endpoints to which a ping is under way.
         fetched: By account and path, what verifying webhooks took.
         tracing: Where requests are traced.
+        concurrency: How many requests are let in.
         unknown_keys: By address, the keys that nobody has.
     """
 
@@ -108,6 +110,7 @@ class Gateway:
     pinged: set[str] = field(default_factory=set)
     fetched: dict[tuple[str, str], WireResponse] = field(default_factory=dict)
     tracing: "Tracing | None" = None
+    concurrency: ConcurrencyLimit = field(default_factory=ConcurrencyLimit)
 
     def hold(self, operation_id: str) -> None:
         """Say that this process works on an operation."""

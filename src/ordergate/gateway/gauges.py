@@ -64,6 +64,14 @@ def _of_accounts(gateway: Gateway) -> Iterator[Metric]:
 def _of_process(gateway: Gateway) -> Iterator[Metric]:
     figures = {
         "ordergate_requests_in_flight": (gateway.metrics.in_flight, "Requests that are being served now."),
+        "ordergate_requests_competing": (
+            gateway.concurrency.competing,
+            "Of these, those that do not wait for a provider.",
+        ),
+        "ordergate_requests_limit": (
+            gateway.concurrency.limit,
+            "From how many such requests on further ones are refused; the gateway finds it out.",
+        ),
         "ordergate_running_writes": (len(gateway.running), "Writes and looks at providers under way."),
         "ordergate_waiting_shadows": (
             len(gateway.shadows.waiting),

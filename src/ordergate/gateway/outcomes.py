@@ -19,6 +19,7 @@ from ordergate.gateway.account import Account
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.conversation import named
 from ordergate.gateway.evidence import Exchange
+from ordergate.gateway.overload import waiting
 from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.records import Existing, Operation, StoredOrder, StoredResponse, Work
 
@@ -216,7 +217,8 @@ async def wait_until_settled(gateway: Gateway, existing: Existing) -> Existing:
     deadline = loop.time() + gateway.configuration.idempotency_wait
     pause = 0.02
     while not existing.operation.settled and loop.time() < deadline:
-        await asyncio.sleep(min(pause, max(deadline - loop.time(), 0)))
+        with waiting():
+            await asyncio.sleep(min(pause, max(deadline - loop.time(), 0)))
         pause = min(pause * 1.5, 0.5)
         existing = await gateway.journal.by_id(existing.operation.id) or existing
     return existing

@@ -24,6 +24,7 @@ from ordergate.gateway.outcomes import (
     refused,
     wait_until_settled,
 )
+from ordergate.gateway.overload import waiting
 from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.prepared import Begun, Elsewhere, begin, kept_bytes, work_of
 from ordergate.gateway.records import Attempt, Operation, Taken
@@ -294,7 +295,8 @@ async def _repeat(
     for pause in REPEATS:
         if not _acts_once(gateway, held, request) or loop.time() + pause > deadline:
             break
-        await asyncio.sleep(pause)
+        with waiting():
+            await asyncio.sleep(pause)
         begun = begin(held.account, held.work.command)
         operation = with_attempt(gateway, held.operation)
         if not await gateway.journal.begin_attempt(operation, gateway.node, held.account.settling):

@@ -57,6 +57,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     max_body_bytes: Annotated[int, Meta(ge=1024, le=64 * 2**20)] = 2**20
     idempotency_wait: Annotated[float, Meta(ge=0, le=60)] = 5.0
     key_requests_per_minute: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    overload_target: Annotated[float, Meta(ge=0, le=60)] = 0.5
     console: bool = True
     tracing: bool = False
     shutdown_timeout: Seconds = 30.0

@@ -5,7 +5,6 @@ import re
 import time
 from typing import Any
 
-import msgspec
 import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,7 +13,8 @@ from ordergate.domain.errors import Problem
 from ordergate.domain.identifiers import new_id
 from ordergate.gateway.context import Gateway
 from ordergate.observability import CallFacts, current_call
-from ordergate.web.problems import MEDIA_TYPE, document
+from ordergate.web.overload import Overload
+from ordergate.web.problems import READS, document, send_problem
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _log = structlog.get_logger("ordergate.web")
@@ -27,6 +27,7 @@ class Edge:
         """Wrap an application."""
         self.app = app
         self._gateway = gateway
+        self._overload = Overload(gateway)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -43,14 +44,20 @@ class Edge:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message["headers"], *self._headers(facts, started)]
+                if place is not None:
+                    place.leave()
             await send(message)
 
+        place = self._overload.enter(scope["path"])
+        if place is None:
+            await self._overload.refuse(scope, send_with_headers, facts.request_id)
+            return
         token = current_call.set(facts)
         structlog.contextvars.bind_contextvars(request_id=facts.request_id)
         traced = None if tracing is None else tracing.begin_request(scope, facts)
         metrics.in_flight += 1
         try:
-            await self.app(scope, receive, send_with_headers)
+            await self.app(scope, self._overload.body(place, receive), send_with_headers)
         except asyncio.CancelledError:
             # The process ends, and this request has outlasted its patience; the server would say 500 in plain text.
             if status:
@@ -59,6 +66,7 @@ class Edge:
         finally:
             seconds = time.perf_counter() - started
             route = scope.get("path_template")
+            place.leave()
             metrics.in_flight -= 1
             metrics.request_served(
                 scope["method"], route, status, seconds, facts.provider_seconds, facts.journal_seconds
@@ -89,7 +97,7 @@ class Edge:
 
 async def _answer_stopping(scope: Any, send: Send) -> None:
     """Tell a caller that nobody will answer him here any more; what he wanted written goes on, or is found out."""
-    reads = scope["method"] in {"GET", "HEAD", "OPTIONS"}
+    reads = scope["method"] in READS
     problem = (
         Problem("overloaded", "The gateway is stopping; ask again.", retry_after=1)
         if reads
@@ -100,15 +108,7 @@ async def _answer_stopping(scope: Any, send: Send) -> None:
         )
     )
     shown = document(problem, instance=scope["path"], reads=reads)
-    body = b"" if scope["method"] == "HEAD" else msgspec.json.encode(shown)
-    headers = [
-        (b"content-type", MEDIA_TYPE.encode()),
-        (b"content-length", str(len(body)).encode()),
-        (b"retry-after", b"1"),
-        (b"connection", b"close"),
-    ]
-    await send({"type": "http.response.start", "status": shown.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+    await send_problem(shown, scope["method"], send, (b"connection", b"close"))
 
 
 def _request_id(scope: Scope) -> str:

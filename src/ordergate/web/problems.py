@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, ValidationException
+from litestar.types import Send
 
 from ordergate.documents import ProblemDocument
 from ordergate.domain.errors import PROBLEMS, Fault, FieldError, OutcomeWord, Problem, Retry
@@ -73,6 +74,9 @@ OUTCOMES: Mapping[OutcomeWord, str] = MappingProxyType(
 )
 """What became of a write, for a person."""
 
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that write nothing, so that nothing can have become of it."""
+
 FAULTS: Mapping[Fault, str] = MappingProxyType(
     {"caller": "the request", "gateway": "this gateway", "provider": "the provider, or the way to it"}
 )
@@ -112,10 +116,25 @@ def document(problem: Problem, *, instance: str, reads: bool) -> ProblemDocument
     )
 
 
+async def send_problem(shown: ProblemDocument, method: str, send: Send, *more: tuple[bytes, bytes]) -> None:
+    """Answer a problem where the application does not: before it, or after it; `more` headers, and to HEAD no body."""
+    body = msgspec.json.encode(shown)
+    headers = [
+        (b"content-type", MEDIA_TYPE.encode()),
+        (b"content-length", str(len(body)).encode()),
+        *more,
+    ]
+    if shown.retry_after is not None:
+        headers.append((b"retry-after", str(shown.retry_after).encode()))
+    await send({"type": "http.response.start", "status": shown.status, "headers": headers})
+    given = b"" if method == "HEAD" else body
+    await send({"type": "http.response.body", "body": given, "more_body": False})
+
+
 def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Answer any exception as a problem; Litestar's exception handler for everything."""
     problem = problem_of(error, _wire_names(request))
-    shown = document(problem, instance=request.url.path, reads=request.method in {"GET", "HEAD", "OPTIONS"})
+    shown = document(problem, instance=request.url.path, reads=request.method in READS)
     headers = {}
     if problem.retry_after is not None:
         headers["Retry-After"] = str(problem.retry_after)

@@ -1,0 +1,205 @@
+"""Keeps the gateway from taking on more than it can do in time: an adaptive concurrency limit.
+
+What is scarce here is the processor and the journal. Requests compete for both except while they wait for somebody
+else: for a provider, for the turn at its account, for the rest of a body, for a lost answer to be found. So what is
+limited is not how many requests are in flight but how many of them compete; a slow provider, whose calls its account's
+own limit bounds, takes nothing from a fast one.
+
+How many may compete depends on the machine and on what is asked, so it is found out, as TCP finds its congestion
+window (additive increase, multiplicative decrease): while most requests take longer in the gateway itself than the
+target, fewer are let in; otherwise more, up to a fixed bound. By Little's law the limit settles near the target times
+the requests that can be served in a second, whatever that is.
+
+Most requests, not their mean: a few that are long by nature, or that wait for something not known here, change nothing.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
+from math import ceil
+from types import TracebackType
+
+from ordergate.gateway.account import Account
+from ordergate.gateway.health import Health
+from ordergate.gateway.ports import Transport
+from ordergate.spi.wire import WireRequest, WireResponse
+
+MOST = 512
+"""Requests that may compete at most, and at first: a crowd that comes once is served, if not at once."""
+
+LEAST = 32
+"""Requests that may always compete."""
+
+LONGEST_BACKOFF = 30
+"""Seconds after which a caller is asked to come back, at most."""
+
+SERVED_FOR_EACH_REFUSAL = 2
+"""Refusals are given at once while this many requests are served for each; of more, each waits for its turn.
+
+One costs a tenth or so of what a request costs, so that those who come back without waiting would take what refusing
+is to save.
+"""
+
+LONGEST_HOLD = 1.0
+"""Seconds that a refusal waits for its turn, at most."""
+
+_WINDOW = 0.25
+_FEWEST = 10
+_DECREASE = 0.8
+_INCREASE = 8
+_TARGET = 0.5
+_TICK = 0.05
+_SHORTEST_GAP, _LONGEST_GAP = 0.001, 0.02
+
+Monotonic = Callable[[], float]
+
+
+class ConcurrencyLimit:
+    """How many requests may compete for the processor and the journal, and how many do.
+
+    Attributes:
+        target: Seconds that a request may take in the gateway itself; 0 lets everything in.
+        limit: How many may compete now.
+        competing: How many do. Those that come back from a provider were let in before and are not asked again, so
+            there may be more than the limit.
+        spread: Seconds over which those who are refused now should come back.
+    """
+
+    def __init__(self, target: float = _TARGET, monotonic: Monotonic = time.monotonic) -> None:
+        """Let in as many as ever; `monotonic` is a clock in seconds that never goes back."""
+        self.target = target
+        self.limit = float(MOST)
+        self.competing = 0
+        self.spread = 1
+        self.monotonic = monotonic
+        self._until = self._turn = 0.0
+        self._gap = _SHORTEST_GAP
+        self._ended = self._late = self._refused = 0
+
+    def enter(self, *, preferred: bool = False) -> "Place | None":
+        """Let one more request in, or refuse it: None.
+
+        Args:
+            preferred: It is still let in when others no longer are, until twice as many compete.
+        """
+        if self.competing >= (self.limit * 2 if preferred else self.limit) and self.target:
+            self._refused += 1
+            self._adapt(self.monotonic())
+            return None
+        self.competing += 1
+        return Place(self)
+
+    def ended(self, seconds: float, now: float) -> None:
+        """Learn from a request that took so long, apart from what it waited for others."""
+        self._ended += 1
+        self._late += seconds > self.target
+        self._adapt(now)
+
+    def backoff(self, chance: float) -> int:
+        """Return the seconds after which one that is refused should come back.
+
+        The more were refused for each that was served, the longer: refusing costs time, too.
+
+        Args:
+            chance: From 0 to 1; those who were refused together should not come back together.
+        """
+        return 1 + int(chance * self.spread)
+
+    def hold(self) -> float:
+        """Return the seconds that the next refusal has to wait for its turn."""
+        now = self.monotonic()
+        self._turn = min(max(self._turn + self._gap, now), now + LONGEST_HOLD)
+        return ceil(self._turn / _TICK) * _TICK - now if self._turn > now else 0.0
+
+    def _adapt(self, now: float) -> None:
+        """At the end of each window that saw enough, change the limit once."""
+        if now < self._until or self._ended < _FEWEST:
+            return
+        if self._late * 2 > self._ended:
+            self.limit = max(self.limit * _DECREASE, LEAST)
+        else:
+            self.limit = min(self.limit + _INCREASE, MOST)
+        self.spread = min(1 + 4 * self._refused // self._ended, LONGEST_BACKOFF)
+        each = (now - self._until + _WINDOW) / self._ended
+        self._gap = min(max(each * SERVED_FOR_EACH_REFUSAL, _SHORTEST_GAP), _LONGEST_GAP)
+        self._until = now + _WINDOW
+        self._ended = self._late = self._refused = 0
+
+
+class Place:
+    """One request's place among those that compete; as a context, it does not compete meanwhile."""
+
+    __slots__ = ("_aside", "_began", "_left", "_limit", "_since", "_waited")
+
+    def __init__(self, limit: ConcurrencyLimit, *, counted: bool = True) -> None:
+        """Compete from now on; `limit` has counted it, or else never will."""
+        self._limit = limit
+        self._began = limit.monotonic()
+        self._waited = self._since = 0.0
+        self._aside = 0
+        self._left = not counted
+
+    def __enter__(self) -> None:
+        """Wait for somebody else; several calls of one request may do so at once."""
+        self._aside += 1
+        if self._aside == 1 and not self._left:
+            self._limit.competing -= 1
+            self._since = self._limit.monotonic()
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        """Compete again."""
+        self._aside -= 1
+        if not self._aside and not self._left:
+            self._limit.competing += 1
+            self._waited += self._limit.monotonic() - self._since
+
+    def leave(self) -> None:
+        """Compete no more: the answer is there, or nobody waits for it; at the second time nothing happens."""
+        if self._left:
+            return
+        self._left = True
+        now = self._limit.monotonic()
+        if self._aside:
+            self._waited += now - self._since
+        else:
+            self._limit.competing -= 1
+        self._limit.ended(now - self._began - self._waited, now)
+
+
+current_place: ContextVar[Place | None] = ContextVar("ordergate_place", default=None)
+"""The place of the request that is served; work that no request waits for has none."""
+
+_NOWHERE = nullcontext()
+
+
+def waiting() -> AbstractContextManager[None]:
+    """Return the context in which the request that is served waits for somebody else, and competes for nothing."""
+    return current_place.get() or _NOWHERE
+
+
+class AsideTransport:
+    """A way to the providers on which requests do not compete for what is scarce here."""
+
+    def __init__(self, transport: Transport) -> None:
+        """Send over this one."""
+        self._transport = transport
+
+    async def send(self, account: Account, request: WireRequest) -> WireResponse:
+        """Send one request, as :meth:`ordergate.gateway.ports.Transport.send`."""
+        with waiting():
+            return await self._transport.send(account, request)
+
+    def share_among(self, nodes: int) -> None:
+        """Keep rate limits together with so many processes."""
+        self._transport.share_among(nodes)
+
+    def keep_only(self, accounts: Iterable[Account]) -> None:
+        """Let the connections to all other accounts end."""
+        self._transport.keep_only(accounts)
+
+    def health(self, account: Account) -> Health:
+        """Return how an account is doing."""
+        return self._transport.health(account)

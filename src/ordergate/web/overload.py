@@ -1,0 +1,84 @@
+"""Refuses requests beyond capacity before anything is done for them, in few microseconds."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+import structlog
+from litestar.types import Receive, Send
+
+from ordergate.domain.errors import Problem
+from ordergate.gateway.context import Gateway
+from ordergate.gateway.overload import Place, current_place
+from ordergate.web.problems import READS, document, send_problem
+
+ALWAYS = frozenset({"/health/live", "/health/ready", "/metrics"})
+"""Never refused, and not counted: an overloaded gateway is alive, and says so."""
+
+PREFERRED = ("/v1/operations", "/v1/admin/", "/console", "/hooks/")
+"""Let in when others no longer are, until twice as many compete.
+
+What people need who look after an overloaded gateway; and what providers tell, which is no more than was served, and
+which some of them repeat only hours later.
+"""
+
+_EVERY = 1.0
+_DETAIL = "More is asked of this gateway than it can do in time; repeat this a little later."
+_log = structlog.get_logger("ordergate.web")
+
+
+class Overload:
+    """Lets requests in while there is capacity, and tells the others to come back."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        """Refuse for this gateway."""
+        self._gateway = gateway
+        self._untold = 0
+        self._told_at = 0.0
+
+    def enter(self, path: str) -> Place | None:
+        """Return the request's place, or None if it must be refused."""
+        limit = self._gateway.concurrency
+        if path in ALWAYS:
+            return Place(limit, counted=False)
+        place = limit.enter(preferred=path.startswith(PREFERRED))
+        if place is None:
+            self._count()
+        else:
+            current_place.set(place)
+        return place
+
+    @staticmethod
+    def body(place: Place, receive: Receive) -> Receive:
+        """Return what reads a request's body; who waits for the rest of one does not compete."""
+
+        async def receive_aside() -> Any:
+            with place:
+                return await receive()
+
+        return receive_aside
+
+    async def refuse(self, scope: Any, send: Send, request_id: str) -> None:
+        """Answer 503; of a body nothing is read."""
+        limit = self._gateway.concurrency
+        seconds = limit.backoff(self._gateway.chance())
+        if hold := limit.hold():
+            await asyncio.sleep(hold)
+        reads = scope["method"] in READS
+        problem = Problem("overloaded", _DETAIL, retry_after=seconds)
+        shown = document(problem, instance=scope["path"], reads=reads)
+        named = msgspec.structs.replace(shown, request_id=request_id)
+        await send_problem(named, scope["method"], send)
+
+    def _count(self) -> None:
+        """Count one; the log is told once a second how many there were since."""
+        gateway = self._gateway
+        gateway.metrics.request_shed()
+        self._untold += 1
+        now = gateway.concurrency.monotonic()
+        if now - self._told_at >= _EVERY:
+            limit = gateway.concurrency
+            _log.warning(
+                "requests.shed", number=self._untold, competing=limit.competing, limit=int(limit.limit)
+            )
+            self._untold, self._told_at = 0, now
