@@ -27,10 +27,20 @@ def percentile(values: Sequence[int], share: int) -> int:
     return ordered[max(-(-len(ordered) * share // 100) - 1, 0)]
 
 
+def columns(rows: Sequence[Sequence[str]], left: int = 1) -> str:
+    """Return rows as lines of equal columns: so many to the left, all others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            f"{cell:<{width}}" if number < left else f"{cell:>{width}}"
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+
+
 def table(figures: Sequence[Figure]) -> str:
     """Return the figures as lines of equal columns."""
-    width = max(len(figure.name) for figure in figures)
-    return "\n".join(
-        f"{figure.name:<{width}}  {figure.measure:<8} {figure.value:>9.1f} {figure.unit}"
-        for figure in figures
+    return columns(
+        [(figure.name, figure.measure, f"{figure.value:,.1f}", f"{figure.unit:<3}") for figure in figures]
     )

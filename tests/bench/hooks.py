@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import tomli_w
 from tests.bench.figures import Figure
+from tests.bench.servers import processor_seconds
 
 from ordergate.gateway.registry import installed_adapter
 from ordergate.spi.emulator import DeliveryAttempt, WebhookEvent
@@ -24,13 +24,13 @@ CONNECTIONS = 32
 _OK = b"HTTP/1.1 200"
 
 
-def measure() -> list[Figure]:
+def measure(webhooks: int = WEBHOOKS) -> list[Figure]:
     """Measure the intake of a gateway that does nothing else."""
     with tempfile.TemporaryDirectory() as folder:
-        return _measured(Path(folder))
+        return _measured(Path(folder), webhooks)
 
 
-def _measured(folder: Path) -> list[Figure]:
+def _measured(folder: Path, webhooks: int) -> list[Figure]:
     command = [sys.executable, "-m", "ordergate", "serve", "--port", "0", "--announce", "--stop-with-stdin"]
     environment = {**os.environ, "ORDERGATE_CONFIG": str(_config(folder))}
     with (
@@ -43,17 +43,16 @@ def _measured(folder: Path) -> list[Figure]:
         url = gateway.stdout.readline().decode().strip()
         try:
             asyncio.run(_deliver(_requests(url, 0, WARM_UP)))
-            prepared = list(_requests(url, WARM_UP, WEBHOOKS))
-            process = psutil.Process(gateway.pid)
-            before, began = _processor_seconds(process), time.perf_counter()
+            prepared = list(_requests(url, WARM_UP, webhooks))
+            before, began = processor_seconds(gateway.pid), time.perf_counter()
             asyncio.run(_deliver(iter(prepared)))
-            took, used = time.perf_counter() - began, _processor_seconds(process) - before
+            took, used = time.perf_counter() - began, processor_seconds(gateway.pid) - before
         finally:
             gateway.terminate()
     name = f"webhooks verified and durable, sqlite, {CONNECTIONS} at once"
     return [
-        Figure(name, "rate", round(WEBHOOKS / took, 1), "/s"),
-        Figure(name, "CPU each", round(used / WEBHOOKS * 1e6, 1), "µs"),
+        Figure(name, "rate", round(webhooks / took, 1), "/s"),
+        Figure(name, "CPU each", round(used / webhooks * 1e6, 1), "µs"),
     ]
 
 
@@ -118,8 +117,3 @@ async def _deliver(requests: Iterator[bytes]) -> None:
         await writer.wait_closed()
 
     await asyncio.gather(*(connection() for _ in range(CONNECTIONS)))
-
-
-def _processor_seconds(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)

@@ -29,23 +29,23 @@ _ANSWER = StoredResponse(status=201, body=b"x" * 1_600)
 Write = Callable[[Journal], Awaitable[None]]
 
 
-def measure() -> Iterator[Figure]:
-    """Measure both stores; PostgreSQL only where one can be started."""
+def measure(together: int = TOGETHER) -> Iterator[Figure]:
+    """Measure both stores; PostgreSQL only where one can be started.
+
+    Args:
+        together: How many writes many callers do together.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        yield from _measured("sqlite", f"sqlite:///{Path(folder, 'journal.db')}")
+        yield from asyncio.run(_figures("sqlite", f"sqlite:///{Path(folder, 'journal.db')}", together))
     try:
         server = start(durable=True)
     except PostgreSQLMissing:
         return
     with server:
-        yield from _measured("postgresql", server.new_database())
+        yield from asyncio.run(_figures("postgresql", server.new_database(), together))
 
 
-def _measured(store: str, url: str) -> list[Figure]:
-    return asyncio.run(_figures(store, url))
-
-
-async def _figures(store: str, url: str) -> list[Figure]:
+async def _figures(store: str, url: str, together: int) -> list[Figure]:
     journal = await open_journal(url)
     figures = []
     try:
@@ -58,7 +58,7 @@ async def _figures(store: str, url: str) -> list[Figure]:
                 for share in (50, 99)
             ]
             figures.append(
-                Figure(f"{name}, {WAITERS} at once", "rate", await _together(journal, write), "/s")
+                Figure(f"{name}, {WAITERS} at once", "rate", await _together(journal, write, together), "/s")
             )
     finally:
         await journal.close()
@@ -75,16 +75,16 @@ async def _alone(journal: Journal, write: Write, rounds: int) -> list[int]:
     return taken
 
 
-async def _together(journal: Journal, write: Write) -> float:
+async def _together(journal: Journal, write: Write, writes: int) -> float:
     """Many callers, each with one write after the other: how many writes a second."""
 
     async def caller() -> None:
-        for _ in range(TOGETHER // WAITERS):
+        for _ in range(writes // WAITERS):
             await write(journal)
 
     started = perf_counter()
     await asyncio.gather(*(caller() for _ in range(WAITERS)))
-    return round(TOGETHER / (perf_counter() - started), 1)
+    return round(writes / (perf_counter() - started), 1)
 
 
 async def _claim(journal: Journal) -> None:

@@ -1,4 +1,4 @@
-"""What the command costs: to say what it can do, and to serve while nobody asks."""
+"""What the command costs: to say what it can do, to begin to serve, and to serve while nobody asks."""
 
 import os
 import shutil
@@ -11,33 +11,60 @@ from statistics import median
 from time import perf_counter, sleep
 
 from tests.bench.figures import Figure
+from tests.bench.servers import MeasuringFailedError, configured, is_ready, running, serving
+from tests.scenarios.shop import free_port
 
 RUNS = 5
 SETTLE = 1.0
 """Seconds that a new server is left alone before it is weighed."""
 
 
-def measure() -> Iterator[Figure]:
-    """Measure ``ordergate --help`` and ``ordergate serve`` at rest."""
+def measure(runs: int = RUNS) -> Iterator[Figure]:
+    """Measure ``ordergate --help``, how soon ``ordergate serve`` is ready, and what it holds at rest.
+
+    Raises:
+        MeasuringFailedError: The server does not start.
+    """
     command = _command()
-    yield Figure("ordergate --help", "median", round(median(_help_times(command)) * 1000, 1), "ms")
+    yield Figure("ordergate --help", "median", round(median(_help_times(command, runs)) * 1000, 1), "ms")
+    yield Figure(
+        "ordergate serve, one account: from its start until ready",
+        "median",
+        round(median(_start_times(runs)), 2),
+        "s",
+    )
     yield Figure("ordergate serve, resident", "at rest", round(_resident(command) / 1024, 1), "MiB")
 
 
 def _command() -> str:
     command = shutil.which("ordergate", path=sysconfig.get_path("scripts"))
     if command is None:
-        raise SystemExit("the command ordergate is not installed here: run uv sync")
+        raise MeasuringFailedError("the command ordergate is not installed here: run uv sync")
     return command
 
 
-def _help_times(command: str) -> list[float]:
+def _help_times(command: str, runs: int) -> list[float]:
     times = []
-    for _ in range(RUNS + 1):
+    for _ in range(runs + 1):
         started = perf_counter()
         subprocess.run([command, "--help"], stdout=subprocess.DEVNULL, check=True)
         times.append(perf_counter() - started)
     return times[1:]  # the first run fills the disk's cache
+
+
+def _start_times(runs: int) -> list[float]:
+    """Start a server so many times on a journal that is there, and ask it all the time whether it is ready."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        environment = configured(folder, "http://127.0.0.1:9", f"sqlite:///{folder}/journal.db")
+        return [_start_time(folder, environment) for _ in range(runs + 1)][1:]  # the first makes the journal
+
+
+def _start_time(folder: Path, environment: Mapping[str, str]) -> float:
+    port = free_port()
+    started = perf_counter()
+    with running(serving(port), folder / "serve.log", lambda: is_ready(port), environment):
+        return perf_counter() - started
 
 
 def _resident(command: str) -> int:
@@ -55,7 +82,7 @@ def _resident(command: str) -> int:
         ) as server:
             try:
                 if server.stdout is None or not server.stdout.readline().startswith("http"):
-                    raise SystemExit("ordergate serve did not say where it serves")
+                    raise MeasuringFailedError("ordergate serve did not say where it serves")
                 sleep(SETTLE)
                 return _resident_kib(server.pid)
             finally:
@@ -73,4 +100,4 @@ def _resident_kib(process: int) -> int:
         name, _, value = line.partition(":")
         if name == "VmRSS":
             return int(value.split()[0])
-    raise SystemExit("this system does not tell how much memory a process holds")
+    raise MeasuringFailedError("this system does not tell how much memory a process holds")

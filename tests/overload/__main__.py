@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 import msgspec
-from tests.bench.throughput import ToolMissingError
+from tests.bench.servers import MeasuringFailedError
 from tests.overload import run
 
 
@@ -17,7 +17,7 @@ def main(file: Path | None, seconds: float) -> None:
     """Offer the gateway ten times what it can do; print how much of that it still does, and in what time."""
     try:
         rows = run.measure(lambda text: click.echo(f"measuring {text}", err=True), seconds)
-    except ToolMissingError as missing:
+    except MeasuringFailedError as missing:
         raise click.ClickException(str(missing)) from missing
     click.echo(run.table(rows))
     for row in rows:

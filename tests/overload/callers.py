@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 import uvloop
 from tests.bench.figures import percentile
-from tests.bench.throughput import processor_seconds
+from tests.bench.servers import processor_seconds
 
 _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)")
 _RETRY_AFTER = re.compile(rb"\r\nretry-after: (\d+)")
@@ -32,7 +32,7 @@ class Crowd(msgspec.Struct, frozen=True, kw_only=True):
         patient: Who is refused waits as long as ``Retry-After`` says and up to a quarter longer, as the typed client
             does, and then sends the same request again; else the next one is sent when it is due.
         run: Makes the keys of this run differ from all others'.
-        gateway: Its processes.
+        gateway: The first of its processes.
     """
 
     url: str
@@ -43,7 +43,7 @@ class Crowd(msgspec.Struct, frozen=True, kw_only=True):
     patient: bool
     seconds: float
     run: str
-    gateway: tuple[int, ...]
+    gateway: int
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):

@@ -25,8 +25,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
-from tests.bench import throughput
-from tests.bench.throughput import DRAFT, PATH, Peer
+from tests.bench.load import DRAFT, PATH
+from tests.bench.servers import Peer, gateway, provider, require
 from tests.overload.callers import REFUSED, Crowd, Seen
 
 SECONDS = 20.0
@@ -72,20 +72,18 @@ def measure(tell: Callable[[str], None], seconds: float = SECONDS) -> list[Row]:
     """Measure peak, ten times that in each way, and peak again.
 
     Raises:
-        ToolMissingError: nginx is not installed.
+        MeasuringFailedError: nginx is not installed.
     """
-    throughput.require("nginx")
+    require("nginx")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        stub, _ = stack.enter_context(throughput.nginx(folder))
-        gateway = stack.enter_context(
-            throughput.gateway("ordergate", folder, stub.url, f"sqlite:///{folder}/journal.db")
-        )
-        _load(gateway, PEAK_CALLERS, WARM_UP)
+        stub, _ = stack.enter_context(provider(folder))
+        peer = stack.enter_context(gateway("ordergate", folder, stub.url, f"sqlite:///{folder}/journal.db"))
+        _load(peer, PEAK_CALLERS, WARM_UP)
 
         def row(load: str, connections: int, wanted: float = 0, *, patient: bool = False) -> Row:
             tell(load)
-            seen = _load(gateway, connections, seconds, wanted, patient=patient)
+            seen = _load(peer, connections, seconds, wanted, patient=patient)
             return _row(load, connections, seen, rows[0] if rows else None)
 
         rows: list[Row] = []
@@ -98,19 +96,17 @@ def measure(tell: Callable[[str], None], seconds: float = SECONDS) -> list[Row]:
         return rows
 
 
-def _load(
-    gateway: Peer, connections: int, seconds: float, wanted: float = 0, *, patient: bool = False
-) -> Seen:
+def _load(peer: Peer, connections: int, seconds: float, wanted: float = 0, *, patient: bool = False) -> Seen:
     crowd = Crowd(
-        url=gateway.url + PATH,
-        key=gateway.key,
+        url=peer.url + PATH,
+        key=peer.key,
         body=json.dumps(DRAFT),
         connections=connections,
         wanted=wanted,
         patient=patient,
         seconds=seconds,
         run=secrets.token_hex(6),
-        gateway=gateway.processes,
+        gateway=peer.process,
     )
     command = [sys.executable, "-m", "tests.overload.callers"]
     done = subprocess.run(command, input=msgspec.json.encode(crowd), stdout=subprocess.PIPE, check=True)

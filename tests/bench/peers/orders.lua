@@ -1,22 +1,26 @@
--- Creates orders, each under a key of its own; tells at the end what it saw, as one JSON line.
-local threads = 0
-
-function setup(thread)
-  threads = threads + 1
-  thread:set("number", threads)
-end
+-- Creates orders, each under a key of its own, or reads, where there is no body; tells at the end what it saw, as one
+-- JSON line.
 
 function init(args)
   sent = 0
   run = args[1]
-  headers = {["Content-Type"] = "application/json", ["Authorization"] = "Bearer " .. args[2]}
-  body = io.open(args[3]):read("*a")
+  headers = {["Authorization"] = "Bearer " .. args[2]}
+  body = args[3]
+  if body == "" then
+    reading = wrk.format("GET", nil, headers)
+  else
+    headers["Content-Type"] = "application/json"
+    named = body:find("REFERENCE", 1, true)
+  end
 end
 
 function request()
+  if reading then return reading end
   sent = sent + 1
-  headers["Idempotency-Key"] = run .. "-" .. number .. "-" .. sent
-  return wrk.format("POST", nil, headers, body)
+  -- What a merchant's keys are like: not one after the other.
+  local key = string.format("%08x-%s-%d", (sent * 2654435761) % 4294967296, run, sent)
+  headers["Idempotency-Key"] = key
+  return wrk.format("POST", nil, headers, named and body:gsub("REFERENCE", key) or body)
 end
 
 function done(summary, latency, requests)

@@ -78,7 +78,7 @@ def test_limit_falls_to_the_least_and_comes_back() -> None:
     for _ in range(50):
         window(limit, clock, late=20, in_time=0)
     lowest = limit.limit
-    for _ in range(50):
+    for _ in range(100):
         window(limit, clock, late=0, in_time=20)
 
     assert (lowest, limit.limit) == (LEAST, MOST)
