@@ -7,7 +7,7 @@ Litestar's own plugin counts inside the application and does not see what ends b
 which part of a request's time was the provider's.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from prometheus_client import (
@@ -215,9 +215,14 @@ class Metrics:
         """Count one new order that there was no time to translate for other accounts."""
         self._shadows_dropped.inc()
 
-    def exposition(self, gauges: Iterable[Metric] = ()) -> bytes:
-        """Return everything as text: what was counted, and what holds at this moment."""
-        return generate_latest(_Together(self._registry, gauges))
+    def exposition(self, gauges: Iterable[Metric] = (), labels: Mapping[str, str] | None = None) -> bytes:
+        """Return everything as text: what was counted, and what holds at this moment.
+
+        Args:
+            gauges: What holds.
+            labels: What every series has besides its own labels.
+        """
+        return generate_latest(_Together(self._registry, gauges, labels or {}))
 
     def _route(self, key: tuple[str, str | None, int]) -> _Route:
         """Keep what a kind of request is counted with; there are as many as routes, methods and statuses."""
@@ -232,14 +237,42 @@ class Metrics:
         return counted
 
 
+def text_of(gauges: Iterable[Metric]) -> bytes:
+    """Return metrics as text that no process counts for itself."""
+    return generate_latest(_Together(CollectorRegistry(), gauges, {}))
+
+
+def merged(texts: Iterable[bytes]) -> bytes:
+    """Return several texts as one, in which all series of a metric stand together."""
+    families: dict[bytes, list[bytes]] = {}
+    for text in texts:
+        # A line break within a label's value is escaped: what begins a line is a heading.
+        for family in (b"\n" + text.rstrip(b"\n")).split(b"\n# HELP ")[1:]:
+            meaning, kind, *series = family.split(b"\n", 2)
+            families.setdefault(b"# HELP %s\n%s\n" % (meaning, kind), []).extend(series)
+    return b"".join(heading + b"\n".join(series) + b"\n" for heading, series in families.items() if series)
+
+
 class _Together(CollectorRegistry):
     """A registry, and metrics that were made for this one look."""
 
-    def __init__(self, registry: CollectorRegistry, gauges: Iterable[Metric]) -> None:
+    def __init__(
+        self, registry: CollectorRegistry, gauges: Iterable[Metric], labels: Mapping[str, str]
+    ) -> None:
         super().__init__()
         self._counted = registry
         self._gauges = gauges
+        self._labels = labels
 
     def collect(self) -> Iterator[Metric]:
-        yield from self._counted.collect()
-        yield from self._gauges
+        for metric in (*self._counted.collect(), *self._gauges):
+            yield _labelled(metric, self._labels) if self._labels else metric
+
+
+def _labelled(metric: Metric, labels: Mapping[str, str]) -> Metric:
+    shown = Metric(metric.name, metric.documentation, metric.type, metric.unit)
+    shown.samples = [
+        sample._replace(labels={**sample.labels, **labels})  # a named tuple's own way
+        for sample in metric.samples
+    ]
+    return shown

@@ -1,33 +1,82 @@
 """Runs an ASGI application under uvicorn: says when it is up, ends in order, exits with 0."""
 
+import asyncio
 import contextlib
 import gc
 import os
 import resource
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableSequence
 from math import ceil
-from typing import Any, cast
+from mmap import mmap
+from typing import Any, NamedTuple, cast
 
 import uvicorn
 
-_ALLOCATIONS = 50_000
-"""Objects more than before at which the youngest are looked through."""
 MOST_OPEN_FILES = 65_536
 """What is asked of the system at most: some give a thousand million, for which nobody has use."""
 
 KEEP_ALIVE = 75
 """Seconds that a connection may idle: longer than clients keep theirs, so that no request meets its end."""
+STDIN = 0
+"""Its descriptor."""
+
+_ALLOCATIONS = 50_000
+"""Objects more than before at which the youngest are looked through."""
+_PAUSE = 1.0
+"""Seconds for which no connection is accepted when there is no room for one."""
+_MOMENT = 0.005
+"""Seconds for which a connection is left to processes that have fewer."""
+_NONE_WANTED = 2**31 - 1
+
+
+class Share(NamedTuple):
+    """The part that a process has in serving from a socket.
+
+    Attributes:
+        connections: How many each process has, in memory that they share; at first, that none wants any.
+        place: Which of them is this one's.
+    """
+
+    connections: MutableSequence[int]
+    place: int
+
+    @classmethod
+    def of_each(cls, count: int) -> "list[Share]":
+        """Return the parts of processes that are yet to be forked."""
+        memory = memoryview(mmap(-1, 4 * count)).cast("i")
+        shares = [cls(cast("MutableSequence[int]", memory), place) for place in range(count)]
+        for share in shares:
+            share.leave()
+        return shares
+
+    def note(self, number: int) -> None:
+        """Say how many connections this process has."""
+        self.connections[self.place] = number
+
+    def leave(self) -> None:
+        """Say that this process takes none."""
+        self.connections[self.place] = _NONE_WANTED
+
+    def has_more_than_others(self, number: int) -> bool:
+        """Tell whether another process should rather take the next than this one, which has so many."""
+        return number > min(self.connections)
 
 
 class Server(uvicorn.Server):
     """A server that says when it accepts connections, and ends without a signal's exit code."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
-        """Serve as configured; `on_ready` is called once."""
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        on_ready: Callable[[], None],
+        on_stopping: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Serve as configured; `on_ready` and `on_stopping` are called once."""
         super().__init__(config)
         self._on_ready = on_ready
+        self._on_stopping = on_stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept connections, then say so."""
@@ -35,12 +84,102 @@ class Server(uvicorn.Server):
         if self.started:
             self._on_ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say that it ends, and let the requests in flight do so."""
+        self._on_stopping()
+        await super().shutdown(sockets)
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """End on SIGTERM and SIGINT; uvicorn would raise them again, and the exit code would be theirs."""
         with super().capture_signals():
             yield
             self._captured_signals.clear()
+
+
+class SharingServer(Server):
+    """A server whose socket others accept from, too: whoever has fewest connections takes the next.
+
+    An event loop's own server takes all that wait at once: of connections which come together, and stay, one process
+    would get most.
+    """
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        on_ready: Callable[[], None],
+        on_stopping: Callable[[], None],
+        share: Share,
+    ) -> None:
+        """Serve as configured, and share with the others."""
+        super().__init__(config, on_ready, on_stopping)
+        self._share = share
+        self._accepting: set[asyncio.Task[Any]] = set()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept connections in turn with the others, then say so."""
+        await super().startup([])
+        self._share.note(0)
+        for listener in sockets or []:
+            listener.setblocking(False)
+            listener.listen(self.config.backlog)
+            asyncio.get_running_loop().add_reader(listener, self._consider, listener)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Tell the others how many connections are left, besides what a server does."""
+        self._share.note(self._connections())
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept no more, then end."""
+        self._share.leave()
+        for listener in sockets or []:
+            asyncio.get_running_loop().remove_reader(listener)
+        await super().shutdown(sockets)
+
+    def _consider(self, listener: socket.socket) -> None:
+        """Take a connection, or leave it to the others for a moment."""
+        if self._share.has_more_than_others(self._connections()):
+            self._rest(listener, _MOMENT)
+        else:
+            self._accept(listener)
+
+    def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            connection, _ = listener.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return  # another process was faster, or the caller is gone
+        except OSError:  # there is no room for one more open file
+            self._rest(listener, _PAUSE)
+            return
+        connection.setblocking(False)
+        accepted = loop.create_task(loop.connect_accepted_socket(self._protocol, connection))
+        self._accepting.add(accepted)
+        accepted.add_done_callback(self._accepting.discard)
+        self._share.note(self._connections())
+
+    def _rest(self, listener: socket.socket, seconds: float) -> None:
+        """Look away from the socket, and then take what still waits."""
+        loop = asyncio.get_running_loop()
+
+        def go_on() -> None:
+            if listener.fileno() >= 0:  # it is closed when the server ends
+                self._accept(listener)
+                loop.add_reader(listener, self._consider, listener)
+
+        loop.remove_reader(listener)
+        loop.call_later(seconds, go_on)
+
+    def _connections(self) -> int:
+        return len(self.server_state.connections) + len(self._accepting)
+
+    def _protocol(self) -> asyncio.Protocol:
+        """What uvicorn has for each connection."""
+        protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return protocol
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -77,8 +216,23 @@ def address(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def server_of(app: Any, on_ready: Callable[[], None], *, shutdown_timeout: float) -> Server:
-    """Return a server for a gateway; `shutdown_timeout` in seconds is what requests in flight get."""
+def server_of(
+    app: Any,
+    on_ready: Callable[[], None],
+    *,
+    shutdown_timeout: float,
+    on_stopping: Callable[[], None] = lambda: None,
+    share: Share | None = None,
+) -> Server:
+    """Return a server for a gateway.
+
+    Args:
+        app: The application.
+        on_ready: Called when it accepts connections.
+        shutdown_timeout: Seconds that requests in flight get in the end.
+        on_stopping: Called when these begin.
+        share: This process's, where others accept connections from the same socket.
+    """
     config = uvicorn.Config(
         cast("Any", app),
         http="httptools",
@@ -92,7 +246,9 @@ def server_of(app: Any, on_ready: Callable[[], None], *, shutdown_timeout: float
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=ceil(shutdown_timeout),
     )
-    return Server(config, on_ready)
+    if share is not None:
+        return SharingServer(config, on_ready, on_stopping, share)
+    return Server(config, on_ready, on_stopping)
 
 
 def collect_less() -> None:
@@ -106,13 +262,13 @@ def collect_less() -> None:
     gc.set_threshold(_ALLOCATIONS, 50, 50)
 
 
-def stop_when_stdin_closes(server: uvicorn.Server) -> None:
-    """End the server when whoever started it is gone: its end of our standard input closes with it."""
+def stop_when_closed(server: uvicorn.Server, descriptor: int) -> None:
+    """End the server when whoever started it is gone: its end of a pipe, or of our standard input, closes with it."""
 
     def wait() -> None:
         # Below Python's own stdin object, whose lock a waiting thread would hold when the process ends.
-        while os.read(0, 4096):
+        while os.read(descriptor, 4096):
             pass
         server.should_exit = True
 
-    threading.Thread(target=wait, name="stdin-watch", daemon=True).start()
+    threading.Thread(target=wait, name="starter-watch", daemon=True).start()

@@ -13,7 +13,7 @@ from ordergate.emulation.app import EmulatorApplication, create_app
 from ordergate.emulation.exchange import CONNECTION
 from ordergate.emulation.session import Clock
 from ordergate.emulation.webhooks import NO_WEBHOOKS, WebhookSettings
-from ordergate.serving import Server, address, listen, stop_when_stdin_closes
+from ordergate.serving import STDIN, Server, address, listen, stop_when_closed
 from ordergate.spi.emulator import ProviderEmulator
 
 OnReady = Callable[[str], None]
@@ -111,7 +111,7 @@ async def serve_emulator(
         base_url = address(listener) + emulator.describe().base_path
         server = _Server(app, lambda: on_ready(base_url))
         if stop_with_stdin:
-            stop_when_stdin_closes(server)
+            stop_when_closed(server, STDIN)
         await _run(server, listener)
 
 

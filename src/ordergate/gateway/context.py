@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_LAST_MOMENT = 1.0
+"""Seconds beyond its time that a process waits for writes: an answer may be here, and not recorded yet."""
+
 
 class Renderer(Protocol):
     """Writes answers as they are given to callers, and stored to be given again."""
@@ -52,6 +55,24 @@ class Renderer(Protocol):
 
     def comparison(self, compared: Compared) -> bytes:
         """Return the document of a comparison."""
+        ...
+
+
+class Siblings(Protocol):
+    """The other processes that serve from the same socket as this one.
+
+    Attributes:
+        number: Of this one, among them.
+    """
+
+    number: int
+
+    async def ask(self, question: str, *, seconds: float) -> dict[int, bytes | None]:
+        """Return what those that are there answer, by number; None for one that gives no answer in time."""
+        ...
+
+    def reloaded(self) -> None:
+        """Say that this one has taken a new configuration into force."""
         ...
 
 
@@ -82,6 +103,8 @@ class Gateway:
         tracing: Where requests are traced.
         concurrency: How many requests are let in.
         unknown_keys: By address, the keys that nobody has.
+        siblings: The other processes that serve from the same socket; None where this one is alone.
+        ends_at: When this process has to have ended, in the loop's time; None as long as it does not.
     """
 
     configuration: Configuration
@@ -111,6 +134,8 @@ class Gateway:
     fetched: dict[tuple[str, str], WireResponse] = field(default_factory=dict)
     tracing: "Tracing | None" = None
     concurrency: ConcurrencyLimit = field(default_factory=ConcurrencyLimit)
+    siblings: Siblings | None = None
+    ends_at: float | None = None
 
     def hold(self, operation_id: str) -> None:
         """Say that this process works on an operation."""
@@ -137,8 +162,15 @@ class Gateway:
         task.add_done_callback(forget)
         return task
 
+    def end_within(self, seconds: float) -> None:
+        """Say that this process ends, and how long that may take, all in all."""
+        self.ends_at = asyncio.get_running_loop().time() + seconds
+
     async def drain(self, seconds: float) -> None:
         """Let the writes under way end, for so long at most; what then still runs is found out about later."""
+        if self.ends_at is not None:
+            left = self.ends_at + _LAST_MOMENT - asyncio.get_running_loop().time()
+            seconds = min(seconds, max(left, 0.0))
         if self.running:
             await asyncio.wait(self.running, timeout=seconds)
 

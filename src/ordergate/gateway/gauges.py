@@ -8,26 +8,40 @@ from prometheus_client.metrics_core import GaugeMetricFamily, InfoMetricFamily, 
 
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.ports import JournalUnavailableError
+from ordergate.metrics import merged, text_of
 
 BREAKER_STATES = ("closed", "half_open", "open")
 
+_PATIENCE = 2.0
+"""Seconds that siblings get to tell their metrics; one that is slower is left out, as if it were down."""
+
 
 async def exposition(gateway: Gateway) -> bytes:
-    """Return every metric as Prometheus reads them, whether or not the journal answers."""
-    return gateway.metrics.exposition(
-        [*await _of_journal(gateway), *_of_accounts(gateway), *_of_process(gateway)]
-    )
+    """Return every metric as Prometheus reads them, whether or not the journal answers.
+
+    Those of siblings are in it, so that it does not matter which of them is asked: what is each one's own has the label
+    ``worker``, and what is the same for all stands there once.
+    """
+    of_all = [*await _of_journal(gateway), _of_release()]
+    if gateway.siblings is None:
+        return gateway.metrics.exposition([*of_all, *_of_accounts(gateway), *_of_process(gateway)])
+    others = await gateway.siblings.ask("metrics", seconds=_PATIENCE)
+    return merged([text_of(of_all), await own_exposition(gateway), *filter(None, others.values())])
+
+
+async def own_exposition(gateway: Gateway) -> bytes:
+    """Return what this process alone knows, labelled as its own."""
+    labels = {"worker": str(gateway.siblings.number)} if gateway.siblings is not None else {}
+    return gateway.metrics.exposition([*_of_accounts(gateway), *_of_process(gateway)], labels)
 
 
 async def _of_journal(gateway: Gateway) -> list[Metric]:
     up = _gauge("ordergate_journal_up", "1 while the journal answers.")
-    waiting = _gauge("ordergate_journal_waiting_writes", "Writes that wait for the journal in this process.")
-    waiting.add_metric((), gateway.journal.waiting_writes())
     try:
         unknown = await gateway.journal.unknown_operations()
     except JournalUnavailableError:
         up.add_metric((), 0)
-        return [up, waiting]
+        return [up]
     up.add_metric((), 1)
     number = _gauge("ordergate_unknown_operations", "Operations of which it is not known yet what became.")
     number.add_metric((), unknown.number)
@@ -37,7 +51,16 @@ async def _of_journal(gateway: Gateway) -> list[Metric]:
     oldest.add_metric((), unknown.oldest)
     person = _gauge("ordergate_operations_needing_person", "Those of them that the gateway has given up on.")
     person.add_metric((), unknown.need_person)
-    return [up, waiting, number, oldest, person]
+    return [up, number, oldest, person]
+
+
+def _of_release() -> Metric:
+    return _info(
+        "ordergate_build",
+        "What runs.",
+        version=version("ordergate"),
+        python=platform.python_version(),
+    )
 
 
 def _of_accounts(gateway: Gateway) -> Iterator[Metric]:
@@ -63,6 +86,10 @@ def _of_accounts(gateway: Gateway) -> Iterator[Metric]:
 
 def _of_process(gateway: Gateway) -> Iterator[Metric]:
     figures = {
+        "ordergate_journal_waiting_writes": (
+            gateway.journal.waiting_writes(),
+            "Writes that wait for the journal in this process.",
+        ),
         "ordergate_requests_in_flight": (gateway.metrics.in_flight, "Requests that are being served now."),
         "ordergate_requests_competing": (
             gateway.concurrency.competing,
@@ -87,12 +114,6 @@ def _of_process(gateway: Gateway) -> Iterator[Metric]:
         loaded.add_metric((), gateway.configuration.loaded_at.timestamp())
     yield loaded
     yield _info("ordergate_configuration", "The one in force.", hash=gateway.configuration.hash)
-    yield _info(
-        "ordergate_build",
-        "What runs.",
-        version=version("ordergate"),
-        python=platform.python_version(),
-    )
 
 
 def _gauge(name: str, meaning: str, *labels: str) -> GaugeMetricFamily:

@@ -1,6 +1,8 @@
 """Takes a new configuration into force while the gateway runs: checked as a whole, swapped at once, or not at all."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import NoReturn
 
 import msgspec
 import structlog
@@ -8,7 +10,13 @@ import structlog
 from ordergate.domain.errors import FieldError, Problem
 from ordergate.gateway.configuration import Configuration, ConfigurationError
 from ordergate.gateway.context import Gateway
+from ordergate.gateway.gauges import own_exposition
 from ordergate.gateway.ports import JournalUnavailableError
+
+_PATIENCE = 15.0
+"""Seconds that siblings get to reload."""
+
+_DONE = b"reloaded"
 
 _log = structlog.get_logger("ordergate.configuration")
 
@@ -48,9 +56,51 @@ async def reload(gateway: Gateway) -> Reloaded:
             # What is fixed is what the process was started with, until it is started again.
             gateway.configuration = msgspec.structs.replace(new, fixed=before.fixed)
             gateway.transport.keep_only(new.accounts.values())
+    if gateway.siblings is not None:
+        gateway.siblings.reloaded()
     restart = tuple(_differences(before, new))
     _log.info("configuration.loaded", hash=new.hash, before=before.hash, restart_needed=list(restart))
     return Reloaded(configuration=new, changed=new.hash != before.hash, restart_needed=restart)
+
+
+async def reload_all(gateway: Gateway) -> Reloaded:
+    """Reload this process, and then the others that serve from the same socket.
+
+    Raises:
+        Problem: This process refused, as :func:`reload` does, and nothing is changed; or one of the others did, which
+            goes on with what it had while the rest has the new configuration.
+        JournalUnavailableError: As :func:`reload`.
+    """
+    done = await reload(gateway)
+    if gateway.siblings is not None:
+        for number, answer in (await gateway.siblings.ask("reload", seconds=_PATIENCE)).items():
+            if answer != _DONE:
+                _refuse_for(number, answer)
+    return done
+
+
+def answers_to_siblings(gateway: Gateway) -> Mapping[str, Callable[[], Awaitable[bytes]]]:
+    """Return what this process does when another that serves from the same socket asks it."""
+    return {"metrics": partial(own_exposition, gateway), "reload": partial(_reload_for_sibling, gateway)}
+
+
+async def _reload_for_sibling(gateway: Gateway) -> bytes:
+    try:
+        await reload(gateway)
+    except Problem as problem:
+        return msgspec.json.encode((problem.code, problem.detail))
+    except JournalUnavailableError as error:
+        return msgspec.json.encode(("store_unavailable", f"{error}."))
+    return _DONE
+
+
+def _refuse_for(number: int, answer: bytes | None) -> NoReturn:
+    code, detail = ("overloaded", "It did not answer.") if answer is None else _refusal.decode(answer)
+    raise Problem(
+        code,
+        f"Worker {number} goes on with the configuration that it had, and the one that answers has the new one. "
+        f"{detail} Reload again.",
+    )
 
 
 def _read(read_configuration: Callable[[], Configuration]) -> Configuration:
@@ -97,6 +147,8 @@ def _differences(before: Configuration, new: Configuration) -> list[str]:
         if key not in _TAKEN_OVER and before.fixed.get(section, {}).get(key) != value
     ]
 
+
+_refusal = msgspec.json.Decoder(tuple[str, str])
 
 _TAKEN_OVER = frozenset({"idempotency_wait", "retention_days", "key_requests_per_minute"})
 """Keys of ``[server]`` and ``[store]`` that hold at once."""

@@ -31,7 +31,25 @@ _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 def server_errors(content: Mapping[str, Any]) -> list[FieldError]:
     """Return what is wrong with ``[server]``."""
     server = _table(content, "server")
-    return [*_host_errors(server.get("host")), *_tracing_errors(server.get("tracing"))]
+    return [
+        *_host_errors(server.get("host")),
+        *_tracing_errors(server.get("tracing")),
+        *_workers_errors(server.get("workers"), _table(content, "store").get("url")),
+    ]
+
+
+def workers_refusal(workers: int, url: str) -> str | None:
+    """Return why so many workers cannot serve from a store; None if they can."""
+    if workers == 1 or not url.startswith(SQLITE):
+        return None
+    return "One SQLite file has one server: move the store to PostgreSQL, or leave the workers at 1."
+
+
+def _workers_errors(workers: Any, url: Any) -> list[FieldError]:
+    if not isinstance(workers, int) or workers < 1 or not isinstance(url, str | None):
+        return []  # told elsewhere
+    refusal = workers_refusal(workers, SQLITE if url is None else url)
+    return [_error("/server/workers", "invalid_value", refusal)] if refusal else []
 
 
 def _tracing_errors(wanted: Any) -> list[FieldError]:

@@ -43,6 +43,8 @@ from ordergate.spi.adapter import Adapter, Environment
 ENVIRONMENT_PREFIX = "ORDERGATE_"
 DEFAULT_FILE = Path("config/default.toml")
 
+MOST_WORKERS = 64
+
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
 
 _PASSWORDS = frozenset({"password", "sslpassword"})
@@ -54,6 +56,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8080
+    workers: Annotated[int, Meta(ge=1, le=MOST_WORKERS)] = 1
     max_body_bytes: Annotated[int, Meta(ge=1024, le=64 * 2**20)] = 2**20
     idempotency_wait: Annotated[float, Meta(ge=0, le=60)] = 5.0
     key_requests_per_minute: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
@@ -211,7 +214,7 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
     content, overrides, errors = _with_overrides(source.content, environment)
     errors += password_errors(source.content)
     resolved, found = _with_store_url(content, environment)
-    errors += found + explain(resolved, Document) + server_errors(content)
+    errors += found + explain(resolved, Document) + server_errors(resolved)
     document = Document() if errors else msgspec.convert(resolved, Document)
     accounts, found = _read_accounts(content.get("accounts", {}), environment)
     errors += found + routing_errors(content) + network_errors(content)

@@ -5,7 +5,7 @@ from typing import Any
 from litestar import Request, get, post
 
 from ordergate.documents import ConfigurationDocument, ReloadDocument
-from ordergate.gateway.reload import reload
+from ordergate.gateway.reload import reload_all
 from ordergate.web.documents import configuration_document
 from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, READ_PROBLEMS, answers, problem
 
@@ -39,9 +39,9 @@ async def get_configuration(request: Request[Any, Any, Any]) -> ConfigurationDoc
 async def reload_configuration(request: Request[Any, Any, Any]) -> ReloadDocument:
     """Read the file again, check it as a whole, and take it into force; or change nothing and say why.
 
-    It reloads this process; each one of several is told by itself, here or with SIGHUP.
+    All workers of this server take it; each server of several is told by itself, here or with SIGHUP.
     """
-    done = await reload(request.app.state.gateway)
+    done = await reload_all(request.app.state.gateway)
     return ReloadDocument(
         configuration=configuration_document(done.configuration),
         changed=done.changed,
