@@ -1,5 +1,7 @@
 """Logs: one line per request and per provider attempt, JSON unless a person reads along; never a secret."""
 
+import contextlib
+import json
 import logging
 import sys
 import time
@@ -9,6 +11,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Literal, ParamSpec, Protocol, TextIO, TypeVar
 
+import msgspec
 import structlog
 
 from ordergate.redaction import redact_event
@@ -143,5 +146,14 @@ def _renderers(*, pretty: bool) -> list[Any]:
     return [
         structlog.processors.ExceptionRenderer(where),
         redact_event,
-        structlog.processors.JSONRenderer(),
+        structlog.processors.JSONRenderer(serializer=_json),
     ]
+
+
+def _json(event: Any, default: Callable[[Any], Any]) -> str:
+    """Return an event in ASCII: what a reader may take for a line's end, or a terminal for a command, is escaped."""
+    with contextlib.suppress(ValueError, TypeError, OverflowError):  # what only the slower one can write
+        line = msgspec.json.encode(event, enc_hook=default)
+        if line.isascii():
+            return line.decode("ascii")
+    return json.dumps(event, default=default)

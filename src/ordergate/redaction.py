@@ -62,6 +62,7 @@ _decoder = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 _MASKED = SECRET_NAMES | PERSONAL_NAMES
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 def redact(value: Any) -> Any:
@@ -107,9 +108,14 @@ def redact_json(body: bytes) -> bytes:
         return f"{len(body)} bytes that are not JSON".encode()
 
 
-def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    """Redact one log event; a structlog processor."""
-    return {name: MASK if _masked(name, item) else redact(item) for name, item in event.items()}
+def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Redact one log event where it is; a structlog processor. Most hold nothing but text and numbers."""
+    for name, item in event.items():
+        if _masked(name, item):
+            event[name] = MASK
+        elif type(item) not in _PLAIN:
+            event[name] = redact(item)
+    return event
 
 
 def _masked(name: Any, value: Any) -> bool:

@@ -1,15 +1,15 @@
 """Carries HTTP: an httpx transport over aiohttp, which costs a tenth of the processor time of httpx's own.
 
-An attempt counts as not sent only if aiohttp has not begun to write its headers. aiohttp's own errors do not tell:
-it calls some connections that broke after the request a failure to connect.
+An attempt counts as not sent only if it never had a connection. aiohttp's own errors do not tell: it calls some
+connections that broke after the request a failure to connect.
 """
 
 from collections.abc import AsyncIterator
-from types import SimpleNamespace
-from typing import NoReturn
 
 import aiohttp
 import httpx
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 from yarl import URL
 
 KEEP_ALIVE = 15.0
@@ -37,7 +37,6 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             httpx.ConnectError: Not one byte of it can have left.
             httpx.TransportError: It may have arrived.
         """
-        sending = _Sending()
         phases = request.extensions["timeout"]
         try:
             response = await self._opened().request(
@@ -46,18 +45,18 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 headers=[
                     (name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw
                 ],
-                data=request.content or None,
-                skip_auto_headers=_OWN_HEADERS,
+                data=await request.aread() or None,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(
                     connect=phases["pool"] + phases["connect"],
                     sock_connect=phases["connect"],
                     sock_read=phases["read"],
                 ),
-                trace_request_ctx=sending,
             )
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
+            raise httpx.UnsupportedProtocol(_text(error)) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            _raise(error, sent=sending.began)
+            raise _broken(error) from error
         return httpx.Response(response.status, headers=response.raw_headers, stream=_Body(response))
 
     async def aclose(self) -> None:
@@ -69,28 +68,36 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
+                connector=_Connector(
                     ssl=httpx.create_ssl_context() if self._secure else True,
                     limit=0,  # the guards bound what is on its way
                     keepalive_timeout=KEEP_ALIVE,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
+                skip_auto_headers=_OWN_HEADERS,
                 auto_decompress=False,
                 trust_env=False,
-                trace_configs=[_watch()],
             )
             # aiohttp sends GET, PUT and DELETE a second time when a kept connection fails; there is no public switch.
             self._session._retry_connection = False  # noqa: SLF001 - a test on the wire holds it
         return self._session
 
 
-class _Sending:
-    """Whether a request's first byte may have left."""
+class _Connector(aiohttp.TCPConnector):
+    """Says in httpx's words that there is no connection: that error alone means that not one byte has left."""
 
-    __slots__ = ("began",)
-
-    def __init__(self) -> None:
-        self.began = False
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the interface's own
+    ) -> Connection:
+        try:
+            return await super().connect(req, traces, timeout)
+        except TimeoutError as error:
+            raise httpx.ConnectTimeout(f"no connection to {req.url.host} in time") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise httpx.ConnectError(_text(error)) from error
 
 
 class _Body(httpx.AsyncByteStream):
@@ -104,26 +111,16 @@ class _Body(httpx.AsyncByteStream):
             async for chunk in self._response.content.iter_any():
                 yield chunk
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            _raise(error, sent=True)
+            raise _broken(error) from error
 
     async def aclose(self) -> None:
         self._response.close()
 
 
-def _watch() -> aiohttp.TraceConfig:
-    async def began(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
-        context.trace_request_ctx.began = True
-
-    watch = aiohttp.TraceConfig()
-    watch.on_request_headers_sent.append(began)
-    return watch
+def _broken(error: Exception) -> httpx.TransportError:
+    """Return httpx's error for an exchange that ended on a connection, by who ended it."""
+    return (httpx.ReadTimeout if isinstance(error, TimeoutError) else httpx.ReadError)(_text(error))
 
 
-def _raise(error: Exception, *, sent: bool) -> NoReturn:
-    """Raise httpx's error: by whether the request may have left, then by who ended the exchange."""
-    text = str(error) or type(error).__name__
-    if not sent:
-        raise httpx.ConnectError(text) from error
-    if isinstance(error, TimeoutError):
-        raise httpx.ReadTimeout(text) from error
-    raise httpx.ReadError(text) from error
+def _text(error: Exception) -> str:
+    return str(error) or type(error).__name__

@@ -5,8 +5,8 @@ an account may do, a fifth is kept for requests that act: reads are kept back fi
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -145,11 +145,15 @@ class GuardedTransport:
         guard.in_flight += 1
         try:
             self._refuse_blocked(guard, account)  # before it takes part in any limit
-            async with _slot(guard, account, request):
+            held = await _slots(guard, account, request)
+            try:
                 await self._pass_rate(guard, account, request)
                 self._refuse_blocked(guard, account)
                 guard.breaker = passing(guard.breaker)
                 return await self._watched(guard, account, request)
+            finally:
+                for slots in held:
+                    slots.release()
         finally:
             guard.in_flight -= 1
 
@@ -223,10 +227,17 @@ class GuardedTransport:
         return guard
 
 
-@asynccontextmanager
-async def _slot(guard: _Guard, account: Account, request: WireRequest) -> AsyncIterator[None]:
-    """Hold a place among the calls on their way; a read takes one of those for reads, too."""
-    wanted = [guard.slots] if request.acts else [guard.slots_for_reads, guard.slots]
+async def _slots(guard: _Guard, account: Account, request: WireRequest) -> Sequence[asyncio.Semaphore]:
+    """Take a place among the calls on their way; a read takes one of those for reads, too.
+
+    Returns:
+        Where a place was taken, to be released.
+    """
+    wanted = (guard.slots,) if request.acts else (guard.slots_for_reads, guard.slots)
+    if not any(slots.locked() for slots in wanted):
+        for slots in wanted:
+            await slots.acquire()  # without waiting
+        return wanted
     async with AsyncExitStack() as held:
         try:
             async with asyncio.timeout(LONGEST_WAIT / 2):
@@ -236,7 +247,8 @@ async def _slot(guard: _Guard, account: Account, request: WireRequest) -> AsyncI
             reserved = "" if request.acts else ", or as many as leave the rest to writes"
             reason = f"{guard.most} calls to {account.name} are on their way already{reserved}."
             raise TransportError("no", reason, code="overloaded", retry_after=1) from None
-        yield
+        held.pop_all()
+    return wanted
 
 
 async def _end(guard: _Guard) -> None:

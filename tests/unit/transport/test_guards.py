@@ -154,6 +154,27 @@ async def test_reads_leave_a_share_of_the_rate_to_writes(limit: int, reads: int)
     assert await _sent(transport, 110, ACT, requests_per_minute=limit) == limit - reads
 
 
+@pytest.mark.parametrize("request_", [ASK, ACT], ids=["read", "write"])
+async def test_a_place_comes_back_however_a_call_ends(request_: WireRequest) -> None:
+    """Whether a call fails, is given up on its way or while it waits for its turn: the next one has its place."""
+    provider, where = Slow(), account("main", max_in_flight=1, requests_per_minute=0)
+    transport = _guarded(provider)
+
+    for ends in (
+        lambda call, _: call.set_exception(TransportError("maybe", "broken")),
+        lambda _, task: task.cancel(),
+    ):
+        under_way, waiting = await _begun(transport, where, 2, request_)
+        waiting.cancel()
+        ends(provider.calls[-1], under_way)
+        await asyncio.wait([under_way, waiting])
+
+    (last,) = await _begun(transport, where, request=request_)
+    await provider.answer(-1, 200)
+    assert (await last).status == 200
+    assert provider.asked == 3
+
+
 async def test_reads_leave_slots_to_writes() -> None:
     """While reads have all places that they may have, a write is sent at once; the next read has its turn after one."""
     provider, where = Slow(), account("main", max_in_flight=5, requests_per_minute=0)

@@ -1,6 +1,7 @@
 """Real sockets: what a broken provider does to a send, and that each send is one request."""
 
 import asyncio
+import gzip
 import socket
 import struct
 from collections.abc import AsyncIterator
@@ -101,6 +102,25 @@ async def test_a_failed_handshake_sent_nothing(transport: HttpTransport) -> None
     assert wire.requests == []
 
 
+async def test_a_handshake_without_an_end_sent_nothing(transport: HttpTransport) -> None:
+    """A connection counts once TLS is agreed on: where that takes too long, the request itself never left."""
+
+    async def mute(wire: Wire, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with serving(mute) as wire:
+        failure = await _failure(transport, account(f"https://127.0.0.1:{wire.port}", connect_timeout=0.1))
+
+    assert failure.sent == "no"
+    assert failure.reason.endswith(": no connection to 127.0.0.1 in time.")
+    assert (wire.requests, wire.connections) == ([], 1)
+
+
+async def test_an_address_that_is_no_http_sent_nothing(transport: HttpTransport) -> None:
+    """What cannot be connected to at all was not sent."""
+    assert (await _failure(transport, account("ftp://127.0.0.1"))).sent == "no"
+
+
 ANSWERS = {
     "nothing": b"",
     "part of a status line": b"HTTP/1.1 20",
@@ -125,6 +145,16 @@ async def test_no_whole_answer_may_have_arrived(transport: HttpTransport, answer
 
     assert failure.sent == "maybe"
     assert (len(wire.requests), wire.connections) == (1, 1)
+
+
+async def test_a_compressed_answer_is_read(transport: HttpTransport) -> None:
+    """Nobody asks for it, but a provider may compress its answers all the same."""
+    body = gzip.compress(b'{"id": "o_1"}')
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
+    async with serving(_says(head + body)) as wire:
+        answer = await transport.send(_at(wire), POST)
+
+    assert answer.body == b'{"id": "o_1"}'
 
 
 async def test_a_connection_closed_unread_may_have_arrived(transport: HttpTransport) -> None:
