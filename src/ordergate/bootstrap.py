@@ -14,7 +14,7 @@ import msgspec
 from ordergate.gateway.configuration import Configuration, Inbound, Webhooks
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.inbound_records import Pace
-from ordergate.gateway.overload import AsideTransport, ConcurrencyLimit
+from ordergate.gateway.overload import ConcurrencyLimit
 from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.journal import sqlite
 from ordergate.journal.backup import Advance, Backup, BackupRefusedError, back_up
@@ -162,7 +162,7 @@ async def open_gateway(settings: Settings, *, serving: bool = False) -> AsyncIte
     gateway = Gateway(
         configuration=configuration_of(settings),
         journal=journal,
-        transport=AsideTransport(transport),
+        transport=transport,
         clock=system_clock,
         renderer=JsonRenderer(),
         read_configuration=lambda: reread(settings.file),

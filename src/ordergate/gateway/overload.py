@@ -14,16 +14,11 @@ Most requests, not their mean: a few that are long by nature, or that wait for s
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from math import ceil
 from types import TracebackType
-
-from ordergate.gateway.account import Account
-from ordergate.gateway.health import Health
-from ordergate.gateway.ports import Transport
-from ordergate.spi.wire import WireRequest, WireResponse
 
 MOST = 512
 """Requests that may compete at most, and at first: a crowd that comes once is served, if not at once."""
@@ -178,28 +173,3 @@ _NOWHERE = nullcontext()
 def waiting() -> AbstractContextManager[None]:
     """Return the context in which the request that is served waits for somebody else, and competes for nothing."""
     return current_place.get() or _NOWHERE
-
-
-class AsideTransport:
-    """A way to the providers on which requests do not compete for what is scarce here."""
-
-    def __init__(self, transport: Transport) -> None:
-        """Send over this one."""
-        self._transport = transport
-
-    async def send(self, account: Account, request: WireRequest) -> WireResponse:
-        """Send one request, as :meth:`ordergate.gateway.ports.Transport.send`."""
-        with waiting():
-            return await self._transport.send(account, request)
-
-    def share_among(self, nodes: int) -> None:
-        """Keep rate limits together with so many processes."""
-        self._transport.share_among(nodes)
-
-    def keep_only(self, accounts: Iterable[Account]) -> None:
-        """Let the connections to all other accounts end."""
-        self._transport.keep_only(accounts)
-
-    def health(self, account: Account) -> Health:
-        """Return how an account is doing."""
-        return self._transport.health(account)

@@ -22,6 +22,7 @@ from ordergate.gateway.breaker import (
     released,
 )
 from ordergate.gateway.health import BreakerState, Health
+from ordergate.gateway.overload import waiting
 from ordergate.gateway.ports import TransportError
 from ordergate.spi.capabilities import RateLimit
 from ordergate.spi.wire import WireRequest, WireResponse
@@ -144,16 +145,8 @@ class GuardedTransport:
         guard = self._guard(account)
         guard.in_flight += 1
         try:
-            self._refuse_blocked(guard, account)  # before it takes part in any limit
-            held = await _slots(guard, account, request)
-            try:
-                await self._pass_rate(guard, account, request)
-                self._refuse_blocked(guard, account)
-                guard.breaker = passing(guard.breaker)
-                return await self._watched(guard, account, request)
-            finally:
-                for slots in held:
-                    slots.release()
+            with waiting():
+                return await self._send(guard, account, request)
         finally:
             guard.in_flight -= 1
 
@@ -164,6 +157,18 @@ class GuardedTransport:
             task.cancel()
         for sender in senders:
             await sender.close()
+
+    async def _send(self, guard: _Guard, account: Account, request: WireRequest) -> WireResponse:
+        self._refuse_blocked(guard, account)  # before it takes part in any limit
+        held = await _slots(guard, account, request)
+        try:
+            await self._pass_rate(guard, account, request)
+            self._refuse_blocked(guard, account)
+            guard.breaker = passing(guard.breaker)
+            return await self._watched(guard, account, request)
+        finally:
+            for slots in held:
+                slots.release()
 
     async def _watched(self, guard: _Guard, account: Account, request: WireRequest) -> WireResponse:
         generation = guard.breaker.generation
