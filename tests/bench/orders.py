@@ -20,7 +20,7 @@ from tests.postgresql import PostgreSQLMissing, start
 from ordergate.bootstrap import open_journal
 from ordergate.console.listing import Cursor, OrderFilters
 from ordergate.console.search import find_orders
-from ordergate.domain.assembly import OrderedLine, OrderRecord
+from ordergate.domain.assembly import OrderedLine, OrderRecord, order_from_record
 from ordergate.domain.identifiers import new_id
 from ordergate.domain.order import Customer
 from ordergate.domain.provider_order import ProviderOrder
@@ -41,7 +41,8 @@ _chance = random.Random(1)
 
 def measure() -> Iterator[Figure]:
     """Measure both stores; PostgreSQL only where one can be started."""
-    rows = [codec.order_columns(_record(number)) for number in range(ORDERS)]
+    records = (_record(number) for number in range(ORDERS))
+    rows = [codec.order_columns(record, order_from_record(record).status) for record in records]
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "journal.db")
         yield from asyncio.run(

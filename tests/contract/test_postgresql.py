@@ -417,3 +417,17 @@ async def test_locks_do_not_pile_up(journal: PostgresqlJournal, postgresql_url: 
 
     rows = await _fetch(postgresql_url, "SELECT count(*) FROM locks")
     assert rows[0][0] == 0
+
+
+async def test_a_database_that_acknowledges_what_a_crash_forgets_does_not_matter(postgresql_url: str) -> None:
+    """Every commit waits for the disk, the last one of a connection as the first, whatever the database is set to."""
+    (row,) = await _fetch(postgresql_url, "SELECT current_database()")
+    await _fetch(postgresql_url, f"ALTER DATABASE {row[0]} SET synchronous_commit = 'off'")
+    journal = await PostgresqlJournal.open(postgresql_url, connections=1)
+    try:
+        for _ in range(3):
+            await claimed(journal)
+            async with journal._pool.acquire() as connection:
+                assert await connection.fetchval("SHOW synchronous_commit") == "on"
+    finally:
+        await journal.close()

@@ -140,6 +140,22 @@ async def test_a_command_line_beside_a_server_can_write(path: Path) -> None:
         await journal.close()
 
 
+async def test_a_process_that_writes_for_long_keeps_writes_waiting_and_nothing_else(path: Path) -> None:
+    """While another process holds the file, a write waits for it in its turn, and the event loop goes on."""
+    journal, first, second = SqliteJournal(path), operation(), operation()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        claims = asyncio.gather(journal.claim(intent(first)), journal.claim(intent(second)))
+        for _ in range(20):
+            assert await journal.by_id(first.id) is None
+            await asyncio.sleep(0.005)
+        assert not claims.done()
+        other.execute("ROLLBACK")
+
+    assert await claims == [Claimed(first), Claimed(second)]
+    await journal.close()
+
+
 async def test_an_older_schema_is_upgraded_with_its_keys(path: Path) -> None:
     """A key that was made before the gateway noted when keys are used works on, and its use is noted."""
     key, _ = make_key(merchant="acme", world="test", scopes=(), now=NOW)

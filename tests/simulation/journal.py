@@ -1,11 +1,10 @@
 """The embedded journal without its threads: every call is durable before the simulation does anything else."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ordergate.journal.sqlite import SqliteJournal
 from ordergate.journal.transactions import RolledBack, Transaction
-from ordergate.journal.writer import _Item
 
 T = TypeVar("T")
 
@@ -17,10 +16,8 @@ class ImmediateJournal(SqliteJournal):
     first would depend on the disk.
     """
 
-    async def _write(self, begin: Callable[[], Transaction[T]]) -> T:
-        nobody: Any = None
-        item = _Item(lambda connection: self._carry_out(connection, begin()), nobody, nobody)
-        [result] = self._writer._transact([item])
+    async def _write(self, begin: Callable[[], Transaction[T]], *, brief: bool = False) -> T:
+        [result] = self._writer.transact([lambda connection: self._carry_out(connection, begin())])
         if isinstance(result, RolledBack):
             undone: T = result.result
             return undone

@@ -97,7 +97,11 @@ _FAILED_REFUNDS = frozenset({"failed", "error", "rejected", "declined", "cancele
 
 
 def events_between(
-    before: OrderRecord | None, after: OrderRecord, told_before: Collection[str] = ()
+    before: OrderRecord | None,
+    after: OrderRecord,
+    told_before: Collection[str] = (),
+    *,
+    order: Order | None = None,
 ) -> tuple[EventType, ...]:
     """Return what happened to an order, in the order in which it is told; nothing where nothing did.
 
@@ -107,8 +111,9 @@ def events_between(
         before: As it was kept; None for an order that is new.
         after: As it is kept now.
         told_before: The types that the order's events have had; of those in :data:`ONCE` none is told again.
+        order: The canonical order of `after`, where the caller has it.
     """
-    now = order_from_record(after)
+    now = order or order_from_record(after)
     if before is None:
         return (EventType.ORDER_CREATED, *_milestones(None, now, canceled=_canceled(after)))
     was = order_from_record(before)

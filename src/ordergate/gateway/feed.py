@@ -20,15 +20,15 @@ from ordergate.gateway.event_records import Event, EventQuery, Feed
 from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.read import visible_order
 
-BATCH = 500
+BATCH = 200
 """Events that one transaction numbers at most, and deliveries that it queues."""
 
 _FEEDS = 100
 _PASSES = 40
 """Transactions that a reader waits for at most: others may write faster than it numbers."""
 _IDLE = 1.0
-_GATHER = 0.02
-"""Seconds between a write and the pass that it wakes: writes of the same moment share the pass."""
+_GATHER = 0.05
+"""Seconds between a write and the pass that it wakes, and between passes: writes of the same moment share one."""
 _DIGITS = 19
 """Of a number that may not fit the stores' 64 bits any more."""
 
@@ -158,14 +158,16 @@ def _wake_deliveries(gateway: Gateway) -> None:
 
 async def _number_for_ever(gateway: Gateway, woken: asyncio.Event) -> None:
     while True:
+        numbered = 0
         try:
-            if await number_round(gateway):
-                continue
+            numbered = await number_round(gateway)
         except JournalUnavailableError as error:
             _log.warning("journal.unavailable", error=str(error))
         except Exception:  # noqa: BLE001 - whatever fails once, events must be numbered
             _log.exception("numbering.failed")
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(woken.wait(), _IDLE)
+        if not numbered:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(woken.wait(), _IDLE)
+        if numbered < BATCH:
+            woken.clear()
             await asyncio.sleep(_GATHER)
-        woken.clear()

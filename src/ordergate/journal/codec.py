@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from ordergate.domain.assembly import OrderRecord, order_from_record
+from ordergate.domain.assembly import OrderRecord
+from ordergate.domain.lifecycle import OrderStatus
 from ordergate.domain.provider_event import ProviderEvent
 from ordergate.gateway.event_records import DeliveryTry, Endpoint
 from ordergate.gateway.evidence import Comparison, Exchange
@@ -45,6 +46,17 @@ def milliseconds(time: datetime) -> int:
 def moment(milliseconds: int) -> datetime:
     """Return the time of Unix milliseconds."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def key_columns(operation: Operation) -> dict[str, Any]:
+    """Return an operation's key, and the scope in which it is one."""
+    return {
+        "merchant": operation.merchant,
+        "world": operation.world,
+        "method": operation.method,
+        "path": operation.path,
+        "idempotency_key": operation.key,
+    }
 
 
 def operation_columns(operation: Operation) -> dict[str, Any]:
@@ -96,8 +108,8 @@ def comparison_columns(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def order_columns(record: OrderRecord) -> dict[str, Any]:
-    """Return what is searched of an order, and its document."""
+def order_columns(record: OrderRecord, status: OrderStatus) -> dict[str, Any]:
+    """Return what is searched of an order, its canonical status among it, and its document."""
     return {
         "id": record.id,
         "merchant": record.merchant,
@@ -105,7 +117,7 @@ def order_columns(record: OrderRecord) -> dict[str, Any]:
         "account": record.account,
         "adapter": record.adapter,
         "provider_order_id": record.seen.provider_order_id,
-        "status": order_from_record(record).status.value,
+        "status": status.value,
         "reference": record.reference,
         "customer": record.customer.id if record.customer else None,
         "purpose": record.purpose,

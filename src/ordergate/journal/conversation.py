@@ -9,10 +9,15 @@ Rows = Sequence[Row]
 
 
 class Query(NamedTuple):
-    """One statement, by its name in statements.sql or as text, and its named parameters."""
+    """One statement, by its name in statements.sql or as text, and its named parameters.
+
+    Attributes:
+        enough: Where it is the first of its transaction and returns rows, it is the only one.
+    """
 
     statement: str
     parameters: dict[str, Any]
+    enough: bool = False
 
 
 class Batch(NamedTuple):

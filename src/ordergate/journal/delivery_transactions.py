@@ -44,14 +44,14 @@ def number_events(feed: Feed, limit: int) -> Transaction[int]:
     ((last,),) = yield Query("lock_feed", scope)
     receivers = (yield Query("enabled_endpoints", scope)) if feed.purpose is None else ()
     most = max(limit // max(len(receivers), 1), 1)
-    rows = yield Query("unnumbered_events", {**scope, "limit": most})
+    rows = yield Query("number_events", {**scope, "last": last, "limit": most})
     if not rows:
         return 0
-    numbered = [(*row, last + place) for place, row in enumerate(rows, start=1)]
-    yield Batch("number_event", [{"id": row[0], "number": row[3]} for row in numbered])
     yield Query("advance_feed", {**scope, "number": last + len(rows)})
-    for row in receivers:
-        yield from _queue(codec.decode_endpoint(row[0]), numbered)
+    if receivers:
+        numbered = sorted(rows, key=lambda row: row[3])
+        for row in receivers:
+            yield from _queue(codec.decode_endpoint(row[0]), numbered)
     return len(rows)
 
 

@@ -4,10 +4,11 @@ from typing import Any
 
 import msgspec
 
-from ordergate.domain.assembly import OrderRecord, order_from_record
+from ordergate.domain.assembly import OrderRecord
 from ordergate.domain.erasure import without_persons
 from ordergate.domain.events import ONCE, EventType, SettledOperation, events_between
 from ordergate.domain.identifiers import new_id
+from ordergate.domain.order import Order
 from ordergate.gateway.create import COMPARISONS
 from ordergate.gateway.event_records import (
     Event,
@@ -21,14 +22,20 @@ from ordergate.journal.conversation import Batch, Query, Row, Transaction
 _ALL = 2**62
 
 
-def record_change(before: OrderRecord | None, after: OrderRecord) -> Transaction[None]:
-    """Record what happened to an order between two records; in the step that writes the second."""
-    types = events_between(before, after)
+def record_change(before: OrderRecord | None, after: OrderRecord, order: Order) -> Transaction[None]:
+    """Record what happened to an order between two records; in the step that writes the second.
+
+    Args:
+        before: None for an order that is new.
+        after: As it is kept now.
+        order: The canonical order of `after`.
+    """
+    types = events_between(before, after, order=order)
     if before is not None and not ONCE.isdisjoint(types):
         rows = yield Query("told_types", {"order_id": after.id})
-        types = events_between(before, after, {row[0] for row in rows})
+        types = events_between(before, after, {row[0] for row in rows}, order=order)
     if types:
-        document = codec.encode(order_from_record(after))
+        document = codec.encode(order)
         yield Batch("insert_event", [_event_columns(each, after, document) for each in types])
 
 

@@ -72,6 +72,7 @@ class PostgresqlJournal(SqlJournal):
                 timeout=_CONNECT_SECONDS,
                 command_timeout=_COMMAND_SECONDS,
                 init=_be_durable,
+                reset=_reset_nothing,
             )
         except (*_FAILURES, ValueError) as error:
             raise _unavailable(error) from error
@@ -106,11 +107,8 @@ class PostgresqlJournal(SqlJournal):
     async def _run(self, begin: Callable[[], Transaction[T]]) -> T:
         for run in range(_RUNS):
             try:
-                async with (
-                    self._pool.acquire(timeout=_CONNECT_SECONDS) as connection,
-                    connection.transaction(isolation="read_committed"),
-                ):
-                    return await self._carry_out(connection, begin())
+                async with self._pool.acquire(timeout=_CONNECT_SECONDS) as connection:
+                    return await self._transact(connection, begin())
             except RolledBack as undone:
                 result: T = undone.result
                 return result
@@ -128,8 +126,25 @@ class PostgresqlJournal(SqlJournal):
         except _FAILURES as error:
             raise _unavailable(error) from error
 
-    async def _carry_out(self, connection: Any, transaction: Transaction[T]) -> T:
-        rows: Rows | None = None
+    async def _transact(self, connection: Any, transaction: Transaction[T]) -> T:
+        """Carry out, and commit; one statement that is enough commits itself, which spares two round trips."""
+        try:
+            query: Query | Batch | None = next(transaction)
+            rows: Rows = ()
+            if isinstance(query, Query) and query.enough:
+                rows, query = await self._ask(connection, query), None
+                if rows:
+                    transaction.send(rows)
+                    raise RuntimeError("more follows a statement that was to be enough")
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        async with connection.transaction(isolation="read_committed"):
+            if query is not None:
+                rows = await self._ask(connection, query)
+            return await self._carry_out(connection, transaction, rows)
+
+    async def _carry_out(self, connection: Any, transaction: Transaction[T], rows: Rows | None = None) -> T:
         try:
             while True:
                 query = next(transaction) if rows is None else transaction.send(rows)
@@ -152,6 +167,13 @@ async def _be_durable(connection: Any) -> None:
     """A database, or a role, may be set to acknowledge commits that a crash forgets."""
     if await connection.fetchval("SHOW synchronous_commit") == "off":
         await connection.execute("SET synchronous_commit = on")
+
+
+async def _reset_nothing(_connection: Any) -> None:
+    """The driver ends an open transaction by itself; nothing else is left behind that was worth a round trip.
+
+    Its own way would also set back what :func:`_be_durable` has set.
+    """
 
 
 async def upgrade(url: str) -> tuple[int, int]:

@@ -59,9 +59,17 @@ class SqlEvents(ABC):
         """
         return await self._read(begin)
 
+    async def _write_briefly(self, begin: Callable[[], Transaction[T]]) -> T:
+        """Run a transaction that reads and writes a few rows by their index, where a store has a shorter way for that.
+
+        Raises:
+            JournalUnavailableError: As of :meth:`_write`.
+        """
+        return await self._write(begin)
+
     async def _write_events(self, begin: Callable[[], Transaction[T]]) -> T:
-        """Run a transaction that may record events, and say so afterwards."""
-        result = await self._write(begin)
+        """Run a transaction of one order that may record events, and say so afterwards."""
+        result = await self._write_briefly(begin)
         if self._wake is not None:
             self._wake()
         return result
@@ -76,7 +84,7 @@ class SqlEvents(ABC):
 
     async def number_events(self, feed: Feed, limit: int) -> int:
         """Number a feed's events, and queue their deliveries."""
-        return await self._write(lambda: delivery_transactions.number_events(feed, limit))
+        return await self._write_briefly(lambda: delivery_transactions.number_events(feed, limit))
 
     async def events(self, query: EventQuery) -> list[Event]:
         """Return up to ``limit + 1`` numbered events."""

@@ -45,17 +45,17 @@ class SqlJournal(SqlEvents):
 
     async def claim(self, intent: Intent) -> Claim:
         """Make an intent durable, unless its key, its reference or its order is taken."""
-        return await self._write(lambda: transactions.claim(intent))
+        return await self._write_briefly(lambda: transactions.claim(intent))
 
     async def begin_attempt(self, operation: Operation, owner: str, settling: float) -> bool:
         """Make one more attempt of an unsettled operation durable, before it is sent."""
-        return await self._write(lambda: transactions.begin_attempt(operation, owner, settling))
+        return await self._write_briefly(lambda: transactions.begin_attempt(operation, owner, settling))
 
     async def move(
         self, operation: Operation, work: Work, request: bytes | None, owner: str, settling: float
     ) -> bool:
         """Make an attempt at another account durable, before it is sent."""
-        return await self._write(lambda: transactions.move(operation, work, request, owner, settling))
+        return await self._write_briefly(lambda: transactions.move(operation, work, request, owner, settling))
 
     async def settle(
         self,
@@ -93,7 +93,7 @@ class SqlJournal(SqlEvents):
         exchanges: Sequence[Exchange] = (),
     ) -> bool:
         """Give up an operation that this process holds, its outcome unknown."""
-        return await self._write(
+        return await self._write_briefly(
             lambda: transactions.leave_unknown(
                 operation, owner, settles_in=settles_in, look_in=look_in, exchanges=exchanges
             )

@@ -66,6 +66,7 @@ class SqliteJournal(SqlJournal):
 
     async def close(self) -> None:
         """Finish what waits and close the file."""
+        await self._writer.finish()
         await asyncio.to_thread(self._writer.close)
         self._readers.shutdown()
         for connection in self._opened:
@@ -101,12 +102,17 @@ class SqliteJournal(SqlJournal):
         return busy
 
     @journal_time("write")
-    async def _write(self, begin: Callable[[], Transaction[T]]) -> T:
+    async def _write(self, begin: Callable[[], Transaction[T]], *, brief: bool = False) -> T:
         try:
-            return await self._writer.run(lambda connection: self._carry_out(connection, begin()))
+            return await self._writer.run(
+                lambda connection: self._carry_out(connection, begin()), brief=brief
+            )
         except RolledBack as undone:
             result: T = undone.result
             return result
+
+    async def _write_briefly(self, begin: Callable[[], Transaction[T]]) -> T:
+        return await self._write(begin, brief=True)
 
     @journal_time("read")
     async def _read(self, begin: Callable[[], Transaction[T]]) -> T:

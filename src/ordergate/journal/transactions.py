@@ -6,10 +6,11 @@ where another process came between. Nothing here knows which database answers.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
-from ordergate.domain.assembly import OrderRecord
+from ordergate.domain.assembly import OrderRecord, order_from_record
 from ordergate.gateway.account import World
 from ordergate.gateway.evidence import EXCHANGES_KEPT, Exchange, Told, compared_key
 from ordergate.gateway.inbound_records import order_subject
@@ -47,6 +48,9 @@ from ordergate.spi.adapter import Baseline
 _OWN_PATIENCE = 5_000
 """Milliseconds after which an operation of this process's own that it does not work on has been lost by it."""
 
+_LOOKS = 3
+"""How often a claim looks at what is in its way, where that changes under it."""
+
 _BATCH_SIZE = 5_000
 """Rows of an import that are sent to the store at once: it reports its progress in between."""
 
@@ -54,24 +58,15 @@ _BATCH_SIZE = 5_000
 def claim(intent: Intent) -> Transaction[Claim]:
     """Make an intent durable, unless its key, its reference or its order is taken."""
     operation = intent.operation
+    columns = codec.intent_columns(intent)
     lock = _reference_lock(operation)
     if lock is not None:
         yield lock
-    existing = yield from by_key(operation)
-    if existing is not None and existing.operation.expired(intent.since):
-        yield Query("expire_key", {"id": existing.operation.id})
-        existing = None
-    if existing is None and len(operation.attempts) > 1:
-        return Stale()  # a repeat of a key that has expired since: it is a new operation's
-    if existing is not None and not _is_next_attempt(existing, operation):
-        raise RolledBack(existing)
-    obstacle = yield from _obstacle(intent)
-    if obstacle is not None:
-        raise RolledBack(obstacle)
-    if existing is None:
-        yield Query("insert_operation", codec.intent_columns(intent))
-    elif not (yield Query("reopen_operation", codec.intent_columns(intent))):
-        raise RolledBack(existing)  # another repeat of the key was faster
+    first = len(operation.attempts) <= 1 and (yield from _duplicate(intent, columns)) is None
+    # Nothing follows where nothing is taken and there is no order yet that could have changed.
+    insert = Query("insert_operation", columns, enough=lock is None and intent.revision is None)
+    if not (first and (yield insert)):
+        yield from _claim_what_is_taken(intent, columns)
     # Only now: whoever held the order before has let go of it, and what it changed can be seen.
     if intent.revision is not None:
         rows = yield Query("order_revision", {"id": operation.order})
@@ -82,10 +77,38 @@ def claim(intent: Intent) -> Transaction[Claim]:
     return Claimed(operation)
 
 
+def _claim_what_is_taken(intent: Intent, columns: dict[str, Any]) -> Transaction[None]:
+    """Claim all the same where what is in the way may be: an expired key, an attempt before.
+
+    What is in the way may go, and something else come: it can be seen once it has kept the row out.
+    """
+    operation = intent.operation
+    for _ in range(_LOOKS):
+        existing = yield from by_key(operation)
+        if existing is not None and existing.operation.expired(intent.since):
+            yield Query("expire_key", {"id": existing.operation.id})
+            existing = None
+        if existing is None and len(operation.attempts) > 1:
+            raise RolledBack(Stale())  # a repeat of a key that has expired since: it is a new operation's
+        if existing is not None and not _is_next_attempt(existing, operation):
+            raise RolledBack(existing)
+        obstacle = yield from _obstacle(intent, columns)
+        if obstacle is not None:
+            raise RolledBack(obstacle)
+        if existing is None:
+            if (yield Query("insert_operation", columns)):
+                return
+        elif (yield Query("reopen_operation", columns)):
+            return
+        else:
+            raise RolledBack(existing)  # another repeat of the key was faster
+    raise LookupError(f"{operation.id} cannot be recorded, and nothing is seen in its way")
+
+
 def begin_attempt(operation: Operation, owner: str, settling: float) -> Transaction[bool]:
     """Make one more attempt of an unsettled operation durable."""
     columns = codec.operation_columns(operation) | {"owner": owner, "settling": _milliseconds(settling)}
-    return bool((yield Query("begin_attempt", columns)))
+    return bool((yield Query("begin_attempt", columns, enough=True)))
 
 
 def move(
@@ -98,7 +121,7 @@ def move(
         "holder": owner,
         "settling": _milliseconds(settling),
     }
-    return bool((yield Query("move_operation", columns)))
+    return bool((yield Query("move_operation", columns, enough=True)))
 
 
 def settle(
@@ -157,7 +180,7 @@ def leave_unknown(
         "look_in": _milliseconds(look_in),
         "exchanges": codec.encode_exchanges(said),
     }
-    return bool((yield Query("leave_unknown", columns)))
+    return bool((yield Query("leave_unknown", columns, enough=True)))
 
 
 def take(operation_id: str, owner: str, *, late: bool = False) -> Transaction[Taken | None]:
@@ -216,7 +239,7 @@ def by_key(operation: Operation) -> Transaction[Existing | None]:
     """Return the operation that has this operation's key."""
     if operation.key is None:
         return None
-    rows = yield Query("operation_by_key", codec.operation_columns(operation))
+    rows = yield Query("operation_by_key", codec.key_columns(operation))
     return _existing(rows[0]) if rows else None
 
 
@@ -283,7 +306,10 @@ def refresh(record: OrderRecord, revision: int) -> Transaction[StoredOrder]:
 
 def redact(record: OrderRecord, revision: int) -> Transaction[StoredOrder | Busy | Stale]:
     """Replace an order's record by a redacted one, and erase what its operations held of it."""
-    rows = yield Query("refresh_order", codec.order_columns(record) | {"revision": revision})
+    rows = yield Query(
+        "refresh_order",
+        codec.order_columns(record, order_from_record(record).status) | {"revision": revision},
+    )
     if not rows:
         return Stale()
     # Only now: a write that came between would have been seen by the row that it shares.
@@ -505,12 +531,13 @@ def ping() -> Transaction[None]:
 
 def _write_order(record: OrderRecord, before: StoredOrder | None) -> Transaction[bool]:
     """Write an order, and what happened to it; False where it is not any more as it was `before`."""
-    columns = codec.order_columns(record)
+    order = order_from_record(record)
+    columns = codec.order_columns(record, order.status)
     if before is None:
         yield Query("save_order", columns)
     elif not (yield Query("refresh_order", columns | {"revision": before.revision})):
         return False
-    yield from record_change(None if before is None else before.record, record)
+    yield from record_change(None if before is None else before.record, record, order)
     return True
 
 
@@ -528,17 +555,22 @@ def _reference_lock(operation: Operation) -> Query | None:
     )
 
 
-def _obstacle(intent: Intent) -> Transaction[Duplicate | Busy | None]:
-    operation = intent.operation
-    if operation.reference is not None:
-        parameters = codec.operation_columns(operation) | {
-            "since": codec.milliseconds(intent.since),
-            "unknown_only": int(intent.allow_duplicate),
-        }
-        rows = yield Query("operation_by_reference", parameters)
-        if rows:
-            return Duplicate(codec.decode_operation(rows[0][0]))
-    busy = yield from unsettled(operation.order)
+def _duplicate(intent: Intent, columns: dict[str, Any]) -> Transaction[Duplicate | None]:
+    if intent.operation.reference is None:
+        return None
+    since = codec.milliseconds(intent.since)
+    rows = yield Query(
+        "operation_by_reference",
+        columns | {"since": since, "unknown_only": int(intent.allow_duplicate)},
+    )
+    return Duplicate(codec.decode_operation(rows[0][0])) if rows else None
+
+
+def _obstacle(intent: Intent, columns: dict[str, Any]) -> Transaction[Duplicate | Busy | None]:
+    duplicate = yield from _duplicate(intent, columns)
+    if duplicate is not None:
+        return duplicate
+    busy = yield from unsettled(intent.operation.order)
     return None if busy is None else Busy(busy)
 
 

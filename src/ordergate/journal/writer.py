@@ -1,49 +1,73 @@
-"""One thread that owns the only writing connection, and commits whatever waits in one transaction.
+"""The only writing connection: whatever waits is written in one transaction, and a thread of its own commits it.
 
-A durable commit costs a disk flush. While one is on its way, further writes queue up, and share the next.
+A durable commit costs a disk flush. While one is on its way, further writes queue up, and share the next. Writes of a
+few rows are carried out by the event loop itself: they take less time than the way to another thread and back, in
+which the loop would keep the interpreter from it. What may take long is the thread's: waiting for another process,
+writes of many rows with all that share their transaction, and every commit.
 """
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
 from ordergate.gateway.ports import JournalUnavailableError
 
 T = TypeVar("T")
 
-MAX_BATCH = 256
-"""Writes that share a transaction at most, so that nobody waits behind an endless one."""
+MAX_BATCH = 64
+"""Writes that share a transaction at most, so that the loop does nothing else for a few milliseconds only."""
+
+_BUSY_SECONDS = 5.0
+
+Work = Callable[[sqlite3.Connection], Any]
 
 
 class _Item(NamedTuple):
-    work: Callable[[sqlite3.Connection], Any]
-    loop: asyncio.AbstractEventLoop
+    work: Work
+    brief: bool
     future: "asyncio.Future[Any]"
 
 
+class _UndoneError(Exception):
+    """A write of a transaction is to be undone, and the others are not: they have to be run one by one."""
+
+
 class GroupWriter:
-    """Runs functions on the writing connection, each all or nothing, many in one durable transaction."""
+    """Runs functions on the writing connection, each all or nothing, many in one durable transaction.
+
+    Belongs to one event loop.
+    """
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        """Start the thread, which owns the connection from now on; `path` is the file behind it."""
+        """Start the thread. The connection is this writer's from now on; `path` is the file behind it."""
         self._connection = connection
         self._path = path
         self._file = path.stat().st_ino
         self._open = True
-        self._queue: SimpleQueue[_Item | None] = SimpleQueue()
+        self._be_patient(0)
+        self._waiting: deque[_Item] = deque()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
         self._thread.start()
 
-    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def run(self, work: Callable[[sqlite3.Connection], T], *, brief: bool = False) -> T:
         """Run `work` and return its result once it is durable.
 
         What `work` raises is raised here, and its own changes are undone; other writes of the transaction are
         not touched. A caller that is cancelled does not stop the write.
+
+        Args:
+            work: May be run a second time, after what it did was undone.
+            brief: It reads and writes a few rows by their index.
 
         Raises:
             JournalUnavailableError: The store failed; nothing of this write was kept.
@@ -52,86 +76,138 @@ class GroupWriter:
             raise JournalUnavailableError("SQLite: the journal is closed")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._queue.put(_Item(work, loop, future))
+        self._waiting.append(_Item(work, brief, future))
+        if self._idle.is_set():
+            self._idle.clear()
+            loop.call_soon(self._next, loop)  # with what others begin in the same moment
         return await future
 
     @property
     def waiting(self) -> int:
         """Writes that no transaction has taken up yet."""
-        return self._queue.qsize()
+        return len(self._waiting)
+
+    async def finish(self) -> None:
+        """Take no more, and wait for what waits."""
+        self._open = False
+        await self._idle.wait()
 
     def close(self) -> None:
-        """Finish what waits, then end the thread."""
+        """End the thread."""
         self._open = False
-        self._queue.put(None)
+        self._jobs.put(None)
         self._thread.join()
+
+    def transact(self, works: list[Work]) -> list[Any]:
+        """Carry out and commit at once, waiting for other processes; return each one's result or exception."""
+        try:
+            self._be_patient(_BUSY_SECONDS)
+            results = self._carry_out(works)
+            self._commit()
+        except (sqlite3.Error, OSError) as error:
+            return self._failed(error, len(works))
+        else:
+            return results
+        finally:
+            self._be_patient(0)
 
     def _run(self) -> None:
         with contextlib.closing(self._connection):
-            last = False
-            while not last:
-                batch = self._next_batch()
-                last = None in batch
-                items = [item for item in batch if item is not None]
-                if items:
-                    _deliver(items, self._transact(items))
+            while (job := self._jobs.get()) is not None:
+                job()
 
-    def _transact(self, items: list[_Item]) -> list[Any]:
-        """Run the items in one transaction and return their results; a failure of the store is everybody's."""
+    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._waiting:
+            self._idle.set()
+            return
+        items = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))]
+        works = [item.work for item in items]
+        results = self._carried_out_here(works) if all(item.brief for item in items) else None
+
+        def end() -> None:
+            ended = self.transact(works) if results is None else self._committed(results)
+            # The loop may be gone if the process is ending; the write is durable all the same.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._deliver, loop, items, ended)
+
+        self._jobs.put(end)
+
+    def _carried_out_here(self, works: list[Work]) -> list[Any] | None:
+        """Carry out, not committed yet; None where another process writes, or the store fails."""
         try:
-            self._refuse_lost_file()
+            return self._carry_out(works)
+        except (sqlite3.Error, OSError):
+            self._roll_back()
+            return None  # the thread waits for the other process, or fails in the same way and says why
+
+    def _carry_out(self, works: list[Work]) -> list[Any]:
+        self._refuse_lost_file()
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            return [self._attempt(work) for work in works]
+        except _UndoneError:
+            self._connection.execute("ROLLBACK")
             self._connection.execute("BEGIN IMMEDIATE")
-            results = [_attempt(self._connection, item) for item in items]
-            self._connection.execute("COMMIT")
-            self._refuse_lost_file()
+            return [self._attempt_apart(work) for work in works]
+
+    def _attempt(self, work: Work) -> Any:
+        """Raise where its changes have to be undone: with none made, there is nothing to do."""
+        before = self._connection.total_changes
+        try:
+            return work(self._connection)
+        except Exception as error:
+            if isinstance(error, sqlite3.Error) and not isinstance(error, sqlite3.IntegrityError):
+                raise
+            if self._connection.total_changes != before:
+                raise _UndoneError from error
+            return error
+
+    def _attempt_apart(self, work: Work) -> Any:
+        self._connection.execute("SAVEPOINT item")
+        try:
+            result = self._attempt(work)
+        except _UndoneError as undone:
+            self._connection.execute("ROLLBACK TO item")
+            result = undone.__cause__
+        self._connection.execute("RELEASE item")
+        return result
+
+    def _be_patient(self, seconds: float) -> None:
+        """Wait so long for other processes that write; the event loop must not."""
+        self._connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
+
+    def _committed(self, results: list[Any]) -> list[Any]:
+        try:
+            self._commit()
         except (sqlite3.Error, OSError) as error:
-            # A full disk has rolled back by itself already; a second ROLLBACK would then fail.
-            with contextlib.suppress(sqlite3.Error):
-                self._connection.execute("ROLLBACK")
-            unavailable = JournalUnavailableError(f"SQLite: {error}")
-            return [unavailable] * len(items)
+            return self._failed(error, len(results))
         return results
+
+    def _commit(self) -> None:
+        self._connection.commit()
+        self._refuse_lost_file()
+
+    def _failed(self, error: Exception, writes: int) -> list[Any]:
+        """A failure of the store is everybody's."""
+        self._roll_back()
+        return [JournalUnavailableError(f"SQLite: {error}")] * writes
+
+    def _roll_back(self) -> None:
+        # A full disk has rolled back by itself already; a second ROLLBACK would then fail.
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.execute("ROLLBACK")
 
     def _refuse_lost_file(self) -> None:
         """SQLite goes on writing to a file that was deleted or replaced, and reports success."""
-        if self._path.stat().st_ino != self._file:
+        if os.stat(self._path).st_ino != self._file:  # noqa: PTH116 - several times as fast
             raise OSError(f"{self._path} was replaced while in use; restart on the right file")
 
-    def _next_batch(self) -> list[_Item | None]:
-        batch = [self._queue.get()]
-        with contextlib.suppress(Empty):
-            while len(batch) < MAX_BATCH and batch[-1] is not None:
-                batch.append(self._queue.get_nowait())
-        return batch
-
-
-def _attempt(connection: sqlite3.Connection, item: _Item) -> Any:
-    connection.execute("SAVEPOINT item")
-    try:
-        result = item.work(connection)
-    except sqlite3.IntegrityError as error:
-        connection.execute("ROLLBACK TO item")
-        result = error
-    except sqlite3.Error:
-        raise
-    except Exception as error:  # noqa: BLE001 - it is the caller's, and is raised there
-        connection.execute("ROLLBACK TO item")
-        result = error
-    connection.execute("RELEASE item")
-    return result
-
-
-def _deliver(items: list[_Item], results: list[Any]) -> None:
-    for item, result in zip(items, results, strict=True):
-        # The loop may be gone if the process is ending; the write is durable all the same.
-        with contextlib.suppress(RuntimeError):
-            item.loop.call_soon_threadsafe(_resolve, item.future, result)
-
-
-def _resolve(future: "asyncio.Future[Any]", result: Any) -> None:
-    if future.done():
-        return
-    if isinstance(result, Exception):
-        future.set_exception(result)
-    else:
-        future.set_result(result)
+    def _deliver(self, loop: asyncio.AbstractEventLoop, items: list[_Item], results: list[Any]) -> None:
+        for item, result in zip(items, results, strict=True):
+            if item.future.done():
+                continue
+            if isinstance(result, Exception):
+                item.future.set_exception(result)
+            else:
+                item.future.set_result(result)
+        self._next(loop)

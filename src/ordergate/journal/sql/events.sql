@@ -16,13 +16,13 @@ RETURNING number;
 -- name: advance_feed
 UPDATE feeds SET number = :number WHERE merchant = :merchant AND world = :world AND purpose = :purpose;
 
--- name: unnumbered_events
-SELECT id, order_id, type FROM events
-WHERE merchant = :merchant AND world = :world AND purpose = :purpose AND number IS NULL
-ORDER BY arrival LIMIT :limit;
-
--- name: number_event
-UPDATE events SET number = :number WHERE id = :id;
+-- name: number_events
+UPDATE events SET number = :last + place
+FROM (SELECT arrival AS arrived, row_number() OVER (ORDER BY arrival) AS place FROM events
+      WHERE merchant = :merchant AND world = :world AND purpose = :purpose AND number IS NULL
+      ORDER BY arrival LIMIT :limit) AS places
+WHERE arrival = arrived
+RETURNING id, order_id, type, number;
 
 -- name: event_by_id
 SELECT id, number, type, merchant, world, order_id, created_at, record FROM events WHERE id = :id;

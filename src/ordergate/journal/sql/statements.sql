@@ -60,6 +60,7 @@ SELECT exchanges FROM operations WHERE id = :id;
 -- name: expire_key
 UPDATE operations SET idempotency_key = NULL WHERE id = :id;
 
+-- No row where its key or its order is taken.
 -- name: insert_operation
 INSERT INTO operations (id, merchant, world, kind, method, path, idempotency_key, content_hash, order_id,
                         reference, state, created_at, updated_at, record, request, work, account, attempts,
@@ -67,7 +68,9 @@ INSERT INTO operations (id, merchant, world, kind, method, path, idempotency_key
 VALUES (:id, :merchant, :world, :kind, :method, :path, :idempotency_key, :content_hash, :order_id,
         :reference, :state, :created_at, :updated_at, :record, :request, :work, :account, :attempts, :owner,
         :awaited, :now + :settling, :now,
-        (SELECT provider_order_id FROM orders WHERE account = :account ORDER BY created_at DESC LIMIT 1));
+        (SELECT provider_order_id FROM orders WHERE account = :account ORDER BY created_at DESC LIMIT 1))
+ON CONFLICT DO NOTHING
+RETURNING id;
 
 -- name: reopen_operation
 UPDATE operations SET state = :state, updated_at = :updated_at, record = :record, request = :request,

@@ -6,10 +6,6 @@ SELECT id, merchant, world, purpose, order_id, type, :now, record
 FROM unnest(:id::text[], :merchant::text[], :world::text[], :purpose::text[], :order_id::text[], :type::text[],
             :record::bytea[]) AS given (id, merchant, world, purpose, order_id, type, record);
 
--- name: number_event_batch
-UPDATE events SET number = given.number FROM unnest(:id::text[], :number::bigint[]) AS given (id, number)
-WHERE events.id = given.id;
-
 -- name: replace_event_batch
 UPDATE events SET record = given.record FROM unnest(:id::text[], :record::bytea[]) AS given (id, record)
 WHERE events.id = given.id;
