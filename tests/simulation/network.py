@@ -104,17 +104,19 @@ class Network:
         name = self.choose(request)
         self.faults[name] += name != "none"
         fault = FAULTS[name]
-        await self._travel()
+        travelled = await self._travel()
         answer = self.arrive(request, signed) if fault.acts == "at once" else None
         if fault.acts == "late":
-            self.arrive_later(request, signed, LATEST if fault.shows == "silence" else AFTER_CLOSING)
+            latest = LATEST - travelled if fault.shows == "silence" else AFTER_CLOSING
+            self.arrive_later(request, signed, latest)
         await self._travel()
         return await self._show(fault.shows, answer)
 
-    async def _travel(self) -> None:
+    async def _travel(self) -> float:
         seconds = self.delay()
         if seconds:
             await asyncio.sleep(seconds)
+        return seconds
 
     def arrive_later(self, request: WireRequest, signed: WireRequest, seconds: float) -> None:
         """Let a request arrive when nobody waits for it any more."""

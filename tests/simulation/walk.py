@@ -314,8 +314,8 @@ class _Walk:
 
     async def _recover(self) -> None:
         """Give recovery all the time that it needs; what it cannot tell by reading, a person finds out."""
-        process = await self._process()
         for _ in range(_ROUNDS):
+            process = await self._process()  # one may be ending still
             left = unsettled(process)
             if not left:
                 return

@@ -296,6 +296,28 @@ def test_the_return_is_found_among_others() -> None:
 
 
 @pytest.mark.parametrize(
+    ("nameless", "expected"), [(0, Applied), (1, Absent), (2, Absent)], ids=["new", "old", "old and lost"]
+)
+def test_a_return_before_this_one_is_not_taken_for_it(nameless: int, expected: type) -> None:
+    """Of an earlier return of the same amount the id may never have been learned."""
+    command = return_goods(order=seen(**BEFORE), nameless=nameless)
+    listed = [made("orre_earlier", 200)]
+
+    assert isinstance(probed(command, told(**BEFORE), respond(envelope(listed))), expected)
+
+
+def test_a_return_is_found_before_the_nameless_ones() -> None:
+    """The newest is this one."""
+    command = return_goods(order=seen(**BEFORE), nameless=1)
+    listed = [made("orre_earlier", 200, created=5), made("orre_new", 200, created=9)]
+    outcome = probed(command, told(**BEFORE), respond(envelope(listed)))
+
+    assert isinstance(outcome, Applied)
+    assert outcome.returned is not None
+    assert outcome.returned.provider_return_id == "orre_new"
+
+
+@pytest.mark.parametrize(
     "answer",
     [
         refusal("ERROR_GET_ORDER_RETURN"),

@@ -34,13 +34,15 @@ async def return_goods(
         refuse_in_review(record)
         _refuse_uncertain_maths(record)
         shipping = _shipping(record, body)
+        known = tuple(made.provider_return_id for made in record.returns if made.provider_return_id)
         command = ReturnGoods(
             operation=operation.id,
             key_number=operation.key_number,
             order=record.seen,
             lines=_lines(record, body),
             shipping=shipping,
-            known=tuple(made.provider_return_id for made in record.returns if made.provider_return_id),
+            known=known,
+            nameless=len(record.returns) - len(known),
         )
         return Prepared(
             account=account, command=command, change=_change(record, body, shipping), before=stored

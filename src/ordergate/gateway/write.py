@@ -91,9 +91,11 @@ async def write(gateway: Gateway, call: Call, prepare: Prepare) -> Answer:
     """
     check_key(call.delivery.key)
     merchant = call.caller.require_merchant()
-    for _ in range(_RACES):
+    for race in range(_RACES):
         operation = _operation(gateway, call, merchant)
-        existing = await gateway.journal.by_key(operation)
+        # Preparing a create asks no provider: that its key was used before may be left to the claim to find.
+        looks = race or call.kind is not OperationKind.CREATE
+        existing = await gateway.journal.by_key(operation) if looks else None
         if existing is not None and not existing.operation.expired(_since(gateway)):
             check_body(existing, operation)
             answer = await _repeated(gateway, call, existing)

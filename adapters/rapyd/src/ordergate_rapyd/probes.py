@@ -204,7 +204,8 @@ def _return_goods(command: ReturnGoods, baseline: Baseline) -> _Conversation:  #
     moved = order.amount_refunded - command.order.amount_refunded
     if wanted and moved in {0, wanted}:
         returns = yield from _read_returns(order)
-        new = [made for made in returns or () if made.provider_return_id not in command.known]
+        unknown = [made for made in returns or () if made.provider_return_id not in command.known]
+        new = unknown[: max(len(unknown) - command.nameless, 0)]  # the oldest stand at the end
         ours = next((made for made in new if made.amount == wanted), None)
         if ours is not None or moved == wanted:
             return Applied(order=order, returned=ours)
