@@ -257,9 +257,9 @@ def collect_less() -> None:
     What was loaded until now lives as long as the process. Requests leave few cycles, and at Python's own threshold
     each few of them would have everything that is young looked through.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(_ALLOCATIONS, 50, 50)
+    gc.enable()
 
 
 def stop_when_closed(server: uvicorn.Server, descriptor: int) -> None:

@@ -134,9 +134,14 @@ http {{
 
 @contextlib.contextmanager
 def script(name: str, folder: Path, file: str, *arguments: str) -> Iterator[Peer]:
-    """One of the peers beside this file; it takes its port first."""
+    """One of the peers beside this file, in the environment that it describes, or else in this one.
+
+    It takes its port first.
+    """
     port, log = free_port(), folder / f"{file}.log"
-    command = [sys.executable, str(HERE / file), str(port), *arguments]
+    own = (HERE / file).read_text().startswith("# /// script")
+    python = [tool("uv"), "run", "--quiet", "--script"] if own else [sys.executable]
+    command = [*python, str(HERE / file), str(port), *arguments]
     with running(command, log, lambda: _listens(port)) as process:
         yield Peer(name, f"http://127.0.0.1:{port}", "none", process, log)
 

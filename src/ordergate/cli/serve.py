@@ -1,5 +1,6 @@
 """``ordergate serve``."""
 
+import gc
 import socket
 import sys
 from pathlib import Path
@@ -35,6 +36,7 @@ def serve(
     ordergate serve --config /etc/ordergate.toml --host 0.0.0.0 --port 8080
     ordergate serve --workers 4     # one for each core; the store is PostgreSQL
     """
+    gc.disable()  # what is loaded now stays: looking for garbage in it would make the start longer
     from ordergate.cli.running import serve_alone, serve_together
     from ordergate.observability import configure_logging
     from ordergate.serving import STDIN, address, allow_open_files, listen

@@ -108,7 +108,6 @@ def create_app(gateway: Gateway, *, max_body_bytes: int, plugins: Sequence[InitP
         exception_handlers={Exception: _answer_and_log},
         openapi_config=openapi.openapi_config(version("ordergate")),
         plugins=list(plugins),
-        on_app_init=[openapi.describe_strictness],
         state=State({"gateway": gateway}),
         logging_config=None,
     )

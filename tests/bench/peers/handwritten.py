@@ -1,4 +1,17 @@
-"""What a merchant writes without a gateway: FastAPI, pydantic and httpx in front of RevKeen, nothing durable."""
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#   "fastapi==0.165.0",
+#   "httptools==0.9.0",
+#   "httpx==0.28.1",
+#   "uvicorn==0.54.0",
+#   "uvloop==0.23.0",
+# ]
+# ///
+"""What a merchant writes without a gateway: FastAPI, pydantic and httpx in front of RevKeen, nothing durable.
+
+It has an environment of its own, as it would have at a merchant's: what it needs is none of the gateway's.
+"""
 
 import sys
 from collections.abc import AsyncIterator
