@@ -1,5 +1,6 @@
 """The commands as a shell sees them: exit codes, and stdout that is one JSON document or for people."""
 
+import asyncio
 import json
 import signal
 import time
@@ -25,6 +26,7 @@ from tests.scenarios.shop import (
 )
 
 from ordergate.cli import main
+from ordergate.gateway.known_keys import KEPT
 from ordergate.gateway.registry import installed_adapters
 
 STAGE_MEMBERS = {"gateway", "key", "operator_key", "accounts", "customer", "skus", "store"}
@@ -122,6 +124,7 @@ async def test_keys_while_serving(config: Path, start: Start) -> None:
     assert made["key"] not in listed.stdout
     revoked = only_json(run("keys", "revoke", made["id"], "--json", "--config", str(config)))
     assert revoked == {"id": made["id"], "revoked": True}
+    await asyncio.sleep(KEPT)
     assert status(made["key"]) == 401
     live = only_json(
         run(
@@ -154,6 +157,7 @@ async def test_rotating_a_key_while_serving(config: Path, start: Start) -> None:
     assert new["replaces"]["id"] == old["id"]
     assert [status(old["key"]), status(new["key"])] == [200, 200]
     last = keys("rotate", new["id"], "--overlap", "0m")
+    await asyncio.sleep(KEPT)
     assert [status(new["key"]), status(last["key"])] == [401, 200]
     assert keys("rotate", old["id"], code=1)["code"] == "invalid_state"
 

@@ -186,7 +186,7 @@ async def test_who_dies_leaves_nothing_behind(serve: Serve) -> None:
         await together.until(lambda samples: len(hashes(samples)) == 2)
         after = together.processes
         assert len({*before, *after}) == 3
-        assert '"exit_code": -9' in together.log
+        assert '"exit_code":-9' in together.log
         assert len(shop.emulator.orders) == 12
         shop.emulator.faults()
         # What the dead one was at settles without its caller.

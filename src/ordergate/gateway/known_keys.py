@@ -5,12 +5,12 @@ import asyncio
 from ordergate.gateway.ports import Journal
 from ordergate.gateway.records import ApiKey
 
-KEPT = 1.0
+KEPT = 0.25
 """Seconds after which a key is looked up again at the latest: so long may one that was revoked still be good."""
 
 
 class KnownKeys:
-    """The keys of the present second, by their hashes. Keys that nobody has are not kept: they may be any number."""
+    """The keys of the present moment, by their hashes. Keys that nobody has are not kept: they may be any number."""
 
     def __init__(self) -> None:
         """Know none."""
