@@ -146,7 +146,7 @@ def table(rows: Sequence[Row]) -> str:
     """Return the rows as lines of equal columns."""
     head = (
         *("load", "conn", "offered/s", "2xx/s", "of peak", "503/s", "other", "p50 ms", "p99 ms"),
-        *("503 p99 ms", "CPU µs", "503 CPU µs", "gateway", "callers"),
+        *("503 p50 ms", "503 p99 ms", "CPU µs", "503 CPU µs", "gateway", "callers"),
     )
     lines = [
         (
@@ -158,7 +158,8 @@ def table(rows: Sequence[Row]) -> str:
             f"{row.refused:.0f}",
             str(sum(row.others.values())),
             *(f"{value:.1f}" for value in row.admitted or ()),
-            f"{row.refused_in[1]:.1f}" if row.refused_in else "-",
+            *(f"{value:.1f}" for value in row.refused_in or ()),
+            *(() if row.refused_in else ("-", "-")),
             f"{row.cpu:.0f}",
             f"{row.cpu_refused:.0f}" if row.cpu_refused is not None else "-",
             f"{row.gateway_share:.0%}",

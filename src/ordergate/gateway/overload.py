@@ -20,7 +20,7 @@ from contextvars import ContextVar
 from math import ceil
 from types import TracebackType
 
-MOST = 512
+MOST = 256
 """Requests that may compete at most, and at first: a crowd that comes once is served, if not at once."""
 
 LEAST = 32
@@ -29,14 +29,14 @@ LEAST = 32
 LONGEST_BACKOFF = 30
 """Seconds after which a caller is asked to come back, at most."""
 
-SERVED_FOR_EACH_REFUSAL = 2
+SERVED_FOR_EACH_REFUSAL = 1
 """Refusals are given at once while this many requests are served for each; of more, each waits for its turn.
 
 One costs a tenth or so of what a request costs, so that those who come back without waiting would take what refusing
 is to save.
 """
 
-LONGEST_HOLD = 1.0
+LONGEST_HOLD = 0.5
 """Seconds that a refusal waits for its turn, at most."""
 
 _WINDOW = 0.25
