@@ -30,7 +30,7 @@ LONGEST_BACKOFF = 30
 """Seconds after which a caller is asked to come back, at most."""
 
 SERVED_FOR_EACH_REFUSAL = 1
-"""Refusals are given at once while this many requests are served for each; of more, each waits for its turn.
+"""Refusals are given at once while so many requests are served for each; of more, each waits for its turn.
 
 One costs a tenth or so of what a request costs, so that those who come back without waiting would take what refusing
 is to save.
