@@ -127,7 +127,7 @@ def openapi_config(version: str) -> OpenAPIConfig:
             Tag(name="accounts", description="The configured accounts, and what the providers have there."),
             Tag(name="comparisons", description="What providers make of one order, side by side."),
             Tag(name="links", description="What your own ids are called at each account."),
-            Tag(name="webhooks", description="What providers tell; signed by them, no key needed."),
+            Tag(name="hooks", description="What providers tell; signed by them, no key needed."),
             Tag(name="service", description="Health; no key needed."),
         ],
         use_handler_docstrings=True,

@@ -29,7 +29,7 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
     "/hooks/{account:str}",
     operation_id=RAW_BODY,
     summary="Take a provider's webhook",
-    tags=["webhooks"],
+    tags=["hooks"],
     status_code=200,
     responses={
         **{status: READ_PROBLEMS[status] for status in (404, 422, 429, 500, 502, 503)},
