@@ -1,4 +1,7 @@
-"""What the figures were taken on: enough to compare them, nothing that names the machine or its owner."""
+"""What the figures were taken on: enough to compare them, nothing that names the machine or its owner.
+
+What a peer with an environment of its own takes stands in its file.
+"""
 
 import os
 import platform
@@ -16,12 +19,10 @@ from tests.bench.servers import installed, tool
 PACKAGES = (
     "aiohttp",
     "asyncpg",
-    "fastapi",
     "httptools",
     "httpx",
     "litestar",
     "msgspec",
-    "pydantic",
     "structlog",
     "uvicorn",
     "uvloop",
