@@ -28,7 +28,8 @@ _exchanges = msgspec.json.Decoder(Exchange)
 
 def encode_exchanges(exchanges: Sequence[Exchange]) -> bytes | None:
     """Return exchanges as lines of JSON; None for none."""
-    return _encoder.encode_lines(exchanges) if exchanges else None
+    # As a list: of anything else msgspec 0.22 leaks an iterator at each call.
+    return _encoder.encode_lines(list(exchanges)) if exchanges else None
 
 
 def decode_exchanges(lines: bytes | str | None) -> tuple[Exchange, ...]:
