@@ -7,7 +7,8 @@ one is told so by the database and runs its transaction again, when it sees what
 import asyncio
 import random
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any, TypeVar
 
@@ -107,7 +108,7 @@ class PostgresqlJournal(SqlJournal):
     async def _run(self, begin: Callable[[], Transaction[T]]) -> T:
         for run in range(_RUNS):
             try:
-                async with self._pool.acquire(timeout=_CONNECT_SECONDS) as connection:
+                async with self._connection() as connection:
                     return await self._transact(connection, begin())
             except RolledBack as undone:
                 result: T = undone.result
@@ -121,10 +122,20 @@ class PostgresqlJournal(SqlJournal):
     @journal_time("read")
     async def _read(self, begin: Callable[[], Transaction[T]]) -> T:
         try:
-            async with self._pool.acquire(timeout=_CONNECT_SECONDS) as connection:
+            async with self._connection() as connection:
                 return await self._carry_out(connection, begin())
         except _FAILURES as error:
             raise _unavailable(error) from error
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Any]:
+        """Have a connection for a while; one that broke in the middle of something is not used again."""
+        async with self._pool.acquire(timeout=_CONNECT_SECONDS) as connection:
+            try:
+                yield connection
+            except asyncpg.InternalClientError:
+                connection.terminate()
+                raise
 
     async def _transact(self, connection: Any, transaction: Transaction[T]) -> T:
         """Carry out, and commit; one statement that is enough commits itself, which spares two round trips."""
