@@ -16,7 +16,7 @@ _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 @config_option
 @click.option("--host", help="Listen here; else [server] host.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Listen on this port; 0 for any free one.")
-@click.option("--workers", type=click.IntRange(1, 64), help="Processes that serve; else [server] workers.")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes that serve; else [server] workers.")
 @click.option("--announce", is_flag=True, help="Print the URL on stdout once it serves, for supervisors.")
 @click.option("--stop-with-stdin", is_flag=True, help="End when standard input closes, for supervisors.")
 @reports_problems

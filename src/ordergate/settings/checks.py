@@ -18,6 +18,7 @@ from ordergate.domain.money import is_currency
 from ordergate.domain.validation import pointer_to
 from ordergate.spi.adapter import Adapter
 
+MOST_WORKERS = 64
 SQLITE = "sqlite:///"
 POSTGRESQL = ("postgresql://", "postgres://")
 
@@ -40,6 +41,10 @@ def server_errors(content: Mapping[str, Any]) -> list[FieldError]:
 
 def workers_refusal(workers: int, url: str) -> str | None:
     """Return why so many workers cannot serve from a store; None if they can."""
+    if workers > MOST_WORKERS:
+        return (
+            f"At most {MOST_WORKERS} workers serve together; start a second server beside this one for more."
+        )
     if workers == 1 or not url.startswith(SQLITE):
         return None
     return "One SQLite file has one server: move the store to PostgreSQL, or leave the workers at 1."

@@ -43,8 +43,6 @@ from ordergate.spi.adapter import Adapter, Environment
 ENVIRONMENT_PREFIX = "ORDERGATE_"
 DEFAULT_FILE = Path("config/default.toml")
 
-MOST_WORKERS = 64
-
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
 
 _PASSWORDS = frozenset({"password", "sslpassword"})
@@ -56,7 +54,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8080
-    workers: Annotated[int, Meta(ge=1, le=MOST_WORKERS)] = 1
+    workers: Annotated[int, Meta(ge=1)] = 1
     max_body_bytes: Annotated[int, Meta(ge=1024, le=64 * 2**20)] = 2**20
     idempotency_wait: Annotated[float, Meta(ge=0, le=60)] = 5.0
     key_requests_per_minute: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
