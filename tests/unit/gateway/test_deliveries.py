@@ -180,3 +180,26 @@ async def test_a_feed_that_cannot_be_numbered_keeps_no_other_waiting(
     await journal.adopt(order(seen=provider_order(provider_order_id="order_3")))
     page = await list_events(gateway, EventQuery(feed=good))
     assert [event.number for event in page.data] == [1, 2]
+
+
+@pytest.mark.parametrize("status", [410, 500, None])
+async def test_what_an_old_place_answers_is_not_held_against_the_new_one(
+    journal: SqliteJournal, status: int | None
+) -> None:
+    """An endpoint that moved while a delivery was on its way is neither disabled nor counted as failing."""
+    gateway = gateway_of(journal)
+    (moving,) = await _queued(journal, "https://old.example")
+
+    class Moving:
+        async def post(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
+            await journal.change_endpoint(moving, {"url": "https://new.example"})
+            return Reply(status=status)
+
+    gateway.sender = Moving()
+    await _make(gateway)
+
+    kept = await journal.endpoint(moving)
+    assert kept is not None
+    assert (kept.url, kept.enabled, kept.failing_since) == ("https://new.example", True, None)
+    (row,) = await journal.deliveries(DeliveryQuery(world="test"))
+    assert [made.http_status for made in row.tries] == [status]

@@ -1,0 +1,86 @@
+"""A process that stands still may have lost its lease meanwhile: it sends nothing that it recorded before."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from tests.simulation.clock import simulate
+from tests.simulation.operations import OPERATIONS, Kind, Target
+from tests.simulation.process import Process
+from tests.simulation.world import World, alarms, disagreements, operations, read_again, unsettled
+
+from ordergate.domain.errors import Problem
+from ordergate.gateway.context import Answer
+from ordergate.gateway.conversation import SEND_WITHIN
+from ordergate.gateway.recovery import LEASE, tend
+from ordergate.gateway.write import Delivery
+
+SENT = [
+    (provider, name) for provider, kinds in OPERATIONS.items() for name, kind in kinds.items() if kind.effects
+]
+
+
+def _stand_still_once(world: World, process: Process, step: str, seconds: float) -> None:
+    """Let no process do anything for so long, as soon as this step of the process is durable."""
+    ways = iter((0.0, seconds))  # to the journal, and back
+
+    def pause() -> float:
+        if process.life.steps[-1:] == [step]:
+            world.network.stand_still(next(ways, 0.0))
+        return 0.0
+
+    process.life.pace = pause
+
+
+async def _ask(kind: Kind, process: Process, world: World, target: Target) -> Answer | Problem:
+    delivery = Delivery(key="k1" if kind.keyed else None, patience=kind.patience)
+    try:
+        return await kind.ask(process.gateway, target, delivery)
+    except Problem as problem:
+        return problem
+
+
+async def _finish(process: Process) -> None:
+    """Let what is under way end, and recovery begin what is due, once each."""
+    for _ in range(2):
+        await asyncio.gather(*process.gateway.running, return_exceptions=True)
+        await tend(process.gateway)
+    await asyncio.gather(*process.gateway.running, return_exceptions=True)
+
+
+@pytest.mark.parametrize("seconds", [SEND_WITHIN + 0.1, 4 * LEASE])
+@pytest.mark.parametrize(("provider", "name"), SENT)
+def test_what_was_recorded_before_a_standstill_is_not_sent_after_it(
+    provider: str, name: str, seconds: float, folder: Path
+) -> None:
+    """Nothing acts; the caller learns that nothing was sent; a repeat of the key acts once."""
+    kind = OPERATIONS[provider][name]
+    world = World(provider, folder / f"stalled-{provider}-{name}-{seconds}.db")
+    stage = simulate(world.clock, world.stage(kind.needs))
+    world.restore(stage)
+    alarms.clear()
+
+    async def live(process: Process) -> None:
+        await process.journal.stay_alive(process.gateway.node, 10_000)
+        step = "claim" if kind.patience is None else "begin_attempt"
+        _stand_still_once(world, process, step, seconds)
+        await _ask(kind, process, world, stage.target)
+        await _finish(process)
+        assert world.network.effects.total() == 0
+        (made,) = (one for one in operations(process) if one.created_at >= began)
+        assert [attempt.sent for attempt in made.attempts] == ["no"]
+
+        for _ in range(5):
+            await _ask(kind, process, world, stage.target)
+            await _finish(process)
+        await asyncio.sleep(120)
+        read_again(world, process)
+        assert world.network.effects.total() == kind.effects
+        assert not [*alarms, *world.network.violations, *disagreements(world, process), *unsettled(process)]
+
+    async def run() -> None:
+        async with world.running("first") as process:
+            await live(process)
+
+    began = world.clock.utc()
+    simulate(world.clock, run())
