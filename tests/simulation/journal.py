@@ -29,6 +29,12 @@ class ImmediateJournal(SqliteJournal):
     async def _read(self, begin: Callable[[], Transaction[T]]) -> T:
         return self._carry_out(self._reading_connection(), begin())
 
+    async def _list(self, begin: Callable[[], Transaction[T]]) -> T:
+        return await self._read(begin)
+
+    async def _check(self, begin: Callable[[], Transaction[T]]) -> T:
+        return await self._read(begin)
+
     def abandon(self) -> None:
         """Let go of the file, as the end of a process does."""
         self._writer.close()

@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from ordergate.gateway.ports import JournalUnavailableError
+from ordergate.gateway.ports import JournalUnavailableError, ListTooSlowError
 from ordergate.journal.conversation import Batch, Query, RolledBack, Rows, Transaction
+from ordergate.journal.sql_events import LIST_SECONDS
 from ordergate.journal.sql_journal import SqlJournal
 from ordergate.journal.statements import migrations, newer_schema, statements
 from ordergate.observability import journal_time
@@ -28,6 +29,12 @@ _PARAMETER = re.compile(r"(?<!:):([a-z_]+)")
 _CONNECT_SECONDS = 5
 _COMMAND_SECONDS = 15
 _RUNS = 12
+_SHARE_OF_LISTS = 3
+"""Of so many connections lists have one, so that writes and short reads find one while lists take long."""
+_OF_A_LIST = (
+    f"SET LOCAL statement_timeout = {LIST_SECONDS * 1000:.0f}; SET LOCAL plan_cache_mode = force_custom_plan"
+)
+"""A list's filters find all rows or none: a plan that is made for any of them reads all rows to find none."""
 
 _ANOTHER_WAS_FASTER = (
     asyncpg.UniqueViolationError,
@@ -47,9 +54,11 @@ _FAILURES = (
 class PostgresqlJournal(SqlJournal):
     """A journal in one database."""
 
-    def __init__(self, pool: "asyncpg.Pool[Any]") -> None:
-        """Use a pool of connections to a database whose schema is up to date; see :meth:`open`."""
+    def __init__(self, pool: "asyncpg.Pool[Any]", check: "asyncpg.Pool[Any]") -> None:
+        """Use a pool of connections to a database whose schema is up to date, and one for checks; see :meth:`open`."""
         self._pool = pool
+        self._checks = check
+        self._lists = asyncio.Semaphore(max(pool.get_max_size() // _SHARE_OF_LISTS, 1))
         self._sql = statements("postgresql")
         self._writing: set[asyncio.Task[Any]] = set()
 
@@ -66,27 +75,31 @@ class PostgresqlJournal(SqlJournal):
         """
         await upgrade(url)
         try:
-            pool = await asyncpg.create_pool(
-                url,
-                min_size=1,
-                max_size=connections,
-                timeout=_CONNECT_SECONDS,
-                command_timeout=_COMMAND_SECONDS,
-                init=_be_durable,
-                reset=_reset_nothing,
-            )
+            pool, check = [
+                await asyncpg.create_pool(
+                    url,
+                    min_size=least,
+                    max_size=most,
+                    timeout=_CONNECT_SECONDS,
+                    command_timeout=_COMMAND_SECONDS,
+                    init=_be_durable,
+                    reset=_reset_nothing,
+                )
+                for least, most in ((1, connections), (0, 1))
+            ]
         except (*_FAILURES, ValueError) as error:
             raise _unavailable(error) from error
-        return cls(pool)
+        return cls(pool, check)
 
     async def close(self) -> None:
         """Finish what is under way and disconnect."""
         if self._writing:
             await asyncio.wait(self._writing, timeout=_COMMAND_SECONDS)
-        try:
-            await asyncio.wait_for(self._pool.close(), _CONNECT_SECONDS)
-        except TimeoutError:
-            self._pool.terminate()
+        for pool in (self._pool, self._checks):
+            try:
+                await asyncio.wait_for(pool.close(), _CONNECT_SECONDS)
+            except TimeoutError:
+                pool.terminate()
 
     def waiting_writes(self) -> int:
         """Return how many writes wait for a connection, or have one and are not durable yet."""
@@ -127,10 +140,37 @@ class PostgresqlJournal(SqlJournal):
         except _FAILURES as error:
             raise _unavailable(error) from error
 
+    @journal_time("read")
+    async def _list(self, begin: Callable[[], Transaction[T]]) -> T:
+        try:
+            async with asyncio.timeout(LIST_SECONDS):
+                await self._lists.acquire()
+        except TimeoutError as error:
+            raise ListTooSlowError(LIST_SECONDS) from error
+        try:
+            async with self._connection() as connection, connection.transaction(readonly=True):
+                await connection.execute(_OF_A_LIST)
+                return await self._carry_out(connection, begin())
+        except asyncpg.QueryCanceledError as error:
+            raise ListTooSlowError(LIST_SECONDS) from error
+        except _FAILURES as error:
+            raise _unavailable(error) from error
+        finally:
+            self._lists.release()
+
+    async def _check(self, begin: Callable[[], Transaction[T]]) -> T:
+        try:
+            async with self._connection(self._checks) as connection:
+                return await self._carry_out(connection, begin())
+        except asyncpg.TooManyConnectionsError:
+            return await self._read(begin)  # the server has no room for one more: one of the others answers
+        except _FAILURES as error:
+            raise _unavailable(error) from error
+
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Any]:
+    async def _connection(self, pool: "asyncpg.Pool[Any] | None" = None) -> AsyncIterator[Any]:
         """Have a connection for a while; one that broke in the middle of something is not used again."""
-        async with self._pool.acquire(timeout=_CONNECT_SECONDS) as connection:
+        async with (pool or self._pool).acquire(timeout=_CONNECT_SECONDS) as connection:
             try:
                 yield connection
             except asyncpg.InternalClientError:

@@ -25,6 +25,9 @@ from ordergate.journal.conversation import Transaction
 
 T = TypeVar("T")
 
+LIST_SECONDS = 5.0
+"""Seconds that a page of a list may take: a filter that no index serves reads many rows to find a few."""
+
 
 class SqlEvents(ABC):
     """Implements :class:`ordergate.gateway.event_ports.EventJournal`; the methods are described there."""
@@ -50,6 +53,23 @@ class SqlEvents(ABC):
     @abstractmethod
     def waiting_writes(self) -> int:
         """Return how many writes of this process wait to be durable."""
+
+    @abstractmethod
+    async def _list(self, begin: Callable[[], Transaction[T]]) -> T:
+        """Run a transaction that reads a page of a list: it takes LIST_SECONDS at most, and no room from others.
+
+        Raises:
+            ListTooSlowError: It was ended for that.
+            JournalUnavailableError: The store failed.
+        """
+
+    @abstractmethod
+    async def _check(self, begin: Callable[[], Transaction[T]]) -> T:
+        """Run a transaction that asks whether the store answers, whatever others ask it at the time.
+
+        Raises:
+            JournalUnavailableError: It does not.
+        """
 
     async def _look_up(self, begin: Callable[[], Transaction[T]]) -> T:
         """Run a transaction that reads a few rows by their index, where a store has a shorter way for that.
@@ -88,7 +108,7 @@ class SqlEvents(ABC):
 
     async def events(self, query: EventQuery) -> list[Event]:
         """Return up to ``limit + 1`` numbered events."""
-        return await self._read(lambda: event_transactions.events(query))
+        return await self._list(lambda: event_transactions.events(query))
 
     async def event(self, event_id: str) -> Event | None:
         """Return one event."""
@@ -112,7 +132,7 @@ class SqlEvents(ABC):
 
     async def endpoints(self, query: EndpointQuery) -> list[Endpoint]:
         """Return up to ``limit + 1`` endpoints."""
-        return await self._read(lambda: delivery_transactions.endpoints(query))
+        return await self._list(lambda: delivery_transactions.endpoints(query))
 
     async def change_endpoint(
         self, endpoint_id: str, changes: Mapping[str, object], *, only_at: str | None = None
@@ -158,7 +178,7 @@ class SqlEvents(ABC):
 
     async def deliveries(self, query: DeliveryQuery) -> list[Delivery]:
         """Return up to ``limit + 1`` deliveries."""
-        return await self._read(lambda: delivery_transactions.deliveries(query))
+        return await self._list(lambda: delivery_transactions.deliveries(query))
 
     async def replay(self, delivery_id: str) -> Delivery | None:
         """Let a delivery be made at once, with all its tries anew."""

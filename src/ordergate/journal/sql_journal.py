@@ -141,7 +141,7 @@ class SqlJournal(SqlEvents):
 
     async def operations(self, query: OperationQuery) -> list[Operation]:
         """Return up to ``limit + 1`` operations."""
-        return await self._read(lambda: transactions.operations(query))
+        return await self._list(lambda: transactions.operations(query))
 
     async def told(self, order_id: str) -> list[Told]:
         """Return an order's operations with what was said about them."""
@@ -161,7 +161,7 @@ class SqlJournal(SqlEvents):
 
     async def comparisons(self, query: ComparisonQuery) -> list[Comparison]:
         """Return up to ``limit + 1`` comparisons."""
-        return await self._read(lambda: comparison_transactions.comparisons(query))
+        return await self._list(lambda: comparison_transactions.comparisons(query))
 
     async def count_shadows(self, counts: Sequence[ShadowCount]) -> None:
         """Add to what is counted of shadow translations."""
@@ -181,7 +181,7 @@ class SqlJournal(SqlEvents):
 
     async def orders(self, query: OrderQuery) -> list[OrderRecord]:
         """Return up to ``limit + 1`` orders."""
-        return await self._read(lambda: transactions.orders(query))
+        return await self._list(lambda: transactions.orders(query))
 
     async def refresh(self, record: OrderRecord, revision: int) -> StoredOrder:
         """Keep what the provider said, unless the row has changed since."""
@@ -283,7 +283,7 @@ class SqlJournal(SqlEvents):
 
     async def list_links(self, query: LinkQuery) -> list[StoredLink]:
         """Return up to ``limit + 1`` links."""
-        return await self._read(lambda: transactions.list_links(query))
+        return await self._list(lambda: transactions.list_links(query))
 
     async def linked_merchants(self, world: World) -> list[str]:
         """Return who has links."""
@@ -348,4 +348,4 @@ class SqlJournal(SqlEvents):
 
     async def ping(self) -> None:
         """Return if the store answers."""
-        await self._read(transactions.ping)
+        await self._check(transactions.ping)

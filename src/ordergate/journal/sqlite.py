@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TextIO, TypeVar
 
 from ordergate.domain.assembly import OrderRecord
-from ordergate.gateway.ports import JournalUnavailableError
+from ordergate.gateway.ports import JournalUnavailableError, ListTooSlowError
 from ordergate.gateway.records import Busy, Operation, Stale, StoredOrder
 from ordergate.journal.conversation import Batch, Query, RolledBack, Rows, Transaction
+from ordergate.journal.sql_events import LIST_SECONDS
 from ordergate.journal.sql_journal import SqlJournal
 from ordergate.journal.statements import migrations, newer_schema, statements
 from ordergate.journal.writer import GroupWriter
@@ -22,6 +23,9 @@ from ordergate.observability import journal_time
 T = TypeVar("T")
 
 _READERS = 2
+_LISTERS = 2
+_STEPS = 10_000
+"""Instructions of SQLite's machine between two looks at the clock: some tenths of a millisecond."""
 _BUSY_SECONDS = 5.0
 _OLDEST = (3, 35)
 """SQLite's first release with RETURNING and DROP COLUMN (March 2021)."""
@@ -63,12 +67,15 @@ class SqliteJournal(SqlJournal):
         self._writer = GroupWriter(writing, path)
         self._at_hand = self._reader(busy_seconds=0)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="journal-reader")
+        self._listers = ThreadPoolExecutor(_LISTERS, thread_name_prefix="journal-list")
+        self._checker = ThreadPoolExecutor(1, thread_name_prefix="journal-check")
 
     async def close(self) -> None:
         """Finish what waits and close the file."""
         await self._writer.finish()
         await asyncio.to_thread(self._writer.close)
-        self._readers.shutdown()
+        for pool in (self._readers, self._listers, self._checker):
+            pool.shutdown()
         for connection in self._opened:
             connection.close()
         if self._lock is not None:
@@ -116,13 +123,36 @@ class SqliteJournal(SqlJournal):
 
     @journal_time("read")
     async def _read(self, begin: Callable[[], Transaction[T]]) -> T:
-        loop = asyncio.get_running_loop()
+        return await self._read_in(
+            self._readers, lambda: self._carry_out(self._reading_connection(), begin())
+        )
+
+    @journal_time("read")
+    async def _list(self, begin: Callable[[], Transaction[T]]) -> T:
+        until = time.monotonic() + LIST_SECONDS
+        return await self._read_in(self._listers, lambda: self._carry_out_until(until, begin()))
+
+    async def _check(self, begin: Callable[[], Transaction[T]]) -> T:
+        return await self._read_in(
+            self._checker, lambda: self._carry_out(self._reading_connection(), begin())
+        )
+
+    async def _read_in(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         try:
-            return await loop.run_in_executor(
-                self._readers, lambda: self._carry_out(self._reading_connection(), begin())
-            )
+            return await asyncio.get_running_loop().run_in_executor(threads, work)
         except sqlite3.Error as error:
             raise JournalUnavailableError(f"SQLite: {error}") from error
+
+    def _carry_out_until(self, until: float, transaction: Transaction[T]) -> T:
+        """Carry out, unless it takes longer, the wait for a thread included."""
+        connection = self._reading_connection()
+        connection.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
+        try:
+            return self._carry_out(connection, transaction)
+        except sqlite3.OperationalError as error:
+            if time.monotonic() > until:
+                raise ListTooSlowError(LIST_SECONDS) from error
+            raise
 
     @journal_time("read")
     async def _look_up(self, begin: Callable[[], Transaction[T]]) -> T:

@@ -377,8 +377,9 @@ def adopted(account: str, provider_order_ids: Iterable[str]) -> Transaction[dict
 
 def use_of_account(account: str) -> Transaction[AccountUse]:
     """Count what an account cannot be removed for."""
-    (row,) = yield Query("use_of_account", {"account": account})
-    return AccountUse(open_orders=row[0], unsettled=row[1])
+    ((open_orders,),) = yield Query("open_orders_of_account", {"account": account})
+    ((not_settled,),) = yield Query("unsettled_of_account", {"account": account})
+    return AccountUse(open_orders=open_orders, unsettled=not_settled)
 
 
 def unknown_operations() -> Transaction[UnknownOperations]:

@@ -12,7 +12,7 @@ from litestar.types import Send
 from ordergate.documents import ProblemDocument
 from ordergate.domain.errors import PROBLEMS, Fault, FieldError, OutcomeWord, Problem, Retry
 from ordergate.domain.validation import summary
-from ordergate.gateway.ports import JournalUnavailableError
+from ordergate.gateway.ports import JournalUnavailableError, ListTooSlowError
 from ordergate.observability import current_call
 
 MEDIA_TYPE = "application/problem+json"
@@ -156,6 +156,8 @@ def problem_of(error: Exception, names: Mapping[str, str] = MappingProxyType({})
     """
     if isinstance(error, Problem):
         return error
+    if isinstance(error, ListTooSlowError):
+        return Problem("overloaded", f"{error}.", retry_after=5)
     if isinstance(error, JournalUnavailableError):
         return Problem("store_unavailable", f"{error}. Nothing was sent.", retry_after=5)
     if isinstance(error, ValidationException):

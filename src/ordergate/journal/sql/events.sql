@@ -171,7 +171,8 @@ RETURNING id;
 -- name: failed_events
 SELECT event_id, order_id, type, number FROM webhook_deliveries
 WHERE endpoint_id = :endpoint_id AND state = 'failed' AND number > :after
-  AND event_id IN (SELECT id FROM events WHERE created_at >= :since AND created_at <= :until)
+  AND EXISTS (SELECT 1 FROM events WHERE events.id = webhook_deliveries.event_id
+              AND events.created_at >= :since AND events.created_at <= :until)
 ORDER BY number LIMIT :limit;
 
 -- name: events_of_range

@@ -117,9 +117,10 @@ UPDATE operations SET state = 'unknown', updated_at = :updated_at, record = :rec
 WHERE id = :id AND attempts = :attempts AND owner = :holder AND state IN ('in_progress', 'unknown')
 RETURNING id;
 
+-- The + 0 keeps SQLite from looking for the newest of all the account's orders.
 -- name: unowned_operation
 SELECT record, work, request, settles_at - :now, :now - created_at, newest_order,
-       (SELECT max(orders.created_at) FROM orders
+       (SELECT max(orders.created_at + 0) FROM orders
         WHERE orders.account = operations.account AND orders.provider_order_id = operations.newest_order)
 FROM operations
 WHERE id = :id AND (state = 'unknown' OR (:late = 1 AND state = 'failed' AND due_at IS NOT NULL)) AND NOT EXISTS (
@@ -127,7 +128,7 @@ WHERE id = :id AND (state = 'unknown' OR (:late = 1 AND state = 'failed' AND due
 
 -- name: due_operations
 SELECT record, work, request, settles_at - :now, :now - created_at, newest_order,
-       (SELECT max(orders.created_at) FROM orders
+       (SELECT max(orders.created_at + 0) FROM orders
         WHERE orders.account = operations.account AND orders.provider_order_id = operations.newest_order)
 FROM operations
 WHERE due_at <= :now AND NOT EXISTS (
@@ -205,11 +206,13 @@ UPDATE orders SET status = :status, customer = :customer, synced_at = :synced_at
 WHERE id = :id AND revision = :revision
 RETURNING revision;
 
--- name: use_of_account
-SELECT (SELECT count(*) FROM orders WHERE account = :account
-          AND status IN ('open', 'pending', 'partially_paid', 'paid', 'review')),
-       (SELECT count(*) FROM operations WHERE account = :account
-          AND (state IN ('in_progress', 'unknown') OR due_at IS NOT NULL));
+-- name: open_orders_of_account
+SELECT count(*) FROM orders
+WHERE account = :account AND status IN ('open', 'pending', 'partially_paid', 'paid', 'review');
+
+-- name: unsettled_of_account
+SELECT count(*) FROM operations
+WHERE account = :account AND (state IN ('in_progress', 'unknown') OR due_at IS NOT NULL);
 
 -- name: adopted_order
 SELECT record FROM orders WHERE account = :account AND provider_order_id = :provider_order_id
@@ -402,7 +405,7 @@ WHERE account = :account AND subject = :subject AND owner = :holder;
 -- name: orders_to_read_again
 SELECT provider_order_id FROM orders
 WHERE account = :account AND status IN ('open', 'pending', 'partially_paid', 'paid', 'review')
-  AND (synced_at IS NULL OR synced_at < :before) AND NOT EXISTS (
+  AND synced_at < :before AND NOT EXISTS (
     SELECT 1 FROM event_subjects WHERE event_subjects.account = orders.account AND due_at IS NOT NULL
       AND event_subjects.subject = 'order ' || orders.provider_order_id)
 ORDER BY synced_at LIMIT :limit;
@@ -432,8 +435,8 @@ SELECT state, count(*) FROM provider_events WHERE account = :account AND state <
 
 -- name: redact_provider_events
 UPDATE provider_events SET body = NULL
-WHERE account = :account AND body IS NOT NULL AND (subject = :subject OR subject IN (
-    SELECT 'operation ' || id FROM operations WHERE order_id = :order_id));
+WHERE account = :account AND body IS NOT NULL AND subject IN (
+    SELECT CAST(:subject AS TEXT) UNION ALL SELECT 'operation ' || id FROM operations WHERE order_id = :order_id);
 
 -- name: prune_provider_events
 DELETE FROM provider_events WHERE number IN (

@@ -2,7 +2,7 @@
 
 -- name: unowned_operation
 SELECT record, work, request, settles_at - :now, :now - created_at, newest_order,
-       (SELECT max(orders.created_at) FROM orders
+       (SELECT max(orders.created_at + 0) FROM orders
         WHERE orders.account = operations.account AND orders.provider_order_id = operations.newest_order)
 FROM operations
 WHERE id = :id AND (state = 'unknown' OR (:late = 1 AND state = 'failed' AND due_at IS NOT NULL)) AND NOT EXISTS (
@@ -11,7 +11,7 @@ FOR UPDATE OF operations SKIP LOCKED;
 
 -- name: due_operations
 SELECT record, work, request, settles_at - :now, :now - created_at, newest_order,
-       (SELECT max(orders.created_at) FROM orders
+       (SELECT max(orders.created_at + 0) FROM orders
         WHERE orders.account = operations.account AND orders.provider_order_id = operations.newest_order)
 FROM operations
 WHERE due_at <= :now AND NOT EXISTS (
@@ -75,14 +75,6 @@ WHERE account = :account AND (due_at <= :now OR due_at > :now + :every) AND NOT 
     SELECT 1 FROM nodes WHERE nodes.id = account_polls.owner AND nodes.id <> :holder AND nodes.lease_until > :now)
 FOR UPDATE OF account_polls SKIP LOCKED;
 
--- name: orders_to_read_again
-SELECT provider_order_id FROM orders
-WHERE account = :account AND status IN ('open', 'pending', 'partially_paid', 'paid', 'review')
-  AND (synced_at IS NULL OR synced_at < :before) AND NOT EXISTS (
-    SELECT 1 FROM event_subjects WHERE event_subjects.account = orders.account AND due_at IS NOT NULL
-      AND event_subjects.subject = 'order ' || orders.provider_order_id)
-ORDER BY synced_at NULLS FIRST LIMIT :limit;
-
 -- name: prune_provider_events
 DELETE FROM provider_events WHERE number = ANY (ARRAY(
     SELECT number FROM provider_events WHERE received_at < :since AND state <> 'waiting'
@@ -91,7 +83,7 @@ DELETE FROM provider_events WHERE number = ANY (ARRAY(
 RETURNING number;
 
 -- name: prune_event_subjects
-DELETE FROM event_subjects WHERE due_at IS NULL AND (account, subject) IN (
-    SELECT account, subject FROM event_subjects WHERE looked_at < :since AND due_at IS NULL
+DELETE FROM event_subjects WHERE due_at IS NULL AND ctid = ANY (ARRAY(
+    SELECT ctid FROM event_subjects WHERE looked_at < :since AND due_at IS NULL
     ORDER BY looked_at LIMIT :limit
-    FOR UPDATE SKIP LOCKED);
+    FOR UPDATE SKIP LOCKED));
