@@ -16,6 +16,7 @@ from ordergate.gateway.context import Gateway
 from ordergate.gateway.inbound_records import Pace
 from ordergate.gateway.overload import ConcurrencyLimit
 from ordergate.gateway.ports import JournalUnavailableError
+from ordergate.gateway.steady import SteadyClock
 from ordergate.journal import sqlite
 from ordergate.journal.backup import Advance, Backup, BackupRefusedError, back_up
 from ordergate.journal.sql_journal import SqlJournal
@@ -154,6 +155,7 @@ async def open_gateway(settings: Settings, *, serving: bool = False) -> AsyncIte
         JournalUnavailableError: The journal cannot be opened.
     """
     journal = await open_journal(settings.store.url, serving=serving, connections=settings.store.connections)
+    steady = await _steady_clock(journal)
     metrics, tracing = Metrics(), _tracing() if serving and settings.server.tracing else None
     transport = GuardedTransport(
         lambda base_url: ObservedSender(HttpTransport.to(base_url, system_clock), metrics, tracing),
@@ -169,6 +171,7 @@ async def open_gateway(settings: Settings, *, serving: bool = False) -> AsyncIte
         metrics=metrics,
         tracing=tracing,
         concurrency=ConcurrencyLimit(settings.server.overload_target),
+        steady=steady,
     )
     gateway.sender = sender = HttpWebhooks(lambda: gateway.configuration.webhooks.networks)
     try:
@@ -180,6 +183,17 @@ async def open_gateway(settings: Settings, *, serving: bool = False) -> AsyncIte
         await journal.close()
         if tracing is not None:
             await asyncio.to_thread(tracing.close)
+
+
+async def _steady_clock(journal: SqlJournal) -> SteadyClock:
+    """Return the host's clock without its steps, those before this process as far as the journal tells of them."""
+    steady = SteadyClock(system_clock)
+    try:
+        steady.correct(await journal.time())
+    except JournalUnavailableError:
+        await journal.close()
+        raise
+    return steady
 
 
 def _tracing() -> "Tracing":

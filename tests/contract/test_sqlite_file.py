@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sqlite3
+import time
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -266,3 +267,28 @@ async def test_what_is_undone_in_a_shared_commit_is_undone_alone(path: Path) -> 
     for each in stale:
         assert await journal.operation(each.id) is None
     await journal.close()
+
+
+async def test_a_clock_that_is_set_between_two_servers_moves_no_age(path: Path) -> None:
+    """As long as the host was not started anew, the next server goes on from the time that passed."""
+    now = time.time()
+    first = SqliteJournal(path, serving=True)
+    await first.stay_alive(NODE, 15)
+    await first.close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "UPDATE host_time SET at = at - 8 * 86400000"
+        )  # as if it had been set forwards since
+
+    second = SqliteJournal(path, serving=True)
+    told = (await second.time()).timestamp()
+    await second.stay_alive(NODE, 15)
+    await second.close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE host_time SET boot = 'another start of the host'")
+    third = SqliteJournal(path, serving=True)
+    unknown = (await third.time()).timestamp()
+    await third.close()
+
+    assert told == pytest.approx(now - 8 * 86400, abs=60)
+    assert unknown == pytest.approx(now, abs=60)

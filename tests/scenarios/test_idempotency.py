@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -18,6 +19,11 @@ from tests.scenarios.shop import (
     product,
     verdict,
 )
+from tests.scenarios.test_metrics import scrape
+
+from ordergate.bootstrap import system_clock
+from ordergate.gateway.retention import prune
+from ordergate.gateway.steady import SteadyClock
 
 UNKNOWN_SKU = {"revkeen": "provider:00000000-0000-4000-8000-000000000000", "rapyd": "provider:sku_none"}
 
@@ -44,6 +50,33 @@ async def test_repeated_create(shop: Shop) -> None:
     assert_replayed(again, first)
     assert shop.emulator.requests == 1
     assert len(await shop.operations()) == 1
+
+
+@pytest.mark.parametrize("days", [8, -8])
+async def test_a_step_of_the_clock_frees_no_key(shop: Shop, days: int) -> None:
+    """The host's clock is set by more than the retention: retries get the first answer, now and once it is right again.
+
+    A metric tells of it.
+    """
+    gateway, step = shop.gateway, timedelta()
+    assert gateway is not None
+    gateway.clock = lambda: system_clock() + step
+    gateway.steady = SteadyClock(gateway.clock)
+    first = await shop.create(key="before")
+    step = timedelta(days=days)
+
+    await prune(gateway)
+    assert_replayed(await shop.create(key="before"), first)
+    meanwhile = await shop.create(key="meanwhile")
+    ahead = (await scrape(shop))["ordergate_clock_ahead_seconds", frozenset()]
+    step = timedelta()
+    await prune(gateway)
+
+    assert_replayed(await shop.create(key="before"), first)
+    assert_replayed(await shop.create(key="meanwhile"), meanwhile)
+    assert len(shop.emulator.orders) == 2
+    assert round(ahead / 86_400) == days
+    assert (await scrape(shop))["ordergate_clock_ahead_seconds", frozenset()] == 0
 
 
 @pytest.mark.parametrize("kind", ["pay", "cancel", "fulfill"])

@@ -40,7 +40,7 @@ async def import_order(gateway: Gateway, caller: Caller, account_name: str, body
         stored = await gateway.journal.order(known.id)
         assert stored is not None
         again = await gateway.journal.refresh(
-            seen_again(stored.record, seen, gateway.clock()), stored.revision
+            seen_again(stored.record, seen, gateway.steady_time()), stored.revision
         )
         return order_from_record(again.record)
     record = await _record(gateway, account, caller.world, merchant, seen)
@@ -114,7 +114,7 @@ async def _record(
         concerns=[],
         purpose=None,
         seen=seen,
-        synced_at=gateway.clock(),
+        synced_at=gateway.steady_time(),
     )
 
 

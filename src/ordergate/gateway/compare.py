@@ -87,10 +87,12 @@ async def compare_accounts(
         world=caller.world,
         key=key,
         content_hash=sha256(msgspec.json.encode(body, order="deterministic")).hexdigest(),
-        created_at=gateway.clock(),
+        created_at=gateway.steady_time(),
         reference=body.order.reference,
     )
-    kept = await gateway.journal.begin_comparison(wanted, gateway.clock() - gateway.configuration.retention)
+    kept = await gateway.journal.begin_comparison(
+        wanted, gateway.steady_time() - gateway.configuration.retention
+    )
     if kept.content_hash != wanted.content_hash:
         detail = "This Idempotency-Key was used for another comparison; use a new key for a new one."
         raise Problem("idempotency_key_reused", detail)

@@ -6,6 +6,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from aiorwlock import RWLock
@@ -21,6 +22,7 @@ from ordergate.gateway.overload import ConcurrencyLimit
 from ordergate.gateway.ports import Clock, Journal, Transport
 from ordergate.gateway.records import Operation, StoredResponse
 from ordergate.gateway.shadows import Shadows
+from ordergate.gateway.steady import SteadyClock
 from ordergate.gateway.throttle import Throttle
 from ordergate.metrics import Metrics
 from ordergate.spi.wire import WireResponse
@@ -105,6 +107,7 @@ class Gateway:
         unknown_keys: By address, the keys that nobody has.
         siblings: The other processes that serve from the same socket; None where this one is alone.
         ends_at: When this process has to have ended, in the loop's time; None as long as it does not.
+        steady: The time without the steps of `clock`; None if that has none.
     """
 
     configuration: Configuration
@@ -136,6 +139,11 @@ class Gateway:
     concurrency: ConcurrencyLimit = field(default_factory=ConcurrencyLimit)
     siblings: Siblings | None = None
     ends_at: float | None = None
+    steady: SteadyClock | None = None
+
+    def steady_time(self) -> datetime:
+        """Return the time by which ages are counted, and so which keys have expired: nobody can set it."""
+        return (self.steady or self.clock)()
 
     def hold(self, operation_id: str) -> None:
         """Say that this process works on an operation."""

@@ -234,7 +234,7 @@ def _finished(
     unsent = response is None and isinstance(outcome, NotApplied)
     return msgspec.structs.replace(
         attempt,
-        finished_at=gateway.clock(),
+        finished_at=gateway.steady_time(),
         sent="yes" if response is not None else "no" if unsent else "maybe",
         closed=closed,
         http_status=response.status if response is not None else None,

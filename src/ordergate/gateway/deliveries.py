@@ -177,7 +177,7 @@ class Courier:
 
     async def _give_up_try(self, due: Due) -> None:
         detail = "The gateway could not make this try; its log says why."
-        made = DeliveryTry(at=self._gateway.clock(), milliseconds=0, http_status=None, detail=detail)
+        made = DeliveryTry(at=self._gateway.steady_time(), milliseconds=0, http_status=None, detail=detail)
         try:
             await _persist(self._gateway, due, made, self._pause(due, Reply(status=None)))
         except Exception:  # noqa: BLE001 - it is let go of and made again
@@ -232,9 +232,9 @@ async def send(
 ) -> tuple[Reply, DeliveryTry]:
     """Sign a message afresh, send it once, and say how that went."""
     assert gateway.sender is not None
-    body, at, loop = msgspec.json.encode(message), gateway.clock(), asyncio.get_running_loop()
+    body, at, loop = msgspec.json.encode(message), gateway.steady_time(), asyncio.get_running_loop()
     began = loop.time()
-    headers = signed_headers(message_id, at, body, [secret.value for secret in secrets])
+    headers = signed_headers(message_id, gateway.clock(), body, [secret.value for secret in secrets])
     reply = await gateway.sender.post(endpoint.url, headers, body)
     failed = f"The receiver answered {reply.status}; only a 2xx counts as delivered."
     ok = reply.status is not None and 200 <= reply.status < 300

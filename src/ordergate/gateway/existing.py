@@ -54,7 +54,9 @@ async def read_again(
     if unsettled is not None:
         raise order_busy(unsettled)
     seen = await read_order(gateway, account, read_command(stored.record))
-    stored = await gateway.journal.refresh(seen_again(stored.record, seen, gateway.clock()), stored.revision)
+    stored = await gateway.journal.refresh(
+        seen_again(stored.record, seen, gateway.steady_time()), stored.revision
+    )
     stored = await confirm_if_due(gateway, account, stored)
     status = settled_status(stored.record)
     why = refusal(kind, status)

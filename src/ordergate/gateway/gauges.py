@@ -99,6 +99,10 @@ def _of_process(gateway: Gateway) -> Iterator[Metric]:
             gateway.concurrency.limit,
             "From how many such requests on further ones are refused; the gateway finds it out.",
         ),
+        "ordergate_clock_ahead_seconds": (
+            gateway.steady.ahead.total_seconds() if gateway.steady is not None else 0.0,
+            "By how much the host's clock was set since this process started; keys expire as if it had not been.",
+        ),
         "ordergate_running_writes": (len(gateway.running), "Writes and looks at providers under way."),
         "ordergate_waiting_shadows": (
             len(gateway.shadows.waiting),

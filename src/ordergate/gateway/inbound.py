@@ -203,7 +203,7 @@ async def read_anew(gateway: Gateway, account: Account, stored: StoredOrder) -> 
     """
     for _ in range(_RACES):
         seen = await read_order(gateway, account, read_command(stored.record))
-        record = seen_again(stored.record, seen, gateway.clock())
+        record = seen_again(stored.record, seen, gateway.steady_time())
         kept = await gateway.journal.refresh(record, stored.revision)
         if kept.record == record:
             return await confirm_if_due(gateway, account, kept)

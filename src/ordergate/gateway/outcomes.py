@@ -64,7 +64,7 @@ async def applied(gateway: Gateway, held: Held, outcome: Applied) -> Answer:
         outcome="applied",
         problem=None,
         needs_person=False,
-        updated_at=gateway.clock(),
+        updated_at=gateway.steady_time(),
     )
     raced = False
     for _ in range(_RACES):
@@ -163,7 +163,7 @@ async def _not_applied(
         outcome="not_applied",
         problem=problem,
         needs_person=False,
-        updated_at=gateway.clock(),
+        updated_at=gateway.steady_time(),
     )
     ended = await gateway.journal.settle(
         settled,
@@ -251,7 +251,7 @@ def outcome_unknown(operation: Operation, reason: str, provider: ProviderError |
 
 
 def _record_after(gateway: Gateway, held: Held, outcome: Applied) -> OrderRecord:
-    now = gateway.clock()
+    now = gateway.steady_time()
     command, change = held.work.command, held.work.change
     if isinstance(change, OrderMade):
         if not isinstance(command, CreateOrder):

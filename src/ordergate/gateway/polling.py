@@ -98,7 +98,7 @@ async def _look_through(gateway: Gateway, account: Account, turn: Turn) -> bool:
     if account.adapter.capabilities.event_feed:
         return await _walk_feed(gateway, account, turn)
     inbound = gateway.configuration.inbound
-    before = gateway.clock() - timedelta(seconds=poll_seconds(gateway, account))
+    before = gateway.steady_time() - timedelta(seconds=poll_seconds(gateway, account))
     told = await gateway.journal.read_orders_again(account.name, before, inbound.poll_orders, inbound.pace)
     if told and gateway.wake_inbound is not None:
         gateway.wake_inbound()

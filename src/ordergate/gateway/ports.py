@@ -220,6 +220,10 @@ class Journal(EventJournal, Protocol):
         """Keep what this process holds from others for so long; return how many processes that serve do so now."""
         ...
 
+    async def time(self) -> datetime:
+        """Return the time by the store's own clock, which a step of this host's does not move."""
+        ...
+
     async def leave(self, node: str) -> None:
         """Let others take at once what this process held."""
         ...

@@ -69,7 +69,7 @@ async def get_order(gateway: Gateway, caller: Caller, order_id: str, *, refresh:
     if refresh:
         account = require_home(gateway.configuration, stored.record)
         seen = await read_order(gateway, account, read_command(stored.record))
-        record = seen_again(stored.record, seen, gateway.clock())
+        record = seen_again(stored.record, seen, gateway.steady_time())
         stored = await gateway.journal.refresh(record, stored.revision)
         stored = await confirm_if_due(gateway, account, stored)
     return order_from_record(stored.record)

@@ -92,6 +92,7 @@ async def tend(gateway: Gateway, at_most: int = AT_ONCE) -> list["asyncio.Task[N
 
 
 async def _prolong(gateway: Gateway, *, serves: bool) -> None:
+    gateway.steady_time()  # a step of the host's clock is noticed now, and not by the next request
     gateway.transport.share_among(await gateway.journal.stay_alive(gateway.node, LEASE, serves=serves))
 
 
@@ -227,9 +228,9 @@ def _with_probe(
 ) -> Operation:
     detail = outcome.reason if isinstance(outcome, Unknown) else None
     detail = outcome.detail if isinstance(outcome, NotApplied) else detail
-    seen = Probe(at=gateway.clock(), found=_VERDICTS[type(outcome)], detail=detail)
+    seen = Probe(at=gateway.steady_time(), found=_VERDICTS[type(outcome)], detail=detail)
     # A late look that finds nothing is no change of what had settled.
-    updated_at = operation.updated_at if operation.settled else gateway.clock()
+    updated_at = operation.updated_at if operation.settled else gateway.steady_time()
     return msgspec.structs.replace(
         operation, probes=(*operation.probes[1 - _KEPT_PROBES :], seen), updated_at=updated_at
     )

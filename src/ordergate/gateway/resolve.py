@@ -69,7 +69,7 @@ async def resolve_operation(
 
 async def _settle(gateway: Gateway, taken: Taken, body: ResolveBody, resolution: Resolution) -> None:
     operation = msgspec.structs.replace(
-        taken.operation, resolution=resolution, updated_at=gateway.clock(), needs_person=False
+        taken.operation, resolution=resolution, updated_at=gateway.steady_time(), needs_person=False
     )
     account = require_home(gateway.configuration, operation)
     if taken.work is None:

@@ -59,7 +59,7 @@ async def prune_events(gateway: Gateway, batch: int = BATCH) -> int:
 
 
 async def _in_batches(gateway: Gateway, forget: Callable[[datetime, int], Awaitable[int]], batch: int) -> int:
-    since = gateway.clock() - gateway.configuration.retention
+    since = gateway.steady_time() - gateway.configuration.retention
     total = 0
     while True:
         pruned = await forget(since, batch)

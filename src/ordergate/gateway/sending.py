@@ -43,7 +43,7 @@ _log = structlog.get_logger("ordergate.gateway")
 
 def with_attempt(gateway: Gateway, before: Operation) -> Operation:
     """Return the operation with one attempt more, which is about to begin at the operation's account."""
-    now = gateway.clock()
+    now = gateway.steady_time()
     attempt = Attempt(number=len(before.attempts) + 1, account=before.account or None, started_at=now)
     return msgspec.structs.replace(
         before,
@@ -269,14 +269,14 @@ def _done_here(gateway: Gateway, held: Held) -> tuple[Held, Outcome]:
     if held.before is None:
         raise TypeError("only a change of an order can be made without its provider")
     attempt = msgspec.structs.replace(
-        held.operation.attempts[-1], sent="no", closed=True, finished_at=gateway.clock()
+        held.operation.attempts[-1], sent="no", closed=True, finished_at=gateway.steady_time()
     )
     return _after(gateway, held, attempt), Applied(order=held.before.record.seen)
 
 
 def _after(gateway: Gateway, held: Held, attempt: Attempt, exchanges: tuple[Exchange, ...] = ()) -> Held:
     operation = msgspec.structs.replace(
-        held.operation, attempts=(*held.operation.attempts[:-1], attempt), updated_at=gateway.clock()
+        held.operation, attempts=(*held.operation.attempts[:-1], attempt), updated_at=gateway.steady_time()
     )
     return msgspec.structs.replace(held, operation=operation, exchanges=(*held.exchanges, *exchanges))
 
@@ -316,7 +316,7 @@ def _acts_once(gateway: Gateway, held: Held, request: WireRequest | None) -> boo
     if request is None or command is None or held.work.confidential:
         return False
     window = held.account.adapter.idempotent_for(command, held.account.settings)
-    if gateway.clock() - held.operation.created_at >= window:
+    if gateway.steady_time() - held.operation.created_at >= window:
         return False
     again = begin(held.account, command).request
     return again is not None and (again.path, again.body) == (request.path, request.body)

@@ -85,7 +85,7 @@ async def translate_waiting(gateway: Gateway) -> None:
     shadows = gateway.shadows
     counts, shadows.uncounted = shadows.uncounted, []
     dropped, shadows.dropped = shadows.dropped, Counter()
-    now = gateway.clock()
+    now = gateway.steady_time()
     counts += [
         ShadowCount(world=world, merchant=merchant, account="", kind="dropped", orders=orders, last_at=now)
         for (world, merchant), orders in dropped.items()
@@ -151,7 +151,7 @@ async def _counts_at(gateway: Gateway, shadow: Shadow, name: str) -> list[Shadow
             pointer=pointer,
             detail=detail,
             example=draft.reference or "",
-            last_at=gateway.clock(),
+            last_at=gateway.steady_time(),
         )
 
     if translation.problem is not None:

@@ -123,7 +123,7 @@ async def _overtaken(gateway: Gateway, operation: Operation, existing: Existing 
 
 
 def _operation(gateway: Gateway, call: Call, merchant: str) -> Operation:
-    now = gateway.clock()
+    now = gateway.steady_time()
     return Operation(
         id=new_id("op"),
         merchant=merchant,
@@ -147,7 +147,7 @@ def _operation(gateway: Gateway, call: Call, merchant: str) -> Operation:
 
 
 def _since(gateway: Gateway) -> datetime:
-    return gateway.clock() - gateway.configuration.retention
+    return gateway.steady_time() - gateway.configuration.retention
 
 
 async def _claim_and_run(

@@ -115,6 +115,10 @@ class SqlJournal(SqlEvents):
         """Keep what this process holds from others for so long; return how many processes that serve do so now."""
         return await self._write(lambda: transactions.stay_alive(node, seconds, serves=serves))
 
+    async def time(self) -> datetime:
+        """Return the time by the store's own clock."""
+        return await self._read(transactions.time_now)
+
     async def leave(self, node: str) -> None:
         """Let others take at once what this process held."""
         await self._write(lambda: transactions.leave(node))

@@ -1,18 +1,21 @@
 """The embedded journal: SQLite in WAL mode, durable on every commit, one writer and a few readers."""
 
 import asyncio
+import contextlib
 import fcntl
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import TextIO, TypeVar
 
 from ordergate.domain.assembly import OrderRecord
 from ordergate.gateway.ports import JournalUnavailableError, ListTooSlowError
 from ordergate.gateway.records import Busy, Operation, Stale, StoredOrder
+from ordergate.gateway.steady import TOLERATED, uptime
 from ordergate.journal.conversation import Batch, Query, RolledBack, Rows, Transaction
 from ordergate.journal.sql_events import LIST_SECONDS
 from ordergate.journal.sql_journal import SqlJournal
@@ -52,13 +55,13 @@ class SqliteJournal(SqlJournal):
                 f"SQLite {sqlite3.sqlite_version} is too old; {_OLDEST[0]}.{_OLDEST[1]} or newer is needed"
             )
         self._path = path
-        self._clock = clock or _steady_clock()
         self._sql = statements("sqlite")
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._lock = _serve_alone(path) if serving else None
         try:
             upgrade(path)
+            self._clock = clock or _steady_clock(path, self._sql["host_time"])
             writing = self._writing_connection(serving=serving)
         except (JournalUnavailableError, sqlite3.Error) as error:
             if self._lock is not None:
@@ -178,7 +181,7 @@ class SqliteJournal(SqlJournal):
         if isinstance(query, Batch):
             connection.executemany(sql, ({**each, "now": now} for each in query.parameters))
             return []
-        parameters: Mapping[str, object] = {**query.parameters, "now": now}
+        parameters: Mapping[str, object] = {**_host(), **query.parameters, "now": now}
         return connection.execute(sql, parameters).fetchall()
 
     def _writing_connection(self, *, serving: bool) -> sqlite3.Connection:
@@ -205,10 +208,31 @@ class SqliteJournal(SqlJournal):
         return connection
 
 
-def _steady_clock() -> Seconds:
-    """Unix time that a step of the host's clock does not move: settling times must not end early."""
-    began = time.time() - time.monotonic()
-    return lambda: began + time.monotonic()
+def _steady_clock(path: Path, kept: str) -> Seconds:
+    """Unix time that a step of the host's clock does not move: settling times must not end early.
+
+    As long as the host is not started anew, neither does one that comes while no process has the file open.
+    """
+    with contextlib.closing(_connect(path)) as connection:
+        row = connection.execute(kept, _host()).fetchone()
+    now = time.time()
+    if row is not None and abs(row[0] / 1000 - now) > TOLERATED.total_seconds():
+        now = row[0] / 1000
+    began = now - uptime()
+    return lambda: began + uptime()
+
+
+def _host() -> Mapping[str, object]:
+    return {"boot": _boot(), "uptime": round(uptime() * 1000)}
+
+
+@cache
+def _boot() -> str:
+    """Name the start of the host that its uptime counts from; empty if the system does not tell."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
 
 
 def upgrade(path: Path) -> tuple[int, int]:

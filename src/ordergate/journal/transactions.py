@@ -208,8 +208,15 @@ def stay_alive(node: str, seconds: float, *, serves: bool) -> Transaction[int]:
     """Prolong a process's lease, forget those that ended long ago, and count the living that serve."""
     yield Query("stay_alive", {"node": node, "lease": _milliseconds(seconds), "serves": int(serves)})
     yield Query("forget_nodes", {})
+    yield Query("keep_host_time", {})
     ((serving,),) = yield Query("serving_nodes", {})
     return int(serving)
+
+
+def time_now() -> Transaction[datetime]:
+    """Return the time by the store's clock."""
+    ((now,),) = yield Query("time_now", {})
+    return codec.moment(now)
 
 
 def leave(node: str) -> Transaction[None]:

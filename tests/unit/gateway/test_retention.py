@@ -46,7 +46,7 @@ class Counted:
 
 def _gateway(journal: Counted) -> Gateway:
     configuration = SimpleNamespace(retention=timedelta(days=7))
-    return cast("Any", SimpleNamespace(journal=journal, configuration=configuration, clock=lambda: NOW))
+    return cast("Any", SimpleNamespace(journal=journal, configuration=configuration, steady_time=lambda: NOW))
 
 
 async def test_all_that_has_expired_goes_in_batches() -> None:

@@ -173,6 +173,17 @@ RETURNING id;
 INSERT INTO nodes (id, lease_until, serves) VALUES (:node, :now + :lease, :serves)
 ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until;
 
+-- name: time_now
+SELECT :now + 0;
+
+-- What the clock said, and how long the host had been up then: after a restart of the process a step shows.
+-- name: keep_host_time
+INSERT INTO host_time (only_row, boot, uptime, at) VALUES (1, :boot, :uptime, :now)
+ON CONFLICT (only_row) DO UPDATE SET boot = excluded.boot, uptime = excluded.uptime, at = excluded.at;
+
+-- name: host_time
+SELECT at + :uptime - uptime FROM host_time WHERE boot = :boot AND uptime <= :uptime;
+
 -- name: serving_nodes
 SELECT count(*) FROM nodes WHERE lease_until > :now AND serves = 1;
 

@@ -41,6 +41,13 @@ WHERE id = ANY (ARRAY(
     FOR UPDATE SKIP LOCKED))
 RETURNING id;
 
+-- The server's clock is one of its own.
+-- name: keep_host_time
+SELECT 1;
+
+-- name: host_time
+SELECT 1;
+
 -- name: key_by_id
 SELECT record FROM api_keys WHERE id = :id FOR UPDATE;
 

@@ -43,6 +43,14 @@ CREATE INDEX links_by_native ON links (account, kind, native, merchant, world, i
 -- An order that was never read is the first to be read: as if that had been long ago.
 UPDATE orders SET synced_at = 0 WHERE synced_at IS NULL;
 
+-- What the host's clock said last, in milliseconds, with the seconds since the host was started, also in milliseconds.
+CREATE TABLE host_time (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    boot     TEXT NOT NULL,
+    uptime   INTEGER NOT NULL,
+    at       INTEGER NOT NULL
+);
+
 -- What the planner is told of the indexes, for it counts nothing by itself: how many rows a large journal has, and how
 -- many of them the first columns of an index leave. Nearly all are one merchant's, in one world, at few accounts.
 ANALYZE nodes;
