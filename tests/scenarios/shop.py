@@ -309,7 +309,7 @@ def verdict(problem: Mapping[str, Any]) -> tuple[str, str | None, str]:
     return problem["sent"], problem["outcome"], problem["retry"]
 
 
-async def eventually(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+async def eventually(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait until the condition holds."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -581,7 +581,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
-        timeout=60,
+        timeout=300,
         check=False,
         env=clean_environment() | environment,
     )

@@ -53,7 +53,7 @@ class Together:
 
     async def until(self, condition: Callable[[Samples], bool]) -> list[str]:
         """The hashes of the configurations in force, once the metrics are so."""
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while not condition(samples := await scrape(self.shop)):
             assert time.monotonic() < deadline, self.log[-2000:]
             await asyncio.sleep(0.05)
@@ -203,7 +203,8 @@ async def test_who_dies_leaves_nothing_behind(serve: Serve) -> None:
 async def test_end_in_the_middle_of_load_loses_no_answer(serve: Serve, workers: int) -> None:
     """Who was taken is answered, who was not finds nobody; each key leads to one order afterwards.
 
-    Whom the provider keeps waiting too long is told that it is not known; the next process finds out.
+    Whom the provider, or a busy machine, keeps waiting too long is told that it is not known; the next process finds
+    out.
     """
     answers: dict[str, httpx.Response | None] = {}
     async with serve(workers, server={"shutdown_timeout": 1}) as together:
@@ -231,9 +232,12 @@ async def test_end_in_the_middle_of_load_loses_no_answer(serve: Serve, workers: 
         assert problem_of(await slow, 504, "outcome_unknown")["retry"] == "same_key"
 
     given = {key: answer for key, answer in answers.items() if answer is not None}
-    assert {answer.status_code for answer in given.values()} == {201}
+    made = {key: answer for key, answer in given.items() if answer.status_code == 201}
+    for key in given.keys() - made.keys():
+        assert problem_of(given[key], 504, "outcome_unknown")["retry"] == "same_key"
     assert len(answers) - len(given) == len(callers)  # the last of each
-    assert len(emulator.orders) == len(given) + 1, "an order was made whose caller was not told"
+    told = range(len(made) + 1, len(given) + 2)
+    assert len(emulator.orders) in told, "an order was made whose caller was not told"
     emulator.faults()
     async with serve(1) as again:
         # Nothing waits for anybody but the slow one, which settles.
@@ -242,8 +246,8 @@ async def test_end_in_the_middle_of_load_loses_no_answer(serve: Serve, workers: 
         )
         assert await again.shop.operations(state="in_progress") == []
         repeated = await asyncio.gather(*(again.shop.create(key=key) for key in answers))
-        for answer, same in zip(answers.values(), repeated, strict=True):
+        for key, same in zip(answers, repeated, strict=True):
             assert same.status_code == 201
-            assert answer is None or same.content == answer.content
+            assert key not in made or same.content == made[key].content
         body_of(await again.shop.create(key="slow"), 201)
         assert len(emulator.orders) == len(answers) + 1
