@@ -4,11 +4,12 @@ import platform
 from collections.abc import Iterator
 from importlib.metadata import version
 
-from prometheus_client.metrics_core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.metrics import merged, text_of
+from ordergate.observability import lost_log_lines
 
 BREAKER_STATES = ("closed", "half_open", "open")
 
@@ -109,6 +110,8 @@ def _of_process(gateway: Gateway) -> Iterator[Metric]:
         gauge = _gauge(name, meaning)
         gauge.add_metric((), figure)
         yield gauge
+    lost = "Log lines that were lost because the log could not be written, and no more would fit into memory."
+    yield CounterMetricFamily("ordergate_log_lines_lost", lost, value=lost_log_lines())
     loaded = _gauge("ordergate_configuration_loaded_timestamp_seconds", "When the one in force was loaded.")
     if gateway.configuration.loaded_at is not None:
         loaded.add_metric((), gateway.configuration.loaded_at.timestamp())
