@@ -44,6 +44,8 @@ class CallFacts:
         journal_seconds: Time spent waiting for the journal.
         operation: The write that the request is, once it is durable.
         order: The order that it is about.
+        code: The problem that it was answered.
+        provider_code: The provider's own code behind it.
         spans: Where the request is traced.
     """
 
@@ -55,6 +57,8 @@ class CallFacts:
     journal_seconds: float = 0.0
     operation: str | None = None
     order: str | None = None
+    code: str | None = None
+    provider_code: str | None = None
     spans: JournalSpans | None = None
 
 
@@ -83,10 +87,19 @@ def note_configuration(content_hash: str) -> None:
 
 
 def note_operation(operation: str, order: str) -> None:
-    """Say which write the request is, and of which order, for its trace."""
+    """Say which write is worked on, and of which order: every further log line and span names both."""
     facts = current_call.get()
     if facts is not None:
         facts.operation, facts.order = operation, order
+    structlog.contextvars.bind_contextvars(operation_id=operation, order_id=order)
+
+
+def note_order(order: str) -> None:
+    """Say which order is worked on: every further log line and span names it."""
+    facts = current_call.get()
+    if facts is not None:
+        facts.order = order
+    structlog.contextvars.bind_contextvars(order_id=order)
 
 
 def journal_time(
@@ -138,9 +151,7 @@ def configure_logging(
 
 def is_pretty(log_format: LogFormat, stream: TextIO | None = None) -> bool:
     """Tell whether lines are written for a person who reads along."""
-    return log_format == "console" or (
-        log_format == "auto" and (stream or _standard_error()).isatty()
-    )
+    return log_format == "console" or (log_format == "auto" and (stream or _standard_error()).isatty())
 
 
 def finish_log() -> None:
@@ -156,7 +167,7 @@ def lost_log_lines() -> int:
 
 def _standard_error() -> TextIO:
     """Python has none if the process was started with a closed one."""
-    return sys.stderr or open(os.devnull, "w")  # noqa: SIM115 - as long-lived as the process
+    return sys.stderr or open(os.devnull, "w")
 
 
 _writers: list[LogWriter] = []
@@ -205,7 +216,12 @@ def _unfailing(processors: Sequence[Processor]) -> Processor:
             for processor in processors:
                 event = processor(logger, method, event)
         except Exception as error:  # noqa: BLE001 - a line is not worth what wrote it
-            failed = {"event": "log.line_failed", "level": method, "of": str(name), "error": type(error).__name__}
+            failed = {
+                "event": "log.line_failed",
+                "level": method,
+                "of": str(name),
+                "error": type(error).__name__,
+            }
             return json.dumps(failed)
         return event
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import json
 import os
 import signal
 import subprocess
@@ -10,7 +9,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.scenarios.shop import (
@@ -18,7 +16,6 @@ from tests.scenarios.shop import (
     Shop,
     body_of,
     clean_environment,
-    eventually,
     plain_client,
     prepare_store,
     write_config,
@@ -38,7 +35,7 @@ class Server:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,
-            preexec_fn=None if errors is not None else partial(os.close, 2),
+            preexec_fn=None if errors is not None else partial(os.close, 2),  # noqa: PLW1509 - it only closes
             env=clean_environment(),
         )
         assert self.process.stdout is not None

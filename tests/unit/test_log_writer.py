@@ -3,7 +3,6 @@
 import fcntl
 import os
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,11 +12,11 @@ from ordergate.log_writer import LogWriter
 
 
 @pytest.fixture
-def pipe() -> Iterator[tuple[int, int]]:
+def pipe() -> tuple[int, int]:
     """A pipe that is full after 4096 bytes; the test closes what it closes."""
     reading, writing = os.pipe()
     fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
-    yield reading, writing
+    return reading, writing
 
 
 def read_lines(reading: int, until: str) -> list[str]:

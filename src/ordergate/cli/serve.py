@@ -91,7 +91,11 @@ def _safe_host(host: str, settings: "Settings", *, keys_exist: bool) -> str:
     _tell(settings, "warning", "keys.missing", f"no API key exists yet; {cure}", hint=cure)
     if host not in _LOOPBACK:
         _tell(
-            settings, "warning", "server.loopback_only", f"until then only loopback is served, not {host}", host=host
+            settings,
+            "warning",
+            "server.loopback_only",
+            f"until then only loopback is served, not {host}",
+            host=host,
         )
         return "127.0.0.1"
     return host

@@ -11,6 +11,7 @@ from ordergate.gateway.confirm import confirm_if_due
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.conversation import read_order
 from ordergate.gateway.idempotency import order_busy
+from ordergate.gateway.order_log import refresh
 from ordergate.gateway.read import read_command, visible_order
 from ordergate.gateway.records import StoredOrder
 from ordergate.gateway.routing import require_home
@@ -54,7 +55,7 @@ async def read_again(
     if unsettled is not None:
         raise order_busy(unsettled)
     seen = await read_order(gateway, account, read_command(stored.record))
-    stored = await gateway.journal.refresh(seen_again(stored.record, seen, gateway.clock()), stored.revision)
+    stored = await refresh(gateway, seen_again(stored.record, seen, gateway.clock()), stored)
     stored = await confirm_if_due(gateway, account, stored)
     status = settled_status(stored.record)
     why = refusal(kind, status)

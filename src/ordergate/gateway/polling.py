@@ -15,6 +15,7 @@ import structlog
 from ordergate.domain.commands import ListEvents
 from ordergate.domain.errors import Problem
 from ordergate.gateway.account import Account
+from ordergate.gateway.background import in_background
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.conversation import read_events
 from ordergate.gateway.inbound import until_kept
@@ -83,7 +84,8 @@ async def _take_turn(gateway: Gateway, account: Account) -> None:
         return
     walked = None
     try:
-        walked = turn.now if await _look_through(gateway, account, turn) else None
+        with in_background(gateway, "polling"):
+            walked = turn.now if await _look_through(gateway, account, turn) else None
     except JournalUnavailableError as error:
         _log.warning("journal.unavailable", error=str(error))
     except Exception:  # noqa: BLE001 - it is looked through again
