@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, MutableMapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache, partial, wraps
+from pathlib import Path
 from typing import Any, Literal, ParamSpec, Protocol, TextIO, TypeVar
 
 import msgspec
@@ -167,7 +168,7 @@ def lost_log_lines() -> int:
 
 def _standard_error() -> TextIO:
     """Python has none if the process was started with a closed one."""
-    return sys.stderr or open(os.devnull, "w")
+    return sys.stderr or Path(os.devnull).open("w")
 
 
 _writers: list[LogWriter] = []

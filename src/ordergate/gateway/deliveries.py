@@ -157,6 +157,7 @@ class Courier:
             reply, made = await attempt(gateway, parcel.endpoint, parcel.secrets, due)
             self._learn(lane, generation, reply)
             pause = self._pause(due, reply)
+            gateway.metrics.delivery(delivered=made.detail is None, last=pause is None)
             await _judge(gateway, parcel.endpoint, reply, made, last=pause is None)
             await _persist(gateway, due, made, pause)
             if pause is not None and made.detail is not None and pause < _SOON:
@@ -277,6 +278,7 @@ async def _judge(
     """Keep what a try says of its endpoint, unless that is at another place by now."""
     changes = changes_by(endpoint, reply, made.at, delivered=made.detail is None, last=last)
     if "disabled_reason" in changes:
+        gateway.metrics.endpoint_disabled()
         _log.warning("webhook.disabled", endpoint_id=endpoint.id, reason=changes["disabled_reason"])
     if changes:
         await gateway.journal.change_endpoint(endpoint.id, changes, only_at=endpoint.url)

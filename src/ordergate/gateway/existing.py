@@ -16,6 +16,7 @@ from ordergate.gateway.read import read_command, visible_order
 from ordergate.gateway.records import StoredOrder
 from ordergate.gateway.routing import require_home
 from ordergate.gateway.write import Call, Delivery
+from ordergate.observability import note_account
 from ordergate.spi.capabilities import Support
 
 
@@ -50,6 +51,7 @@ async def read_again(
     """
     stored = await visible_order(gateway, caller, order_id)
     account = require_home(gateway.configuration, stored.record)
+    note_account(account.name)
     support(account, kind)
     unsettled = await gateway.journal.unsettled(order_id)
     if unsettled is not None:

@@ -14,11 +14,14 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from ordergate.domain.errors import Problem
 from ordergate.domain.identifiers import is_id, new_id
 from ordergate.gateway.context import Gateway
+from ordergate.metrics import Times
 from ordergate.observability import CallFacts, current_call
 from ordergate.web.overload import Overload
 from ordergate.web.problems import READS, document, send_problem
 
+_API = "/v1/"
 _FIRST_PROBLEM = 400
+_FIRST_FAILURE = 500
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _log = structlog.get_logger("ordergate.web")
 
@@ -46,12 +49,15 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *self._headers(facts, started)]
+                message["headers"] = [*message["headers"], *self._headers(facts, started, waited())]
                 if place is not None:
                     place.leave()
             elif status >= _FIRST_PROBLEM and message["type"] == "http.response.body":
                 _note_problem(facts, message["body"])
             await send(message)
+
+        def waited() -> float:
+            return 0.0 if place is None else place.waited
 
         place = self._overload.enter(scope["path"])
         if place is None:
@@ -73,9 +79,10 @@ class Edge:
             route = scope.get("path_template")
             place.leave()
             metrics.in_flight -= 1
-            metrics.request_served(
-                scope["method"], route, status, seconds, facts.provider_seconds, facts.journal_seconds
-            )
+            times = Times(seconds, place.waited, facts.provider_seconds, facts.journal_seconds)
+            metrics.request_served(scope["method"], route, status, times)
+            if scope["method"] not in READS and scope["path"].startswith(_API):
+                metrics.write_answered(facts.account, failed=status >= _FIRST_FAILURE)
             _log_request(scope, status, facts, seconds)
             if traced is not None:
                 traced.end(route, status, facts)
@@ -83,12 +90,11 @@ class Edge:
             current_call.reset(token)
 
     @staticmethod
-    def _headers(facts: CallFacts, started: float) -> list[tuple[bytes, bytes]]:
-        total = time.perf_counter() - started
+    def _headers(facts: CallFacts, started: float, waited: float) -> list[tuple[bytes, bytes]]:
+        times = Times(time.perf_counter() - started, waited, facts.provider_seconds, facts.journal_seconds)
         timing = (
-            f"gateway;dur={max(total - facts.provider_seconds, 0.0) * 1000:.1f}, "
-            f"provider;dur={facts.provider_seconds * 1000:.1f}, "
-            f"journal;dur={facts.journal_seconds * 1000:.1f}"
+            f"gateway;dur={times.gateway * 1000:.1f}, provider;dur={times.provider * 1000:.1f}, "
+            f"journal;dur={times.journal * 1000:.1f}"
         )
         headers = [
             (b"x-request-id", facts.request_id.encode()),
