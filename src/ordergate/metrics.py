@@ -135,9 +135,9 @@ class Metrics:
         )
         parts = Histogram(
             "ordergate_request_part_seconds",
-            "Seconds of each request of the API: gateway, what it took itself; journal, the part of that spent waiting "
-            "for the journal; provider, exchanges with one; waiting, for a turn there, for the rest of the body, or for "
-            "a lost answer. The last two are observed only if there were any.",
+            "Seconds of each request of the API: gateway, its own; journal, the part of that spent waiting for the "
+            "journal; provider, exchanges with one; waiting, for a turn there, for the rest of the body, or for a lost "
+            "answer. The last two are observed only if there were any.",
             ["part"],
             buckets=_BUCKETS,
             registry=self._registry,

@@ -303,9 +303,8 @@ async def test_alerts_fire_for_what_they_are_for(open_another: OpenShop, tmp_pat
         yaml.safe_dump({"rule_files": [str(ALERTS)], "evaluation_interval": "1m", "tests": tests})
     )
 
-    result = subprocess.run(
-        ["promtool", "test", "rules", str(file)], capture_output=True, text=True, check=False
-    )
+    command = ["promtool", "test", "rules", str(file)]
+    result = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
 
     assert result.returncode == 0, result.stdout + result.stderr
 
