@@ -9,7 +9,7 @@ from tests.postgresql import PostgreSQLMissing
 
 
 def test_sqlite_with_a_node_that_is_killed(tmp_path: Path) -> None:
-    """One node, killed again and again, its log unwritable at times: each write acts once, each caller hears the truth."""
+    """One node, killed again and again, its log unwritable at times: every write acts once, every caller is told so."""
     report = _carry_out(Plan(folder=tmp_path, writes=120, seconds=8, callers=32, kills_until=0.9))
 
     assert report.kills > 0
