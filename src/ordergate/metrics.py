@@ -41,8 +41,17 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _LONGEST_CODE = 64
 _NO_ROUTE = "(no such address)"
+NO_ACCOUNT = "(none)"
+"""What a write counts under for which no account was chosen yet."""
+
+_NOTICED = 0.001
+"""Seconds of waiting that are more than what it takes to begin and end a wait."""
+
 # From half a millisecond, which is what the gateway takes, to a minute, which no provider may.
 _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+# Each bucket is a series for each route, and for each account, of which there may be hundreds.
+_BUCKETS_OF_ROUTES = (0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 10, 30)
+_BUCKETS_OF_ACCOUNTS = (0.1, 0.25, 1, 2.5, 10, 30)
 
 
 class _Route(NamedTuple):
@@ -50,6 +59,32 @@ class _Route(NamedTuple):
 
     requests: Counter
     duration: Histogram
+
+
+class Times(NamedTuple):
+    """Seconds of one request.
+
+    Attributes:
+        total: All in all.
+        waited: Spent waiting for others: a provider, a turn at an account, a lost answer, the rest of the body.
+        provider: Spent exchanging something with providers.
+        journal: Spent waiting for the journal.
+    """
+
+    total: float
+    waited: float
+    provider: float
+    journal: float
+
+    @property
+    def gateway(self) -> float:
+        """What the gateway took itself."""
+        return max(self.total - max(self.waited, self.provider), 0.0)
+
+    @property
+    def waiting(self) -> float:
+        """What was waited for others, without any exchange."""
+        return max(self.waited - self.provider, 0.0)
 
 
 class Metrics:
@@ -84,7 +119,13 @@ class Metrics:
             "ordergate_request_duration_seconds",
             "Seconds from a request to the end of its answer.",
             ["method", "route"],
-            buckets=_BUCKETS,
+            buckets=_BUCKETS_OF_ROUTES,
+            registry=self._registry,
+        )
+        self._writes = Counter(
+            "ordergate_writes",
+            "Writes of the API that were answered, by account; failed are those answered with a 5xx.",
+            ["account", "result"],
             registry=self._registry,
         )
         self._shed = Counter(
@@ -94,8 +135,9 @@ class Metrics:
         )
         parts = Histogram(
             "ordergate_request_part_seconds",
-            "Seconds of each request of the API: gateway, all but the providers; journal, the part of that spent "
-            "waiting for the journal; provider, observed only where one was asked.",
+            "Seconds of each request of the API: gateway, its own; journal, the part of that spent waiting for the "
+            "journal; provider, exchanges with one; waiting, for a turn there, for the rest of the body, or for a lost "
+            "answer. The last two are observed only if there were any.",
             ["part"],
             buckets=_BUCKETS,
             registry=self._registry,
@@ -103,6 +145,7 @@ class Metrics:
         self._gateway_part = parts.labels("gateway")
         self._journal_part = parts.labels("journal")
         self._provider_part = parts.labels("provider")
+        self._waiting_part = parts.labels("waiting")
         self._routes: dict[tuple[str, str | None, int], _Route] = {}
 
     def _make_provider_metrics(self) -> None:
@@ -117,7 +160,7 @@ class Metrics:
             "ordergate_provider_call_duration_seconds",
             "Seconds of each exchange with a provider, on the network and there; waiting for a turn is not in it.",
             ["account"],
-            buckets=_BUCKETS,
+            buckets=_BUCKETS_OF_ACCOUNTS,
             registry=self._registry,
         )
         self._calls_of: dict[str, Histogram] = {}
@@ -134,6 +177,20 @@ class Metrics:
             "ordergate_webhooks",
             "Webhooks that came, and what became of them.",
             ["account", "result"],
+            registry=self._registry,
+        )
+        self._deliveries = Counter(
+            "ordergate_webhook_deliveries",
+            "Tries to deliver webhooks to merchants, by what came of them; failed ones are tried again, gave_up were "
+            "the last.",
+            ["result"],
+            registry=self._registry,
+        )
+        for result in ("delivered", "failed", "gave_up"):
+            self._deliveries.labels(result)
+        self._endpoints_disabled = Counter(
+            "ordergate_webhook_endpoints_disabled",
+            "Endpoints of merchants that the gateway disabled because nothing could be delivered there.",
             registry=self._registry,
         )
         self._unknown_events = Counter(
@@ -153,6 +210,14 @@ class Metrics:
         """Count one webhook; `account` is a configured one's name, or says that it is none."""
         self._webhooks.labels(account, result).inc()
 
+    def delivery(self, *, delivered: bool, last: bool) -> None:
+        """Count one try to deliver; the `last` one is not followed by another."""
+        self._deliveries.labels("delivered" if delivered else "gave_up" if last else "failed").inc()
+
+    def endpoint_disabled(self) -> None:
+        """Count one endpoint that the gateway disabled."""
+        self._endpoints_disabled.inc()
+
     def unknown_event(self, account: str, kind: str) -> None:
         """Count one event of a type that nobody has looked at yet."""
         self._unknown_events.labels(account, kind[:_LONGEST_CODE]).inc()
@@ -161,28 +226,36 @@ class Metrics:
         """Count one order that nobody here knows."""
         self._parked.labels(account).inc()
 
-    def request_served(
-        self, method: str, route: str | None, status: int, total: float, provider: float, journal: float
-    ) -> None:
+    def request_served(self, method: str, route: str | None, status: int, times: Times) -> None:
         """Count one request.
 
         Args:
             method: As it was sent.
             route: The template that it matched; None for none.
             status: What it was answered; 0 where the caller was gone before.
-            total: Seconds, all in all.
-            provider: Seconds of it that were spent waiting for providers.
-            journal: Seconds of it that were spent waiting for the journal.
+            times: How long it took.
         """
         key = method, route, status
         counted = self._routes.get(key) or self._route(key)
         counted.requests.inc()
-        counted.duration.observe(total)
-        if journal:
-            self._journal_part.observe(journal)
-            self._gateway_part.observe(max(total - provider, 0.0))
-        if provider:
-            self._provider_part.observe(provider)
+        counted.duration.observe(times.total)
+        if times.journal:
+            self._journal_part.observe(times.journal)
+            self._gateway_part.observe(times.gateway)
+        if times.provider:
+            self._provider_part.observe(times.provider)
+        if times.waiting > _NOTICED:
+            self._waiting_part.observe(times.waiting)
+
+    def write_answered(self, account: str | None, *, failed: bool) -> None:
+        """Count one write of the API by the account that was chosen; it failed if it was answered with a 5xx."""
+        self._writes.labels(account or NO_ACCOUNT, "failed" if failed else "answered").inc()
+
+    def know(self, accounts: Iterable[str]) -> None:
+        """Let the series of writes exist before the first one: no rate sees an increase of a series that is new."""
+        for account in (NO_ACCOUNT, *accounts):
+            for result in ("answered", "failed"):
+                self._writes.labels(account, result)
 
     def request_shed(self) -> None:
         """Count one request that was refused at once, beyond capacity."""

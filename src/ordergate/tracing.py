@@ -75,6 +75,21 @@ class Tracing:
         return RequestSpan(span, method, scope)
 
     @contextmanager
+    def work(self, name: str, facts: CallFacts) -> Iterator[None]:
+        """Make the span of work that no request waits for, in a trace of its own; what follows is within it."""
+        facts.spans = self
+        with (
+            self._tracer.start_as_current_span(
+                name, context.Context(), record_exception=False, set_status_on_exception=False
+            ) as span,
+            structlog.contextvars.bound_contextvars(
+                trace_id=format_trace_id(span.get_span_context().trace_id)
+            ),
+        ):
+            yield
+            span.set_attributes(_ids(facts.operation, facts.order))
+
+    @contextmanager
     def exchange(self, account: str, adapter: str, request: WireRequest) -> Iterator["ProviderSpan"]:
         """Make the span of one exchange with a provider."""
         facts = current_call.get()

@@ -1,6 +1,7 @@
 """Several processes that serve from one socket: a parent starts them, replaces those that die, and ends them all.
 
-The parent is one loop without threads, so that it may fork: a worker begins with everything imported.
+The parent is one loop, so that it may fork: a worker begins with everything imported. Its one thread writes the log,
+of which a worker has its own.
 """
 
 import contextlib

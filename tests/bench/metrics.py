@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from time import perf_counter_ns
 
-from ordergate.metrics import Metrics
+from ordergate.metrics import Metrics, Times
 
 ROUNDS = 100_000
 
@@ -15,14 +15,14 @@ def main() -> None:
     def read() -> None:
         metrics.in_flight += 1
         metrics.in_flight -= 1
-        metrics.request_served("GET", "/v1/orders/{order_id}", 200, 0.0011, 0.0, 0.0004)
+        metrics.request_served("GET", "/v1/orders/{order_id}", 200, Times(0.0011, 0.0, 0.0, 0.0004))
 
     def write() -> None:
         metrics.in_flight += 1
         metrics.provider_call("main", 0.0021)
         metrics.attempt("main", "create", "applied")
         metrics.in_flight -= 1
-        metrics.request_served("POST", "/v1/orders", 201, 0.0042, 0.0021, 0.0012)
+        metrics.request_served("POST", "/v1/orders", 201, Times(0.0042, 0.0021, 0.0021, 0.0012))
 
     for name, work, rounds in (
         ("a read", read, ROUNDS),

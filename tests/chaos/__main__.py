@@ -52,7 +52,6 @@ def main(
             callers=callers,
             kills_until=0.75 if store == "postgres" else 1.0,  # the survivors have to bear cut connections
             timing=DEFAULT_TIMING if default_timing else SHORT_TIMING,
-            log_level="info" if keep is not None else "warning",
         )
         with stack.enter_context(Ticker()) as ticker:
             report = run(plan, ticker)

@@ -14,6 +14,7 @@ from tests.chaos import providers
 from tests.chaos.callers import Town
 from tests.chaos.faults import describe, rules
 from tests.chaos.ledger import Answer, Ledger, Write
+from tests.chaos.logs import unwritable
 from tests.chaos.merchant import Merchant, listening
 from tests.chaos.nodes import Database, Node, compiled, database, disconnected, emulators, killed
 from tests.chaos.plan import Plan, write_configuration
@@ -46,6 +47,7 @@ class Report:
     stops: int
     cut: int
     server_crashes: int
+    log_outages: int
     seconds: float
     settled_after: float
     longest_settle: float
@@ -103,6 +105,7 @@ async def _run(
         stops=sum(node.stops for node in nodes),
         cut=store.cut if store else 0,
         server_crashes=store.restarts if store else 0,
+        log_outages=sum(node.log_pipe.outages for node in nodes),
         seconds=seconds,
         settled_after=settled_after,
         longest_settle=longest_settle(evidence.operations),
@@ -130,6 +133,7 @@ async def _started(nodes: list[Node]) -> AsyncIterator[None]:
     finally:
         for node in nodes:
             node.end()
+            node.log_pipe.close()
 
 
 def _client(plan: Plan) -> httpx.AsyncClient:
@@ -169,7 +173,8 @@ async def _chaos(
     plan: Plan, town: Town, nodes: list[Node], store: Database | None, progress: Progress
 ) -> None:
     """Let the callers write while everything else fails around them."""
-    async with disconnected(store, plan), contextlib.AsyncExitStack() as kills:
+    pipes = [node.log_pipe for node in nodes]
+    async with disconnected(store, plan), unwritable(pipes, plan), contextlib.AsyncExitStack() as kills:
         for node in nodes:
             await kills.enter_async_context(killed(node, plan))
         callers = asyncio.gather(*(town.caller() for _ in range(plan.callers)))

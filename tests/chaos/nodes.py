@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
+from tests.chaos.logs import LogPipe
 from tests.chaos.plan import Plan
 from tests.postgresql import Server, start
 from tests.scenarios.shop import Command, Emulator
@@ -29,17 +30,20 @@ class Node:
         self.stops = 0
         self._config = config
         self._log = folder / f"node-{number}.log"
+        self.log_pipe = LogPipe(self._log)
         self._command: Command | None = None
 
     async def up(self) -> float:
         """Start it, as often as it takes: the database may be away. Return the seconds until it served."""
         while True:
             began = time.monotonic()
-            self._command = Command(
-                self._log,
-                *("serve", "--config", str(self._config), "--port", str(self.port)),
-                *("--announce", "--stop-with-stdin"),
-            )
+            with self.log_pipe.writing() as stderr:
+                self._command = Command(
+                    self._log,
+                    *("serve", "--config", str(self._config), "--port", str(self.port)),
+                    *("--announce", "--stop-with-stdin"),
+                    stderr=stderr,
+                )
             try:
                 await asyncio.to_thread(self._command.line)
             except AssertionError:

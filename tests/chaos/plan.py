@@ -70,7 +70,7 @@ class Plan:
     orderly: float = 0.15
     kills_until: float = 1.0
     restarts_server: bool = True
-    log_level: str = "warning"
+    log_level: str = "info"
 
 
 def write_configuration(

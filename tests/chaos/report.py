@@ -97,6 +97,7 @@ def _table(report: Report) -> Table:
         "orderly stops": report.stops,
         "connections cut": report.cut,
         "database crashes": report.server_crashes,
+        "times that a log could not be written": report.log_outages,
         "operations": f"{len(report.operations)}: {dict(states)}, {probed} probed",
         "longest settle": f"{report.longest_settle:.1f} s",
         "all settled after the end in": f"{report.settled_after:.1f} s",

@@ -520,14 +520,14 @@ async def prepare_store(config: Path, emulators: Mapping[str, Emulator]) -> tupl
 class Command:
     """One of our commands as a process, ended with the test that started it."""
 
-    def __init__(self, log: Path, *arguments: str, **environment: str) -> None:
+    def __init__(self, log: Path, *arguments: str, stderr: int | None = None, **environment: str) -> None:
         self.log = log
         with log.open("ab") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "ordergate", *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=errors,
+                stderr=errors if stderr is None else stderr,
                 env=clean_environment() | environment,
             )
 

@@ -9,7 +9,7 @@ from tests.postgresql import PostgreSQLMissing
 
 
 def test_sqlite_with_a_node_that_is_killed(tmp_path: Path) -> None:
-    """One node, killed every few seconds: every write acts once, and every caller is told the truth."""
+    """One node, killed again and again, its log unwritable at times: every write acts once, every caller is told so."""
     report = _carry_out(Plan(folder=tmp_path, writes=120, seconds=8, callers=32, kills_until=0.9))
 
     assert report.kills > 0
@@ -42,6 +42,7 @@ def _carry_out(plan: Plan) -> Report:
 
     assert {name: found for name, found in report.violations.items() if found} == {}
     assert len(report.ledger.writes) >= 30
+    assert report.log_outages > 0
     assert any(operation["probes"] for operation in report.operations)
     assert report.longest_settle < 90
     return report

@@ -32,6 +32,7 @@ SECRETS = {
 }
 """By adapter: how a production account is given its secrets."""
 
+ELSEWHERE = ("192.0.2.1", "2001:db8::1")
 ENVIRONMENT = {"LIVE_KEY": "rk_live_0123456789abcdef", "LIVE_SECRET": "sk_live_0123456789abcdef"}
 
 
@@ -377,23 +378,27 @@ async def test_addresses_without_a_key(shop: Shop) -> None:
 
 
 async def test_metrics_are_for_this_machine_and_for_operators(shop: Shop) -> None:
-    """Loopback reads them without a key; from elsewhere an operator's key does, and nothing else."""
+    """This machine reads them without a key; from elsewhere, and through a proxy here, an operator's key does alone."""
     operator = await shop.another(None)
     assert shop.gateway is not None
     app = create_app(shop.gateway, max_body_bytes=1024)
 
-    async def status(address: str, key: str | None) -> int:
+    async def status(address: str, key: str | None, host: str = "localhost:8080", **passed_on: str) -> int:
         transport = httpx.ASGITransport(app, client=(address, 50000))
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
-            return (await client.get("/metrics", headers=headers)).status_code
+        async with httpx.AsyncClient(transport=transport, base_url=f"http://{host}") as client:
+            return (await client.get("/metrics", headers={**headers, **passed_on})).status_code
 
     assert [await status(address, None) for address in ("127.0.0.1", "::1")] == [200, 200]
-    for address in ("192.0.2.1", "2001:db8::1"):
-        assert await status(address, None) == 401
-        assert await status(address, "og_test_" + "x" * 43) == 401
-        assert await status(address, shop.key) == 403
-        assert await status(address, operator.key) == 200
+    proxied = {"host": "pay.example.com"}, {"X-Forwarded-For": "192.0.2.1"}, {"Via": "1.1 proxy"}
+    for place in (
+        *({"address": "127.0.0.1", **how} for how in proxied),
+        *({"address": a} for a in ELSEWHERE),
+    ):
+        assert await status(**place, key=None) == 401
+        assert await status(**place, key="og_test_" + "x" * 43) == 401
+        assert await status(**place, key=shop.key) == 403
+        assert await status(**place, key=operator.key) == 200
 
 
 async def test_guessed_keys_are_slowed_down(shop: Shop) -> None:

@@ -1,11 +1,13 @@
 """What Prometheus reads of a running gateway, and the dashboard and the alerts that are made of it."""
 
+import asyncio
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from tests.scenarios.conftest import OpenShop, Start
@@ -13,7 +15,7 @@ from tests.scenarios.shop import Emulator, Shop, plain_client, prepare_store, pr
 
 from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.recovery import tend
-from ordergate.metrics import MOST_CODES, Metrics
+from ordergate.metrics import MOST_CODES, NO_ACCOUNT, Metrics
 
 CONFIG = Path(__file__).parents[2] / "config"
 PAY = {"method": "POST", "path": "*/pay"}
@@ -131,8 +133,7 @@ async def test_what_needs_a_person_and_what_is_down_shows(open_another: OpenShop
 
     assert value(samples, "ordergate_operations_needing_person") == 1
     assert value(samples, "ordergate_unknown_operations") == 1
-    assert value(samples, "ordergate_breaker_state", account=shop.account, state="open") == 1
-    assert value(samples, "ordergate_breaker_state", account=shop.account, state="closed") == 0
+    assert value(samples, "ordergate_breaker_state", account=shop.account) == 2
     labels = {"account": shop.account, "operation": "create", "outcome": "not_sent"}
     assert value(samples, "ordergate_attempts_total", **labels) == 1
 
@@ -150,6 +151,92 @@ async def test_metrics_are_there_when_the_journal_is_not(shop: Shop, monkeypatch
     assert value(samples, "ordergate_journal_up") == 0
     assert value(samples, "ordergate_unknown_operations") is None
     assert value(samples, "ordergate_requests_in_flight") == 1
+
+
+async def test_waiting_for_a_lost_answer_is_not_the_gateways_own_time(open_another: OpenShop) -> None:
+    """A write whose answer is lost, and not found while its caller waits, took the gateway itself next to nothing."""
+    shop = await open_another(server={"idempotency_wait": 1.0}, recovers=True)
+    shop.emulator.faults(
+        {"match": {"method": "POST"}, "at": "after", "do": "drop"}, {"match": {"method": "GET"}, "do": "drop"}
+    )
+    lost = await shop.create()
+    problem_of(lost, 504, "outcome_unknown")
+
+    samples = await scrape(shop)
+
+    def part(name: str) -> float:
+        return value(samples, "ordergate_request_part_seconds_sum", part=name) or 0.0
+
+    total = value(samples, "ordergate_request_duration_seconds_sum", method="POST", route="/v1/orders")
+    assert total is not None
+    assert part("waiting") >= 0.5
+    assert part("gateway") + part("waiting") + part("provider") == pytest.approx(total, abs=0.01)
+    told = re.search(r"gateway;dur=([\d.]+)", lost.headers["server-timing"])
+    assert told is not None
+    assert float(told[1]) / 1000 == pytest.approx(part("gateway"), abs=0.05)
+
+
+async def test_a_body_that_comes_slowly_is_not_the_gateways_own_time(shop: Shop) -> None:
+    """What its caller is slow with counts as waiting."""
+
+    async def slowly() -> AsyncIterator[bytes]:
+        body = json.dumps(shop.draft()).encode()
+        yield body[:10]
+        await asyncio.sleep(0.6)
+        yield body[10:]
+
+    headers = {"Content-Type": "application/json", "Idempotency-Key": "slow-1"}
+    answer = await shop.call("POST", "/v1/orders", content=slowly(), headers=headers)
+    assert answer.status_code == 201
+
+    samples = await scrape(shop)
+
+    total = value(samples, "ordergate_request_duration_seconds_sum", method="POST", route="/v1/orders")
+    gateway = value(samples, "ordergate_request_part_seconds_sum", part="gateway")
+    assert total is not None
+    assert gateway is not None
+    assert total - gateway >= 0.5
+
+
+async def test_writes_are_counted_by_account_from_the_start(shop: Shop) -> None:
+    """Both results exist before the first write; afterwards each counts where it went, reads and health nowhere."""
+    await shop.get("/health/ready")
+    before = await scrape(shop)
+    order = await shop.order()
+    await shop.read(order)
+    shop.emulator.faults({"match": PAY, "at": "after", "do": "drop"})
+    problem_of(await shop.pay(order), 504, "outcome_unknown")
+    problem_of(await shop.create({"no": "draft"}), 422, "invalid_request")
+    shop.emulator.faults({"match": {"method": "GET"}, "do": "drop"})
+    assert (await shop.cancel(await shop.order())).status_code == 503
+
+    samples = await scrape(shop)
+
+    def writes(of: Samples, account: str) -> tuple[float | None, ...]:
+        return tuple(
+            value(of, "ordergate_writes_total", account=account, result=r) for r in ("answered", "failed")
+        )
+
+    assert writes(before, shop.account) == writes(before, NO_ACCOUNT) == (0, 0)
+    assert writes(samples, shop.account) == (2, 2)
+    assert writes(samples, NO_ACCOUNT) == (1, 0)
+
+
+async def test_series_of_many_accounts_are_few() -> None:
+    """Hundreds of accounts that are all in use make a bounded number of series, each."""
+    metrics = Metrics()
+    accounts = [f"main-{number}" for number in range(200)]
+    metrics.know(accounts)
+    for account in accounts:
+        metrics.provider_call(account, 0.2)
+        for operation, outcome in (("create", "applied"), ("retrieve", "read"), ("list", "read")):
+            metrics.attempt(account, operation, outcome)
+
+    of_accounts = [
+        labels for _, labels in samples_of(metrics.exposition().decode()) if "account" in dict(labels)
+    ]
+
+    assert len(of_accounts) <= 200 * 14 + 2
 
 
 def test_codes_of_a_provider_are_bounded() -> None:

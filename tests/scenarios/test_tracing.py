@@ -166,7 +166,12 @@ async def test_a_request_and_its_exchanges_are_one_trace(
         assert told.encode() not in everything, told
     lines = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
     traced = [line for line in lines if line.get("trace_id") == TRACE]
-    assert {line["event"] for line in traced} == {"request", "provider.attempt"}
+    assert {line["event"] for line in traced} == {
+        "request",
+        "provider.attempt",
+        "operation.settled",
+        "order.status",
+    }
 
 
 async def test_a_collector_that_is_away_disturbs_nobody(
@@ -225,3 +230,30 @@ async def test_a_strange_context_is_no_error(
     await eventually(lambda: len(requests()) == 4)
     assert {span.parent_span_id for span in requests()} == {b""}
     assert len({span.trace_id for span in requests()}) == 4
+
+
+async def test_work_in_the_background_is_a_trace_of_its_own(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch, open_another: OpenShop
+) -> None:
+    """What recovery reads at a provider and in the journal stands under one span, with the ids of what it is about."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "20")
+    shop = await open_another(server={"tracing": True, "idempotency_wait": 0}, recovers=True)
+    order = await shop.order()
+    shop.emulator.faults({"match": PAY, "at": "after", "do": "drop"})
+    operation = problem_of(await shop.pay(order), 504, "outcome_unknown")["operation"]
+    await shop.settled(operation)
+
+    def works() -> list[Span]:
+        return [span for span in collector.spans if span.name == "recovery"]
+
+    await eventually(lambda: bool(works()))
+    work = works()[-1]
+    ids = {"ordergate.operation": operation, "ordergate.order": order["id"]}
+    assert work.parent_span_id == b""
+    assert attributes(work) == ids
+    within = [span for span in collector.spans if span.trace_id == work.trace_id and span != work]
+    exchanges = [span for span in within if span.kind == Span.SPAN_KIND_CLIENT]
+    assert exchanges
+    assert all(ids.items() <= attributes(span).items() for span in exchanges)
+    assert {"journal read", "journal write"} & {span.name for span in within}

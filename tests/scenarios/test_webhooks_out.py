@@ -11,6 +11,7 @@ import pytest_asyncio
 from tests.scenarios.conftest import OpenShop
 from tests.scenarios.receiver import Receiver, receiving
 from tests.scenarios.shop import Shop, body_of, pointers, problem_of
+from tests.scenarios.test_metrics import scrape, value
 
 from ordergate.gateway.registry import installed_adapters
 
@@ -424,3 +425,40 @@ async def test_an_operator_names_the_merchant(told: Shop, receiver: Receiver) ->
     assert body_of(made, 201)["merchant"] == "acme"
     assert len(body_of(await operator.get("/v1/events", merchant="acme"), 200)["data"]) == 1
     problem_of(await told.get("/v1/events", merchant="bolt"), 403, "forbidden")
+
+
+async def test_metrics_tell_how_deliveries_stand(open_another: OpenShop, receiver: Receiver) -> None:
+    """What waits and for how long, what was delivered and what failed, and what the gateway disabled."""
+    shop = await open_another(delivers=True, webhooks={**LOOPBACK, "retries": [0.01, 3600]})
+
+    async def until(**wanted: float) -> float:
+        """Wait for the figures; return the age of the oldest delivery that waits."""
+        deadline = time.monotonic() + 10
+        while True:
+            samples = await scrape(shop)
+            counted = {
+                result: value(samples, "ordergate_webhook_deliveries_total", result=result)
+                for result in ("delivered", "failed", "gave_up")
+            }
+            found = {
+                **counted,
+                "waiting": value(samples, "ordergate_waiting_deliveries"),
+                "disabled": value(samples, "ordergate_disabled_webhook_endpoints"),
+                "disabled_here": value(samples, "ordergate_webhook_endpoints_disabled_total"),
+            }
+            if found == wanted:
+                return value(samples, "ordergate_oldest_waiting_delivery_seconds") or 0.0
+            assert time.monotonic() < deadline, found
+            await asyncio.sleep(0.05)
+
+    nothing = {"delivered": 0, "failed": 0, "gave_up": 0, "waiting": 0, "disabled": 0, "disabled_here": 0}
+    await listen(shop, receiver)
+    assert await until(**nothing) == 0
+    receiver.answer = lambda _: (500, ())
+    await shop.order()
+    assert 0 < await until(**nothing | {"failed": 2, "waiting": 1}) < 600
+
+    receiver.answer = lambda _: (410, ())
+    await shop.order()
+
+    assert await until(**nothing | {"failed": 3, "disabled": 1, "disabled_here": 1}) == 0

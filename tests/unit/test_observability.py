@@ -62,3 +62,27 @@ def test_secrets_are_masked_in_every_line() -> None:
     line = _logged(Token="planted", salt=Decimal(5), draft=[{"customer": ({"email": "a@b"},)}], email=None)
 
     assert line == {"Token": MASK, "salt": MASK, "draft": [{"customer": [{"email": MASK}]}], "email": None}
+
+
+class _Unshowable:
+    def __repr__(self) -> str:
+        raise RuntimeError("cannot be shown")
+
+
+def _endless() -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    made["itself"] = made
+    return made
+
+
+@pytest.mark.parametrize("value", [_Unshowable(), _endless()], ids=["unshowable", "endless"])
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_what_cannot_be_written_raises_nothing(value: Any, log_format: Any) -> None:
+    """A line that cannot be made is told of, and whoever wrote it goes on."""
+    stream = io.StringIO()
+    configure_logging(log_format, "info", stream)
+
+    structlog.get_logger().info("said", value=value)
+
+    line = json.loads(stream.getvalue())
+    assert (line["event"], line["of"]) == ("log.line_failed", "said")

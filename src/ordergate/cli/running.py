@@ -24,6 +24,7 @@ from ordergate.gateway.recovery import alive, recovering
 from ordergate.gateway.reload import answers_to_siblings, reload
 from ordergate.gateway.retention import pruning
 from ordergate.gateway.shadow import shadowing
+from ordergate.observability import finish_log
 from ordergate.serving import Share, collect_less, server_of, stop_when_closed
 from ordergate.settings import Settings, load_settings
 from ordergate.siblings import UnixSiblings
@@ -178,6 +179,13 @@ def _reload_on_hangup(gateway: Gateway) -> None:
 
 
 def _run(main: Coroutine[None, None, None]) -> None:
+    try:
+        _run_loop(main)
+    finally:
+        finish_log()
+
+
+def _run_loop(main: Coroutine[None, None, None]) -> None:
     try:
         import uvloop
     except ImportError:

@@ -1,13 +1,18 @@
 """``ordergate serve``."""
 
+import contextlib
 import gc
 import socket
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ordergate.cli.session import config_option, reports_problems, settings_of
+
+if TYPE_CHECKING:
+    from ordergate.settings import Settings
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -43,7 +48,7 @@ def serve(
     from ordergate.settings.checks import workers_refusal
 
     settings = settings_of(config)
-    configure_logging(settings.server.log_format, settings.server.log_level, lasting=True)
+    configure_logging(settings.server.log_format, settings.server.log_level, serving=True)
     count = workers or settings.server.workers
     if refusal := workers_refusal(count, settings.store.url):
         click.echo(refusal, err=True)
@@ -52,7 +57,7 @@ def serve(
     allow_open_files()
 
     def bind(keys_exist: bool) -> socket.socket:
-        chosen = _safe_host(host or settings.server.host, keys_exist=keys_exist)
+        chosen = _safe_host(host or settings.server.host, settings, keys_exist=keys_exist)
         try:
             return listen(chosen, settings.server.port if port is None else port)
         except OSError as error:
@@ -60,7 +65,7 @@ def serve(
             sys.exit(1)
 
     def ready(listener: socket.socket) -> None:
-        _announce(address(listener), stdout=announce, console=settings.server.console)
+        _announce(address(listener), settings, stdout=announce)
 
     stops_with = STDIN if stop_with_stdin else None
     if count == 1:
@@ -69,19 +74,41 @@ def serve(
         sys.exit(serve_together(settings, count, bind, ready, stops_with))
 
 
-def _announce(url: str, *, stdout: bool, console: bool) -> None:
-    more = f", console: {url}/console" if console else ""
-    click.echo(f"ordergate serves {url} (docs: {url}/schema{more})", err=True)
+def _announce(url: str, settings: "Settings", *, stdout: bool) -> None:
+    """Say where it serves: to a person in a sentence, else in a log line."""
+    pages = {"docs": f"{url}/schema"} | ({"console": f"{url}/console"} if settings.server.console else {})
+    shown = ", ".join(f"{name}: {page}" for name, page in pages.items())
+    _tell(settings, "info", "server.ready", f"ordergate serves {url} ({shown})", url=url, **pages)
     if stdout:
         click.echo(url)
 
 
-def _safe_host(host: str, *, keys_exist: bool) -> str:
+def _safe_host(host: str, settings: "Settings", *, keys_exist: bool) -> str:
     """Without a key nobody but this machine has any business here."""
     if keys_exist:
         return host
-    click.echo("no API key exists yet; make one with: ordergate keys create --merchant acme", err=True)
+    cure = "make one with: ordergate keys create --merchant acme"
+    _tell(settings, "warning", "keys.missing", f"no API key exists yet; {cure}", hint=cure)
     if host not in _LOOPBACK:
-        click.echo(f"until then only loopback is served, not {host}", err=True)
+        _tell(
+            settings,
+            "warning",
+            "server.loopback_only",
+            f"until then only loopback is served, not {host}",
+            host=host,
+        )
         return "127.0.0.1"
     return host
+
+
+def _tell(settings: "Settings", level: str, event: str, sentence: str, **facts: str) -> None:
+    """Tell a person who reads along in a sentence, and a log that machines read in a line of its form."""
+    import structlog
+
+    from ordergate.observability import is_pretty
+
+    if is_pretty(settings.server.log_format):
+        with contextlib.suppress(OSError):  # it serves all the same
+            click.echo(sentence, err=True)
+    else:
+        getattr(structlog.get_logger("ordergate.server"), level)(event, **facts)

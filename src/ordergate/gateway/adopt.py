@@ -14,7 +14,9 @@ from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.conversation import read_order
 from ordergate.gateway.idempotency import order_busy
+from ordergate.gateway.order_log import log_status, refresh
 from ordergate.gateway.read import require_whole_account, visible_account
+from ordergate.observability import note_order
 
 
 async def import_order(gateway: Gateway, caller: Caller, account_name: str, body: ImportBody) -> Order:
@@ -39,14 +41,13 @@ async def import_order(gateway: Gateway, caller: Caller, account_name: str, body
     if known is not None:
         stored = await gateway.journal.order(known.id)
         assert stored is not None
-        again = await gateway.journal.refresh(
-            seen_again(stored.record, seen, gateway.steady_time()), stored.revision
-        )
+        again = await refresh(gateway, seen_again(stored.record, seen, gateway.steady_time()), stored)
         return order_from_record(again.record)
     record = await _record(gateway, account, caller.world, merchant, seen)
-    adopted = await gateway.journal.adopt(record)
+    adopted = await _adopt(gateway, record)
     if adopted.merchant != merchant:
         raise _no_such_order(body)
+    note_order(adopted.id)
     return order_from_record(adopted)
 
 
@@ -55,7 +56,14 @@ async def adopt_marked(gateway: Gateway, account: Account, merchant: str, seen: 
 
     The caller has made sure that no operation here is about to make it an order of its own.
     """
-    return await gateway.journal.adopt(await _record(gateway, account, account.world, merchant, seen))
+    return await _adopt(gateway, await _record(gateway, account, account.world, merchant, seen))
+
+
+async def _adopt(gateway: Gateway, record: OrderRecord) -> OrderRecord:
+    adopted = await gateway.journal.adopt(record)
+    if adopted.id == record.id:
+        log_status(None, adopted)
+    return adopted
 
 
 def _no_such_order(body: ImportBody) -> Problem:

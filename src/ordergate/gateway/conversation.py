@@ -67,7 +67,7 @@ async def say(
         outcome, closed = _unanswered(error), error.closed
     except Exception:  # noqa: BLE001 - the reason stands below
         # An adapter that fails on an answer must not leave the write without an outcome.
-        _log.exception("adapter.failed", adapter=account.adapter.name, operation=operation.id)
+        _log.exception("adapter.failed", adapter=account.adapter.name, operation_id=operation.id)
         outcome = Unknown(reason=f"The adapter for {account.adapter.title} failed on the answer.")
     attempt = _finished(gateway, attempt, response, outcome, closed=closed or _answered(response, outcome))
     return outcome, attempt, tuple(line.exchanges)
@@ -132,7 +132,7 @@ async def _look(
     except StopIteration as end:
         step = end.value
     except Exception:  # noqa: BLE001 - recovery must go on with others
-        _log.exception("adapter.failed", adapter=account.adapter.name, operation=command.operation)
+        _log.exception("adapter.failed", adapter=account.adapter.name, operation_id=command.operation)
         return Unknown(reason=f"The adapter for {account.adapter.title} failed to look for it.")
     if isinstance(step, Applied | NotApplied | Absent | Unknown):
         return step

@@ -127,7 +127,7 @@ class Courier:
             except JournalUnavailableError:
                 raise
             except Exception:  # noqa: BLE001 - it is one endpoint's; the others' deliveries go on
-                _log.exception("deliveries.failed", endpoint=endpoint_id)
+                _log.exception("deliveries.failed", endpoint_id=endpoint_id)
         return begun
 
     async def _begin_at(self, endpoint_id: str, lane: Lane, room: int) -> int:
@@ -157,6 +157,7 @@ class Courier:
             reply, made = await attempt(gateway, parcel.endpoint, parcel.secrets, due)
             self._learn(lane, generation, reply)
             pause = self._pause(due, reply)
+            gateway.metrics.delivery(delivered=made.detail is None, last=pause is None)
             await _judge(gateway, parcel.endpoint, reply, made, last=pause is None)
             await _persist(gateway, due, made, pause)
             if pause is not None and made.detail is not None and pause < _SOON:
@@ -168,7 +169,7 @@ class Courier:
             _log.warning("journal.unavailable", error=str(error))
         except Exception:  # noqa: BLE001 - it counts as a try that failed; others wait for their turn
             lane.breaker = released(lane.breaker, generation)
-            _log.exception("webhook.broken", delivery=due.delivery.id)
+            _log.exception("webhook.broken", delivery_id=due.delivery.id, order_id=due.event.order)
             await self._give_up_try(due)
         finally:
             lane.in_flight -= 1
@@ -181,7 +182,7 @@ class Courier:
         try:
             await _persist(self._gateway, due, made, self._pause(due, Reply(status=None)))
         except Exception:  # noqa: BLE001 - it is let go of and made again
-            _log.exception("webhook.broken", delivery=due.delivery.id)
+            _log.exception("webhook.broken", delivery_id=due.delivery.id, order_id=due.event.order)
 
     def _wake(self) -> None:
         if self._gateway.wake_deliveries is not None:
@@ -215,11 +216,11 @@ async def attempt(
     reply, made = await send(gateway, endpoint, secrets, event.id, message)
     _log.info(
         "webhook.attempt",
-        endpoint=endpoint.id,
-        delivery=due.delivery.id,
-        webhook=event.id,
+        endpoint_id=endpoint.id,
+        delivery_id=due.delivery.id,
+        event_id=event.id,
         type=event.type,
-        order=event.order,
+        order_id=event.order,
         status=reply.status,
         milliseconds=made.milliseconds,
         error=made.detail,
@@ -277,7 +278,8 @@ async def _judge(
     """Keep what a try says of its endpoint, unless that is at another place by now."""
     changes = changes_by(endpoint, reply, made.at, delivered=made.detail is None, last=last)
     if "disabled_reason" in changes:
-        _log.warning("webhook.disabled", endpoint=endpoint.id, reason=changes["disabled_reason"])
+        gateway.metrics.endpoint_disabled()
+        _log.warning("webhook.disabled", endpoint_id=endpoint.id, reason=changes["disabled_reason"])
     if changes:
         await gateway.journal.change_endpoint(endpoint.id, changes, only_at=endpoint.url)
 

@@ -16,6 +16,7 @@ from ordergate.gateway.event_records import (
     Event,
     EventQuery,
     Feed,
+    OutgoingWebhooks,
     Parcel,
     Range,
     Replayed,
@@ -106,6 +107,14 @@ class EventJournal(Protocol):
 
     async def secrets(self, endpoint_id: str) -> list[SigningSecret]:
         """Return the secrets that sign now, the newest first."""
+        ...
+
+    async def outgoing_webhooks(self) -> OutgoingWebhooks:
+        """Count what waits to be delivered to enabled endpoints, and the endpoints that are disabled.
+
+        Raises:
+            JournalUnavailableError: The store failed.
+        """
         ...
 
     async def due_endpoints(self) -> list[str]:

@@ -150,6 +150,20 @@ class SigningSecret(msgspec.Struct, frozen=True, kw_only=True):
         return [("value", "***")]
 
 
+class OutgoingWebhooks(msgspec.Struct, frozen=True, kw_only=True):
+    """How the deliveries of all merchants stand.
+
+    Attributes:
+        waiting: Deliveries to enabled endpoints that are not made yet.
+        oldest: Seconds since the oldest of them was queued; 0 if there is none.
+        disabled: Endpoints that nothing is sent to.
+    """
+
+    waiting: int
+    oldest: float
+    disabled: int
+
+
 class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     """An endpoint with the secrets to sign with, the newest first, and what is due there."""
 

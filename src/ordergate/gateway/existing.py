@@ -11,10 +11,12 @@ from ordergate.gateway.confirm import confirm_if_due
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.conversation import read_order
 from ordergate.gateway.idempotency import order_busy
+from ordergate.gateway.order_log import refresh
 from ordergate.gateway.read import read_command, visible_order
 from ordergate.gateway.records import StoredOrder
 from ordergate.gateway.routing import require_home
 from ordergate.gateway.write import Call, Delivery
+from ordergate.observability import note_account
 from ordergate.spi.capabilities import Support
 
 
@@ -49,14 +51,13 @@ async def read_again(
     """
     stored = await visible_order(gateway, caller, order_id)
     account = require_home(gateway.configuration, stored.record)
+    note_account(account.name)
     support(account, kind)
     unsettled = await gateway.journal.unsettled(order_id)
     if unsettled is not None:
         raise order_busy(unsettled)
     seen = await read_order(gateway, account, read_command(stored.record))
-    stored = await gateway.journal.refresh(
-        seen_again(stored.record, seen, gateway.steady_time()), stored.revision
-    )
+    stored = await refresh(gateway, seen_again(stored.record, seen, gateway.steady_time()), stored)
     stored = await confirm_if_due(gateway, account, stored)
     status = settled_status(stored.record)
     why = refusal(kind, status)

@@ -4,13 +4,15 @@ import platform
 from collections.abc import Iterator
 from importlib.metadata import version
 
-from prometheus_client.metrics_core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.metrics import merged, text_of
+from ordergate.observability import lost_log_lines
 
 BREAKER_STATES = ("closed", "half_open", "open")
+"""By the number that the metrics show."""
 
 _PATIENCE = 2.0
 """Seconds that siblings get to tell their metrics; one that is slower is left out, as if it were down."""
@@ -23,6 +25,7 @@ async def exposition(gateway: Gateway) -> bytes:
     ``worker``, and what is the same for all stands there once.
     """
     of_all = [*await _of_journal(gateway), _of_release()]
+    gateway.metrics.know(gateway.configuration.accounts)
     if gateway.siblings is None:
         return gateway.metrics.exposition([*of_all, *_of_accounts(gateway), *_of_process(gateway)])
     others = await gateway.siblings.ask("metrics", seconds=_PATIENCE)
@@ -31,6 +34,7 @@ async def exposition(gateway: Gateway) -> bytes:
 
 async def own_exposition(gateway: Gateway) -> bytes:
     """Return what this process alone knows, labelled as its own."""
+    gateway.metrics.know(gateway.configuration.accounts)
     labels = {"worker": str(gateway.siblings.number)} if gateway.siblings is not None else {}
     return gateway.metrics.exposition([*_of_accounts(gateway), *_of_process(gateway)], labels)
 
@@ -39,6 +43,7 @@ async def _of_journal(gateway: Gateway) -> list[Metric]:
     up = _gauge("ordergate_journal_up", "1 while the journal answers.")
     try:
         unknown = await gateway.journal.unknown_operations()
+        outgoing = await gateway.journal.outgoing_webhooks()
     except JournalUnavailableError:
         up.add_metric((), 0)
         return [up]
@@ -51,7 +56,17 @@ async def _of_journal(gateway: Gateway) -> list[Metric]:
     oldest.add_metric((), unknown.oldest)
     person = _gauge("ordergate_operations_needing_person", "Those of them that the gateway has given up on.")
     person.add_metric((), unknown.need_person)
-    return [up, number, oldest, person]
+    waiting = _gauge("ordergate_waiting_deliveries", "Webhooks to merchants that are not delivered yet.")
+    waiting.add_metric((), outgoing.waiting)
+    age = _gauge(
+        "ordergate_oldest_waiting_delivery_seconds", "Age of the oldest of them; 0 if there is none."
+    )
+    age.add_metric((), outgoing.oldest)
+    disabled = _gauge(
+        "ordergate_disabled_webhook_endpoints", "Endpoints of merchants that nothing is sent to."
+    )
+    disabled.add_metric((), outgoing.disabled)
+    return [up, number, oldest, person, waiting, age, disabled]
 
 
 def _of_release() -> Metric:
@@ -64,7 +79,11 @@ def _of_release() -> Metric:
 
 
 def _of_accounts(gateway: Gateway) -> Iterator[Metric]:
-    breaker = _gauge("ordergate_breaker_state", "1 for the state that the breaker is in.", "account", "state")
+    breaker = _gauge(
+        "ordergate_breaker_state",
+        "0: calls go through. 1: it was open, and no call has gone through since. 2: nothing is sent.",
+        "account",
+    )
     in_flight = _gauge(
         "ordergate_provider_calls_in_flight",
         "Calls on their way now, those that wait for their turn included.",
@@ -77,8 +96,7 @@ def _of_accounts(gateway: Gateway) -> Iterator[Metric]:
     )
     for name, account in gateway.configuration.accounts.items():
         health = gateway.transport.health(account)
-        for state in BREAKER_STATES:
-            breaker.add_metric((name, state), health.breaker == state)
+        breaker.add_metric((name,), BREAKER_STATES.index(health.breaker))
         in_flight.add_metric((name,), health.in_flight)
         paused.add_metric((name,), health.paused_for)
     yield from (breaker, in_flight, paused)
@@ -113,6 +131,8 @@ def _of_process(gateway: Gateway) -> Iterator[Metric]:
         gauge = _gauge(name, meaning)
         gauge.add_metric((), figure)
         yield gauge
+    lost = "Log lines that were lost because the log could not be written, and no more would fit into memory."
+    yield CounterMetricFamily("ordergate_log_lines_lost", lost, value=lost_log_lines())
     loaded = _gauge("ordergate_configuration_loaded_timestamp_seconds", "When the one in force was loaded.")
     if gateway.configuration.loaded_at is not None:
         loaded.add_metric((), gateway.configuration.loaded_at.timestamp())

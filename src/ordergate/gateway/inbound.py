@@ -19,14 +19,17 @@ from ordergate.domain.errors import Problem
 from ordergate.domain.provider_order import MERCHANT_MARK, OPERATION_MARK, ProviderOrder
 from ordergate.gateway.account import Account
 from ordergate.gateway.adopt import adopt_marked
+from ordergate.gateway.background import in_background
 from ordergate.gateway.confirm import confirm_if_due
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.conversation import read_order
 from ordergate.gateway.inbound_records import Subject
+from ordergate.gateway.order_log import refresh
 from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.read import read_command
 from ordergate.gateway.records import Operation, StoredOrder
 from ordergate.gateway.routing import home_of
+from ordergate.observability import note_order
 
 AT_ONCE = 8
 """Orders of one account that one process looks at at the same time, so that no provider holds up another's."""
@@ -147,6 +150,12 @@ async def _begin(gateway: Gateway, under_way: _UnderWay, bell: _Bell) -> int:
 
 async def _look_at(gateway: Gateway, subject: Subject) -> None:
     """Look at one order, and say when that is done again."""
+    with in_background(gateway, "inbound"):
+        await _look(gateway, subject)
+
+
+async def _look(gateway: Gateway, subject: Subject) -> None:
+    """Bring an order up to date, or say when that is tried again."""
     pace = gateway.configuration.inbound.pace
     try:
         record = await _bring_up_to_date(gateway, subject)
@@ -183,6 +192,7 @@ async def _bring_up_to_date(gateway: Gateway, subject: Subject) -> OrderRecord |
     stored = await _known(gateway, subject)
     if stored is None:
         return await _become_known(gateway, account, subject)
+    note_order(stored.record.id)
     unsettled = await gateway.journal.unsettled(stored.record.id)
     if unsettled is not None and unsettled.state == "in_progress":
         raise _NotYet  # its answer is on the way, and may be older than what would be read now
@@ -204,7 +214,7 @@ async def read_anew(gateway: Gateway, account: Account, stored: StoredOrder) -> 
     for _ in range(_RACES):
         seen = await read_order(gateway, account, read_command(stored.record))
         record = seen_again(stored.record, seen, gateway.steady_time())
-        kept = await gateway.journal.refresh(record, stored.revision)
+        kept = await refresh(gateway, record, stored)
         if kept.record == record:
             return await confirm_if_due(gateway, account, kept)
         stored = kept
@@ -249,7 +259,7 @@ async def _become_known(gateway: Gateway, account: Account, subject: Subject) ->
 
 async def _adopt(gateway: Gateway, account: Account, merchant: str, seen: ProviderOrder) -> OrderRecord:
     record = await adopt_marked(gateway, account, merchant, seen)
-    _log.info("order.adopted", order=record.id, account=account.name, merchant=merchant)
+    _log.info("order.adopted", order_id=record.id, account=account.name, merchant=merchant)
     stored = await gateway.journal.order(record.id)
     assert stored is not None
     return (await confirm_if_due(gateway, account, stored)).record

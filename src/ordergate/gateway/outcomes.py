@@ -19,6 +19,7 @@ from ordergate.gateway.account import Account
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.conversation import named
 from ordergate.gateway.evidence import Exchange
+from ordergate.gateway.order_log import log_settled, log_status
 from ordergate.gateway.overload import waiting
 from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.records import Existing, Operation, StoredOrder, StoredResponse, Work
@@ -86,8 +87,10 @@ async def applied(gateway: Gateway, held: Held, outcome: Applied) -> Answer:
                 exchanges=held.exchanges,
             )
             if settled is True:
-                _log.warning("operation.late_write", operation=operation.id, order=operation.order)
+                _log.warning("operation.late_write", operation_id=operation.id, order_id=operation.order)
         if settled is True:
+            log_settled(operation)
+            log_status(None if held.before is None else held.before.record, record)
             if raced:
                 await _read_again(gateway, held)
             return Answer(response, operation.account)
@@ -173,6 +176,8 @@ async def _not_applied(
         look_again_in=look_again_in,
         exchanges=held.exchanges,
     )
+    if ended is True:
+        log_settled(settled)
     return ended is True
 
 

@@ -151,6 +151,13 @@ class Place:
             self._limit.competing += 1
             self._waited += self._limit.monotonic() - self._since
 
+    @property
+    def waited(self) -> float:
+        """Seconds that were spent waiting for somebody else."""
+        return self._waited + (
+            self._limit.monotonic() - self._since if self._aside and not self._left else 0.0
+        )
+
     def leave(self) -> None:
         """Compete no more: the answer is there, or nobody waits for it; at the second time nothing happens."""
         if self._left:

@@ -9,12 +9,14 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
 from ordergate.domain.commands import ListEvents
 from ordergate.domain.errors import Problem
 from ordergate.gateway.account import Account
+from ordergate.gateway.background import in_background
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.conversation import read_events
 from ordergate.gateway.inbound import until_kept
@@ -52,43 +54,57 @@ def poll_seconds(gateway: Gateway, account: Account) -> float:
 
 
 async def _poll_for_ever(gateway: Gateway) -> None:
-    under_way: dict[str, asyncio.Task[None]] = {}
+    """Ask for the turn of each account: one that this process has had is not asked for before its time."""
+    loop = asyncio.get_running_loop()
+    under_way: dict[str, asyncio.Task[bool]] = {}
+    asks_at: dict[str, float] = {}
+
+    def end(account: str, every: float, ended: "asyncio.Task[bool]") -> None:
+        del under_way[account]
+        had = not ended.cancelled() and ended.exception() is None and ended.result()
+        asks_at[account] = loop.time() + (every if had else every / 2)
+
     try:
         while True:
-            accounts = [
-                account
-                for account in gateway.configuration.accounts.values()
-                if account.accept != "none" and poll_seconds(gateway, account)
-            ]
-            for account in accounts:
-                # Each by itself: a provider that does not answer holds up no other.
-                if account.name not in under_way or under_way[account.name].done():
-                    under_way[account.name] = asyncio.create_task(_take_turn(gateway, account))
-            shortest = min((poll_seconds(gateway, account) for account in accounts), default=_LONGEST_PAUSE)
-            await asyncio.sleep(min(max(shortest / 2, _SHORTEST_PAUSE), _LONGEST_PAUSE))
+            pause = _LONGEST_PAUSE
+            for account in gateway.configuration.accounts.values():
+                every = poll_seconds(gateway, account)
+                if account.accept == "none" or not every:
+                    continue
+                left = min(asks_at.get(account.name, 0.0) - loop.time(), every)
+                if account.name not in under_way and left <= 0:
+                    # Each by itself: a provider that does not answer holds up no other.
+                    task = under_way[account.name] = asyncio.create_task(_take_turn(gateway, account))
+                    task.add_done_callback(partial(end, account.name, every))
+                pause = min(pause, every / 2 if account.name in under_way else left)
+            await asyncio.sleep(max(pause, _SHORTEST_PAUSE))
     finally:
-        for task in under_way.values():
+        left_over = list(under_way.values())
+        for task in left_over:
             task.cancel()
-        await asyncio.gather(*under_way.values(), return_exceptions=True)
+        await asyncio.gather(*left_over, return_exceptions=True)
 
 
-async def _take_turn(gateway: Gateway, account: Account) -> None:
+async def _take_turn(gateway: Gateway, account: Account) -> bool:
+    """Look through an account if it is this process's turn; return whether it was."""
     every = poll_seconds(gateway, account)
     try:
         turn = await gateway.journal.take_turn(account.name, gateway.node, every)
     except JournalUnavailableError as error:
         _log.warning("journal.unavailable", error=str(error))
-        return
+        return False
     if turn is None:
-        return
+        return False
     walked = None
     try:
-        walked = turn.now if await _look_through(gateway, account, turn) else None
+        with in_background(gateway, "polling"):
+            walked = turn.now if await _look_through(gateway, account, turn) else None
     except JournalUnavailableError as error:
         _log.warning("journal.unavailable", error=str(error))
     except Exception:  # noqa: BLE001 - it is looked through again
         _log.exception("polling.failed", account=account.name)
     await until_kept(lambda: gateway.journal.end_turn(account.name, gateway.node, every, walked))
+    return True
 
 
 async def _look_through(gateway: Gateway, account: Account, turn: Turn) -> bool:

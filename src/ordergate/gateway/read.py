@@ -18,10 +18,11 @@ from ordergate.gateway.confirm import confirm_if_due
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.conversation import read_order, read_page
 from ordergate.gateway.links import NATIVE, resolve
+from ordergate.gateway.order_log import refresh as refreshed
 from ordergate.gateway.pages import Page, ProviderPage
 from ordergate.gateway.records import Operation, OperationQuery, OrderQuery, StoredOrder
 from ordergate.gateway.routing import require_home
-from ordergate.observability import note_account
+from ordergate.observability import note_account, note_order
 
 T = TypeVar("T")
 
@@ -41,6 +42,7 @@ async def visible_order(gateway: Gateway, caller: Caller, order_id: str) -> Stor
     """
     stored = await gateway.journal.order(order_id)
     if stored is not None and caller.sees(stored.record.merchant, stored.record.world):
+        note_order(order_id)
         return stored
     creating = await gateway.journal.unsettled(order_id) if stored is None else None
     if creating is not None and caller.sees(creating.merchant, creating.world):
@@ -70,7 +72,7 @@ async def get_order(gateway: Gateway, caller: Caller, order_id: str, *, refresh:
         account = require_home(gateway.configuration, stored.record)
         seen = await read_order(gateway, account, read_command(stored.record))
         record = seen_again(stored.record, seen, gateway.steady_time())
-        stored = await gateway.journal.refresh(record, stored.revision)
+        stored = await refreshed(gateway, record, stored)
         stored = await confirm_if_due(gateway, account, stored)
     return order_from_record(stored.record)
 

@@ -15,6 +15,7 @@ import structlog
 from ordergate.domain.commands import CreateOrder
 from ordergate.domain.errors import Problem
 from ordergate.domain.outcome import Absent, Applied, NotApplied, Unknown
+from ordergate.gateway.background import in_background
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.conversation import probe
 from ordergate.gateway.create import elsewhere_as_routed
@@ -23,6 +24,7 @@ from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.records import Operation, Probe, Taken
 from ordergate.gateway.routing import home_of
 from ordergate.gateway.sending import carry_out_accepted
+from ordergate.observability import note_operation
 
 LEASE = 15.0
 """Seconds that a process keeps what it holds after the last sign of life."""
@@ -129,15 +131,16 @@ async def _recover(gateway: Gateway, woken: asyncio.Event) -> None:
 
 async def _look_after(gateway: Gateway, taken: Taken) -> None:
     operation = taken.operation
-    try:
-        with structlog.contextvars.bound_contextvars(operation=operation.id):
+    with in_background(gateway, "recovery"):
+        note_operation(operation.id, operation.order)
+        try:
             await _decide(gateway, taken)
-    except JournalUnavailableError as error:
-        _log.warning("journal.unavailable", operation=operation.id, error=str(error))
-    except Exception:  # noqa: BLE001 - others wait for their turn
-        _log.exception("recovery.failed", operation=operation.id)
-        with contextlib.suppress(JournalUnavailableError):
-            await _postpone(gateway, taken, operation)
+        except JournalUnavailableError as error:
+            _log.warning("journal.unavailable", error=str(error))
+        except Exception:  # noqa: BLE001 - others wait for their turn
+            _log.exception("recovery.failed")
+            with contextlib.suppress(JournalUnavailableError):
+                await _postpone(gateway, taken, operation)
 
 
 async def _decide(gateway: Gateway, taken: Taken) -> None:
@@ -165,7 +168,6 @@ async def _decide(gateway: Gateway, taken: Taken) -> None:
     held = msgspec.structs.replace(held, operation=operation)
     _log.info(
         "operation.probed",
-        order=operation.order,
         account=account.name,
         found=operation.probes[-1].found,
     )
@@ -190,7 +192,7 @@ async def _postpone(gateway: Gateway, taken: Taken, operation: Operation) -> Non
     too_old = taken.age > gateway.configuration.person_after.total_seconds()
     look_in = None if too_old or taken.work is None else _pause(operation, taken.settles_in)
     if look_in is None:
-        _log.error("operation.needs_person", operation=operation.id, order=operation.order)
+        _log.error("operation.needs_person", operation_id=operation.id, order_id=operation.order)
     await gateway.journal.leave_unknown(
         msgspec.structs.replace(operation, needs_person=look_in is None),
         gateway.node,

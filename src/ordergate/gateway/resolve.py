@@ -13,6 +13,7 @@ from ordergate.domain.provider_order import MERCHANT_MARK, OPERATION_MARK, Provi
 from ordergate.gateway.caller import OPERATOR_SCOPE, Caller
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.conversation import read_order
+from ordergate.gateway.order_log import refresh
 from ordergate.gateway.outcomes import Held, applied, nothing_done
 from ordergate.gateway.read import get_operation, read_command
 from ordergate.gateway.records import Operation, Resolution, Taken
@@ -130,6 +131,6 @@ async def _accept_late_write(gateway: Gateway, operation: Operation) -> None:
         )
     concerns = [concern for concern in stored.record.concerns if concern is not ReviewReason.LATE_WRITE]
     record = msgspec.structs.replace(stored.record, concerns=concerns)
-    kept = await gateway.journal.refresh(record, stored.revision)
+    kept = await refresh(gateway, record, stored)
     if ReviewReason.LATE_WRITE in kept.record.concerns:
         raise Problem("order_busy", "The order has just changed; try again.", order=operation.order)

@@ -77,7 +77,7 @@ async def carry_out(gateway: Gateway, held: Held, begun: Begun, elsewhere: Elsew
     except Problem:
         raise
     except Exception as error:
-        _log.exception("write.failed", operation=held.operation.id, order=held.operation.order)
+        _log.exception("write.failed", operation_id=held.operation.id, order_id=held.operation.order)
         with contextlib.suppress(JournalUnavailableError):
             await _give_up(gateway, held, "internal_error")
         raise Problem(
@@ -231,7 +231,9 @@ async def _move(
     if not moved:
         return None
     note_account(prepared.account.name)
-    _log.warning("write.moved", operation=operation.id, account=prepared.account.name)
+    _log.warning(
+        "write.moved", operation_id=operation.id, order_id=operation.order, account=prepared.account.name
+    )
     held = msgspec.structs.replace(held, operation=operation, work=work, account=prepared.account)
     return held, begun, prepared.elsewhere
 

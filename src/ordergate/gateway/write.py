@@ -97,6 +97,7 @@ async def write(gateway: Gateway, call: Call, prepare: Prepare) -> Answer:
         looks = race or call.kind is not OperationKind.CREATE
         existing = await gateway.journal.by_key(operation) if looks else None
         if existing is not None and not existing.operation.expired(_since(gateway)):
+            note_operation(existing.operation.id, existing.operation.order)
             check_body(existing, operation)
             answer = await _repeated(gateway, call, existing)
             if answer is not None:

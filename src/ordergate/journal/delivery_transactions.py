@@ -15,6 +15,7 @@ from ordergate.gateway.event_records import (
     Endpoint,
     EndpointQuery,
     Feed,
+    OutgoingWebhooks,
     Parcel,
     Range,
     Replayed,
@@ -119,6 +120,12 @@ def secrets(endpoint_id: str) -> Transaction[list[SigningSecret]]:
     """Return the secrets that sign now."""
     rows = yield Query("secrets_of_endpoint", {"id": endpoint_id})
     return [SigningSecret(value=value, ends_at=_time(ends_at)) for value, ends_at in rows]
+
+
+def outgoing_webhooks() -> Transaction[OutgoingWebhooks]:
+    """Count what waits to be delivered to enabled endpoints, and the endpoints that are not."""
+    ((waiting, oldest, disabled),) = yield Query("outgoing_webhooks", {})
+    return OutgoingWebhooks(waiting=int(waiting), oldest=max(int(oldest), 0) / 1000, disabled=int(disabled))
 
 
 def due_endpoints() -> Transaction[list[str]]:

@@ -39,6 +39,12 @@ def record(account: str, told: Sequence[Arrived], pace: Pace) -> Transaction[Rec
     return Recorded(new=tuple(new), named=tuple(named))
 
 
+def accounts_due(accounts: Iterable[str]) -> Transaction[list[str]]:
+    """Return those of the accounts of which something is due."""
+    rows = yield Query("accounts_with_due_subjects", {"accounts": codec.encode(list(accounts)).decode()})
+    return [str(row[0]) for row in rows]
+
+
 def take(
     owner: str, room: Mapping[str, int], held: Collection[tuple[str, str]]
 ) -> Transaction[list[Subject]]:

@@ -15,6 +15,7 @@ from ordergate.gateway.event_records import (
     Event,
     EventQuery,
     Feed,
+    OutgoingWebhooks,
     Parcel,
     Range,
     Replayed,
@@ -151,6 +152,10 @@ class SqlEvents(ABC):
     async def secrets(self, endpoint_id: str) -> list[SigningSecret]:
         """Return the secrets that sign now."""
         return await self._read(lambda: delivery_transactions.secrets(endpoint_id))
+
+    async def outgoing_webhooks(self) -> OutgoingWebhooks:
+        """Count what waits to be delivered, and disabled endpoints."""
+        return await self._read(delivery_transactions.outgoing_webhooks)
 
     async def due_endpoints(self) -> list[str]:
         """Return the enabled endpoints that have something due."""

@@ -224,7 +224,9 @@ class SqlJournal(SqlEvents):
         self, owner: str, room: Mapping[str, int], held: Collection[tuple[str, str]] = ()
     ) -> list[Subject]:
         """Look at what is due, so much of each account at most."""
-        return await self._write(lambda: provider_events.take(owner, room, held))
+        due = set(await self._look_up(lambda: provider_events.accounts_due(room)))
+        room = {account: limit for account, limit in room.items() if account in due}
+        return await self._write(lambda: provider_events.take(owner, room, held)) if room else []
 
     async def finish_subject(
         self, subject: Subject, owner: str, pace: Pace, *, parked: bool = False, erase: bool = False

@@ -1,21 +1,27 @@
 """The outermost layer: request ids, the headers that every answer carries, one log line per request."""
 
 import asyncio
+import contextlib
 import re
 import time
 from typing import Any
 
+import msgspec
 import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from ordergate.domain.errors import Problem
-from ordergate.domain.identifiers import new_id
+from ordergate.domain.identifiers import is_id, new_id
 from ordergate.gateway.context import Gateway
+from ordergate.metrics import Times
 from ordergate.observability import CallFacts, current_call
 from ordergate.web.overload import Overload
 from ordergate.web.problems import READS, document, send_problem
 
+_API = "/v1/"
+_FIRST_PROBLEM = 400
+_FIRST_FAILURE = 500
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _log = structlog.get_logger("ordergate.web")
 
@@ -43,10 +49,15 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *self._headers(facts, started)]
+                message["headers"] = [*message["headers"], *self._headers(facts, started, waited())]
                 if place is not None:
                     place.leave()
+            elif status >= _FIRST_PROBLEM and message["type"] == "http.response.body":
+                _note_problem(facts, message["body"])
             await send(message)
+
+        def waited() -> float:
+            return 0.0 if place is None else place.waited
 
         place = self._overload.enter(scope["path"])
         if place is None:
@@ -68,22 +79,22 @@ class Edge:
             route = scope.get("path_template")
             place.leave()
             metrics.in_flight -= 1
-            metrics.request_served(
-                scope["method"], route, status, seconds, facts.provider_seconds, facts.journal_seconds
-            )
+            times = Times(seconds, place.waited, facts.provider_seconds, facts.journal_seconds)
+            metrics.request_served(scope["method"], route, status, times)
+            if scope["method"] not in READS and scope["path"].startswith(_API):
+                metrics.write_answered(facts.account, failed=status >= _FIRST_FAILURE)
             _log_request(scope, status, facts, seconds)
             if traced is not None:
                 traced.end(route, status, facts)
-            structlog.contextvars.unbind_contextvars("request_id")
+            structlog.contextvars.unbind_contextvars("request_id", "operation_id", "order_id")
             current_call.reset(token)
 
     @staticmethod
-    def _headers(facts: CallFacts, started: float) -> list[tuple[bytes, bytes]]:
-        total = time.perf_counter() - started
+    def _headers(facts: CallFacts, started: float, waited: float) -> list[tuple[bytes, bytes]]:
+        times = Times(time.perf_counter() - started, waited, facts.provider_seconds, facts.journal_seconds)
         timing = (
-            f"gateway;dur={max(total - facts.provider_seconds, 0.0) * 1000:.1f}, "
-            f"provider;dur={facts.provider_seconds * 1000:.1f}, "
-            f"journal;dur={facts.journal_seconds * 1000:.1f}"
+            f"gateway;dur={times.gateway * 1000:.1f}, provider;dur={times.provider * 1000:.1f}, "
+            f"journal;dur={times.journal * 1000:.1f}"
         )
         headers = [
             (b"x-request-id", facts.request_id.encode()),
@@ -119,10 +130,42 @@ def _request_id(scope: Scope) -> str:
     return new_id("req")
 
 
-def _logged_ids(scope: Any) -> dict[str, Any]:
-    """The gateway's own ids in the address; a merchant's may be anything, an email among them."""
+class _ProviderCode(msgspec.Struct):
+    code: str | None = None
+
+
+class _Told(msgspec.Struct):
+    """What a problem's document tells that the log does, too."""
+
+    code: str
+    operation: str | None = None
+    order: str | None = None
+    provider: _ProviderCode | None = None
+
+
+_problem = msgspec.json.Decoder(_Told)
+
+
+def _note_problem(facts: CallFacts, body: bytes) -> None:
+    """Note which problem is answered, wherever it was made: here, by a handler, or long ago for the same key."""
+    with contextlib.suppress(msgspec.MsgspecError):  # a page for a person, or nothing
+        told = _problem.decode(body)
+        facts.code = told.code
+        facts.operation = facts.operation or told.operation
+        facts.order = facts.order or told.order
+        facts.provider_code = None if told.provider is None else told.provider.code
+
+
+def _logged_ids(scope: Any, facts: CallFacts) -> dict[str, str]:
+    """The gateway's own ids; in an address may stand anything, an email among them."""
     given = scope.get("path_params") or {}
-    return {name: given[name] for name in ("order_id", "operation_id") if name in given}
+    found: dict[str, str] = {}
+    order, operation = facts.order or given.get("order_id"), facts.operation or given.get("operation_id")
+    if order is not None and is_id(order, "ord"):
+        found["order_id"] = order
+    if operation is not None and is_id(operation, "op"):
+        found["operation_id"] = operation
+    return found
 
 
 def _log_request(scope: Any, status: int, facts: CallFacts, seconds: float) -> None:
@@ -132,12 +175,13 @@ def _log_request(scope: Any, status: int, facts: CallFacts, seconds: float) -> N
         "request",
         method=scope["method"],
         path=scope.get("path_template") or "(no such address)",
-        **_logged_ids(scope),
+        **_logged_ids(scope, facts),
         status=status,
+        **({} if facts.code is None else {"code": facts.code, "provider_code": facts.provider_code}),
         milliseconds=round(seconds * 1000, 1),
         provider_milliseconds=round(facts.provider_seconds * 1000, 1),
         account=facts.account,
         configuration=facts.configuration,
         merchant=getattr(caller, "merchant", None),
-        key=getattr(caller, "key", None),
+        key_id=getattr(caller, "key", None),
     )

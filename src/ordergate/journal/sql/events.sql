@@ -130,6 +130,17 @@ WHERE due_at IS NULL AND owner IS NULL AND id = (
     SELECT id FROM webhook_deliveries
     WHERE endpoint_id = :endpoint_id AND order_id = :order_id AND state = 'pending' ORDER BY number LIMIT 1);
 
+-- name: outgoing_webhooks
+SELECT COALESCE(sum(waiting), 0), COALESCE(:now - min(oldest), 0), count(*) - COALESCE(sum(enabled), 0) FROM (
+    SELECT enabled,
+           CASE WHEN enabled = 1 THEN (
+               SELECT count(*) FROM webhook_deliveries
+               WHERE endpoint_id = webhook_endpoints.id AND state = 'pending') END AS waiting,
+           CASE WHEN enabled = 1 THEN (
+               SELECT min(created_at) FROM webhook_deliveries
+               WHERE endpoint_id = webhook_endpoints.id AND state = 'pending') END AS oldest
+    FROM webhook_endpoints) AS endpoints;
+
 -- name: due_endpoints
 SELECT id FROM (
     SELECT id, (SELECT min(due_at) FROM webhook_deliveries

@@ -385,6 +385,11 @@ WHERE id = :id AND account = :account AND (due_at IS NULL OR due_at > :now)
   AND (state = 'unknown' OR (state = 'failed' AND response_status IS NULL AND work IS NOT NULL))
 RETURNING id;
 
+-- :accounts is a JSON array: that nothing is due anywhere is one question, however many accounts there are.
+-- name: accounts_with_due_subjects
+SELECT value FROM json_each(:accounts)
+WHERE EXISTS (SELECT 1 FROM event_subjects WHERE account = value AND due_at <= :now);
+
 -- name: due_subjects
 SELECT subject, told, tries, parked FROM event_subjects
 WHERE account = :account AND due_at <= :now AND NOT EXISTS (

@@ -11,10 +11,10 @@ from ordergate.domain.errors import PROBLEMS, Problem
 from ordergate.gateway.gauges import exposition
 from ordergate.metrics import MEDIA_TYPE
 from ordergate.web.authentication import admit
+from ordergate.web.loopback import made_here
 from ordergate.web.openapi import READ_PROBLEMS
 from ordergate.web.problems import FAULTS, NEXT_STEPS, OUTCOMES, STATUSES
 
-_LOOPBACK = frozenset({"127.0.0.1", "::1"})
 _STYLE = (
     "body{font:1rem/1.5 system-ui,sans-serif;max-width:44rem;margin:3rem auto;padding:0 1rem;color-scheme:light dark}"
     "table{border-collapse:collapse}td,th{text-align:left;padding:.2rem 1rem .2rem 0;vertical-align:top}"
@@ -43,9 +43,10 @@ async def ready(request: Request[Any, Any, Any]) -> Readiness:
 
 @get("/metrics", include_in_schema=False)
 async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Answer the counters to this machine, and to an operator's key."""
+    """Answer the counters to an operator's key, and without one to whoever asks on this machine itself."""
     gateway = request.app.state.gateway
-    if request.client is None or request.client.host not in _LOOPBACK:
+    peer = None if request.client is None else request.client.host
+    if not made_here(peer, request.scope["http_version"], request.scope["headers"]):
         caller = await admit(request)
         if not caller.operator:
             raise Problem("forbidden", "Metrics are the operator's: use an operator's key.")

@@ -69,6 +69,10 @@ SELECT * FROM unnest(:merchant::text[], :world::text[], :kind::text[], :id::text
 ON CONFLICT (merchant, world, kind, id, account) DO UPDATE SET native = excluded.native
 WHERE links.native <> excluded.native;
 
+-- name: accounts_with_due_subjects
+SELECT account FROM jsonb_array_elements_text(:accounts::text::jsonb) AS asked (account)
+WHERE EXISTS (SELECT 1 FROM event_subjects WHERE event_subjects.account = asked.account AND due_at <= :now);
+
 -- name: due_subjects
 SELECT subject, told, tries, parked FROM event_subjects
 WHERE account = :account AND due_at <= :now AND NOT EXISTS (
