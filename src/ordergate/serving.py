@@ -210,6 +210,14 @@ def allow_open_files() -> int:
     return soft
 
 
+def connections_within(files: int) -> int:
+    """Return how many connections a process may have that may have so many open files.
+
+    The rest is for the journal, for the connections to providers, and for the log.
+    """
+    return files - min(max(files // 4, 100), files // 2)
+
+
 def address(listener: socket.socket) -> str:
     """Return the URL of a bound port."""
     host, port = listener.getsockname()[:2]
@@ -220,6 +228,7 @@ def server_of(
     app: Any,
     on_ready: Callable[[], None],
     *,
+    protocol: Callable[..., asyncio.Protocol],
     shutdown_timeout: float,
     on_stopping: Callable[[], None] = lambda: None,
     share: Share | None = None,
@@ -229,13 +238,14 @@ def server_of(
     Args:
         app: The application.
         on_ready: Called when it accepts connections.
+        protocol: Makes what serves a connection, of uvicorn's options.
         shutdown_timeout: Seconds that requests in flight get in the end.
         on_stopping: Called when these begin.
         share: This process's, where others accept connections from the same socket.
     """
     config = uvicorn.Config(
         cast("Any", app),
-        http="httptools",
+        http=cast("type[asyncio.Protocol]", protocol),
         ws="none",
         lifespan="on",
         log_config=None,

@@ -132,6 +132,7 @@ async def _claimed(journal: Journal) -> Operation:
             settling=55.0,
             allow_duplicate=False,
             since=now - timedelta(days=7),
+            api_key="key_1",
         )
     )
     if not isinstance(claim, Claimed):

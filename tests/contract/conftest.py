@@ -241,6 +241,7 @@ def intent(of: Operation, **changes: Any) -> Intent:
         settling=55.0,
         allow_duplicate=False,
         since=SINCE,
+        api_key="key_1",
     )
     return msgspec.structs.replace(made, **changes)
 

@@ -5,11 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
-from tests.contract.conftest import NOW, Store
+from tests.contract.conftest import NOW, Store, claimed, ended, intent, operation, retried
 
 from ordergate.domain.identifiers import new_id
 from ordergate.gateway.ports import Journal
-from ordergate.gateway.records import ApiKey
+from ordergate.gateway.records import ApiKey, Claimed, Revoked
 
 HOUR = timedelta(hours=1)
 ROUNDS = 25
@@ -153,3 +153,30 @@ async def test_a_revocation_counts_at_once_on_another_node(store: Store) -> None
     found = await other.find_key(_hash(key))
     assert found is not None
     assert found.revoked_at == NOW
+
+
+async def test_a_revoked_key_begins_no_write(journal: Journal) -> None:
+    """Its claims are refused and change nothing: a new key, one in use, the next attempt of its own operation."""
+    key, other = await _kept(journal), await _kept(journal)
+    failed, new = operation(), operation(reference="A-1")
+    await claimed(journal, failed, api_key=key.id)
+    await journal.settle(ended(failed, "failed"), None, None)
+    await journal.revoke_key(key.id, NOW)
+
+    for refused in (new, operation(), operation(key=failed.key), retried(ended(failed, "failed"))):
+        assert await journal.claim(intent(refused, api_key=key.id)) == Revoked()
+    assert await journal.operation(new.id) is None
+    assert await journal.operation(failed.id) == ended(failed, "failed")
+
+    await claimed(journal, new, api_key=other.id)
+    again = retried(ended(failed, "failed"))
+    assert await journal.claim(intent(again, api_key=other.id)) == Claimed(again)
+
+
+async def test_who_has_no_key_there_may_write(journal: Journal) -> None:
+    """The gateway itself and the commands have none; a key with an end is judged where it is presented."""
+    ending = await _kept(journal)
+    await journal.rotate_key(ending.id, _key(), b"new", NOW + HOUR)
+
+    for name in ("gateway", "cli", ending.id):
+        await claimed(journal, api_key=name)

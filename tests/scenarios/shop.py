@@ -22,6 +22,8 @@ import tomli_w
 from tests.scenarios import written
 
 from ordergate.bootstrap import open_gateway, open_journal
+from ordergate.cli.running import limits_of
+from ordergate.connections import Connections
 from ordergate.console.plugin import Console
 from ordergate.gateway.caller import MERCHANT_SCOPES, OPERATOR_SCOPE, hash_key, make_key
 from ordergate.gateway.context import Gateway
@@ -461,7 +463,9 @@ async def open_shop(
         key = await add_key(gateway.journal)
         await link_all(gateway.journal, emulators)
         app = _application(gateway, settings.server.max_body_bytes)
-        async with _served(app, settings.server.shutdown_timeout, port) as url:
+        limits = limits_of(settings.server, settings.server.max_connections)
+        protocol = Connections(limits, app.refuse).protocol
+        async with _served(app, protocol, settings.server.shutdown_timeout, port) as url:
             yield Shop(
                 url=url,
                 key=key,
@@ -480,10 +484,10 @@ def plain_client() -> httpx.AsyncClient:
 
 
 @asynccontextmanager
-async def _served(app: Any, shutdown_timeout: float, port: int) -> AsyncIterator[str]:
+async def _served(app: Any, protocol: Any, shutdown_timeout: float, port: int) -> AsyncIterator[str]:
     """Serve on a port; without the server's own loop, whose ticks would slow every test's end."""
     with listen("127.0.0.1", port) as listener:
-        server = server_of(app, lambda: None, shutdown_timeout=shutdown_timeout)
+        server = server_of(app, lambda: None, protocol=protocol, shutdown_timeout=shutdown_timeout)
         server.config.load()
         server.lifespan = server.config.lifespan_class(server.config)
         await server.startup([listener])
@@ -520,11 +524,14 @@ async def prepare_store(config: Path, emulators: Mapping[str, Emulator]) -> tupl
 class Command:
     """One of our commands as a process, ended with the test that started it."""
 
+    before: tuple[str, ...] = ()
+    """What starts it, if not this process itself."""
+
     def __init__(self, log: Path, *arguments: str, stderr: int | None = None, **environment: str) -> None:
         self.log = log
         with log.open("ab") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "ordergate", *arguments],
+                [*self.before, sys.executable, "-m", "ordergate", *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors if stderr is None else stderr,

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.scenarios.shop import (
     Emulator,
     Shop,
     body_of,
+    eventually,
     fresh_key,
     link_all,
     pointers,
@@ -21,8 +23,9 @@ from tests.scenarios.shop import (
     product,
     verdict,
 )
+from tests.scenarios.wire import connected, request
 
-from ordergate.gateway.caller import MERCHANT_SCOPES
+from ordergate.gateway.caller import MERCHANT_SCOPES, hash_key
 from ordergate.gateway.known_keys import KEPT
 from ordergate.web.app import create_app
 
@@ -69,6 +72,68 @@ async def knock(shop: Shop, method: str, path: str) -> httpx.Response:
     """Call with a body that is no order, so that nothing could come of it."""
     options: dict[str, Any] = {"json": {}} if method in {"POST", "PUT"} else {}
     return await shop.call(method, path, headers={"Idempotency-Key": fresh_key()}, **options)
+
+
+async def revoke(shop: Shop, token: str | None) -> None:
+    """Revoke a key, and wait until no process knows it from before."""
+    assert token is not None
+    key = await shop.journal.find_key(hash_key(token))
+    assert key is not None
+    await shop.journal.revoke_key(key.id, datetime.now(UTC))
+    await asyncio.sleep(KEPT)
+
+
+async def test_key_that_is_revoked_while_the_body_comes(shop: Shop) -> None:
+    """Whatever the body would have written, it is 401, and nothing has happened."""
+    order, going = await shop.order(), await shop.another()
+    linked = {shop.account: shop.emulator.products[0]}
+    key = fresh_key()
+    writes = {
+        ("POST", "/v1/orders"): shop.draft(),
+        ("POST", f"/v1/orders/{order['id']}/pay"): {"expected_total": order["total"]},
+        ("PATCH", f"/v1/orders/{order['id']}"): {"metadata": {"late": True}},
+        ("PUT", "/v1/links/products/CHAIR-9"): linked,
+        ("POST", "/v1/webhook_endpoints"): {"url": "https://shop.example.com/hooks", "events": ["*"]},
+    }
+    before, requests = await shop.operations(), shop.emulator.requests
+    async with AsyncExitStack() as connections:
+        begun = []
+        for (method, path), body in writes.items():
+            wire = await connections.enter_async_context(connected(shop.url))
+            most, rest = request(method, path, going.key, body, Idempotency_Key=key)
+            await wire.send(most)
+            begun.append((wire, rest))
+        await asyncio.sleep(0)
+        await eventually(lambda: shop.gateway.metrics.in_flight == len(begun))
+        await revoke(shop, going.key)
+        for wire, rest in begun:
+            await wire.send(rest)
+            assert verdict(problem_of(await wire.answer(), 401, "unauthenticated")) == (
+                "no",
+                "not_applied",
+                "after_fix",
+            )
+
+    assert await shop.operations() == before
+    assert shop.emulator.requests == requests
+    problem_of(await shop.get("/v1/links/products/CHAIR-9"), 404, "not_found")
+    assert body_of(await shop.get("/v1/webhook_endpoints"), 200)["data"] == []
+
+
+async def test_key_that_is_revoked_while_its_write_is_prepared(shop: Shop) -> None:
+    """A pay reads the order first; a key that is revoked meanwhile pays nothing, and leaves its key free."""
+    order, going, key = await shop.order(), await shop.another(), fresh_key()
+    shop.emulator.faults({"match": {"method": "GET"}, "at": "before", "do": "delay", "seconds": 1})
+    requests = shop.emulator.requests
+    paying = asyncio.create_task(going.pay(order, key))
+    await eventually(lambda: shop.emulator.requests > requests)
+    await revoke(shop, going.key)
+
+    refused = problem_of(await paying, 401, "unauthenticated")
+    shop.emulator.faults()
+    assert verdict(refused) == ("no", "not_applied", "after_fix")
+    assert (await shop.read(order, refresh=True))["payment_status"] == "unpaid"
+    body_of(await shop.pay(order, key), 200)
 
 
 async def test_without_a_valid_key(shop: Shop) -> None:

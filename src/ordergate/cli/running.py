@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ordergate.bootstrap import open_gateway, open_journal
 from ordergate.cli.session import reports_problems
+from ordergate.connections import Connections, Limits
 from ordergate.console.plugin import Console
 from ordergate.domain.errors import Problem
 from ordergate.gateway.configuration import ConfigurationError
@@ -25,8 +26,16 @@ from ordergate.gateway.reload import answers_to_siblings, reload
 from ordergate.gateway.retention import pruning
 from ordergate.gateway.shadow import shadowing
 from ordergate.observability import finish_log
-from ordergate.serving import Share, collect_less, server_of, stop_when_closed
+from ordergate.serving import (
+    Share,
+    allow_open_files,
+    collect_less,
+    connections_within,
+    server_of,
+    stop_when_closed,
+)
 from ordergate.settings import Settings, load_settings
+from ordergate.settings.document import ServerSettings
 from ordergate.siblings import UnixSiblings
 from ordergate.web.app import create_app
 from ordergate.workers import Supervisor, Worker
@@ -144,13 +153,16 @@ async def _serve(
     share: Share | None = None,
 ) -> None:
     """Answer requests until SIGTERM or SIGINT, or the end of a descriptor."""
+    app = create_app(
+        gateway,
+        max_body_bytes=settings.server.max_body_bytes,
+        plugins=[Console()] if settings.server.console else [],
+    )
+    limits = limits_of(settings.server, connections_within(allow_open_files()))
     server = server_of(
-        create_app(
-            gateway,
-            max_body_bytes=settings.server.max_body_bytes,
-            plugins=[Console()] if settings.server.console else [],
-        ),
+        app,
         ready,
+        protocol=Connections(limits, app.refuse).protocol,
         shutdown_timeout=settings.server.shutdown_timeout,
         on_stopping=lambda: gateway.end_within(settings.server.shutdown_timeout),
         share=share,
@@ -160,6 +172,18 @@ async def _serve(
         stop_when_closed(server, stops_with)
     collect_less()
     await server.serve([listener])
+
+
+def limits_of(server: ServerSettings, most_connections: int) -> Limits:
+    """Return what connections may be as configured, and no more of them than the system allows."""
+    return Limits(
+        head_bytes=server.max_head_bytes,
+        headers=server.max_headers,
+        head_seconds=server.head_timeout,
+        body_seconds=server.body_timeout,
+        body_bytes=server.max_body_bytes,
+        connections=min(server.max_connections, most_connections),
+    )
 
 
 def _reload_on_hangup(gateway: Gateway) -> None:

@@ -15,7 +15,7 @@ from litestar.handlers import BaseRouteHandler
 from ordergate.domain.errors import Problem
 from ordergate.gateway.caller import OPERATOR_SCOPE, Caller
 from ordergate.gateway.context import Gateway
-from ordergate.gateway.sessions import SCOPE, SESSION_SECONDS, caller_in_session
+from ordergate.gateway.sessions import SCOPE, SESSION_SECONDS, caller_in_session, confirm_session
 
 PATH = "/console"
 SESSION_COOKIE = "ordergate_session"
@@ -59,11 +59,13 @@ async def checked_form(request: Request[Any, Any, Any], cookie: str = SESSION_CO
     """Return a form that a page of this session has sent.
 
     Raises:
-        Problem: ``forbidden`` for any other.
+        Problem: ``forbidden`` for any other; ``unauthenticated`` if the session has ended while the form came.
     """
     secret = request.cookies.get(cookie)
     if secret and request.headers.get("sec-fetch-site") in _OWN_SITE:
         form = await request.form()
+        if cookie == SESSION_COOKIE:  # the form may have taken its time, and the key is revoked
+            await confirm_session(request.app.state.gateway, secret)
         given = form.get(FORM_TOKEN)
         if isinstance(given, str) and _same(given, _form_token(secret)):
             return form

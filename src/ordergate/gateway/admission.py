@@ -1,13 +1,14 @@
 """Lets callers in: finds out whose key it is, and how often that key, or who guesses keys, may come.
 
 A key that ends is refused from then on; one that is revoked by every process within a second
-(:data:`ordergate.gateway.known_keys.KEPT`).
+(:data:`ordergate.gateway.known_keys.KEPT`). A request whose body takes longer than that to come is let in a second
+time, and the journal lets no write begin for a revoked key.
 """
 
 from datetime import datetime
 
 from ordergate.domain.errors import Problem
-from ordergate.gateway.caller import Caller, presented_hash
+from ordergate.gateway.caller import Caller, key_revoked, presented_hash
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.records import ApiKey
 
@@ -60,7 +61,7 @@ def caller_with(key: ApiKey | None, now: datetime) -> Caller:
         Problem: ``unauthenticated``: there is no such key, it was revoked, or its time is over.
     """
     if key is None or key.revoked_at is not None:
-        raise Problem("unauthenticated", "This API key is not known here, or has been revoked.")
+        raise key_revoked()
     if key.expires_at is not None and key.expires_at <= now:
         raise Problem("unauthenticated", "This API key has expired; make another with: ordergate keys create")
     return Caller(

@@ -102,6 +102,11 @@ def hash_key(token: str) -> bytes:
     return sha256(token.encode()).digest()
 
 
+def key_revoked() -> Problem:
+    """Return the refusal of a key that is not known, or no longer."""
+    return Problem("unauthenticated", "This API key is not known here, or has been revoked.")
+
+
 def presented_hash(authorization: str | None) -> bytes:
     """Return the hash of the key in an Authorization header; what cannot be a key is refused without I/O.
 

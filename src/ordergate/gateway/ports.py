@@ -120,7 +120,7 @@ class Journal(EventJournal, Protocol):
     """
 
     async def claim(self, intent: Intent) -> Claim:
-        """Make an intent durable, unless its key, its reference or its order is taken.
+        """Make an intent durable, unless its key, its reference or its order is taken, or its API key is revoked.
 
         An intent with one attempt more than its operation has in the journal is the next attempt of it; it is
         let through only after one that was not applied and whose answer is not kept.

@@ -161,6 +161,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
         settling: Seconds after which nothing of this attempt can still arrive, should nobody hear of it again.
         allow_duplicate: The caller knows that the reference was used before.
         since: Keys and references of operations made before have expired.
+        api_key: The id of the API key that asks for it; a revoked one may begin nothing.
     """
 
     operation: Operation
@@ -171,6 +172,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     settling: float
     allow_duplicate: bool
     since: datetime
+    api_key: str
 
 
 class Claimed(msgspec.Struct, frozen=True):
@@ -221,7 +223,11 @@ class Stale(msgspec.Struct, frozen=True):
     """The order has changed since it was read."""
 
 
-Claim = Claimed | Existing | Duplicate | Busy | Stale
+class Revoked(msgspec.Struct, frozen=True):
+    """The API key that asks for a write has been revoked."""
+
+
+Claim = Claimed | Existing | Duplicate | Busy | Stale | Revoked
 
 
 class StoredOrder(msgspec.Struct, frozen=True):

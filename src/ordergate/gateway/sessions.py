@@ -58,12 +58,21 @@ async def caller_in_session(gateway: Gateway, token: str) -> Caller:
     Raises:
         Problem: ``unauthenticated`` where there is none or its key is not good any more, or ``rate_limited``.
     """
+    caller = await confirm_session(gateway, token)
+    await count_request(gateway, msgspec.structs.replace(caller, key=f"{caller.key} at the console"))
+    return caller
+
+
+async def confirm_session(gateway: Gateway, token: str) -> Caller:
+    """Return whose session it is.
+
+    Raises:
+        Problem: ``unauthenticated``: there is none, or its key is not good any more.
+    """
     key = await gateway.journal.session_key(_hash(token))
     if key is None:
         raise Problem("unauthenticated", "Nobody is signed in, or the session is over; sign in again.")
-    caller = caller_with(key, gateway.clock())
-    await count_request(gateway, msgspec.structs.replace(caller, key=f"{caller.key} at the console"))
-    return caller
+    return caller_with(key, gateway.clock())
 
 
 async def close_session(gateway: Gateway, token: str) -> None:

@@ -15,7 +15,7 @@ import msgspec
 from ordergate.domain.errors import Problem
 from ordergate.domain.identifiers import new_id
 from ordergate.domain.lifecycle import OperationKind
-from ordergate.gateway.caller import Caller
+from ordergate.gateway.caller import Caller, key_revoked
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.idempotency import answer_again, check_body, check_key, order_busy, possible_duplicate
 from ordergate.gateway.outcomes import Held, outcome_unknown
@@ -30,6 +30,7 @@ from ordergate.gateway.records import (
     Existing,
     Intent,
     Operation,
+    Revoked,
     Work,
 )
 from ordergate.gateway.routing import home_of, obstacle
@@ -186,6 +187,8 @@ async def _claim_and_run(
             raise possible_duplicate(claim.operation)
         case Busy():
             raise order_busy(claim.operation)
+        case Revoked():
+            raise key_revoked()
         case _:
             return None
 
@@ -204,6 +207,7 @@ async def _claim(
         settling=prepared.account.settling,
         allow_duplicate=call.allow_duplicate,
         since=_since(gateway),
+        api_key=call.caller.key,
     )
     gateway.hold(operation.id)
     try:

@@ -91,6 +91,7 @@ def intent_columns(intent: Intent) -> dict[str, Any]:
         "owner": intent.owner,
         "awaited": int(intent.owner is None),
         "settling": round(intent.settling * 1000),
+        "api_key": intent.api_key,
     }
 
 

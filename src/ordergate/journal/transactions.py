@@ -32,6 +32,7 @@ from ordergate.gateway.records import (
     OperationQuery,
     OrderQuery,
     Progress,
+    Revoked,
     Stale,
     StoredLink,
     StoredOrder,
@@ -56,7 +57,7 @@ _BATCH_SIZE = 5_000
 
 
 def claim(intent: Intent) -> Transaction[Claim]:
-    """Make an intent durable, unless its key, its reference or its order is taken."""
+    """Make an intent durable, unless its key, its reference or its order is taken, or its API key is revoked."""
     operation = intent.operation
     columns = codec.intent_columns(intent)
     lock = _reference_lock(operation)
@@ -83,6 +84,8 @@ def _claim_what_is_taken(intent: Intent, columns: dict[str, Any]) -> Transaction
     What is in the way may go, and something else come: it can be seen once it has kept the row out.
     """
     operation = intent.operation
+    if (yield Query("revoked_key", {"api_key": intent.api_key})):
+        raise RolledBack(Revoked())
     for _ in range(_LOOKS):
         existing = yield from by_key(operation)
         if existing is not None and existing.operation.expired(intent.since):

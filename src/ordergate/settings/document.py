@@ -55,7 +55,12 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8080
     workers: Annotated[int, Meta(ge=1)] = 1
+    max_connections: Annotated[int, Meta(ge=1, le=1_000_000)] = 10_000
+    max_head_bytes: Annotated[int, Meta(ge=1024, le=2**20)] = 32 * 2**10
+    max_headers: Annotated[int, Meta(ge=10, le=10_000)] = 100
     max_body_bytes: Annotated[int, Meta(ge=1024, le=64 * 2**20)] = 2**20
+    head_timeout: Seconds = 10.0
+    body_timeout: Seconds = 30.0
     idempotency_wait: Annotated[float, Meta(ge=0, le=60)] = 5.0
     key_requests_per_minute: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     overload_target: Annotated[float, Meta(ge=0, le=60)] = 0.5

@@ -1,5 +1,6 @@
 """Finds out who calls, and whether their key may, before anything of the body is read."""
 
+import asyncio
 from typing import Any
 
 from litestar.connection import ASGIConnection
@@ -7,12 +8,15 @@ from litestar.connection import ASGIConnection
 from ordergate.gateway.admission import count_request, identify
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Gateway
+from ordergate.gateway.known_keys import KEPT
 
 SCOPE = "scope"
 """Where a handler says, in its ``opt``, which scope a key needs for it."""
 
 CALLER = "caller"
 """Where the state of a connection says who calls."""
+
+_ADMITTED_AT = "admitted_at"
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -33,13 +37,34 @@ async def admit(connection: Connection) -> Caller:
     Raises:
         Problem: ``unauthenticated`` or ``rate_limited``.
     """
+    caller = await _identify(connection)
+    await count_request(connection.app.state.gateway, caller)
+    return caller
+
+
+async def admit_again(connection: Connection) -> None:
+    """Look at the key again if the request's body took its time: it may not be good any more.
+
+    Raises:
+        Problem: ``unauthenticated``.
+    """
+    admitted_at = connection.scope["state"].get(_ADMITTED_AT)
+    if admitted_at is not None and _now() - admitted_at >= KEPT:
+        await _identify(connection)
+
+
+async def _identify(connection: Connection) -> Caller:
     gateway: Gateway = connection.app.state.gateway
     client = connection.scope["client"]
     address = "" if client is None else client[0]
     caller = await identify(gateway, connection.headers.get("authorization"), address)
-    connection.scope["state"][CALLER] = caller
-    await count_request(gateway, caller)
+    state = connection.scope["state"]
+    state[CALLER], state[_ADMITTED_AT] = caller, _now()
     return caller
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def caller_of(connection: Connection) -> Caller:

@@ -11,13 +11,14 @@ import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from ordergate.connections import REFUSED_BODY, Answer
 from ordergate.domain.errors import Problem
 from ordergate.domain.identifiers import is_id, new_id
 from ordergate.gateway.context import Gateway
 from ordergate.metrics import Times
 from ordergate.observability import CallFacts, current_call
 from ordergate.web.overload import Overload
-from ordergate.web.problems import READS, document, send_problem
+from ordergate.web.problems import READS, STATUSES, document, headers_and_body, send_problem
 
 _API = "/v1/"
 _FIRST_PROBLEM = 400
@@ -68,7 +69,8 @@ class Edge:
         traced = None if tracing is None else tracing.begin_request(scope, facts)
         metrics.in_flight += 1
         try:
-            await self.app(scope, self._overload.body(place, receive), send_with_headers)
+            body = self._overload.body(place, _while_it_comes(scope, receive))
+            await self.app(scope, body, send_with_headers)
         except asyncio.CancelledError:
             # The process ends, and this request has outlasted its patience; the server would say 500 in plain text.
             if status:
@@ -89,6 +91,23 @@ class Edge:
             structlog.contextvars.unbind_contextvars("request_id", "operation_id", "order_id")
             current_call.reset(token)
 
+    def refuse(self, code: str, detail: str, status: int | None = None) -> Answer:
+        """Return the answer to a request of which the application hears nothing: it is refused before it is whole.
+
+        Args:
+            code: A problem's.
+            detail: A sentence.
+            status: Where it is not the code's own.
+        """
+        facts = CallFacts(new_id("req"), self._gateway.configuration.hash)
+        problem = Problem(code, detail, retry_after=1 if STATUSES[code] == STATUSES["overloaded"] else None)
+        shown = document(problem, instance="", reads=False)
+        shown = msgspec.structs.replace(shown, status=status or shown.status, request_id=facts.request_id)
+        headers, body = headers_and_body(shown)
+        self._gateway.metrics.request_served("", None, shown.status, 0.0, 0.0, 0.0)
+        _log.info("request.refused", status=shown.status, code=code, request_id=facts.request_id)
+        return shown.status, [*headers, *self._headers(facts, time.perf_counter())], body
+
     @staticmethod
     def _headers(facts: CallFacts, started: float, waited: float) -> list[tuple[bytes, bytes]]:
         times = Times(time.perf_counter() - started, waited, facts.provider_seconds, facts.journal_seconds)
@@ -104,6 +123,18 @@ class Edge:
         if facts.account is not None:
             headers.append((b"ordergate-account", facts.account.encode()))
         return headers
+
+
+def _while_it_comes(scope: Any, receive: Receive) -> Receive:
+    """Return what reads a request's body, or refuses the request if the rest of its body will not be waited for."""
+
+    async def receive_or_refuse() -> Any:
+        message = await receive()
+        if refused := scope.get(REFUSED_BODY):
+            raise Problem(*refused)
+        return message
+
+    return receive_or_refuse
 
 
 async def _answer_stopping(scope: Any, send: Send) -> None:

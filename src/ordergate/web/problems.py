@@ -28,6 +28,7 @@ STATUSES = MappingProxyType(
         "forbidden": 403,
         "not_found": 404,
         "method_not_allowed": 405,
+        "request_timeout": 408,
         "invalid_state": 409,
         "amount_mismatch": 409,
         "order_busy": 409,
@@ -43,6 +44,7 @@ STATUSES = MappingProxyType(
         "no_route": 422,
         "provider_rejected": 422,
         "rate_limited": 429,
+        "headers_too_large": 431,
         "internal_error": 500,
         "provider_unauthenticated": 502,
         "provider_protocol_error": 502,
@@ -118,17 +120,19 @@ def document(problem: Problem, *, instance: str, reads: bool) -> ProblemDocument
 
 async def send_problem(shown: ProblemDocument, method: str, send: Send, *more: tuple[bytes, bytes]) -> None:
     """Answer a problem where the application does not: before it, or after it; `more` headers, and to HEAD no body."""
-    body = msgspec.json.encode(shown)
-    headers = [
-        (b"content-type", MEDIA_TYPE.encode()),
-        (b"content-length", str(len(body)).encode()),
-        *more,
-    ]
-    if shown.retry_after is not None:
-        headers.append((b"retry-after", str(shown.retry_after).encode()))
-    await send({"type": "http.response.start", "status": shown.status, "headers": headers})
+    headers, body = headers_and_body(shown)
+    await send({"type": "http.response.start", "status": shown.status, "headers": [*headers, *more]})
     given = b"" if method == "HEAD" else body
     await send({"type": "http.response.body", "body": given, "more_body": False})
+
+
+def headers_and_body(shown: ProblemDocument) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """Return a problem as an answer."""
+    body = msgspec.json.encode(shown)
+    headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+    if shown.retry_after is not None:
+        headers.append((b"retry-after", str(shown.retry_after).encode()))
+    return headers, body
 
 
 def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

@@ -12,6 +12,7 @@ from litestar.params import QueryParameter
 from ordergate.domain.errors import FieldError, Problem, invalid_request
 from ordergate.domain.identifiers import Prefix, is_id
 from ordergate.domain.validation import decode_body, summary
+from ordergate.web.authentication import admit_again
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,18})", re.ASCII)
 
@@ -23,11 +24,14 @@ class StrictRequest(Request[Any, Any, Any]):
         """Return the body, decoded to the handler's own type.
 
         Raises:
-            Problem: ``unsupported_media_type``, ``invalid_json`` or ``invalid_request``.
+            Problem: ``unsupported_media_type``, ``invalid_json``, ``invalid_request``, or ``unauthenticated`` if the
+                key was revoked while the body came.
         """
         _require_json(self.headers.get("content-type"))
         field = self.route_handler.parsed_data_field
-        return decode_body(await self.body(), Any if field is None else field.annotation)
+        body = await self.body()
+        await admit_again(self)
+        return decode_body(body, Any if field is None else field.annotation)
 
 
 def _require_json(content_type: str | None) -> None:

@@ -12,6 +12,7 @@ CODES = {
     403: {"forbidden"},
     404: {"not_found"},
     405: {"method_not_allowed"},
+    408: {"request_timeout"},
     409: {
         "invalid_state",
         "amount_mismatch",
@@ -31,6 +32,7 @@ CODES = {
         "provider_rejected",
     },
     429: {"rate_limited"},
+    431: {"headers_too_large"},
     500: {"internal_error"},
     502: {"provider_unauthenticated", "provider_protocol_error"},
     503: {"overloaded", "store_unavailable", "provider_rate_limited", "provider_unavailable"},

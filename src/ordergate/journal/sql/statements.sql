@@ -65,10 +65,11 @@ UPDATE operations SET idempotency_key = NULL WHERE id = :id;
 INSERT INTO operations (id, merchant, world, kind, method, path, idempotency_key, content_hash, order_id,
                         reference, state, created_at, updated_at, record, request, work, account, attempts,
                         owner, awaited, settles_at, due_at, newest_order)
-VALUES (:id, :merchant, :world, :kind, :method, :path, :idempotency_key, :content_hash, :order_id,
-        :reference, :state, :created_at, :updated_at, :record, :request, :work, :account, :attempts, :owner,
-        :awaited, :now + :settling, :now,
-        (SELECT provider_order_id FROM orders WHERE account = :account ORDER BY created_at DESC LIMIT 1))
+SELECT :id, :merchant, :world, :kind, :method, :path, :idempotency_key, :content_hash, :order_id,
+       :reference, :state, :created_at, :updated_at, :record, :request, :work, :account, :attempts, :owner,
+       :awaited, :now + :settling, :now,
+       (SELECT provider_order_id FROM orders WHERE account = :account ORDER BY created_at DESC LIMIT 1)
+WHERE NOT EXISTS (SELECT 1 FROM api_keys WHERE id = :api_key AND revoked_at IS NOT NULL)
 ON CONFLICT DO NOTHING
 RETURNING id;
 
@@ -271,6 +272,9 @@ SELECT record, last_used_at FROM api_keys ORDER BY id;
 
 -- name: key_by_id
 SELECT record FROM api_keys WHERE id = :id;
+
+-- name: revoked_key
+SELECT id FROM api_keys WHERE id = :api_key AND revoked_at IS NOT NULL;
 
 -- name: replace_key
 UPDATE api_keys SET record = :record, revoked_at = :revoked_at WHERE id = :id;

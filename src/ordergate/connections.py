@@ -1,0 +1,341 @@
+"""HTTP/1.1 connections of which none can keep the gateway from the others: a protocol over uvicorn's.
+
+A request has to come whole in its time, its head within a size. What is not whole yet takes a bounded memory, and
+there are so many connections at most: of those that do nothing, or not enough, the oldest is let go first.
+
+uvicorn has none of these limits with httptools; with h11 it has one, and every request costs 170 µs more. Servers that
+have more of them (hypercorn, granian) have none on the time of a body and none that lets the oldest go, answer what
+they refuse in a form of their own, and accept connections in a way that several processes cannot share by need.
+"""
+
+from asyncio import TimerHandle, Transport
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+REFUSED_BODY = "ordergate_refused_body"
+"""Where a request's scope says, by a code and a detail, why the rest of its body is not waited for."""
+
+LEAST_UNFINISHED = 32 * 2**20
+"""Bytes that requests which are not whole yet may take together, at least."""
+
+_BODIES = 4
+"""So many of the largest bodies may be unfinished at the same time, at least."""
+
+_PIPELINED = 32
+"""Requests that wait on one connection for the answer to the one before, at most."""
+
+_LINGER = 2.0
+"""Seconds for which a client that was refused may go on sending, so that it comes to read why."""
+
+_MALFORMED = ("invalid_request", "This is not HTTP/1.1, or not as the standard writes it.", 400)
+_OVERLOADED = ("overloaded", "Every connection that this gateway may have is in use; come back.", None)
+
+Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+"""A status, headers and a body."""
+Refuse = Callable[[str, str, int | None], Answer]
+"""Makes the answer to a request that is refused before it is whole: of a problem's code, a detail, and the status where
+it is not the code's own."""
+
+
+class Limits(NamedTuple):
+    """What connections may be.
+
+    Attributes:
+        head_bytes: Of one request's head.
+        headers: In one head.
+        head_seconds: Until a head is whole, from its first byte; on a new connection from its beginning.
+        body_seconds: Until a body is whole, from the end of its head.
+        body_bytes: Of the largest body that is taken.
+        connections: At the same time.
+    """
+
+    head_bytes: int
+    headers: int
+    head_seconds: float
+    body_seconds: float
+    body_bytes: int
+    connections: int
+
+
+class Connections:
+    """The connections of a process: which of them do nothing, and which hold what is not a whole request yet."""
+
+    def __init__(self, limits: Limits, refuse: Refuse) -> None:
+        """Have none."""
+        self.limits = limits
+        self.refuse = refuse
+        self._room = max(LEAST_UNFINISHED, _BODIES * limits.body_bytes)
+        self._idle: dict[BoundedProtocol, None] = {}
+        self._unfinished: dict[BoundedProtocol, int] = {}
+        self._bytes = 0
+
+    def protocol(self, **options: Any) -> "BoundedProtocol":
+        """Return what serves one more connection; `options` are uvicorn's."""
+        return BoundedProtocol(self, **options)
+
+    def make_room(self, number: int) -> bool:
+        """Let one connection go if there are more than may be; False if a request is worked on for each of them."""
+        if number <= self.limits.connections:
+            return True
+        if self._idle:
+            oldest = next(iter(self._idle))
+            self.works(oldest)
+            oldest.transport.close()
+        elif self._unfinished:
+            self._give_up_oldest("More connections came than this gateway may have")
+        else:
+            return False
+        return True
+
+    def idles(self, connection: "BoundedProtocol") -> None:
+        """Note that a connection does nothing from now on."""
+        self._idle[connection] = None
+
+    def works(self, connection: "BoundedProtocol") -> None:
+        """Note that it does something."""
+        self._idle.pop(connection, None)
+
+    def holds(self, connection: "BoundedProtocol", size: int) -> None:
+        """Note how many bytes a connection holds that are not a whole request; of too many the oldest are let go."""
+        self._bytes += size - self._unfinished.get(connection, 0)
+        self._unfinished[connection] = size
+        while self._bytes > self._room:
+            self._give_up_oldest("Unfinished requests took more memory than they may")
+
+    def finishes(self, connection: "BoundedProtocol") -> None:
+        """Note that it holds none any more."""
+        self._bytes -= self._unfinished.pop(connection, 0)
+
+    def _give_up_oldest(self, why: str) -> None:
+        oldest = next(iter(self._unfinished))
+        self.finishes(oldest)
+        oldest.give_up(f"{why}, and this one had been coming for the longest time; send it in one go.")
+
+
+class _RefusedError(Exception):
+    """Ends the parser's work; why is noted already."""
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(self, connections: Connections, **options: Any) -> None:
+        """Serve as uvicorn does, within limits; `options` are uvicorn's."""
+        super().__init__(**options)
+        self._all = connections
+        self._limits = connections.limits
+        # Bytes of the head that comes, of its whole fields apart, and their number; no head comes within a body.
+        self._head: int | None = 0
+        self._fields = self._headers = 0
+        self._begun = False
+        # Bytes of the body that comes, and of what came in it since the last of them: of trailers, or of chunks' lines.
+        self._body = self._beside = 0
+        self._piece = 0
+        self._reason: tuple[str, str, int | None] = _MALFORMED
+        self._over = False
+        self._timer: TimerHandle | None = None
+        self._timed_head: bool | None = None
+
+    # What uvicorn tells
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        """Take the place of another connection if there is none left, and wait for a head."""
+        super().connection_made(transport)
+        if self.client is not None:
+            # Where IPv4 and IPv6 are served from one socket, an IPv4 address has a form that nobody expects.
+            self.client = (self.client[0].removeprefix("::ffff:"), self.client[1])
+        if not self._all.make_room(len(self.connections)):
+            self._refuse(*_OVERLOADED)
+            return
+        self._all.idles(self)
+        self._wait(head=True)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._over = True
+        self._all.works(self)
+        self._done()
+        super().connection_lost(exc)
+        self._unset_keepalive_if_required()
+
+    def data_received(self, data: bytes) -> None:
+        """Give the parser what came, in pieces in which no more of a head is than may be."""
+        if self._over:
+            return
+        self._all.works(self)
+        most = self._limits.head_bytes
+        if len(data) <= most:
+            self._feed(data)
+        else:
+            for start in range(0, len(data), most):
+                self._feed(data[start : start + most])
+        if not self._over:
+            self._look()
+
+    def send_400_response(self, _msg: str) -> None:
+        """Refuse what the parser cannot read, or was not let read to its end."""
+        self._refuse(*self._reason)
+
+    def on_response_complete(self) -> None:
+        """Do nothing until the next request comes, unless it has."""
+        super().on_response_complete()
+        if not (self._over or self._unfinished or self.pipeline) and self.cycle.response_complete:
+            self._all.idles(self)
+
+    # What the parser tells
+
+    def on_message_begin(self) -> None:
+        """Begin to count."""
+        self._begun = True
+        self._fields = self._headers = 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """Count the address."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Count a header, or a trailer, before it is kept."""
+        self._headers += 1
+        self._count(len(name) + len(value) + 4)  # with the colon, the space and the end of the line
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Go on to the body; a client that has others wait has these answered first."""
+        if len(self.pipeline) >= _PIPELINED:
+            raise _RefusedError
+        self._head, self._body, self._beside = None, 0, -self._piece
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Count what is kept of a body."""
+        super().on_body(body)
+        self._beside = -self._piece
+        if not self.cycle.response_complete:
+            self._body += len(body)
+
+    def on_message_complete(self) -> None:
+        """Count anew: what follows in the same piece belongs to another head."""
+        super().on_message_complete()
+        self._head, self._begun = -self._piece, False
+        self._done()
+
+    # Limits
+
+    def give_up(self, why: str) -> None:
+        """Wait no longer for the rest of a request."""
+        self._done()
+        if self._head is not None:
+            self._refuse("request_timeout", why, None)
+        elif self.cycle.response_complete:
+            self.transport.close()
+        else:
+            self._tell_application("request_timeout", why)
+
+    @property
+    def _unfinished(self) -> bool:
+        """Whether a request has come in part."""
+        return self._head is None or self._begun or self._head > 0
+
+    def _feed(self, piece: bytes) -> None:
+        if self._over or self.transport.is_closing():
+            return
+        self._piece = len(piece)
+        super().data_received(piece)
+        if self._head is None:
+            self._beside += len(piece)
+        else:
+            self._head += len(piece)
+        if (self._beside if self._head is None else self._head) > self._limits.head_bytes:
+            self._refuse(*self._too_large())
+
+    def _count(self, size: int) -> None:
+        self._fields += size
+        if self._fields > self._limits.head_bytes or self._headers > self._limits.headers:
+            self._reason = self._too_large()
+            raise _RefusedError
+
+    def _too_large(self) -> tuple[str, str, None]:
+        limits = self._limits
+        detail = f"A request's head may have {limits.head_bytes} bytes and {limits.headers} headers at most."
+        return "headers_too_large", detail, None
+
+    def _look(self) -> None:
+        """See how far requests have come."""
+        if self._unfinished:
+            if self._timed_head is not (self._head is not None):
+                self._wait(head=self._head is not None)
+            self._all.holds(self, self._body if self._head is None else self._head)
+        elif self.cycle is None:
+            self._all.idles(self)
+        elif self.cycle.response_complete and not self.pipeline:
+            # An answer that came before the end of its request left nothing that ends the connection.
+            self._all.idles(self)
+            self._unset_keepalive_if_required()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def _wait(self, *, head: bool) -> None:
+        """Wait for the end of a head, or of a body, for as long as it may take."""
+        self._done()
+        self._timed_head = head
+        seconds = self._limits.head_seconds if head else self._limits.body_seconds
+        self._timer = self.loop.call_later(seconds, self._come_to_end, seconds)
+
+    def _done(self) -> None:
+        """Wait for nothing any more."""
+        self._all.finishes(self)
+        self._timed_head = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _come_to_end(self, seconds: float) -> None:
+        if self._others_are_answered_first():
+            self._timer = self.loop.call_later(seconds, self._come_to_end, seconds)
+        elif self._head is not None and not self._begun:
+            self.transport.close()
+        else:
+            part = "body" if self._head is None else "head"
+            self.give_up(f"The request's {part} did not come whole within {seconds:g} s; send it in one go.")
+
+    def _others_are_answered_first(self) -> bool:
+        """Whether a client waits for us, and not we for it: it has sent requests before this one."""
+        waits_for_answer = self._head is not None and self.cycle is not None
+        return bool(self.pipeline) or (waits_for_answer and not self.cycle.response_complete)
+
+    def _refuse(self, code: str, detail: str, status: int | None) -> None:
+        """Answer a problem, and read no more; then close."""
+        if self._over or self.transport.is_closing():
+            return
+        self._over = True
+        self._all.works(self)
+        self._done()
+        self._unset_keepalive_if_required()
+        if self.cycle is not None and not self.cycle.response_complete:
+            # An answer now would be taken for that of the request which is worked on.
+            if self._head is None:
+                self._tell_application(code, detail)
+            self.cycle.keep_alive = False
+            return
+        if self._head is None:  # the request, of which this is the rest, has its answer
+            self.transport.close()
+            return
+        answered, headers, body = self._all.refuse(code, detail, status)
+        lines = [*self.server_state.default_headers, *headers, (b"connection", b"close")]
+        head = b"".join(b"%s: %s\r\n" % line for line in lines)
+        self.transport.write(STATUS_LINE[answered] + head + b"\r\n" + body)
+        self.transport.write_eof()
+        self.loop.call_later(_LINGER, self.transport.close)
+
+    def _tell_application(self, code: str, detail: str) -> None:
+        """Let the application, which may wait for the rest of the body, answer that it will not come."""
+        self._over = True
+        cycle: RequestResponseCycle = self.cycle
+        cast("dict[str, Any]", cycle.scope)[REFUSED_BODY] = code, detail
+        cycle.keep_alive = False
+        cycle.message_event.set()
