@@ -104,9 +104,9 @@ class Edge:
         shown = document(problem, instance="", reads=False)
         shown = msgspec.structs.replace(shown, status=status or shown.status, request_id=facts.request_id)
         headers, body = headers_and_body(shown)
-        self._gateway.metrics.request_served("", None, shown.status, 0.0, 0.0, 0.0)
+        self._gateway.metrics.request_served("", None, shown.status, Times(0.0, 0.0, 0.0, 0.0))
         _log.info("request.refused", status=shown.status, code=code, request_id=facts.request_id)
-        return shown.status, [*headers, *self._headers(facts, time.perf_counter())], body
+        return shown.status, [*headers, *self._headers(facts, time.perf_counter(), 0.0)], body
 
     @staticmethod
     def _headers(facts: CallFacts, started: float, waited: float) -> list[tuple[bytes, bytes]]:
