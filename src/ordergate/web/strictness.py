@@ -1,8 +1,11 @@
 """Refuses what Litestar would let pass: lenient numbers, other content types, unknown or repeated parameters."""
 
+import asyncio
 import re
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from litestar import Request
@@ -11,7 +14,13 @@ from litestar.params import QueryParameter
 
 from ordergate.domain.errors import FieldError, Problem, invalid_request
 from ordergate.domain.identifiers import Prefix, is_id
-from ordergate.domain.validation import decode_body, summary
+from ordergate.domain.validation import MAX_ERRORS, decode_body, summary
+
+_SMALL = 32 * 1024
+"""Bytes of a body that is read at once: no such body takes more than a few milliseconds."""
+
+_reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="large-bodies")
+"""Reads larger bodies beside the event loop, one at a time."""
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,18})", re.ASCII)
 
@@ -27,7 +36,11 @@ class StrictRequest(Request[Any, Any, Any]):
         """
         _require_json(self.headers.get("content-type"))
         field = self.route_handler.parsed_data_field
-        return decode_body(await self.body(), Any if field is None else field.annotation)
+        wanted = Any if field is None else field.annotation
+        content = await self.body()
+        if len(content) <= _SMALL:
+            return decode_body(content, wanted)
+        return await asyncio.get_running_loop().run_in_executor(_reader, decode_body, content, wanted)
 
 
 def _require_json(content_type: str | None) -> None:
@@ -55,12 +68,12 @@ def refuse_loose_query(request: Request[Any, Any, Any]) -> None:
     given = sorted(request.query_params.multi_items())
     known = _query_fields(request.route_handler)
     counts = Counter(name for name, _ in given)
-    errors = [
+    wrong = (
         error
         for name, value in given
         if (error := _parameter_error(name, value, known, repeated=counts[name] > 1)) is not None
-    ]
-    if errors:
+    )
+    if errors := list(islice(wrong, MAX_ERRORS)):
         raise Problem("invalid_request", summary(errors), errors=errors)
 
 

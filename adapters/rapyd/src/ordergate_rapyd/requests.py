@@ -239,19 +239,17 @@ def _missing_in_address(address: AddressBody | None) -> list[FieldError]:
 def _items(command: CreateOrder) -> list[SentItem]:
     """The draft's lines as items; lines of one SKU become one, since Rapyd takes each SKU once."""
     currency = command.draft.currency
-    merged: dict[str, SentItem] = {}
+    places: dict[str, int] = {}
     items: list[SentItem] = []
     for index, (line, product) in enumerate(zip(command.draft.line_items, command.products, strict=True)):
         item = _item(line, product, currency)
-        if item.parent is None:
-            items.append(item)
-        elif item.parent not in merged:
-            merged[item.parent] = item
-            items.append(item)
-        else:
-            first = merged[item.parent]
-            merged[item.parent] = _merge(first, item, index)
-            items[items.index(first)] = merged[item.parent]
+        if item.parent in places:
+            place = places[item.parent]
+            items[place] = _merge(items[place], item, index)
+            continue
+        if item.parent is not None:
+            places[item.parent] = len(items)
+        items.append(item)
     return items
 
 
