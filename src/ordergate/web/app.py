@@ -5,7 +5,7 @@ from importlib.metadata import version
 from typing import Any
 
 import structlog
-from litestar import Litestar, Router
+from litestar import HttpMethod, Litestar, Router
 from litestar.connection import Request
 from litestar.datastructures import State
 from litestar.plugins import InitPlugin
@@ -115,13 +115,28 @@ def create_app(gateway: Gateway, *, max_body_bytes: int, plugins: Sequence[InitP
 
 
 # Hooks and no guards: for each guard and request Litestar makes a copy of the handler.
-async def _admit_strictly(request: Request[Any, Any, Any]) -> None:
+async def _admit_strictly(request: Request[Any, Any, Any]) -> Response[None] | None:
+    if request.method == HttpMethod.OPTIONS:
+        return _allowed(request)
     await require_key(request)
     refuse_loose_query(request)
+    return None
 
 
-async def _strictly(request: Request[Any, Any, Any]) -> None:
+async def _strictly(request: Request[Any, Any, Any]) -> Response[None] | None:
+    if request.method == HttpMethod.OPTIONS:
+        return _allowed(request)
     refuse_loose_query(request)
+    return None
+
+
+def _allowed(request: Request[Any, Any, Any]) -> Response[None]:
+    """Answer which methods an address takes: the description tells that to everybody, so no key is needed."""
+    template = request.scope["path_template"]
+    methods = {
+        method for route in request.app.routes if route.path_format == template for method in route.methods
+    }
+    return Response(None, status_code=204, headers={"Allow": ", ".join(sorted(methods))})
 
 
 def _answer_and_log(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

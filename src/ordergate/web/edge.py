@@ -13,8 +13,14 @@ from ordergate.domain.errors import Problem
 from ordergate.domain.identifiers import new_id
 from ordergate.gateway.context import Gateway
 from ordergate.observability import CallFacts, current_call
+from ordergate.web import door
 from ordergate.web.overload import Overload
 from ordergate.web.problems import READS, document, send_problem
+
+
+class CallerGoneError(BaseException):
+    """The caller went away before the body was there: nobody is left to be answered, and nothing went wrong here."""
+
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _log = structlog.get_logger("ordergate.web")
@@ -57,12 +63,17 @@ class Edge:
         traced = None if tracing is None else tracing.begin_request(scope, facts)
         metrics.in_flight += 1
         try:
-            await self.app(scope, self._overload.body(place, receive), send_with_headers)
+            if refused := door.refusal(scope):
+                await _answer(refused, scope, send_with_headers)
+            else:
+                await self.app(scope, _until_gone(self._overload.body(place, receive)), send_with_headers)
+        except CallerGoneError:
+            pass
         except asyncio.CancelledError:
             # The process ends, and this request has outlasted its patience; the server would say 500 in plain text.
             if status:
                 raise
-            await _answer_stopping(scope, send_with_headers)
+            await _answer(_stopping(scope), scope, send_with_headers, (b"connection", b"close"))
         finally:
             seconds = time.perf_counter() - started
             route = scope.get("path_template")
@@ -95,20 +106,33 @@ class Edge:
         return headers
 
 
-async def _answer_stopping(scope: Any, send: Send) -> None:
+def _until_gone(receive: Receive) -> Receive:
+    """Return what reads a body, and ends the request where the caller goes away in the middle of it."""
+
+    async def receive_body() -> Any:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise CallerGoneError
+        return message
+
+    return receive_body
+
+
+async def _answer(problem: Problem, scope: Any, send: Send, *headers: tuple[bytes, bytes]) -> None:
+    """Answer a problem in place of the application."""
+    shown = document(problem, instance=scope["path"], reads=scope["method"] in READS)
+    await send_problem(shown, scope["method"], send, *headers)
+
+
+def _stopping(scope: Any) -> Problem:
     """Tell a caller that nobody will answer him here any more; what he wanted written goes on, or is found out."""
-    reads = scope["method"] in READS
-    problem = (
-        Problem("overloaded", "The gateway is stopping; ask again.", retry_after=1)
-        if reads
-        else Problem(
-            "outcome_unknown",
-            "The gateway is stopping before the answer is known. Repeat the same Idempotency-Key.",
-            retry_after=1,
-        )
+    if scope["method"] in READS:
+        return Problem("overloaded", "The gateway is stopping; ask again.", retry_after=1)
+    return Problem(
+        "outcome_unknown",
+        "The gateway is stopping before the answer is known. Repeat the same Idempotency-Key.",
+        retry_after=1,
     )
-    shown = document(problem, instance=scope["path"], reads=reads)
-    await send_problem(shown, scope["method"], send, (b"connection", b"close"))
 
 
 def _request_id(scope: Scope) -> str:

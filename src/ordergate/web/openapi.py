@@ -56,6 +56,7 @@ def problem(description: str) -> ResponseSpec:
 
 
 READ_PROBLEMS: dict[int, ResponseSpec] = {
+    400: problem("A header stands more than once"),
     401: problem("No valid API key"),
     403: problem("The key may not do this"),
     404: problem("There is no such thing"),
@@ -69,7 +70,7 @@ READ_PROBLEMS: dict[int, ResponseSpec] = {
 
 PLAIN_WRITE_PROBLEMS: dict[int, ResponseSpec] = {
     **READ_PROBLEMS,
-    400: problem("The body is not JSON, or a header is missing"),
+    400: problem("The body is not JSON, or a header is missing, or stands more than once"),
     413: problem("The body is too large"),
     415: problem("The body is not JSON"),
     422: problem("The body is invalid"),

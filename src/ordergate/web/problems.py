@@ -20,6 +20,7 @@ MEDIA_TYPE = "application/problem+json"
 STATUSES = MappingProxyType(
     {
         "invalid_json": 400,
+        "repeated_header": 400,
         "idempotency_key_missing": 400,
         "idempotency_key_invalid": 400,
         "unauthenticated": 401,
