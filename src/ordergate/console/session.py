@@ -12,7 +12,8 @@ from litestar.connection import ASGIConnection, Request
 from litestar.datastructures import Cookie, FormMultiDict
 from litestar.handlers import BaseRouteHandler
 
-from ordergate.domain.errors import Problem
+from ordergate.domain.errors import Problem, invalid_request
+from ordergate.domain.validation import NULL_CHARACTER, pointer_to
 from ordergate.gateway.caller import OPERATOR_SCOPE, Caller
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.sessions import SCOPE, SESSION_SECONDS, caller_in_session
@@ -59,17 +60,25 @@ async def checked_form(request: Request[Any, Any, Any], cookie: str = SESSION_CO
     """Return a form that a page of this session has sent.
 
     Raises:
-        Problem: ``forbidden`` for any other.
+        Problem: ``forbidden`` for any other; ``invalid_request`` for text with U+0000.
     """
     secret = request.cookies.get(cookie)
     if secret and request.headers.get("sec-fetch-site") in _OWN_SITE:
         form = await request.form()
+        _refuse_null_characters(form)
         given = form.get(FORM_TOKEN)
         if isinstance(given, str) and _same(given, _form_token(secret)):
             return form
     raise Problem(
         "forbidden", "This form was not made in this session. Go back, load the page again, and repeat."
     )
+
+
+def _refuse_null_characters(form: FormMultiDict) -> None:
+    """Refuse text that not every store can hold."""
+    for name, value in form.multi_items():
+        if isinstance(value, str) and "\0" in value:
+            raise invalid_request(pointer_to("", name), "invalid_value", NULL_CHARACTER)
 
 
 def text_of(form: FormMultiDict, name: str) -> str:
