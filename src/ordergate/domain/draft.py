@@ -82,7 +82,9 @@ TaxPercent = Annotated[
     ),
 ]
 Notes = Annotated[str, Meta(max_length=1000)]
-Time = Annotated[datetime, Meta(tz=True)]
+Time = Annotated[
+    datetime, Meta(tz=True, description="RFC 3339, with Z or an offset, to the microsecond; answered in UTC.")
+]
 BillingType = Literal["one_time", "recurring"]
 LineType = Literal["product", "shipping"]
 Extensions = Annotated[

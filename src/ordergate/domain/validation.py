@@ -5,7 +5,9 @@ one that it refuses is walked once more, into the parts that are wrong, until en
 """
 
 import json
+import re
 from collections.abc import Iterator
+from datetime import datetime
 from functools import cache
 from itertools import islice
 from types import NoneType, UnionType
@@ -21,6 +23,11 @@ MAX_ERRORS = 100
 """More would help nobody, and a hostile body could ask for millions."""
 
 NULL_CHARACTER = "Text cannot hold the character U+0000; leave it out."
+
+TOO_FINE = "A time has at most six decimals of a second; give it to the microsecond."
+
+_FINE = re.compile(r"[.,][0-9]{6}[0-9]*[1-9]")
+"""Decimals beyond the sixth that are no zeros: a clock here cannot hold them, and rounded they may be another year."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -42,11 +49,14 @@ def decode_body(content: bytes, wanted: type[T]) -> T:
     document = _decode_untyped(content)
     _refuse_repeated_names(content, document)
     _refuse_null_characters(content, document)
+    errors = list(_time_errors(document, wanted, ""))
     try:
-        return msgspec.convert(document, wanted, strict=True)
+        decoded = msgspec.convert(document, wanted, strict=True)
     except msgspec.ValidationError:
-        errors = explain(document, wanted)
-    raise Problem("invalid_request", summary(errors), errors=errors)
+        errors += explain(document, wanted)
+    if errors:
+        raise Problem("invalid_request", summary(errors), errors=errors)
+    return decoded
 
 
 def _decode_untyped(content: bytes) -> Any:
@@ -64,11 +74,8 @@ def _refuse_repeated_names(content: bytes, document: Any) -> None:
     Of such names a decoded document has one, so written again it has fewer colons than the body. Only a body that
     escapes a colon can hide that; such a body is always looked through.
     """
-    try:
-        if b"\\u003" not in content and _encode(document).count(b":") == content.count(b":"):
-            return
-    except OverflowError:  # an integer that msgspec reads and does not write
-        pass
+    if b"\\u003" not in content and _encode(document).count(b":") == content.count(b":"):
+        return
     errors = [
         FieldError(pointer=pointer, code="repeated_name", detail="The name stands twice in one object.")
         for pointer in islice(_repeated_names(content), MAX_ERRORS)
@@ -204,6 +211,43 @@ def _struct_errors(value: dict[str, Any], kind: type[msgspec.Struct], pointer: s
             yield FieldError(
                 pointer=pointer_to(pointer, name), code="required", detail="The field is required."
             )
+
+
+def too_fine(text: str) -> bool:
+    """Tell whether a time is given more finely than it can be kept."""
+    return _FINE.search(text) is not None
+
+
+def _time_errors(document: Any, wanted: Any, pointer: str) -> Iterator[FieldError]:
+    """Yield an error for each time that would be rounded: msgspec does so without a word, upwards too."""
+    for name, kind in _times(wanted):
+        value = document.get(name) if isinstance(document, dict) else None
+        if kind is not datetime:
+            yield from _time_errors(value, kind, pointer_to(pointer, name))
+        elif isinstance(value, str) and too_fine(value):
+            yield FieldError(pointer=pointer_to(pointer, name), code="invalid_value", detail=TOO_FINE)
+
+
+@cache
+def _times(kind: Any) -> tuple[tuple[str, Any], ...]:
+    """Return the fields of a body that are times, and those that hold some; in lists there are none."""
+    if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
+        return ()
+    return tuple(
+        (name, member)
+        for name, field in _fields(kind).items()
+        for member in _members(field.type)
+        if member is datetime or _times(member)
+    )
+
+
+def _members(kind: Any) -> tuple[Any, ...]:
+    """Return what a union is of, without what is said about it."""
+    if get_origin(kind) is Annotated:
+        return _members(get_args(kind)[0])
+    if get_origin(kind) in {Union, UnionType}:
+        return tuple(member for each in get_args(kind) for member in _members(each))
+    return (kind,)
 
 
 @cache

@@ -6,7 +6,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, get_args
 
 from litestar import Request
 from litestar.handlers import BaseRouteHandler
@@ -14,7 +14,7 @@ from litestar.params import QueryParameter
 
 from ordergate.domain.errors import FieldError, Problem, invalid_request
 from ordergate.domain.identifiers import Prefix, is_id
-from ordergate.domain.validation import MAX_ERRORS, decode_body, summary
+from ordergate.domain.validation import MAX_ERRORS, TOO_FINE, decode_body, summary, too_fine
 
 _SMALL = 32 * 1024
 """Bytes of a body that is read at once: no such body takes more than a few milliseconds."""
@@ -77,24 +77,26 @@ def refuse_loose_query(request: Request[Any, Any, Any]) -> None:
         raise Problem("invalid_request", summary(errors), errors=errors)
 
 
-def _query_fields(handler: BaseRouteHandler) -> dict[str, bool]:
-    """The handler's query parameters, and whether each is an integer."""
+def _query_fields(handler: BaseRouteHandler) -> dict[str, Any]:
+    """The handler's query parameters, and the type of each."""
     return {
-        field.kwarg_definition.name or name: field.annotation is int
+        field.kwarg_definition.name or name: field.annotation
         for name, field in handler.parsed_fn_signature.parameters.items()
         if isinstance(field.kwarg_definition, QueryParameter)
     }
 
 
-def _parameter_error(name: str, value: str, known: dict[str, bool], *, repeated: bool) -> FieldError | None:
+def _parameter_error(name: str, value: str, known: dict[str, Any], *, repeated: bool) -> FieldError | None:
     if name not in known:
         names = ", ".join(sorted(known)) or "none"
         detail = f"There is no such parameter here; known: {names}."
         return FieldError(pointer=f"/{name}", code="unknown_parameter", detail=detail)
     if repeated:
         return FieldError(pointer=f"/{name}", code="repeated", detail="Give the parameter once.")
-    if known[name] and not _INTEGER.fullmatch(value):
+    if known[name] is int and not _INTEGER.fullmatch(value):
         return FieldError(pointer=f"/{name}", code="wrong_type", detail="The parameter is a whole number.")
+    if datetime in get_args(known[name]) and too_fine(value):
+        return FieldError(pointer=f"/{name}", code="invalid_value", detail=TOO_FINE)
     return None
 
 

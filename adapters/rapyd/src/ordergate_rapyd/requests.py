@@ -34,6 +34,7 @@ from ordergate.spi.refusals import (
     unsupported_field,
 )
 from ordergate.spi.wire import WireRequest
+from ordergate_rapyd.javascript import rewritten
 from ordergate_rapyd.wire import (
     CreateBody,
     CreateExtension,
@@ -119,7 +120,8 @@ def pay(command: PayOrder) -> WireRequest:
 def update(command: UpdateOrder) -> WireRequest | None:
     """``POST /v1/orders/{id}``; None where nothing that Rapyd keeps is changed.
 
-    Rapyd does not say whether it merges metadata, so all of it is sent, the gateway's marks included.
+    Rapyd does not say whether it merges metadata, so all of it is sent, the gateway's marks included, and what others
+    have put there.
     """
     if command.customer is not msgspec.UNSET:
         raise unsupported_field("/customer/id", "Rapyd's orders keep the customer that they were made for.")
@@ -128,7 +130,7 @@ def update(command: UpdateOrder) -> WireRequest | None:
         raise unsupported_field("/extensions/rapyd/coupon", "Rapyd documents no way to take a coupon away.")
     metadata, percent = command.metadata, command.tax_percent
     body = UpdateBody(
-        metadata=None if isinstance(metadata, UnsetType) else {**metadata, **command.order.marks},
+        metadata=None if isinstance(metadata, UnsetType) else rewritten({**metadata, **command.order.marks}),
         coupon=None if isinstance(extension.coupon, UnsetType) else extension.coupon,
         tax_percent=None
         if isinstance(percent, UnsetType)
