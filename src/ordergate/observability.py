@@ -43,6 +43,7 @@ class CallFacts:
         operation: The write that the request is, once it is durable.
         order: The order that it is about.
         spans: Where the request is traced.
+        root_path: What stands before every address, where a proxy serves the gateway under a path of its own.
     """
 
     request_id: str
@@ -54,9 +55,16 @@ class CallFacts:
     operation: str | None = None
     order: str | None = None
     spans: JournalSpans | None = None
+    root_path: str = ""
 
 
 current_call: ContextVar[CallFacts | None] = ContextVar("ordergate_call", default=None)
+
+
+def root_path() -> str:
+    """Return what stands before every address that is told to the caller of this request."""
+    facts = current_call.get()
+    return "" if facts is None else facts.root_path
 
 
 def note_account(name: str) -> None:

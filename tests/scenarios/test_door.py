@@ -267,3 +267,16 @@ async def test_a_caller_who_goes_away_is_no_failure_of_ours(shop: Shop, path: st
     operator = await shop.another(None)
     metrics: httpx.Response = await operator.get("/metrics")
     assert 'status="5' not in metrics.text
+
+
+async def test_a_file_may_be_left_unread(shop: Shop) -> None:
+    """Who has read a file, or part of it, and goes away, is no failure either; the connection can be used again."""
+    with capture_logs() as lines:
+        for _ in range(20):
+            assert (await shop.get("/schema/assets/swagger-ui-bundle.js")).status_code == 200
+        address = urlsplit(shop.url)
+        with socket.create_connection((address.hostname or "", address.port or 0)) as connection:
+            connection.sendall(b"GET /schema/assets/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await eventually(lambda: len(lines) >= 21)
+
+    assert {line["event"] for line in lines} == {"request"}

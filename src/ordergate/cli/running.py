@@ -147,6 +147,7 @@ async def _serve(
         create_app(
             gateway,
             max_body_bytes=settings.server.max_body_bytes,
+            root_path=settings.server.root_path,
             plugins=[Console()] if settings.server.console else [],
         ),
         ready,

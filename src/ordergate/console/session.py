@@ -17,6 +17,7 @@ from ordergate.domain.validation import NULL_CHARACTER, pointer_to
 from ordergate.gateway.caller import OPERATOR_SCOPE, Caller
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.sessions import SCOPE, SESSION_SECONDS, caller_in_session
+from ordergate.observability import root_path
 
 PATH = "/console"
 SESSION_COOKIE = "ordergate_session"
@@ -107,7 +108,7 @@ def _cookie(connection: Connection, name: str, value: str, seconds: int | None) 
         key=name,
         value=value,
         max_age=seconds,
-        path=PATH,
+        path=root_path() + PATH,
         httponly=True,
         samesite="strict",
         secure=not _is_plain_loopback(connection),

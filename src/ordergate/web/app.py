@@ -91,12 +91,15 @@ KEYLESS = (
 """What anybody may ask; a webhook is let in by its signature."""
 
 
-def create_app(gateway: Gateway, *, max_body_bytes: int, plugins: Sequence[InitPlugin] = ()) -> Edge:
+def create_app(
+    gateway: Gateway, *, max_body_bytes: int, root_path: str = "", plugins: Sequence[InitPlugin] = ()
+) -> Edge:
     """Return the ASGI application.
 
     Args:
         gateway: What it serves.
         max_body_bytes: Larger bodies are refused with 413.
+        root_path: What stands before every address, as callers see them; a proxy may take it off or leave it.
         plugins: What it serves besides the API.
     """
     keyed = Router("/", before_request=_admit_strictly, security=[{"key": []}], route_handlers=KEYED)
@@ -106,12 +109,12 @@ def create_app(gateway: Gateway, *, max_body_bytes: int, plugins: Sequence[InitP
         request_class=StrictRequest,
         request_max_body_size=max_body_bytes,
         exception_handlers={Exception: _answer_and_log},
-        openapi_config=openapi.openapi_config(version("ordergate")),
+        openapi_config=openapi.openapi_config(version("ordergate"), root_path),
         plugins=list(plugins),
         state=State({"gateway": gateway}),
         logging_config=None,
     )
-    return Edge(app, gateway)
+    return Edge(app, gateway, root_path)
 
 
 # Hooks and no guards: for each guard and request Litestar makes a copy of the handler.

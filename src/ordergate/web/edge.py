@@ -29,9 +29,10 @@ _log = structlog.get_logger("ordergate.web")
 class Edge:
     """Wraps the whole application, 404s and errors included."""
 
-    def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
-        """Wrap an application."""
+    def __init__(self, app: ASGIApp, gateway: Gateway, root_path: str = "") -> None:
+        """Wrap an application; `root_path` stands before every address, as callers see them."""
         self.app = app
+        self._root_path = root_path
         self._gateway = gateway
         self._overload = Overload(gateway)
 
@@ -41,7 +42,9 @@ class Edge:
             await self.app(scope, receive, send)
             return
         started = time.perf_counter()
-        facts = CallFacts(_request_id(scope), self._gateway.configuration.hash)
+        if self._root_path:
+            _take_off(scope, self._root_path)
+        facts = CallFacts(_request_id(scope), self._gateway.configuration.hash, root_path=self._root_path)
         metrics, tracing = self._gateway.metrics, self._gateway.tracing
         status = 0
 
@@ -56,7 +59,7 @@ class Edge:
 
         place = self._overload.enter(scope["path"])
         if place is None:
-            await self._overload.refuse(scope, send_with_headers, facts.request_id)
+            await self._overload.refuse(scope, send_with_headers, facts)
             return
         token = current_call.set(facts)
         structlog.contextvars.bind_contextvars(request_id=facts.request_id)
@@ -66,7 +69,10 @@ class Edge:
             if refused := door.refusal(scope):
                 await _answer(refused, scope, send_with_headers)
             else:
-                await self.app(scope, _until_gone(self._overload.body(place, receive)), send_with_headers)
+                body = self._overload.body(place, receive)
+                # Files are sent while their reader is listened for, who may go then as he likes.
+                body = body if scope["method"] in READS else _until_gone(body)
+                await self.app(scope, body, send_with_headers)
         except CallerGoneError:
             pass
         except asyncio.CancelledError:
@@ -104,6 +110,14 @@ class Edge:
         if facts.account is not None:
             headers.append((b"ordergate-account", facts.account.encode()))
         return headers
+
+
+def _take_off(scope: Any, root_path: str) -> None:
+    """Leave of the address what is the gateway's own, where the proxy has not done so."""
+    raw = root_path.encode()
+    if scope["path"] == root_path or scope["path"].startswith(f"{root_path}/"):
+        scope["path"] = scope["path"].removeprefix(root_path) or "/"
+        scope["raw_path"] = scope["raw_path"].removeprefix(raw) or b"/"
 
 
 def _until_gone(receive: Receive) -> Receive:

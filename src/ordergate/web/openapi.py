@@ -21,6 +21,7 @@ from litestar.openapi.spec import (
     RequestBody,
     Schema,
     SecurityScheme,
+    Server,
     Tag,
 )
 from litestar.routes import HTTPRoute
@@ -87,17 +88,19 @@ WRITE_PROBLEMS: dict[int, ResponseSpec] = {
 """What a write at a provider may answer besides its result."""
 
 
-def openapi_config(version: str) -> OpenAPIConfig:
-    """Return how the API is described and where the description is served."""
+def openapi_config(version: str, root_path: str) -> OpenAPIConfig:
+    """Return how the API is described and where the description is served; `root_path` stands before addresses."""
+    assets = f"{root_path}{_ASSETS}"
     return OpenAPIConfig(
         title="ordergate",
         version=version,
         summary="One API for orders in front of several payment providers.",
         description=(
             "Amounts are integers in the currency's minor unit. Every write takes an Idempotency-Key and acts at "
-            "most once. Every error is application/problem+json; [/problems](/problems) explains each code."
+            f"most once. Every error is application/problem+json; [/problems]({root_path}/problems) explains each code."
         ),
         path="/schema",
+        servers=[Server(url=root_path or "/")],
         openapi_router=Router(
             "/schema",
             route_handlers=[],
@@ -108,9 +111,9 @@ def openapi_config(version: str) -> OpenAPIConfig:
         render_plugins=[
             SwaggerRenderPlugin(
                 path="/swagger",
-                js_url=f"{_ASSETS}/swagger-ui-bundle.js",
-                css_url=f"{_ASSETS}/swagger-ui.css",
-                standalone_preset_js_url=f"{_ASSETS}/swagger-ui-standalone-preset.js",
+                js_url=f"{assets}/swagger-ui-bundle.js",
+                css_url=f"{assets}/swagger-ui.css",
+                standalone_preset_js_url=f"{assets}/swagger-ui-standalone-preset.js",
                 favicon="<link rel='icon' href='data:,'>",
             ),
             JsonRenderPlugin(),
