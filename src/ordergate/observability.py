@@ -48,6 +48,7 @@ class CallFacts:
         code: The problem that it was answered.
         provider_code: The provider's own code behind it.
         spans: Where the request is traced.
+        root_path: What stands before every address, where a proxy serves the gateway under a path of its own.
     """
 
     request_id: str
@@ -61,9 +62,16 @@ class CallFacts:
     code: str | None = None
     provider_code: str | None = None
     spans: JournalSpans | None = None
+    root_path: str = ""
 
 
 current_call: ContextVar[CallFacts | None] = ContextVar("ordergate_call", default=None)
+
+
+def root_path() -> str:
+    """Return what stands before every address that is told to the caller of this request."""
+    facts = current_call.get()
+    return "" if facts is None else facts.root_path
 
 
 def note_account(name: str) -> None:

@@ -64,7 +64,7 @@ DOCUMENTED_MEMBERS = {
 """Every problem has all of these."""
 
 _keys = itertools.count(1)
-_applications: dict[int, tuple[Gateway, Any]] = {}
+_applications: dict[tuple[int, str], tuple[Gateway, Any]] = {}
 
 
 class Emulator:
@@ -462,7 +462,7 @@ async def open_shop(
         client = await parts.enter_async_context(plain_client())
         key = await add_key(gateway.journal)
         await link_all(gateway.journal, emulators)
-        app = _application(gateway, settings.server.max_body_bytes)
+        app = _application(gateway, settings.server.max_body_bytes, settings.server.root_path)
         limits = limits_of(settings.server, settings.server.max_connections)
         protocol = Connections(limits, app.refuse).protocol
         async with _served(app, protocol, settings.server.shutdown_timeout, port) as url:
@@ -497,15 +497,15 @@ async def _served(app: Any, protocol: Any, shutdown_timeout: float, port: int) -
             await server.shutdown([listener])
 
 
-def _application(gateway: Gateway, max_body_bytes: int) -> Any:
+def _application(gateway: Gateway, max_body_bytes: int, root_path: str) -> Any:
     """The application around this gateway: built once and refilled, since building takes longer than a test."""
-    if max_body_bytes not in _applications:
+    settings = max_body_bytes, root_path
+    if settings not in _applications:
         held = replace(gateway)
-        _applications[max_body_bytes] = (
-            held,
-            create_app(held, max_body_bytes=max_body_bytes, plugins=[Console(every=0.5)]),
-        )
-    held, app = _applications[max_body_bytes]
+        plugins = [Console(every=0.5)]
+        made = create_app(held, max_body_bytes=max_body_bytes, root_path=root_path, plugins=plugins)
+        _applications[settings] = held, made
+    held, app = _applications[settings]
     for part in fields(gateway):
         setattr(held, part.name, getattr(gateway, part.name))
     return app

@@ -8,6 +8,7 @@ import pytest
 from tests.scenarios.conftest import OpenShop
 from tests.scenarios.shop import Emulator, Shop, body_of, chairs, fresh_key, pointers, problem_of
 
+from ordergate.domain.draft import MAX_LINES
 from ordergate.gateway import compare
 from ordergate.gateway.records import LinkKey
 
@@ -264,9 +265,9 @@ async def test_a_repeat_finds_its_order_whatever_changed_since(
 
 
 async def test_only_so_many_lines_are_compared(shop: Shop) -> None:
-    """A comparison keeps every field at every account, so its order has a limit of its own."""
+    """An order to compare has no more lines than one to create."""
     line = {"description": "Chair", "quantity": 1, "unit_amount": 100}
-    body = {"order": {**chairs(), "line_items": [line] * (compare.LINES + 1)}, "accounts": ACCOUNTS}
+    body = {"order": {**chairs(), "line_items": [line] * (MAX_LINES + 1)}, "accounts": ACCOUNTS}
 
     problem = problem_of(await shop.post("/v1/comparisons", body), 422, "invalid_request")
 

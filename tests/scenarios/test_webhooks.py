@@ -402,7 +402,7 @@ async def test_what_is_no_webhook_changes_nothing(
             assert (problem["outcome"], problem["sent"]) == ("not_applied", "no"), name
         assert await counted(shop, result) == seen + 5, name
     nowhere = await shop.client.post(f"{shop.url}/hooks/nowhere", content=b"{}")
-    problem_of(nowhere, 404, "not_found")
+    problem_of(nowhere, 401, "bad_signature")
     assert await counted(shop, "unknown_account") == 1
 
     assert (await shop.read(order), shop.emulator.requests) == (before, requests)

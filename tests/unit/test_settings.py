@@ -503,3 +503,19 @@ def test_tracing_without_its_package_is_refused(tmp_path: Path, monkeypatch: pyt
     (line,) = caught.value.lines
     assert "ORDERGATE_SERVER_TRACING" in line
     assert "pip install 'ordergate[tracing]'" in line
+
+
+@pytest.mark.parametrize("path", ["", "/shop", "/shop/pay", "/a-b_c.d~e/v1"])
+def test_a_path_before_every_address(tmp_path: Path, path: str) -> None:
+    """One or more steps, or none."""
+    assert _load(tmp_path, f'[server]\nroot_path = "{path}"\n').server.root_path == path
+
+
+@pytest.mark.parametrize(
+    "path", ["shop", "/shop/", "/", "//shop", "/a b", "/../x", "/sh%6fp", "/v1", "/console/x"]
+)
+def test_a_path_that_would_mislead_is_refused(tmp_path: Path, path: str) -> None:
+    """What is no plain path, or what an address of the gateway's own could be taken for."""
+    (line,) = _refused(tmp_path, f'[server]\nroot_path = "{path}"\n')
+
+    assert "root_path" in line

@@ -23,7 +23,19 @@ from ordergate.cli.translate import translate
 from ordergate.cli.webhooks import webhooks
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Commands(click.Group):
+    """All commands; what no store can hold is refused before any of them runs."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments."""
+        if any("\0" in argument for argument in args):
+            raise click.UsageError("An argument cannot hold the character U+0000.", ctx)
+        return super().parse_args(ctx, args)
+
+
+@click.group(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(package_name="ordergate")
 def main() -> None:
     """One HTTP API for orders in front of several payment providers.

@@ -156,6 +156,7 @@ async def _serve(
     app = create_app(
         gateway,
         max_body_bytes=settings.server.max_body_bytes,
+        root_path=settings.server.root_path,
         plugins=[Console()] if settings.server.console else [],
     )
     limits = limits_of(settings.server, connections_within(allow_open_files()))

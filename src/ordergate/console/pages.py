@@ -13,6 +13,7 @@ from litestar.response import Redirect, Response, Template
 from ordergate.console.session import PATH, form_token, signed_in
 from ordergate.domain.errors import Problem
 from ordergate.gateway.context import Gateway
+from ordergate.observability import root_path
 from ordergate.web.problems import NEXT_STEPS, OUTCOMES, document, problem_of
 
 Page = Request[Any, Any, Any]
@@ -28,8 +29,6 @@ SECTIONS = (
 
 A page that is new gets its entry here, its handlers in the plugin's router, and a template.
 """
-
-SIGN_IN = f"{PATH}/sign-in"
 
 _log = structlog.get_logger("ordergate.console")
 
@@ -60,6 +59,7 @@ def page(request: Page, name: str, *, title: str, status: int = 200, **context: 
         "section": request.url.path.removeprefix(f"{PATH}/").partition("/")[0],
         "form_token": form_token(request),
         "now": gateway_of(request).clock(),
+        "root": root_path(),
     }
     return Template(f"{name}.html", context=shared | context, status_code=status, media_type=MediaType.HTML)
 
@@ -67,7 +67,7 @@ def page(request: Page, name: str, *, title: str, status: int = 200, **context: 
 def to_page(path: str, parameters: Mapping[str, str] | None = None) -> str:
     """Return a page's address."""
     query = f"?{urlencode(parameters)}" if parameters else ""
-    return f"{PATH}/{path}{query}"
+    return f"{root_path()}{PATH}/{path}{query}"
 
 
 def go_to(address: str) -> Redirect:
@@ -107,14 +107,14 @@ def problem_in(request: Page, problem: Problem) -> Any:
 
 def _ask_to_sign_in(request: Page) -> Response[Any]:
     if request.method != "GET":
-        return go_to(SIGN_IN)
+        return go_to(to_page("sign-in"))
     if request.headers.get("sec-fetch-site") == "cross-site":
         # A strict cookie does not come with a link from elsewhere, but does when this page loads itself again.
         return page(request, "again", title="One moment", address=_here(request))
     here = _here(request)
-    return go_to(SIGN_IN if here == PATH else f"{SIGN_IN}?{urlencode({'next': here})}")
+    return go_to(to_page("sign-in", None if request.url.path == PATH else {"next": here}))
 
 
 def _here(request: Page) -> str:
     query = request.url.query
-    return request.url.path + (f"?{query}" if query else "")
+    return root_path() + request.url.path + (f"?{query}" if query else "")

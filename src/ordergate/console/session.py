@@ -12,10 +12,12 @@ from litestar.connection import ASGIConnection, Request
 from litestar.datastructures import Cookie, FormMultiDict
 from litestar.handlers import BaseRouteHandler
 
-from ordergate.domain.errors import Problem
+from ordergate.domain.errors import Problem, invalid_request
+from ordergate.domain.validation import NULL_CHARACTER, pointer_to
 from ordergate.gateway.caller import OPERATOR_SCOPE, Caller
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.sessions import SCOPE, SESSION_SECONDS, caller_in_session, confirm_session
+from ordergate.observability import root_path
 
 PATH = "/console"
 SESSION_COOKIE = "ordergate_session"
@@ -59,19 +61,28 @@ async def checked_form(request: Request[Any, Any, Any], cookie: str = SESSION_CO
     """Return a form that a page of this session has sent.
 
     Raises:
-        Problem: ``forbidden`` for any other; ``unauthenticated`` if the session has ended while the form came.
+        Problem: ``forbidden`` for any other; ``unauthenticated`` if the session has ended while the form came;
+            ``invalid_request`` for text with U+0000.
     """
     secret = request.cookies.get(cookie)
     if secret and request.headers.get("sec-fetch-site") in _OWN_SITE:
         form = await request.form()
         if cookie == SESSION_COOKIE:  # the form may have taken its time, and the key is revoked
             await confirm_session(request.app.state.gateway, secret)
+        _refuse_null_characters(form)
         given = form.get(FORM_TOKEN)
         if isinstance(given, str) and _same(given, _form_token(secret)):
             return form
     raise Problem(
         "forbidden", "This form was not made in this session. Go back, load the page again, and repeat."
     )
+
+
+def _refuse_null_characters(form: FormMultiDict) -> None:
+    """Refuse text that not every store can hold."""
+    for name, value in form.multi_items():
+        if isinstance(value, str) and "\0" in value:
+            raise invalid_request(pointer_to("", name), "invalid_value", NULL_CHARACTER)
 
 
 def text_of(form: FormMultiDict, name: str) -> str:
@@ -100,7 +111,7 @@ def _cookie(connection: Connection, name: str, value: str, seconds: int | None) 
         key=name,
         value=value,
         max_age=seconds,
-        path=PATH,
+        path=root_path() + PATH,
         httponly=True,
         samesite="strict",
         secure=not _is_plain_loopback(connection),

@@ -4,7 +4,7 @@ The merchant's lines, ids, reference and kept fields come from the journal's rec
 from the provider. Both functions are pure.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
@@ -181,7 +181,8 @@ def order_from_record(record: OrderRecord) -> Order:
         shipping_address=record.shipping_address,
         metadata=record.metadata,
         notes=record.notes,
-        expires_at=record.expires_at,
+        expires_at=record.expires_at
+        and record.expires_at.astimezone(UTC),  # the merchant's may have an offset
         tax_percent=record.tax_percent,
         payments=seen.payments,
         fulfillments=record.fulfillments,

@@ -4,15 +4,30 @@ The constraints that one field can state stand on the field. Those that need two
 :func:`draft_errors`.
 """
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import chain, islice
 from typing import Annotated, Any, Literal
 
 import msgspec
 from iso3166 import countries_by_alpha2
 from msgspec import UNSET, Meta, UnsetType
 
-from ordergate.domain.errors import FieldError
+from ordergate.domain.errors import FieldError, Problem
 from ordergate.domain.money import MAX_AMOUNT, UnknownCurrencyError, minor_unit_digits
+from ordergate.domain.validation import MAX_ERRORS
+
+MAX_LINES = 1_000
+"""Of an order; no command names more of them."""
+
+MAX_CHANGED_KEYS = 100
+"""Of metadata in one change: there may be 40 before it and 40 others after it."""
+
+MAX_METADATA = 65_536
+"""Characters that the metadata of an order and of all its lines hold together, keys included."""
+
+MAX_EXTENSIONS = 65_536
+"""Bytes of an order's `extensions`, as JSON."""
 
 PRINTABLE = "^[^\\x00-\\x1f\\x7f]*(?!\\n)$"
 
@@ -67,12 +82,17 @@ TaxPercent = Annotated[
     ),
 ]
 Notes = Annotated[str, Meta(max_length=1000)]
-Time = Annotated[datetime, Meta(tz=True)]
+Time = Annotated[
+    datetime, Meta(tz=True, description="RFC 3339, with Z or an offset, to the microsecond; answered in UTC.")
+]
 BillingType = Literal["one_time", "recurring"]
 LineType = Literal["product", "shipping"]
 Extensions = Annotated[
     dict[str, dict[str, Any]],
-    Meta(description="Fields that only one provider knows, by adapter; only the chosen one's are used."),
+    Meta(
+        max_length=100,
+        description="Fields that only one provider knows, by adapter; only the chosen one's are used.",
+    ),
 ]
 
 
@@ -120,7 +140,7 @@ class Draft(Body, frozen=True, kw_only=True):
     account: Annotated[str, Meta(max_length=64, description="Overrides the routing.")] | None = None
     currency: CurrencyCode
     customer: CustomerBody | None = None
-    line_items: Annotated[list[DraftLine], Meta(min_length=1)]
+    line_items: Annotated[list[DraftLine], Meta(min_length=1, max_length=MAX_LINES)]
     shipping_address: AddressBody | None = None
     tax_percent: TaxPercent | None = None
     billing_type: BillingType | None = None
@@ -159,7 +179,7 @@ class CancelBody(Body, frozen=True, kw_only=True):
 class FulfillBody(Body, frozen=True, kw_only=True):
     """What was handed over: all lines unless some are named."""
 
-    line_item_ids: Annotated[list[str], Meta(min_length=1)] | None = None
+    line_item_ids: Annotated[list[str], Meta(min_length=1, max_length=MAX_LINES)] | None = None
     tracking_number: Annotated[str, Meta(max_length=100)] | None = None
     carrier: Annotated[str, Meta(max_length=50)] | None = None
     notify_customer: bool = False
@@ -168,7 +188,9 @@ class FulfillBody(Body, frozen=True, kw_only=True):
 class UpdateBody(Body, frozen=True, kw_only=True):
     """What to change: absent leaves, null clears."""
 
-    metadata: dict[str, MetadataValue | None] | UnsetType | None = UNSET
+    metadata: (
+        Annotated[dict[str, MetadataValue | None], Meta(max_length=MAX_CHANGED_KEYS)] | UnsetType | None
+    ) = UNSET
     notes: Notes | UnsetType | None = UNSET
     customer: CustomerBody | UnsetType | None = UNSET
     tax_percent: TaxPercent | UnsetType | None = UNSET
@@ -185,7 +207,7 @@ class ReturnLineBody(Body, frozen=True, kw_only=True):
 class ReturnBody(Body, frozen=True, kw_only=True):
     """What comes back; `shipping` refunds the order's shipping too."""
 
-    lines: Annotated[list[ReturnLineBody], Meta(min_length=1)]
+    lines: Annotated[list[ReturnLineBody], Meta(min_length=1, max_length=MAX_LINES)]
     shipping: bool | None = None
 
 
@@ -238,19 +260,41 @@ class ImportBody(Body, frozen=True, kw_only=True):
 
 
 def draft_errors(draft: Draft) -> list[FieldError]:
-    """Return everything wrong with a draft that no single field can tell."""
-    return [
-        *_currency_errors(draft.currency),
-        *_line_errors(draft),
-        *_reserved_metadata_errors(draft.metadata, "/metadata"),
-        *(
+    """Return what is wrong with a draft that no single field can tell, up to a readable number."""
+    errors = chain(
+        _currency_errors(draft.currency),
+        _line_errors(draft),
+        _reserved_metadata_errors(draft.metadata, "/metadata"),
+        (
             error
             for index, line in enumerate(draft.line_items)
             for error in _reserved_metadata_errors(line.metadata, f"/line_items/{index}/metadata")
         ),
-        *_country_errors(draft.shipping_address),
-        *_expiry_errors(draft.expires_at),
-    ]
+        _metadata_size_errors(draft),
+        _country_errors(draft.shipping_address),
+        _expiry_errors(draft.expires_at),
+        _extension_errors(draft.extensions),
+    )
+    return list(islice(errors, MAX_ERRORS))
+
+
+def refuse_large_extensions(extensions: dict[str, Any] | UnsetType | None) -> None:
+    """Refuse extensions that are too large.
+
+    Raises:
+        Problem: ``invalid_request``.
+    """
+    errors = [] if isinstance(extensions, UnsetType) else _extension_errors(extensions)
+    if errors:
+        raise Problem("invalid_request", errors[0].detail, errors=errors)
+
+
+def _extension_errors(extensions: dict[str, Any] | None) -> list[FieldError]:
+    size = len(msgspec.json.encode(extensions)) if extensions else 0
+    if size <= MAX_EXTENSIONS:
+        return []
+    detail = f"All extensions together take at most {MAX_EXTENSIONS} bytes; these take {size}."
+    return [FieldError(pointer="/extensions", code="too_large", detail=detail)]
 
 
 def _currency_errors(currency: str) -> list[FieldError]:
@@ -302,8 +346,20 @@ def _expiry_errors(expires_at: datetime | None) -> list[FieldError]:
     return []
 
 
-def _reserved_metadata_errors(metadata: dict[str, Any] | None, pointer: str) -> list[FieldError]:
-    return [
+def _metadata_size_errors(draft: Draft) -> list[FieldError]:
+    blocks = (draft.metadata, *(line.metadata for line in draft.line_items))
+    size = sum(len(key) + len(str(value)) for block in blocks if block for key, value in block.items())
+    if size <= MAX_METADATA:
+        return []
+    detail = (
+        f"The metadata of an order and of its lines hold at most {MAX_METADATA} characters together; "
+        f"these hold {size}."
+    )
+    return [FieldError(pointer="/metadata", code="too_large", detail=detail)]
+
+
+def _reserved_metadata_errors(metadata: dict[str, Any] | None, pointer: str) -> Iterator[FieldError]:
+    return (
         FieldError(
             pointer=f"{pointer}/{key}",
             code="reserved",
@@ -311,7 +367,7 @@ def _reserved_metadata_errors(metadata: dict[str, Any] | None, pointer: str) -> 
         )
         for key in metadata or ()
         if key.startswith("ordergate_")
-    ]
+    )
 
 
 def _country_errors(address: AddressBody | None) -> list[FieldError]:

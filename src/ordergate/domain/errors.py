@@ -61,6 +61,7 @@ class ProblemKind(msgspec.Struct, frozen=True):
 PROBLEMS: Mapping[str, ProblemKind] = MappingProxyType(
     {
         "invalid_json": ProblemKind("The body is not valid JSON", "caller", "after_fix"),
+        "repeated_header": ProblemKind("A header stands more than once", "caller", "after_fix"),
         "idempotency_key_missing": ProblemKind("An Idempotency-Key is required", "caller", "after_fix"),
         "idempotency_key_invalid": ProblemKind("The Idempotency-Key is malformed", "caller", "after_fix"),
         "request_timeout": ProblemKind("The request did not come in time", "caller", "after_fix"),

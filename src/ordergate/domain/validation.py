@@ -1,10 +1,14 @@
 """Reads documents into types, and says everything that is wrong with them, each with its JSON Pointer.
 
 msgspec stops at the first error and names it in a sentence. A document that it accepts costs nothing more;
-one that it refuses is walked once more, value by value, so that the caller can mend all of it in one go.
+one that it refuses is walked once more, into the parts that are wrong, until enough errors are found.
 """
 
+import json
+import re
 from collections.abc import Iterator
+from datetime import datetime
+from functools import cache
 from itertools import islice
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
@@ -18,22 +22,41 @@ T = TypeVar("T")
 MAX_ERRORS = 100
 """More would help nobody, and a hostile body could ask for millions."""
 
+NULL_CHARACTER = "Text cannot hold the character U+0000; leave it out."
+
+TOO_FINE = "A time has at most six decimals of a second; give it to the microsecond."
+
+_FINE = re.compile(r"[.,][0-9]{6}[0-9]*[1-9]")
+"""Decimals beyond the sixth that are no zeros: a clock here cannot hold them, and rounded they may be another year."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class _Members(list[tuple[str, Any]]):
+    """An object as it was written: names that stand twice are there twice."""
+
+
+Steps = tuple[Any, str] | None
+"""A place in a document: the way to what holds it, and the last step; None for the whole."""
+
 
 def decode_body(content: bytes, wanted: type[T]) -> T:
-    """Decode a JSON body exactly: no number is rounded, no type is coerced.
+    """Decode a JSON body exactly: no number is rounded, no type is coerced, no name stands twice.
 
     Raises:
         Problem: ``invalid_json``, or ``invalid_request`` with every error and its pointer.
     """
+    document = _decode_untyped(content)
+    _refuse_repeated_names(content, document)
+    _refuse_null_characters(content, document)
+    errors = list(_time_errors(document, wanted, ""))
     try:
-        return msgspec.json.decode(content, type=wanted, strict=True)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        refused = str(error)
-    # Of a name that stands twice the walk sees the last value only, and may find nothing wrong with it.
-    errors = explain(_decode_untyped(content), wanted) or [
-        FieldError(pointer="", code="invalid_value", detail=f"A name stands twice, once wrong: {refused}.")
-    ]
-    raise Problem("invalid_request", summary(errors), errors=errors)
+        decoded = msgspec.convert(document, wanted, strict=True)
+    except msgspec.ValidationError:
+        errors += explain(document, wanted)
+    if errors:
+        raise Problem("invalid_request", summary(errors), errors=errors)
+    return decoded
 
 
 def _decode_untyped(content: bytes) -> Any:
@@ -43,6 +66,88 @@ def _decode_untyped(content: bytes) -> Any:
         raise Problem("invalid_json", f"The body is not valid JSON: {error}.") from None
     except RecursionError:
         raise Problem("invalid_json", "The body is nested too deeply.") from None
+
+
+def _refuse_repeated_names(content: bytes, document: Any) -> None:
+    """Refuse a body in which a name stands twice in one object: readers would differ about which value holds.
+
+    Of such names a decoded document has one, so written again it has fewer colons than the body. Only a body that
+    escapes a colon can hide that; such a body is always looked through.
+    """
+    if b"\\u003" not in content and _encode(document).count(b":") == content.count(b":"):
+        return
+    errors = [
+        FieldError(pointer=pointer, code="repeated_name", detail="The name stands twice in one object.")
+        for pointer in islice(_repeated_names(content), MAX_ERRORS)
+    ]
+    if errors:
+        detail = f"{errors[0].pointer} stands twice in the body; send each name of an object once."
+        raise Problem("invalid_json", detail, errors=errors)
+
+
+def _repeated_names(content: bytes) -> Iterator[str]:
+    """Yield the pointer of each name that stands in its object already."""
+    try:
+        document = json.loads(content, object_pairs_hook=_Members, parse_int=str, parse_float=str)
+    except RecursionError:
+        raise Problem("invalid_json", "The body is nested too deeply.") from None
+    for steps, value in _containers(document):
+        if isinstance(value, _Members):
+            seen = set()
+            for name, _ in value:
+                if name in seen:
+                    yield _pointer((steps, name))
+                seen.add(name)
+
+
+def _refuse_null_characters(content: bytes, document: Any) -> None:
+    """Refuse text that holds U+0000: PostgreSQL cannot keep it. JSON has one way to write it."""
+    if b"\\u0000" not in content:
+        return
+    errors = [
+        FieldError(pointer=pointer, code="invalid_value", detail=NULL_CHARACTER)
+        for pointer in islice(_null_characters(document), MAX_ERRORS)
+    ]
+    if errors:
+        raise Problem("invalid_request", summary(errors), errors=errors)
+
+
+def _null_characters(document: Any) -> Iterator[str]:
+    """Yield the pointer of each text that holds U+0000, names included."""
+    for steps, value in _containers({"": document}):
+        members = value.items() if isinstance(value, dict) else enumerate(value)
+        for name, item in members:
+            if (isinstance(name, str) and "\0" in name) or (isinstance(item, str) and "\0" in item):
+                yield _pointer((steps, str(name)))[1:]
+
+
+def _containers(document: Any) -> Iterator[tuple[Steps, Any]]:
+    """Yield every object and array of a document, with the way to it; as deep as it may be."""
+    left: list[tuple[Steps, Any]] = [(None, document)]
+    while left:
+        steps, value = left.pop()
+        if isinstance(value, _Members):
+            members: Any = value
+        elif isinstance(value, dict):
+            members = value.items()
+        elif isinstance(value, list):
+            members = enumerate(value)
+        else:
+            continue
+        yield steps, value
+        inner = [((steps, str(name)), item) for name, item in members if isinstance(item, dict | list)]
+        left.extend(reversed(inner))
+
+
+def _pointer(steps: Steps) -> str:
+    names = []
+    while steps is not None:
+        steps, name = steps
+        names.append(name)
+    pointer = ""
+    for name in reversed(names):
+        pointer = pointer_to(pointer, name)
+    return pointer
 
 
 def summary(errors: list[FieldError]) -> str:
@@ -57,12 +162,22 @@ def explain(value: Any, wanted: Any) -> list[FieldError]:
 
 
 def _errors(value: Any, wanted: Any, pointer: str) -> Iterator[FieldError]:
+    """Yield what is wrong with a value, as it is found: a part that is right is not entered."""
+    own = _refusal(value, wanted)
+    if own is None:
+        return
     kind = _matching(value, wanted)
-    inner = get_args(kind)[0] if get_origin(kind) is Annotated else kind
-    found = list(_inner_errors(value, inner, pointer))
-    yield from found
+    inner, metas = (get_args(kind)[0], get_args(kind)[1:]) if get_origin(kind) is Annotated else (kind, ())
+    too_long = _length_error(value, metas)
+    if too_long is not None:
+        yield _field_error(pointer, too_long, wanted)
+        return
+    found = False
+    for error in _inner_errors(value, inner, pointer):
+        found = True
+        yield error
     if not found:
-        yield from _own_error(value, wanted, pointer)
+        yield _field_error(pointer, own, wanted)
 
 
 def _inner_errors(value: Any, kind: Any, pointer: str) -> Iterator[FieldError]:
@@ -74,12 +189,14 @@ def _inner_errors(value: Any, kind: Any, pointer: str) -> Iterator[FieldError]:
     elif isinstance(value, dict) and get_origin(kind) is dict:
         key_type, value_type = get_args(kind)
         for key, item in value.items():
-            yield from _own_error(key, key_type, pointer_to(pointer, key))
-            yield from _errors(item, value_type, pointer_to(pointer, key))
+            place = pointer_to(pointer, key)
+            if (refusal := _refusal(key, key_type)) is not None:
+                yield _field_error(place, refusal, key_type)
+            yield from _errors(item, value_type, place)
 
 
 def _struct_errors(value: dict[str, Any], kind: type[msgspec.Struct], pointer: str) -> Iterator[FieldError]:
-    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    fields = _fields(kind)
     for name, item in value.items():
         if name in fields:
             yield from _errors(item, fields[name].type, pointer_to(pointer, name))
@@ -96,12 +213,68 @@ def _struct_errors(value: dict[str, Any], kind: type[msgspec.Struct], pointer: s
             )
 
 
-def _own_error(value: Any, wanted: Any, pointer: str) -> Iterator[FieldError]:
+def too_fine(text: str) -> bool:
+    """Tell whether a time is given more finely than it can be kept."""
+    return _FINE.search(text) is not None
+
+
+def _time_errors(document: Any, wanted: Any, pointer: str) -> Iterator[FieldError]:
+    """Yield an error for each time that would be rounded: msgspec does so without a word, upwards too."""
+    for name, kind in _times(wanted):
+        value = document.get(name) if isinstance(document, dict) else None
+        if kind is not datetime:
+            yield from _time_errors(value, kind, pointer_to(pointer, name))
+        elif isinstance(value, str) and too_fine(value):
+            yield FieldError(pointer=pointer_to(pointer, name), code="invalid_value", detail=TOO_FINE)
+
+
+@cache
+def _times(kind: Any) -> tuple[tuple[str, Any], ...]:
+    """Return the fields of a body that are times, and those that hold some; in lists there are none."""
+    if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
+        return ()
+    return tuple(
+        (name, member)
+        for name, field in _fields(kind).items()
+        for member in _members(field.type)
+        if member is datetime or _times(member)
+    )
+
+
+def _members(kind: Any) -> tuple[Any, ...]:
+    """Return what a union is of, without what is said about it."""
+    if get_origin(kind) is Annotated:
+        return _members(get_args(kind)[0])
+    if get_origin(kind) in {Union, UnionType}:
+        return tuple(member for each in get_args(kind) for member in _members(each))
+    return (kind,)
+
+
+@cache
+def _fields(kind: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
+    return {field.encode_name: field for field in msgspec.structs.fields(kind)}
+
+
+def _refusal(value: Any, wanted: Any) -> str | None:
+    """Return why a value is not of a type, in msgspec's sentence; None if it is."""
     try:
         msgspec.convert(value, wanted, strict=True)
     except msgspec.ValidationError as error:
-        sentence = str(error).split(" - at `", 1)[0]
-        yield FieldError(pointer=pointer, code=_code(sentence), detail=f"{sentence}.{_meaning(wanted)}")
+        return str(error).split(" - at `", 1)[0]
+    return None
+
+
+def _length_error(value: Any, metas: tuple[Any, ...]) -> str | None:
+    """Return why a list or an object has too many members: of those no more is said than that."""
+    limits = [meta.max_length for meta in metas if getattr(meta, "max_length", None) is not None]
+    if not isinstance(value, list | dict) or not limits or len(value) <= min(limits):
+        return None
+    kind = "array" if isinstance(value, list) else "object"
+    return f"Expected `{kind}` of length <= {min(limits)}"
+
+
+def _field_error(pointer: str, sentence: str, wanted: Any) -> FieldError:
+    return FieldError(pointer=pointer, code=_code(sentence), detail=f"{sentence}.{_meaning(wanted)}")
 
 
 def _code(sentence: str) -> str:

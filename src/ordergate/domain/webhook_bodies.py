@@ -13,7 +13,8 @@ Url = Annotated[
     Meta(min_length=1, max_length=MAX_URL, description="https://…; with a test key http:// will do."),
 ]
 Types = Annotated[
-    list[EventType], Meta(min_length=1, description="Of which events to tell; leave it out for all.")
+    list[EventType],
+    Meta(min_length=1, max_length=100, description="Of which events to tell; leave it out for all."),
 ]
 Description = Annotated[str, Meta(max_length=255)]
 

@@ -9,7 +9,7 @@ import msgspec
 from ordergate.domain.assembly import expected_total
 from ordergate.domain.comparison import compare
 from ordergate.domain.draft import ComparisonBody, Draft
-from ordergate.domain.errors import FieldError, Problem, invalid_request
+from ordergate.domain.errors import FieldError, Problem
 from ordergate.domain.fees import Fee, fee_for
 from ordergate.domain.identifiers import new_id
 from ordergate.domain.judging import Side
@@ -27,12 +27,6 @@ from ordergate.gateway.receipts import shown_exchange
 from ordergate.gateway.records import Existing, StoredResponse
 from ordergate.gateway.translate import Translation, check_draft, refused_side, translate_at
 from ordergate.spi.fields import Form, UnreadableDocumentError, read
-
-LINES = 1000
-"""Of an order to compare: every account's bytes and every field are kept."""
-
-_LONG = 200
-"""Lines from which on holding sides against one another takes so long that others would notice."""
 
 _PAGE_BYTES = 4_000_000
 """Of documents on one page of a list, but for the first."""
@@ -77,7 +71,6 @@ async def compare_accounts(
             or an account that is no emulator or sandbox; ``idempotency_key_reused``.
     """
     check_key(key)
-    _check_size(body.order)
     check_draft(body.order)
     if body.mode == "execute":
         _check_execution(gateway, caller, body, key)
@@ -154,12 +147,6 @@ def _unless_erased(comparison: Comparison) -> bytes:
     return comparison.body
 
 
-def _check_size(draft: Draft) -> None:
-    if len(draft.line_items) > LINES:
-        detail = f"An order to compare has at most {LINES} lines; this one has {len(draft.line_items)}."
-        raise invalid_request("/order/line_items", "too_long", detail)
-
-
 def _check_execution(gateway: Gateway, caller: Caller, body: ComparisonBody, key: str | None) -> None:
     caller.require(WRITE)
     caller.require_merchant()
@@ -188,10 +175,7 @@ async def _compared(gateway: Gateway, caller: Caller, kept: Comparison, body: Co
     names = list(dict.fromkeys(body.accounts))
     pairs = await asyncio.gather(*(_result(gateway, caller, kept, body, name) for name in names))
     sides = [side for _, side in pairs]
-    if len(body.order.line_items) > _LONG:
-        differences = await asyncio.to_thread(compare, body.order, sides)
-    else:
-        differences = compare(body.order, sides)
+    differences = await asyncio.to_thread(compare, body.order, sides)  # with many lines this takes long
     return Compared(
         id=kept.id,
         mode=body.mode,

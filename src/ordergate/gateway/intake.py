@@ -9,6 +9,8 @@ import msgspec
 import structlog
 
 from ordergate.domain.errors import Problem
+from ordergate.domain.provider_event import ProviderEvent
+from ordergate.domain.validation import NULL_CHARACTER
 from ordergate.gateway.account import Account
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.inbound_records import Arrived, Recorded
@@ -22,6 +24,7 @@ _FETCHES_A_MINUTE = 10
 _KEPT_FETCHES = 100
 _LOG_EVERY = 10.0
 _UNKNOWN_ACCOUNT = "(unknown)"
+_UNVERIFIED = frozenset({"not_found", "bad_signature"})
 _RESULTS = {
     "bad_signature": "refused",
     "payload_too_large": "oversized",
@@ -37,19 +40,21 @@ async def receive(gateway: Gateway, account_name: str, delivery: Delivery) -> bo
     """Record a webhook; when this returns, it is durable. Return whether it was new.
 
     Raises:
-        Problem: ``not_found`` for an account that is none, ``bad_signature`` for what its provider did not send
-            just now, ``invalid_json`` or ``invalid_request`` for what holds no event.
+        Problem: ``bad_signature`` for what no provider of the account sent just now, and for an account that is none;
+            ``invalid_json`` or ``invalid_request`` for what holds no event.
         JournalUnavailableError: It could not be recorded; the provider will send it again.
     """
     try:
         account = _account(gateway, account_name)
         await _verify(gateway, account, delivery)
+        note_account(account_name)
         event = account.adapter.read_event(delivery.body)
+        _refuse_unstorable(event)
         told = Arrived(event=event, body=delivery.body)
         recorded = await record(gateway, account, [told])
     except Problem as problem:
         count_refused(gateway, account_name, problem)
-        raise
+        raise _unverified() if problem.code in _UNVERIFIED else problem from problem
     except JournalUnavailableError:
         gateway.metrics.webhook(account_name, "unavailable")
         raise
@@ -61,8 +66,22 @@ def _account(gateway: Gateway, name: str) -> Account:
     account = gateway.configuration.accounts.get(name)
     if account is None:
         raise Problem("not_found", "There is no account of this name.")
-    note_account(name)
     return account
+
+
+def _unverified() -> Problem:
+    """Return what everybody is told who cannot sign: it does not tell whether there is such an account."""
+    return Problem(
+        "bad_signature",
+        "No account of this name has signed this just now; what is wrong with it, the gateway's log tells.",
+    )
+
+
+def _refuse_unstorable(event: ProviderEvent) -> None:
+    """Refuse an event whose ids no store can hold: told that the journal fails, a provider would repeat it for days."""
+    names = (event.id, event.type, event.merchant, event.provider_order_id, event.provider_payment_id)
+    if any("\0" in name for name in (*names, *event.operations) if name is not None):
+        raise Problem("invalid_request", f"An id in the event holds U+0000. {NULL_CHARACTER}")
 
 
 async def record(gateway: Gateway, account: Account, told: list[Arrived]) -> Recorded:

@@ -1,5 +1,6 @@
 """The merchant's ids to a provider's, by links; a native id is written ``provider:…`` and needs none."""
 
+import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
@@ -96,12 +97,12 @@ async def put_links(
     Raises:
         Problem: ``invalid_request`` for an unknown account, ``forbidden`` for one that only an operator may link.
     """
-    errors = [
+    wrong = (
         FieldError(pointer=pointer_to("", name), code=objection.code, detail=objection.detail)
         for name, native in links.items()
         for objection in _objections(configuration, caller, key, name, native)
-    ]
-    if errors:
+    )
+    if errors := list(islice(wrong, MAX_ERRORS)):
         raise _refused(errors)
     await journal.put_links(key, links)
 
@@ -119,7 +120,10 @@ async def import_links(
     Raises:
         Problem: ``invalid_request`` or ``forbidden``, with up to a hundred errors by pointer.
     """
-    found = islice(link_errors(configuration, caller, merchant, links), MAX_ERRORS)
+    # Beside the event loop: of a body that is full of links this takes long.
+    found = await asyncio.to_thread(
+        lambda: list(islice(link_errors(configuration, caller, merchant, links), MAX_ERRORS))
+    )
     errors = [
         FieldError(
             pointer=f"/links/{error.position}/{error.field}",
@@ -130,7 +134,7 @@ async def import_links(
     ]
     if errors:
         raise _refused(errors)
-    distinct = list(dict.fromkeys(links))
+    distinct = await asyncio.to_thread(lambda: list(dict.fromkeys(links)))
     await journal.import_links(merchant, caller.world, distinct, progress)
     return len(distinct)
 

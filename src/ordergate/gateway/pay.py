@@ -3,7 +3,7 @@
 from ordergate.domain.assembly import OrderRecord, review_reasons
 from ordergate.domain.changes import PaymentMade
 from ordergate.domain.commands import PayOrder
-from ordergate.domain.draft import PayBody
+from ordergate.domain.draft import PayBody, refuse_large_extensions
 from ordergate.domain.errors import FieldError, Problem, invalid_request
 from ordergate.domain.lifecycle import OperationKind, ReviewReason
 from ordergate.domain.provider_order import ProviderOrder
@@ -25,6 +25,7 @@ async def pay_order(
     Raises:
         Problem: As :func:`ordergate.gateway.write.write`.
     """
+    refuse_large_extensions(body.extensions)
 
     async def prepare(operation: Operation) -> Prepared:
         account, stored = await read_again(gateway, caller, order_id, OperationKind.PAY)

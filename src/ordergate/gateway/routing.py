@@ -38,7 +38,7 @@ class Skipped(msgspec.Struct, frozen=True):
     """An account that was passed over, and why.
 
     Attributes:
-        foreign: It is none of the merchant's: only an operator may hear of it.
+        foreign: It is none of the merchant's, who has not named it: only an operator may hear of it.
     """
 
     account: str
@@ -191,7 +191,7 @@ def _route(configuration: Configuration, asked: Asked, rule: str, why: str, name
         if account is not None and why_not is None:
             accounts.append(account)
         else:
-            foreign = account is not None and not account.serves(asked.merchant)
+            foreign = account is not None and not account.serves(asked.merchant) and name != asked.account
             skipped.append(Skipped(name, why_not or "", foreign))
     return Route(rule=rule, why=why, accounts=tuple(accounts), skipped=tuple(skipped))
 

@@ -3,6 +3,7 @@
 Nothing is sent: the journal is asked for links, and that is all.
 """
 
+import asyncio
 import secrets
 from collections.abc import Sequence
 from urllib.parse import urlsplit
@@ -87,8 +88,9 @@ async def translate_at(gateway: Gateway, merchant: str, world: World, draft: Dra
     )
     if request is None:
         return Translation(account=name, side=side)
-    try:
-        side = msgspec.structs.replace(side, sent=read(account.adapter.fields.request, request.body))
+    try:  # beside the event loop: with many lines this takes long
+        sent = await asyncio.to_thread(read, account.adapter.fields.request, request.body)
+        side = msgspec.structs.replace(side, sent=sent)
     except UnreadableDocumentError as error:
         refusal = Refusal(code="internal_error", detail=f"The request cannot be read back: {error}.")
         side = msgspec.structs.replace(side, refusal=refusal)

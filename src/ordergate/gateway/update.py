@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 from ordergate.domain.assembly import OrderRecord, review_reasons
 from ordergate.domain.changes import FieldsSet
 from ordergate.domain.commands import UpdateOrder
-from ordergate.domain.draft import CustomerBody, Metadata, UpdateBody
+from ordergate.domain.draft import CustomerBody, Metadata, UpdateBody, refuse_large_extensions
 from ordergate.domain.errors import FieldError, Problem
 from ordergate.domain.lifecycle import OperationKind, ReviewReason
 from ordergate.domain.order import Customer
@@ -32,6 +32,7 @@ async def update_order(
         Problem: As :func:`ordergate.gateway.write.write`.
     """
     _refuse_nothing(body)
+    refuse_large_extensions(body.extensions)
 
     async def prepare(operation: Operation) -> Prepared:
         account, stored = await read_again(gateway, caller, order_id, OperationKind.UPDATE)

@@ -29,14 +29,28 @@ _REAL = ("sandbox", "production")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
+_OWN_STEPS = frozenset({"v1", "hooks", "health", "metrics", "schema", "problems", "console"})
+"""What the gateway's own addresses begin with."""
+
+
 def server_errors(content: Mapping[str, Any]) -> list[FieldError]:
     """Return what is wrong with ``[server]``."""
     server = _table(content, "server")
     return [
         *_host_errors(server.get("host")),
+        *_root_path_errors(server.get("root_path")),
         *_tracing_errors(server.get("tracing")),
         *_workers_errors(server.get("workers"), _table(content, "store").get("url")),
     ]
+
+
+def _root_path_errors(root_path: Any) -> list[FieldError]:
+    """A proxy may take the path off: what is left must not look as if it were still there."""
+    first = root_path.split("/")[1] if isinstance(root_path, str) and root_path.startswith("/") else ""
+    if first not in _OWN_STEPS:
+        return []
+    detail = f"/{first} is where the gateway has addresses of its own; choose a path that begins otherwise."
+    return [_error("/server/root_path", "invalid_value", detail)]
 
 
 def workers_refusal(workers: int, url: str) -> str | None:

@@ -54,6 +54,14 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8080
+    root_path: Annotated[
+        str,
+        Meta(
+            max_length=255,
+            pattern="^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*(?!\\n)$",
+            description="A path as /shop, without a slash at its end; empty for none.",
+        ),
+    ] = ""
     workers: Annotated[int, Meta(ge=1)] = 1
     max_connections: Annotated[int, Meta(ge=1, le=1_000_000)] = 10_000
     max_head_bytes: Annotated[int, Meta(ge=1024, le=2**20)] = 32 * 2**10

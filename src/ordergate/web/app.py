@@ -5,7 +5,7 @@ from importlib.metadata import version
 from typing import Any
 
 import structlog
-from litestar import Litestar, Router
+from litestar import HttpMethod, Litestar, Router
 from litestar.connection import Request
 from litestar.datastructures import State
 from litestar.plugins import InitPlugin
@@ -91,12 +91,15 @@ KEYLESS = (
 """What anybody may ask; a webhook is let in by its signature."""
 
 
-def create_app(gateway: Gateway, *, max_body_bytes: int, plugins: Sequence[InitPlugin] = ()) -> Edge:
+def create_app(
+    gateway: Gateway, *, max_body_bytes: int, root_path: str = "", plugins: Sequence[InitPlugin] = ()
+) -> Edge:
     """Return the ASGI application.
 
     Args:
         gateway: What it serves.
         max_body_bytes: Larger bodies are refused with 413.
+        root_path: What stands before every address, as callers see them; a proxy may take it off or leave it.
         plugins: What it serves besides the API.
     """
     keyed = Router("/", before_request=_admit_strictly, security=[{"key": []}], route_handlers=KEYED)
@@ -106,22 +109,37 @@ def create_app(gateway: Gateway, *, max_body_bytes: int, plugins: Sequence[InitP
         request_class=StrictRequest,
         request_max_body_size=max_body_bytes,
         exception_handlers={Exception: _answer_and_log},
-        openapi_config=openapi.openapi_config(version("ordergate")),
+        openapi_config=openapi.openapi_config(version("ordergate"), root_path),
         plugins=list(plugins),
         state=State({"gateway": gateway}),
         logging_config=None,
     )
-    return Edge(app, gateway)
+    return Edge(app, gateway, root_path)
 
 
 # Hooks and no guards: for each guard and request Litestar makes a copy of the handler.
-async def _admit_strictly(request: Request[Any, Any, Any]) -> None:
+async def _admit_strictly(request: Request[Any, Any, Any]) -> Response[None] | None:
+    if request.method == HttpMethod.OPTIONS:
+        return _allowed(request)
     await require_key(request)
     refuse_loose_query(request)
+    return None
 
 
-async def _strictly(request: Request[Any, Any, Any]) -> None:
+async def _strictly(request: Request[Any, Any, Any]) -> Response[None] | None:
+    if request.method == HttpMethod.OPTIONS:
+        return _allowed(request)
     refuse_loose_query(request)
+    return None
+
+
+def _allowed(request: Request[Any, Any, Any]) -> Response[None]:
+    """Answer which methods an address takes: the description tells that to everybody, so no key is needed."""
+    template = request.scope["path_template"]
+    methods = {
+        method for route in request.app.routes if route.path_format == template for method in route.methods
+    }
+    return Response(None, status_code=204, headers={"Allow": ", ".join(sorted(methods))})
 
 
 def _answer_and_log(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

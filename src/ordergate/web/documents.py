@@ -1,5 +1,6 @@
 """Makes the API's documents of what the use cases return."""
 
+from datetime import UTC
 from typing import Any, Literal
 
 import msgspec
@@ -59,6 +60,8 @@ def comparison_document(compared: Compared) -> ComparisonDocument:
 
 def given(draft: Draft) -> dict[str, Any]:
     """Return a draft as JSON, without what it leaves out."""
+    if draft.expires_at is not None:
+        draft = msgspec.structs.replace(draft, expires_at=draft.expires_at.astimezone(UTC))
     document: dict[str, Any] = msgspec.to_builtins(draft)
     return {name: value for name, value in document.items() if value is not None}
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import re
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -15,14 +16,23 @@ from ordergate.connections import REFUSED_BODY, Answer
 from ordergate.domain.errors import Problem
 from ordergate.domain.identifiers import is_id, new_id
 from ordergate.gateway.context import Gateway
+from ordergate.gateway.overload import Place
 from ordergate.metrics import Times
 from ordergate.observability import CallFacts, current_call
+from ordergate.web import door
 from ordergate.web.overload import Overload
 from ordergate.web.problems import READS, STATUSES, document, headers_and_body, send_problem
 
 _API = "/v1/"
 _FIRST_PROBLEM = 400
 _FIRST_FAILURE = 500
+_NO_TIME = Times(0.0, 0.0, 0.0, 0.0)
+
+
+class CallerGoneError(BaseException):
+    """The caller went away before the body was there: nobody is left to be answered, and nothing went wrong here."""
+
+
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _log = structlog.get_logger("ordergate.web")
 
@@ -30,9 +40,10 @@ _log = structlog.get_logger("ordergate.web")
 class Edge:
     """Wraps the whole application, 404s and errors included."""
 
-    def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
-        """Wrap an application."""
+    def __init__(self, app: ASGIApp, gateway: Gateway, root_path: str = "") -> None:
+        """Wrap an application; `root_path` stands before every address, as callers see them."""
         self.app = app
+        self._root_path = root_path
         self._gateway = gateway
         self._overload = Overload(gateway)
 
@@ -41,51 +52,54 @@ class Edge:
         if scope["type"] != ScopeType.HTTP:
             await self.app(scope, receive, send)
             return
-        started = time.perf_counter()
-        facts = CallFacts(_request_id(scope), self._gateway.configuration.hash)
-        metrics, tracing = self._gateway.metrics, self._gateway.tracing
-        status = 0
-
-        async def send_with_headers(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = [*message["headers"], *self._headers(facts, started, waited())]
-                if place is not None:
-                    place.leave()
-            elif status >= _FIRST_PROBLEM and message["type"] == "http.response.body":
-                _note_problem(facts, message["body"])
-            await send(message)
-
-        def waited() -> float:
-            return 0.0 if place is None else place.waited
-
-        place = self._overload.enter(scope["path"])
-        if place is None:
-            await self._overload.refuse(scope, send_with_headers, facts.request_id)
+        if self._root_path:
+            _take_off(scope, self._root_path)
+        facts = CallFacts(_request_id(scope), self._gateway.configuration.hash, root_path=self._root_path)
+        exchange = _Exchange(facts, send)
+        exchange.place = self._overload.enter(scope["path"])
+        if exchange.place is None:
+            await self._overload.refuse(scope, exchange.send, facts)
             return
+        with self._observed(scope, exchange, exchange.place):
+            await self._serve(
+                scope, self._overload.body(exchange.place, _while_it_comes(scope, receive)), exchange
+            )
+
+    async def _serve(self, scope: Any, receive: Receive, exchange: "_Exchange") -> None:
+        """Answer at the door, or by the application."""
+        try:
+            if refused := door.refusal(scope):
+                await _answer(refused, scope, exchange.send)
+                return
+            # Files are sent while their reader is listened for, who may go then as he likes.
+            body = receive if scope["method"] in READS else _until_gone(receive)
+            await self.app(scope, body, exchange.send)
+        except CallerGoneError:
+            pass
+        except asyncio.CancelledError:
+            # The process ends, and this request has outlasted its patience; the server would say 500 in plain text.
+            if exchange.status:
+                raise
+            await _answer(_stopping(scope), scope, exchange.send, (b"connection", b"close"))
+
+    @contextlib.contextmanager
+    def _observed(self, scope: Any, exchange: "_Exchange", place: Place) -> Iterator[None]:
+        """Measure, trace and log the request while it is served."""
+        metrics, tracing, facts = self._gateway.metrics, self._gateway.tracing, exchange.facts
         token = current_call.set(facts)
         structlog.contextvars.bind_contextvars(request_id=facts.request_id)
         traced = None if tracing is None else tracing.begin_request(scope, facts)
         metrics.in_flight += 1
         try:
-            body = self._overload.body(place, _while_it_comes(scope, receive))
-            await self.app(scope, body, send_with_headers)
-        except asyncio.CancelledError:
-            # The process ends, and this request has outlasted its patience; the server would say 500 in plain text.
-            if status:
-                raise
-            await _answer_stopping(scope, send_with_headers)
+            yield
         finally:
-            seconds = time.perf_counter() - started
-            route = scope.get("path_template")
             place.leave()
             metrics.in_flight -= 1
-            times = Times(seconds, place.waited, facts.provider_seconds, facts.journal_seconds)
+            status, times, route = exchange.status, exchange.times(), scope.get("path_template")
             metrics.request_served(scope["method"], route, status, times)
             if scope["method"] not in READS and scope["path"].startswith(_API):
                 metrics.write_answered(facts.account, failed=status >= _FIRST_FAILURE)
-            _log_request(scope, status, facts, seconds)
+            _log_request(scope, status, facts, times.total)
             if traced is not None:
                 traced.end(route, status, facts)
             structlog.contextvars.unbind_contextvars("request_id", "operation_id", "order_id")
@@ -104,25 +118,59 @@ class Edge:
         shown = document(problem, instance="", reads=False)
         shown = msgspec.structs.replace(shown, status=status or shown.status, request_id=facts.request_id)
         headers, body = headers_and_body(shown)
-        self._gateway.metrics.request_served("", None, shown.status, Times(0.0, 0.0, 0.0, 0.0))
+        self._gateway.metrics.request_served("", None, shown.status, _NO_TIME)
         _log.info("request.refused", status=shown.status, code=code, request_id=facts.request_id)
-        return shown.status, [*headers, *self._headers(facts, time.perf_counter(), 0.0)], body
+        return shown.status, [*headers, *_headers(facts, _NO_TIME)], body
 
-    @staticmethod
-    def _headers(facts: CallFacts, started: float, waited: float) -> list[tuple[bytes, bytes]]:
-        times = Times(time.perf_counter() - started, waited, facts.provider_seconds, facts.journal_seconds)
-        timing = (
-            f"gateway;dur={times.gateway * 1000:.1f}, provider;dur={times.provider * 1000:.1f}, "
-            f"journal;dur={times.journal * 1000:.1f}"
-        )
-        headers = [
-            (b"x-request-id", facts.request_id.encode()),
-            (b"ordergate-config", facts.configuration.encode()),
-            (b"server-timing", timing.encode()),
-        ]
-        if facts.account is not None:
-            headers.append((b"ordergate-account", facts.account.encode()))
-        return headers
+
+class _Exchange:
+    """One request and its answer, on its way out through the edge.
+
+    Attributes:
+        facts: What is learned while the request is served.
+        place: Among the requests that compete; None for one that is refused.
+        status: Of the answer; 0 as long as there is none.
+    """
+
+    def __init__(self, facts: CallFacts, send: Send) -> None:
+        """Begin to measure."""
+        self.facts = facts
+        self.place: Place | None = None
+        self.status = 0
+        self._send = send
+        self._started = time.perf_counter()
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the answer, its head with the headers that every answer has."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message["headers"], *_headers(self.facts, self.times())]
+            if self.place is not None:
+                self.place.leave()
+        elif self.status >= _FIRST_PROBLEM and message["type"] == "http.response.body":
+            _note_problem(self.facts, message["body"])
+        await self._send(message)
+
+    def times(self) -> Times:
+        """Return where the time went until now."""
+        waited = 0.0 if self.place is None else self.place.waited
+        seconds = time.perf_counter() - self._started
+        return Times(seconds, waited, self.facts.provider_seconds, self.facts.journal_seconds)
+
+
+def _headers(facts: CallFacts, times: Times) -> list[tuple[bytes, bytes]]:
+    timing = (
+        f"gateway;dur={times.gateway * 1000:.1f}, provider;dur={times.provider * 1000:.1f}, "
+        f"journal;dur={times.journal * 1000:.1f}"
+    )
+    headers = [
+        (b"x-request-id", facts.request_id.encode()),
+        (b"ordergate-config", facts.configuration.encode()),
+        (b"server-timing", timing.encode()),
+    ]
+    if facts.account is not None:
+        headers.append((b"ordergate-account", facts.account.encode()))
+    return headers
 
 
 def _while_it_comes(scope: Any, receive: Receive) -> Receive:
@@ -137,20 +185,41 @@ def _while_it_comes(scope: Any, receive: Receive) -> Receive:
     return receive_or_refuse
 
 
-async def _answer_stopping(scope: Any, send: Send) -> None:
+def _take_off(scope: Any, root_path: str) -> None:
+    """Leave of the address what is the gateway's own, where the proxy has not done so."""
+    raw = root_path.encode()
+    if scope["path"] == root_path or scope["path"].startswith(f"{root_path}/"):
+        scope["path"] = scope["path"].removeprefix(root_path) or "/"
+        scope["raw_path"] = scope["raw_path"].removeprefix(raw) or b"/"
+
+
+def _until_gone(receive: Receive) -> Receive:
+    """Return what reads a body, and ends the request where the caller goes away in the middle of it."""
+
+    async def receive_body() -> Any:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise CallerGoneError
+        return message
+
+    return receive_body
+
+
+async def _answer(problem: Problem, scope: Any, send: Send, *headers: tuple[bytes, bytes]) -> None:
+    """Answer a problem in place of the application."""
+    shown = document(problem, instance=scope["path"], reads=scope["method"] in READS)
+    await send_problem(shown, scope["method"], send, *headers)
+
+
+def _stopping(scope: Any) -> Problem:
     """Tell a caller that nobody will answer him here any more; what he wanted written goes on, or is found out."""
-    reads = scope["method"] in READS
-    problem = (
-        Problem("overloaded", "The gateway is stopping; ask again.", retry_after=1)
-        if reads
-        else Problem(
-            "outcome_unknown",
-            "The gateway is stopping before the answer is known. Repeat the same Idempotency-Key.",
-            retry_after=1,
-        )
+    if scope["method"] in READS:
+        return Problem("overloaded", "The gateway is stopping; ask again.", retry_after=1)
+    return Problem(
+        "outcome_unknown",
+        "The gateway is stopping before the answer is known. Repeat the same Idempotency-Key.",
+        retry_after=1,
     )
-    shown = document(problem, instance=scope["path"], reads=reads)
-    await send_problem(shown, scope["method"], send, (b"connection", b"close"))
 
 
 def _request_id(scope: Scope) -> str:

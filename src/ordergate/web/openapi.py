@@ -21,6 +21,7 @@ from litestar.openapi.spec import (
     RequestBody,
     Schema,
     SecurityScheme,
+    Server,
     Tag,
 )
 from litestar.routes import HTTPRoute
@@ -56,6 +57,7 @@ def problem(description: str) -> ResponseSpec:
 
 
 READ_PROBLEMS: dict[int, ResponseSpec] = {
+    400: problem("A header stands more than once"),
     401: problem("No valid API key"),
     403: problem("The key may not do this"),
     404: problem("There is no such thing"),
@@ -69,7 +71,7 @@ READ_PROBLEMS: dict[int, ResponseSpec] = {
 
 PLAIN_WRITE_PROBLEMS: dict[int, ResponseSpec] = {
     **READ_PROBLEMS,
-    400: problem("The body is not JSON, or a header is missing"),
+    400: problem("The body is not JSON, or a header is missing, or stands more than once"),
     413: problem("The body is too large"),
     415: problem("The body is not JSON"),
     422: problem("The body is invalid"),
@@ -86,17 +88,19 @@ WRITE_PROBLEMS: dict[int, ResponseSpec] = {
 """What a write at a provider may answer besides its result."""
 
 
-def openapi_config(version: str) -> OpenAPIConfig:
-    """Return how the API is described and where the description is served."""
+def openapi_config(version: str, root_path: str) -> OpenAPIConfig:
+    """Return how the API is described and where the description is served; `root_path` stands before addresses."""
+    assets = f"{root_path}{_ASSETS}"
     return OpenAPIConfig(
         title="ordergate",
         version=version,
         summary="One API for orders in front of several payment providers.",
         description=(
             "Amounts are integers in the currency's minor unit. Every write takes an Idempotency-Key and acts at "
-            "most once. Every error is application/problem+json; [/problems](/problems) explains each code."
+            f"most once. Every error is application/problem+json; [/problems]({root_path}/problems) explains each code."
         ),
         path="/schema",
+        servers=[Server(url=root_path or "/")],
         openapi_router=Router(
             "/schema",
             route_handlers=[],
@@ -107,9 +111,9 @@ def openapi_config(version: str) -> OpenAPIConfig:
         render_plugins=[
             SwaggerRenderPlugin(
                 path="/swagger",
-                js_url=f"{_ASSETS}/swagger-ui-bundle.js",
-                css_url=f"{_ASSETS}/swagger-ui.css",
-                standalone_preset_js_url=f"{_ASSETS}/swagger-ui-standalone-preset.js",
+                js_url=f"{assets}/swagger-ui-bundle.js",
+                css_url=f"{assets}/swagger-ui.css",
+                standalone_preset_js_url=f"{assets}/swagger-ui-standalone-preset.js",
                 favicon="<link rel='icon' href='data:,'>",
             ),
             JsonRenderPlugin(),

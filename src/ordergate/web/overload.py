@@ -10,6 +10,7 @@ from litestar.types import Receive, Send
 from ordergate.domain.errors import Problem
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.overload import Place, current_place
+from ordergate.observability import CallFacts
 from ordergate.web.problems import READS, document, send_problem
 
 ALWAYS = frozenset({"/health/live", "/health/ready", "/metrics"})
@@ -58,7 +59,7 @@ class Overload:
 
         return receive_aside
 
-    async def refuse(self, scope: Any, send: Send, request_id: str) -> None:
+    async def refuse(self, scope: Any, send: Send, facts: CallFacts) -> None:
         """Answer 503; of a body nothing is read."""
         limit = self._gateway.concurrency
         seconds = limit.backoff(self._gateway.chance())
@@ -66,8 +67,8 @@ class Overload:
             await asyncio.sleep(hold)
         reads = scope["method"] in READS
         problem = Problem("overloaded", _DETAIL, retry_after=seconds)
-        shown = document(problem, instance=scope["path"], reads=reads)
-        named = msgspec.structs.replace(shown, request_id=request_id)
+        shown = document(problem, instance=scope["path"], reads=reads, root=facts.root_path)
+        named = msgspec.structs.replace(shown, request_id=facts.request_id)
         await send_problem(named, scope["method"], send)
 
     def _count(self) -> None:

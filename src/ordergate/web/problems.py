@@ -13,13 +13,14 @@ from ordergate.documents import ProblemDocument
 from ordergate.domain.errors import PROBLEMS, Fault, FieldError, OutcomeWord, Problem, Retry
 from ordergate.domain.validation import summary
 from ordergate.gateway.ports import JournalUnavailableError, ListTooSlowError
-from ordergate.observability import current_call
+from ordergate.observability import current_call, root_path
 
 MEDIA_TYPE = "application/problem+json"
 
 STATUSES = MappingProxyType(
     {
         "invalid_json": 400,
+        "repeated_header": 400,
         "idempotency_key_missing": 400,
         "idempotency_key_invalid": 400,
         "unauthenticated": 401,
@@ -95,15 +96,23 @@ _CODE_OF_STATUS = {
 }
 
 
-def document(problem: Problem, *, instance: str, reads: bool) -> ProblemDocument:
-    """Return the document of a problem."""
+def document(problem: Problem, *, instance: str, reads: bool, root: str | None = None) -> ProblemDocument:
+    """Return the document of a problem.
+
+    Args:
+        problem: What went wrong.
+        instance: The address that it is about, without what stands before every address; empty for none.
+        reads: Nothing was to be written.
+        root: What stands before every address, where that is not known of the request.
+    """
     call = current_call.get()
+    root = root_path() if root is None else root
     return ProblemDocument(
-        type=f"/problems/{problem.code}",
+        type=f"{root}/problems/{problem.code}",
         title=PROBLEMS[problem.code].title,
         status=STATUSES[problem.code],
         detail=problem.detail,
-        instance=instance,
+        instance=root + instance if instance else instance,
         code=problem.code,
         fault=problem.fault,
         sent=problem.sent,

@@ -17,6 +17,10 @@ _encode_exactly = msgspec.json.Encoder(decimal_format="number").encode
 class JsonRenderer:
     """Orders as JSON, problems as problem+json."""
 
+    def __init__(self, root_path: str = "") -> None:
+        """Write for callers who put `root_path` before every address."""
+        self._root_path = root_path
+
     def order(self, order: Order, *, created: bool) -> StoredResponse:
         """Return the answer of a write that was applied."""
         return StoredResponse(status=201 if created else 200, body=_encode(order))
@@ -32,7 +36,7 @@ class JsonRenderer:
     def problem(self, problem: Problem) -> StoredResponse:
         """Return the answer of a write that the provider refused."""
         instance = f"/v1/operations/{problem.operation}" if problem.operation else ""
-        shown = document(problem, instance=instance, reads=False)
+        shown = document(problem, instance=instance, reads=False, root=self._root_path)
         return StoredResponse(status=shown.status, body=_encode(shown))
 
     def comparison(self, compared: Compared) -> bytes:

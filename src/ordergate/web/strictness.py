@@ -1,9 +1,12 @@
 """Refuses what Litestar would let pass: lenient numbers, other content types, unknown or repeated parameters."""
 
+import asyncio
 import re
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Any
+from itertools import islice
+from typing import Any, get_args
 
 from litestar import Request
 from litestar.handlers import BaseRouteHandler
@@ -11,8 +14,14 @@ from litestar.params import QueryParameter
 
 from ordergate.domain.errors import FieldError, Problem, invalid_request
 from ordergate.domain.identifiers import Prefix, is_id
-from ordergate.domain.validation import decode_body, summary
+from ordergate.domain.validation import MAX_ERRORS, TOO_FINE, decode_body, summary, too_fine
 from ordergate.web.authentication import admit_again
+
+_SMALL = 32 * 1024
+"""Bytes of a body that is read at once: no such body takes more than a few milliseconds."""
+
+_reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="large-bodies")
+"""Reads larger bodies beside the event loop, one at a time."""
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,18})", re.ASCII)
 
@@ -29,9 +38,12 @@ class StrictRequest(Request[Any, Any, Any]):
         """
         _require_json(self.headers.get("content-type"))
         field = self.route_handler.parsed_data_field
-        body = await self.body()
+        wanted = Any if field is None else field.annotation
+        content = await self.body()
         await admit_again(self)
-        return decode_body(body, Any if field is None else field.annotation)
+        if len(content) <= _SMALL:
+            return decode_body(content, wanted)
+        return await asyncio.get_running_loop().run_in_executor(_reader, decode_body, content, wanted)
 
 
 def _require_json(content_type: str | None) -> None:
@@ -59,33 +71,35 @@ def refuse_loose_query(request: Request[Any, Any, Any]) -> None:
     given = sorted(request.query_params.multi_items())
     known = _query_fields(request.route_handler)
     counts = Counter(name for name, _ in given)
-    errors = [
+    wrong = (
         error
         for name, value in given
         if (error := _parameter_error(name, value, known, repeated=counts[name] > 1)) is not None
-    ]
-    if errors:
+    )
+    if errors := list(islice(wrong, MAX_ERRORS)):
         raise Problem("invalid_request", summary(errors), errors=errors)
 
 
-def _query_fields(handler: BaseRouteHandler) -> dict[str, bool]:
-    """The handler's query parameters, and whether each is an integer."""
+def _query_fields(handler: BaseRouteHandler) -> dict[str, Any]:
+    """The handler's query parameters, and the type of each."""
     return {
-        field.kwarg_definition.name or name: field.annotation is int
+        field.kwarg_definition.name or name: field.annotation
         for name, field in handler.parsed_fn_signature.parameters.items()
         if isinstance(field.kwarg_definition, QueryParameter)
     }
 
 
-def _parameter_error(name: str, value: str, known: dict[str, bool], *, repeated: bool) -> FieldError | None:
+def _parameter_error(name: str, value: str, known: dict[str, Any], *, repeated: bool) -> FieldError | None:
     if name not in known:
         names = ", ".join(sorted(known)) or "none"
         detail = f"There is no such parameter here; known: {names}."
         return FieldError(pointer=f"/{name}", code="unknown_parameter", detail=detail)
     if repeated:
         return FieldError(pointer=f"/{name}", code="repeated", detail="Give the parameter once.")
-    if known[name] and not _INTEGER.fullmatch(value):
+    if known[name] is int and not _INTEGER.fullmatch(value):
         return FieldError(pointer=f"/{name}", code="wrong_type", detail="The parameter is a whole number.")
+    if datetime in get_args(known[name]) and too_fine(value):
+        return FieldError(pointer=f"/{name}", code="invalid_value", detail=TOO_FINE)
     return None
 
 

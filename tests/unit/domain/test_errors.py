@@ -6,7 +6,7 @@ from ordergate.domain.errors import PROBLEMS, FieldError, Problem, ProviderError
 from ordergate.web.problems import STATUSES
 
 CODES = {
-    400: {"invalid_json", "idempotency_key_missing", "idempotency_key_invalid"},
+    400: {"invalid_json", "repeated_header", "idempotency_key_missing", "idempotency_key_invalid"},
     401: {"unauthenticated", "bad_signature"},
     402: {"payment_declined"},
     403: {"forbidden"},

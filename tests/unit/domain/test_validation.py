@@ -1,5 +1,6 @@
 """Reading a body: exactly one of a value and a list of everything wrong with it."""
 
+import json
 from typing import Any
 
 import msgspec
@@ -7,9 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ordergate.domain import validation
 from ordergate.domain.draft import CancelBody, Draft, FulfillBody, PayBody, UpdateBody
 from ordergate.domain.errors import FieldError, Problem
-from ordergate.domain.validation import decode_body, explain, summary
+from ordergate.domain.validation import MAX_ERRORS, decode_body, explain, summary
 
 LINES = b'"line_items":[{"description":"Chair","quantity":1,"unit_amount":20000}]'
 
@@ -141,21 +143,150 @@ def test_json_that_is_no_object_points_to_the_whole(body: bytes) -> None:
     assert problem.detail.startswith("the body: ")
 
 
+REPEATED = {
+    b'{"currency":5,"currency":"USD",' + LINES + b"}": ["/currency"],
+    b'{"currency":"USD","currency":"USD",' + LINES + b"}": ["/currency"],
+    b'{"currency":"USD",' + LINES + b"," + LINES + b"}": ["/line_items"],
+    b'{"metadata":{"a":1.5,"a":1},"currency":"USD",' + LINES + b"}": ["/metadata/a"],
+    b'{"currency":"USD","line_items":[{"description":"Chair","quantity":1,"unit_amount":250000,"unit_amount":1}]}': [
+        "/line_items/0/unit_amount"
+    ],
+    b'{"currency":"USD","extensions":{"x":{"a/b":[[{}],{"d":{"c":1,"c":[{"e":1,"e":2}]}}]}},'
+    + LINES
+    + b"}": [
+        "/extensions/x/a~1b/1/d/c",
+        "/extensions/x/a~1b/1/d/c/0/e",
+    ],
+    b'{"notes":"a:b","\\u006eotes":"c","currency":"USD",' + LINES + b"}": ["/notes"],
+    b'{"notes":"hides \\u003a one","notes":"x","currency":"USD",' + LINES + b"}": ["/notes"],
+    b'{"notes":"hides \\u003A one","notes":"x","currency":"USD",' + LINES + b"}": ["/notes"],
+    b'{"x":123456789012345678901234567890,"x":1}': ["/x"],
+    b'{"":1,"":2}': ["/"],
+    b'[{"a":1},{"a":1,"a":1}]': ["/1/a"],
+}
+"""By body: the pointers of the names that stand in their object already."""
+
+
+@pytest.mark.parametrize(("body", "pointers"), REPEATED.items())
+def test_a_name_that_stands_twice_is_refused(body: bytes, pointers: list[str]) -> None:
+    """Whatever the values are: a body that readers can take in two ways is no JSON to us."""
+    problem = _refused(body)
+
+    assert problem.code == "invalid_json"
+    assert [(error.pointer, error.code) for error in problem.errors] == [
+        (pointer, "repeated_name") for pointer in pointers
+    ]
+
+
 @pytest.mark.parametrize(
-    "body",
+    "field",
     [
-        b'{"currency":5,"currency":"USD",' + LINES + b"}",
-        b'{"line_items":[{}],"currency":"USD",' + LINES + b"}",
-        b'{"metadata":{"a":1.5,"a":1},"currency":"USD",' + LINES + b"}",
+        '"notes":"10:30 {\\"a\\":1,\\"a\\":2}"',
+        '"notes":"\\u003a"',
+        '"metadata":{"a":"a:","b":"\\u003A"}',
+        '"extensions":{"x":{"big":123456789012345678901234567890}}',
+        '"extensions":{"a":{"x":1},"b":{"x":1}}',
     ],
 )
-def test_a_name_that_stands_twice_and_is_wrong_once_is_refused(body: bytes) -> None:
-    """Of two values under one name a wrong one is refused, even though the other would pass."""
+def test_what_only_looks_like_a_repeated_name_passes(field: str) -> None:
+    """Colons and objects inside text, escaped colons and equal names in other objects are no repetition."""
+    assert decode_body(_draft_body(field), Draft).currency == "USD"
+
+
+@given(data=st.data())
+def test_a_repeated_name_is_found_in_any_document(data: st.DataObject) -> None:
+    """Exactly the documents in which a name stands twice in one object are refused for it."""
+    texts = st.sampled_from(["a", "b", ":", "", '"', "a:b", "\\u003a", "\\u0061"])
+    names = texts.map(lambda text: f'"{text}"' if text != '"' else '"\\""')
+    documents = st.recursive(
+        names | st.sampled_from(["1", "null", "1e3", "12345678901234567890123"]),
+        lambda inner: (
+            st.lists(inner, max_size=3).map(lambda items: f"[{','.join(items)}]")
+            | st.lists(st.tuples(names, inner), max_size=4).map(
+                lambda members: "{" + ",".join(f"{name}: {value}" for name, value in members) + "}"
+            )
+        ),
+        max_leaves=12,
+    )
+    body = data.draw(documents).encode()
+    repeated = []
+
+    def look(members: list[tuple[str, Any]]) -> dict[str, Any]:
+        repeated.extend({name for name, _ in members} if len(dict(members)) < len(members) else ())
+        return dict(members)
+
+    json.loads(body, object_pairs_hook=look)
+    if not repeated:
+        decode_body(body, Any)
+        return
+    problem = _refused(body, Any)
+    assert (problem.code, bool(problem.errors)) == ("invalid_json", True)
+
+
+NULLS = {
+    b'{"currency":"USD","notes":"a\\u0000b",' + LINES + b"}": ["/notes"],
+    b'{"currency":"US\\u0000",' + LINES + b"}": ["/currency"],
+    b'{"metadata":{"a\\u0000":1},"extensions":{"x":{"y":[1,["\\u0000"]]}}}': [
+        "/metadata/a\0",
+        "/extensions/x/y/1/0",
+    ],
+    b'"\\u0000"': [""],
+}
+"""By body: the pointers of the text that holds U+0000."""
+
+
+@pytest.mark.parametrize(("body", "pointers"), NULLS.items())
+def test_the_null_character_is_refused(body: bytes, pointers: list[str]) -> None:
+    """Text with U+0000 is refused wherever it stands, names included: not every store can keep it."""
     problem = _refused(body)
 
     assert problem.code == "invalid_request"
-    assert len(problem.errors) == 1
-    assert problem.errors[0].detail
+    assert [(error.pointer, error.code) for error in problem.errors] == [
+        (pointer, "invalid_value") for pointer in pointers
+    ]
+
+
+def test_an_escaped_backslash_is_no_null_character() -> None:
+    """The six letters of the escape are text like any other."""
+    assert decode_body(_draft_body('"notes":"\\\\u0000"'), Draft).notes == "\\u0000"
+
+
+def _lines(count: int, more: str = "") -> bytes:
+    line = '{"description":"Chair","quantity":1,"unit_amount":1' + more + "}"
+    return ",".join([line] * count).encode()
+
+
+LARGE = {
+    "objects": b"{}," * 300_000 + b"{}",
+    "lists": b"[]," * 300_000 + b"[]",
+    "right lines, one wrong": _lines(15_000) + b",{}",
+    "a thousand lines, all wrong": b"{}," * 999 + b"{}",
+    "a thousand lines, the last wrong": _lines(999) + b",{}",
+    "much metadata, the last line wrong": _lines(
+        999, ',"metadata":{' + ",".join(f'"k{i}":{i}' for i in range(40)) + "}"
+    )
+    + b",{}",
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_the_search_for_mistakes_stops(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However large a body is, only what leads to the first hundred errors is looked at."""
+    looked_at = 0
+
+    def count(value: Any, wanted: Any, pointer: str) -> Any:
+        nonlocal looked_at
+        looked_at += 1
+        return errors(value, wanted, pointer)
+
+    errors = validation._errors
+    monkeypatch.setattr(validation, "_errors", count)
+
+    problem = _refused(b'{"currency":"USD","line_items":[' + LARGE[name] + b"]}")
+
+    assert problem.code == "invalid_request"
+    assert 1 <= len(problem.errors) <= MAX_ERRORS
+    assert looked_at < 1_500
 
 
 def test_an_error_says_what_the_field_is_for() -> None:

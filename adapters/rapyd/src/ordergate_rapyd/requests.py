@@ -34,6 +34,7 @@ from ordergate.spi.refusals import (
     unsupported_field,
 )
 from ordergate.spi.wire import WireRequest
+from ordergate_rapyd.javascript import rewritten
 from ordergate_rapyd.wire import (
     CreateBody,
     CreateExtension,
@@ -119,7 +120,8 @@ def pay(command: PayOrder) -> WireRequest:
 def update(command: UpdateOrder) -> WireRequest | None:
     """``POST /v1/orders/{id}``; None where nothing that Rapyd keeps is changed.
 
-    Rapyd does not say whether it merges metadata, so all of it is sent, the gateway's marks included.
+    Rapyd does not say whether it merges metadata, so all of it is sent, the gateway's marks included, and what others
+    have put there.
     """
     if command.customer is not msgspec.UNSET:
         raise unsupported_field("/customer/id", "Rapyd's orders keep the customer that they were made for.")
@@ -128,7 +130,7 @@ def update(command: UpdateOrder) -> WireRequest | None:
         raise unsupported_field("/extensions/rapyd/coupon", "Rapyd documents no way to take a coupon away.")
     metadata, percent = command.metadata, command.tax_percent
     body = UpdateBody(
-        metadata=None if isinstance(metadata, UnsetType) else {**metadata, **command.order.marks},
+        metadata=None if isinstance(metadata, UnsetType) else rewritten({**metadata, **command.order.marks}),
         coupon=None if isinstance(extension.coupon, UnsetType) else extension.coupon,
         tax_percent=None
         if isinstance(percent, UnsetType)
@@ -239,19 +241,17 @@ def _missing_in_address(address: AddressBody | None) -> list[FieldError]:
 def _items(command: CreateOrder) -> list[SentItem]:
     """The draft's lines as items; lines of one SKU become one, since Rapyd takes each SKU once."""
     currency = command.draft.currency
-    merged: dict[str, SentItem] = {}
+    places: dict[str, int] = {}
     items: list[SentItem] = []
     for index, (line, product) in enumerate(zip(command.draft.line_items, command.products, strict=True)):
         item = _item(line, product, currency)
-        if item.parent is None:
-            items.append(item)
-        elif item.parent not in merged:
-            merged[item.parent] = item
-            items.append(item)
-        else:
-            first = merged[item.parent]
-            merged[item.parent] = _merge(first, item, index)
-            items[items.index(first)] = merged[item.parent]
+        if item.parent in places:
+            place = places[item.parent]
+            items[place] = _merge(items[place], item, index)
+            continue
+        if item.parent is not None:
+            places[item.parent] = len(items)
+        items.append(item)
     return items
 
 

@@ -155,9 +155,14 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _utc(time: datetime | None) -> datetime | None:
-    return None if time is None else _in_utc(time)
+def _utc(text: str | None) -> datetime | None:
+    return None if text is None else _in_utc(text)
 
 
-def _in_utc(time: datetime) -> datetime:
+def _in_utc(text: str) -> datetime:
+    """Read a time; decimals beyond the sixth are left out, never rounded up to what has not come yet."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise msgspec.ValidationError(str(error)) from None
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

@@ -106,12 +106,12 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     notes: str | None = None
     invoice_id: str | None = None
     subscription_id: str | None = None
-    created_at: datetime
-    updated_at: datetime
-    paid_at: datetime | None = None
-    canceled_at: datetime | None = None
-    fulfilled_at: datetime | None = None
-    expires_at: datetime | None = None
+    created_at: str
+    updated_at: str
+    paid_at: str | None = None
+    canceled_at: str | None = None
+    fulfilled_at: str | None = None
+    expires_at: str | None = None
 
 
 class OrderList(msgspec.Struct, frozen=True, kw_only=True):

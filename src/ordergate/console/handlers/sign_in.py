@@ -5,10 +5,9 @@ from typing import Any
 from litestar import get, post
 from litestar.response import Response
 
-from ordergate.console.pages import Page, gateway_of, go_to, page, problem_in
+from ordergate.console.pages import Page, gateway_of, go_to, page, problem_in, to_page
 from ordergate.console.session import (
     FORM_TOKEN,
-    PATH,
     SESSION_COOKIE,
     SIGN_IN_COOKIE,
     checked_form,
@@ -77,7 +76,7 @@ async def sign_out(request: Page) -> Response[Any]:
     """End the session, here and on the server."""
     await checked_form(request)
     await close_session(gateway_of(request), request.cookies[SESSION_COOKIE])
-    done = go_to(f"{PATH}/sign-in")
+    done = go_to(to_page("sign-in"))
     done.set_cookie(no_cookie(request, SESSION_COOKIE))
     return done
 
@@ -93,6 +92,6 @@ async def _is_good(request: Page, token: str) -> bool:
 def _safe_next(address: str) -> str:
     """The console's own pages only, whatever an address says."""
     sane = (
-        address.startswith(f"{PATH}/") and not address.startswith(f"{PATH}/sign-") and address.isprintable()
+        address.startswith(to_page("")) and not address.startswith(to_page("sign-")) and address.isprintable()
     )
-    return address if sane and "\\" not in address else f"{PATH}/orders"
+    return address if sane and "\\" not in address else to_page("orders")

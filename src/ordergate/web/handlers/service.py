@@ -10,6 +10,7 @@ from ordergate.documents import Readiness
 from ordergate.domain.errors import PROBLEMS, Problem
 from ordergate.gateway.gauges import exposition
 from ordergate.metrics import MEDIA_TYPE
+from ordergate.observability import root_path
 from ordergate.web.authentication import admit
 from ordergate.web.loopback import made_here
 from ordergate.web.openapi import READ_PROBLEMS
@@ -56,8 +57,9 @@ async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
 @get("/problems", include_in_schema=False, media_type=MediaType.HTML)
 async def problems() -> str:
     """List every problem."""
+    root = root_path()
     rows = "".join(
-        f"<tr><td>{STATUSES[code]}<td><a href='/problems/{code}'><code>{code}</code></a><td>{escape(kind.title)}"
+        f"<tr><td>{STATUSES[code]}<td><a href='{root}/problems/{code}'><code>{code}</code></a><td>{escape(kind.title)}"
         for code, kind in sorted(PROBLEMS.items(), key=lambda item: (STATUSES[item[0]], item[0]))
     )
     return _page("Problems", f"<h1>Problems</h1><table><tr><th>HTTP<th>code<th>meaning{rows}</table>")
@@ -79,7 +81,7 @@ async def problem_page(code: FromPath[str]) -> str:
     return _page(
         code,
         f"<h1>{escape(kind.title)}</h1><p><code>{code}</code></p><table>{table}</table>"
-        "<p><a href='/problems'>All problems</a></p>",
+        f"<p><a href='{root_path()}/problems'>All problems</a></p>",
     )
 
 
