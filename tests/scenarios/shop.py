@@ -538,7 +538,7 @@ class Command:
                 env=clean_environment() | environment,
             )
 
-    def line(self, seconds: float = 60) -> str:
+    def line(self, seconds: float = 300) -> str:
         """The next line on its standard output."""
         stdout = self.process.stdout
         assert stdout is not None

@@ -31,7 +31,8 @@ CUSTOMER = "cust-42"
 SKUS = ("CHAIR-1", "DESK-1", "LAMP-1")
 PAYMENT_METHOD = "card-on-file"
 
-_START_SECONDS = 30.0
+_START_SECONDS = 120.0
+"""Long, for a busy machine: a part that cannot start ends, and that shows at once."""
 _STOP_SECONDS = 5.0
 
 

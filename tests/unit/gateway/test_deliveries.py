@@ -1,5 +1,6 @@
 """How many deliveries one endpoint gets at once, what becomes of one that takes none, and what one failure stops."""
 
+import asyncio
 from base64 import b64encode
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -11,7 +12,9 @@ from tests.contract.conftest import order
 from tests.contract.test_deliveries import endpoint
 from tests.unit.gateway.conftest import gateway_of
 
+from ordergate.gateway import deliveries
 from ordergate.gateway.breaker import Breaker, after_failure, after_success, passing
+from ordergate.gateway.configuration import Webhooks
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.deliveries import DEAD_AFTER, TRIPS, Courier, Lane, changes_by
 from ordergate.gateway.event_ports import Reply
@@ -203,3 +206,97 @@ async def test_what_an_old_place_answers_is_not_held_against_the_new_one(
     assert (kept.url, kept.enabled, kept.failing_since) == ("https://new.example", True, None)
     (row,) = await journal.deliveries(DeliveryQuery(world="test"))
     assert [made.http_status for made in row.tries] == [status]
+
+
+class Answers:
+    """A way to receivers, all of which answer the same."""
+
+    def __init__(self, reply: Reply) -> None:
+        self._reply = reply
+
+    async def post(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
+        """Send nothing."""
+        return self._reply
+
+
+@pytest.mark.parametrize(("retries", "enabled"), [((60.0,), True), ((), False)])
+async def test_only_a_delivery_that_failed_for_good_disables(
+    journal: SqliteJournal, retries: tuple[float, ...], *, enabled: bool
+) -> None:
+    """One that is tried again leaves its endpoint as it is, however long that has failed."""
+    gateway = gateway_of(journal, webhooks=Webhooks(retries=retries))
+    (dead,) = await _queued(journal, "https://dead.example")
+    await journal.change_endpoint(dead, {"failing_since": NOON - DEAD_AFTER})
+    gateway.sender = Answers(Reply(status=500))
+
+    await _make(gateway)
+
+    kept = await journal.endpoint(dead)
+    assert kept is not None
+    assert kept.enabled is enabled
+
+
+async def test_a_retry_waits_as_long_as_it_was_asked_to(journal: SqliteJournal) -> None:
+    """Longer than planned; the endpoint's other deliveries wait, too, but for an hour at most."""
+    gateway = gateway_of(journal, webhooks=Webhooks(retries=(0.01,)))
+    (busy,) = await _queued(journal, "https://busy.example")
+    gateway.sender = Answers(Reply(status=503, retry_after="7200"))
+    courier = Courier(gateway)
+
+    await courier.begin()
+    await courier.stop()
+
+    (row,) = await journal.deliveries(DeliveryQuery(world="test"))
+    assert row.next_try_at is not None
+    assert row.next_try_at - row.created_at >= timedelta(hours=2)
+    rest = courier._lanes[busy].paused_until - asyncio.get_running_loop().time()
+    assert 0 < rest <= 3600
+
+
+async def test_silences_are_counted_when_they_come(journal: SqliteJournal) -> None:
+    """After so many the endpoint is left alone for a while from now on."""
+    gateway = gateway_of(journal)
+    (silent,) = await _queued(journal, "https://silent.example")
+    gateway.sender = Answers(Reply(status=None))
+    courier = Courier(gateway)
+    now = asyncio.get_running_loop().time()
+    lane = courier._lanes[silent] = Lane(breaker=Breaker(failures=TRIPS.after - 1))
+
+    await courier.begin()
+    await courier.stop()
+
+    assert lane.room(now, AT_ONCE) == 0
+    assert lane.room(asyncio.get_running_loop().time() + TRIPS.seconds, AT_ONCE) == 1
+
+
+async def test_a_retry_that_comes_soon_wakes_the_deliveries(journal: SqliteJournal) -> None:
+    """They are woken at the end of the try, and once more when the retry is due."""
+    gateway = gateway_of(journal, webhooks=Webhooks(retries=(0.01,)))
+    await _queued(journal, "https://busy.example")
+    gateway.sender = Answers(Reply(status=500))
+    woken = asyncio.Semaphore(0)
+    gateway.wake_deliveries = woken.release
+
+    await _make(gateway)
+
+    async with asyncio.timeout(60):
+        await woken.acquire()
+        await woken.acquire()
+
+
+async def test_the_end_waits_for_no_receiver(journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A delivery that is still under way is let go of, and made again by the next process."""
+    monkeypatch.setattr(deliveries, "_FAREWELL", 0.01)
+    gateway = gateway_of(journal)
+    (silent,) = await _queued(journal, "https://silent.example")
+
+    class Silent:
+        async def post(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    gateway.sender = Silent()
+    async with asyncio.timeout(60):
+        await _make(gateway)
+
+    assert await journal.due_endpoints() == [silent]

@@ -1,12 +1,21 @@
 """Who shares the rate limits: the processes that serve, and no command."""
 
 import dataclasses
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
+import msgspec
+import pytest
+from tests.builders import NOON
+from tests.contract.conftest import claimed, ended
 from tests.unit.gateway.conftest import gateway_of
 
 from ordergate.gateway.ports import Journal
-from ordergate.gateway.recovery import alive
+from ordergate.gateway.records import Probe
+from ordergate.gateway.recovery import _end_late_look, alive
+from ordergate.journal.sqlite import SqliteJournal
 
 
 class Shares:
@@ -34,3 +43,27 @@ async def test_a_command_takes_no_part_of_the_rate_limits(journal: Journal) -> N
 
 def _transport() -> Any:
     return Shares()
+
+
+@pytest.mark.parametrize(
+    ("found", "looks", "again"),
+    [("absent", 1, False), ("unclear", 1, True), ("unclear", 19, True), ("unclear", 20, False)],
+)
+async def test_a_late_look_that_could_not_see_is_repeated(
+    journal: SqliteJournal, tmp_path: Path, found: str, looks: int, *, again: bool
+) -> None:
+    """It is taken up once more after a while, up to twenty times; one that saw nothing is the last."""
+    gateway = gateway_of(journal)
+    begun = await claimed(journal)
+    await journal.settle(ended(begun, "failed"), None, None, look_again_in=0)
+    (taken,) = await journal.take_due(gateway.node, 1)
+    probes = tuple(Probe(at=NOON, found=found) for _ in range(looks))
+
+    await _end_late_look(gateway, msgspec.structs.replace(taken.operation, probes=probes))
+
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as connection:
+        ((due_at,),) = connection.execute("SELECT due_at FROM operations").fetchall()
+    assert (due_at is not None) is again
+    if again:
+        now = (await journal.time()).timestamp() * 1000
+        assert due_at > now, "it is looked at later"
