@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,11 +17,11 @@ from tests.scenarios.shop import (
     Shop,
     body_of,
     clean_environment,
+    eventually,
     plain_client,
     prepare_store,
     write_config,
 )
-from tests.scenarios.test_metrics import samples_of, value
 
 CREATES = 40
 
@@ -88,15 +89,11 @@ def config(tmp_path: Path, emulators: Mapping[str, Emulator]) -> Path:
 
 async def create_many(shop: Shop) -> None:
     """Every create is answered as ever, whatever becomes of the log."""
+    before = len(shop.emulator.orders)
     for _ in range(CREATES):
         body_of(await shop.create(), 201)
-    assert len(shop.emulator.orders) == CREATES
+    assert len(shop.emulator.orders) == before + CREATES
     assert await shop.operations(state="unknown") == []
-
-
-async def lost_lines(shop: Shop) -> float:
-    answer = await shop.client.get(f"{shop.url}/metrics")
-    return value(samples_of(answer.text), "ordergate_log_lines_lost_total") or 0.0
 
 
 @pytest.mark.parametrize("log", ["full disk", "reader gone", "nobody reads", "closed"])
@@ -120,3 +117,34 @@ async def test_requests_do_not_notice(
         await create_many(Shop(server.url, key, provider, emulators[provider], client, config))
 
     assert server.end() == 0
+
+
+async def test_workers_do_not_notice(
+    tmp_path: Path,
+    postgresql_url: str,
+    emulators: Mapping[str, Emulator],
+    provider: str,
+    servers: list[Server],
+    pipe: tuple[int, int],
+) -> None:
+    """With several workers and a pipe that nobody reads: one that dies is replaced, and the end comes in order."""
+    config = write_config(tmp_path, emulators, server={"log_level": "debug"}, store=postgresql_url)
+    key, _ = await prepare_store(config, emulators)
+    server = Server(config, pipe[1], "--workers", "2")
+    servers.append(server)
+    async with plain_client() as client:
+        shop = Shop(server.url, key, provider, emulators[provider], client, config)
+        await create_many(shop)
+        before = workers_of(server)
+        os.kill(min(before), signal.SIGKILL)
+        await eventually(lambda: len(workers_of(server) - {min(before)}) == 2, 60)
+        async with plain_client() as another:
+            await create_many(replace(shop, client=another))
+
+    assert server.end() == 0
+
+
+def workers_of(server: Server) -> set[int]:
+    """The processes that a server's parent has."""
+    task = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
+    return {int(process) for process in task.read_text().split()}

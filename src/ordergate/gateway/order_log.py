@@ -2,7 +2,8 @@
 
 import structlog
 
-from ordergate.domain.assembly import OrderRecord, order_from_record
+from ordergate.domain.assembly import OrderRecord, review_reasons, settled_status
+from ordergate.domain.lifecycle import OrderStatus, ReviewReason
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.records import Operation, StoredOrder
 
@@ -11,22 +12,26 @@ _log = structlog.get_logger("ordergate.orders")
 
 def log_status(before: OrderRecord | None, after: OrderRecord) -> None:
     """Write a line if the order's status is another than before; None for an order that is new."""
-    was = None if before is None else order_from_record(before)
-    now = order_from_record(after)
-    if was is not None and (was.status, was.review_reasons) == (now.status, now.review_reasons):
+    was = None if before is None else _standing(before)
+    now = _standing(after)
+    if was == now:
         return
     _log.info(
         "order.status",
         order_id=after.id,
         account=after.account,
-        status=now.status,
-        before=None if was is None else was.status,
-        payment_status=now.payment_status,
-        fulfillment_status=now.fulfillment_status,
-        review_reasons=list(now.review_reasons),
-        provider_status=now.provider_status,
-        provider_order_id=now.provider_order_id,
+        status=now[0],
+        before=None if was is None else was[0],
+        review_reasons=now[1],
+        provider_status=after.seen.provider_status,
+        provider_order_id=after.seen.provider_order_id,
     )
+
+
+def _standing(record: OrderRecord) -> tuple[OrderStatus, list[ReviewReason]]:
+    """Return what the order's status is, and why a person has to look."""
+    reasons = review_reasons(record)
+    return OrderStatus.REVIEW if reasons else settled_status(record), reasons
 
 
 def log_settled(operation: Operation) -> None:
