@@ -503,3 +503,29 @@ def test_tracing_without_its_package_is_refused(tmp_path: Path, monkeypatch: pyt
     (line,) = caught.value.lines
     assert "ORDERGATE_SERVER_TRACING" in line
     assert "pip install 'ordergate[tracing]'" in line
+
+
+def test_variables_of_a_kubernetes_service(tmp_path: Path) -> None:
+    """They are told once, with what to do, and other variables that are wrong as ever."""
+    links = {
+        "ORDERGATE_SERVER_PORT": "tcp://10.0.0.7:8080",
+        "ORDERGATE_SERVER_PORT_8080_TCP": "tcp://10.0.0.7:8080",
+        "ORDERGATE_SERVER_PORT_8080_TCP_ADDR": "10.0.0.7",
+        "ORDERGATE_SERVER_PORT_8080_TCP_PORT": "8080",
+        "ORDERGATE_SERVER_PORT_8080_TCP_PROTO": "tcp",
+        "ORDERGATE_SERVER_SERVICE_HOST": "10.0.0.7",
+        "ORDERGATE_SERVER_SERVICE_PORT": "8080",
+        "ORDERGATE_SERVER_SERVICE_PORT_HTTP": "8080",
+        "ORDERGATE_STORE_PORT": "tcp://10.0.0.8:5432",
+        "ORDERGATE_STORE_SERVICE_HOST": "10.0.0.8",
+    }
+
+    server, store, typo = _refused(tmp_path, "", {**links, "ORDERGATE_SERVER_HOSTS": "::"})
+
+    assert server.startswith("the environment variable ORDERGATE_SERVER_PORT: server.port: Kubernetes sets")
+    assert "a Service named ordergate-server. Set enableServiceLinks: false" in server
+    assert store.startswith("the environment variable ORDERGATE_STORE_PORT: store.port: Kubernetes sets")
+    assert "ORDERGATE_SERVER_HOSTS" in typo
+    (wrong,) = _refused(tmp_path, "", {"ORDERGATE_SERVER_PORT": "tcp"})
+    assert "Kubernetes" not in wrong
+    assert _load(tmp_path, "", {"ORDERGATE_SERVER_PORT": "9000"}).server.port == 9000

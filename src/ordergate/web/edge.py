@@ -16,7 +16,7 @@ from ordergate.domain.identifiers import new_id
 from ordergate.gateway.context import Gateway
 from ordergate.observability import CallFacts, current_call
 from ordergate.web.overload import Overload
-from ordergate.web.problems import READS, STATUSES, document, headers_and_body, send_problem
+from ordergate.web.problems import READS, document, headers_and_body, send_problem
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _log = structlog.get_logger("ordergate.web")
@@ -89,7 +89,7 @@ class Edge:
             status: Where it is not the code's own.
         """
         facts = CallFacts(new_id("req"), self._gateway.configuration.hash)
-        problem = Problem(code, detail, retry_after=1 if STATUSES[code] == STATUSES["overloaded"] else None)
+        problem = Problem(code, detail, retry_after=1 if code == "overloaded" else None)
         shown = document(problem, instance="", reads=False)
         shown = msgspec.structs.replace(shown, status=status or shown.status, request_id=facts.request_id)
         headers, body = headers_and_body(shown)
