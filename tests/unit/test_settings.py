@@ -140,7 +140,7 @@ MISTAKES = [
     ("[server]\nhost = 1\n", "2: server.host: Expected `str`"),
     ("[server]\nidempotency_wait = nan\n", "2: server.idempotency_wait: Expected `float` >= 0.0."),
     ('[server]\nlog_level = "loud"\n', "2: server.log_level: Invalid enum value 'loud'."),
-    ("[server]\nprot = 80\n", "2: server.prot: There is no such field here; known are console,"),
+    ("[server]\nprot = 80\n", "2: server.prot: There is no such field here; known are body_timeout,"),
     ("server = 5\n", "1: server: Expected `object`, got `int`."),
     ("server.port = true\n", "1: server.port: Expected `int`, got `bool`."),
     ("server = { port = true }\n", "1: server.port: Expected `int`, got `bool`."),
@@ -520,7 +520,7 @@ def test_variables_of_a_kubernetes_service(tmp_path: Path) -> None:
         "ORDERGATE_STORE_SERVICE_HOST": "10.0.0.8",
     }
 
-    server, store, typo = _refused(tmp_path, "", {**links, "ORDERGATE_SERVER_HOSTS": "::"})
+    server, typo, store = _refused(tmp_path, "", {**links, "ORDERGATE_SERVER_HOSTS": "::"})
 
     assert server.startswith("the environment variable ORDERGATE_SERVER_PORT: server.port: Kubernetes sets")
     assert "a Service named ordergate-server. Set enableServiceLinks: false" in server
