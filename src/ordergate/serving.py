@@ -19,6 +19,8 @@ MOST_OPEN_FILES = 65_536
 
 KEEP_ALIVE = 75
 """Seconds that a connection may idle: longer than clients keep theirs, so that no request meets its end."""
+EVERYWHERE = "::"
+"""All addresses of a machine."""
 STDIN = 0
 """Its descriptor."""
 
@@ -183,13 +185,14 @@ class SharingServer(Server):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Bind a port; 0 for any free one.
+    """Bind a port; 0 for any free one. ``::`` is every address of this machine, those of IPv4 too.
 
     Raises:
         OSError: The port is taken, or the host is not of this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, port), family=family)
+    dual = host == EVERYWHERE and socket.has_dualstack_ipv6()
+    listener = socket.create_server((host, port), family=family, dualstack_ipv6=dual)
     # Connections inherit it. Without it an answer's body may wait 40 ms for the client to acknowledge its head:
     # asyncio sets it only where a socket names its protocol, which this one does not.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

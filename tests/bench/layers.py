@@ -30,7 +30,13 @@ ELSEWHERE = "everything else"
 LAYERS = {
     "server and framework (uvicorn, Litestar)": ("uvicorn/", "litestar/", "httptools/"),
     LOOP: ("uvloop/",),
-    "web (ours)": ("ordergate/web/", "ordergate/documents.py", "ordergate/serving.py", "ordergate/console/"),
+    "web (ours)": (
+        "ordergate/web/",
+        "ordergate/documents.py",
+        "ordergate/serving.py",
+        "ordergate/connections.py",
+        "ordergate/console/",
+    ),
     "use cases (gateway, domain, spi)": (
         "ordergate/gateway/",
         "ordergate/domain/",

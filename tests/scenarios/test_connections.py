@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -306,6 +307,22 @@ async def test_idle_connections_leave_room(
                 headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": fresh_key()}
                 url = f"{gateway.shop.url}/v1/orders"
                 body_of(await caller.post(url, json=gateway.shop.draft(), headers=headers), 201)
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+async def test_ipv4_address_is_one_of_ipv4(
+    start: Start, emulators: Mapping[str, Emulator], tmp_path: Path
+) -> None:
+    """A gateway that listens at :: knows a caller over IPv4 by his own address: this machine, to /metrics."""
+    config = write_config(tmp_path, {})
+    await prepare_store(config, {})
+    command = start(
+        *("serve", "--config", str(config), "--host", "::", "--port", "0"), "--announce", "--stop-with-stdin"
+    )
+    port = (await asyncio.to_thread(command.line)).rpartition(":")[2]
+    async with plain_client() as client:
+        for host in ("127.0.0.1", "[::1]"):
+            assert (await client.get(f"http://{host}:{port}/metrics")).status_code == 200
 
 
 async def test_attack(start: Start, emulators: Mapping[str, Emulator], tmp_path: Path) -> None:

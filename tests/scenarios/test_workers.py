@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -120,6 +121,20 @@ def test_one_sqlite_file_has_one_server(tmp_path: Path) -> None:
         assert refused.exit_code == 1
         assert f"{config}:4: server.workers" in refused.stderr
         assert refused.stderr.endswith(sentence)
+
+
+def test_nowhere_to_put_sockets(postgresql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers that have no directory for temporary files do not start, and say which variable names one."""
+    config = write_config(tmp_path, {}, store=postgresql_url)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+
+    refused = CliRunner().invoke(
+        serve_command, ["--config", str(config), "--workers", "2", "--port", "0", "--host", "127.0.0.1"]
+    )
+
+    assert refused.exit_code == 1
+    assert isinstance(refused.exception, SystemExit)
+    assert "set TMPDIR to one that can be written to" in refused.stderr
 
 
 async def test_workers_share_callers_metrics_and_configuration(serve: Serve) -> None:

@@ -140,7 +140,7 @@ MISTAKES = [
     ("[server]\nhost = 1\n", "2: server.host: Expected `str`"),
     ("[server]\nidempotency_wait = nan\n", "2: server.idempotency_wait: Expected `float` >= 0.0."),
     ('[server]\nlog_level = "loud"\n', "2: server.log_level: Invalid enum value 'loud'."),
-    ("[server]\nprot = 80\n", "2: server.prot: There is no such field here; known are console,"),
+    ("[server]\nprot = 80\n", "2: server.prot: There is no such field here; known are body_timeout,"),
     ("server = 5\n", "1: server: Expected `object`, got `int`."),
     ("server.port = true\n", "1: server.port: Expected `int`, got `bool`."),
     ("server = { port = true }\n", "1: server.port: Expected `int`, got `bool`."),
@@ -519,3 +519,29 @@ def test_a_path_that_would_mislead_is_refused(tmp_path: Path, path: str) -> None
     (line,) = _refused(tmp_path, f'[server]\nroot_path = "{path}"\n')
 
     assert "root_path" in line
+
+
+def test_variables_of_a_kubernetes_service(tmp_path: Path) -> None:
+    """They are told once, with what to do, and other variables that are wrong as ever."""
+    links = {
+        "ORDERGATE_SERVER_PORT": "tcp://10.0.0.7:8080",
+        "ORDERGATE_SERVER_PORT_8080_TCP": "tcp://10.0.0.7:8080",
+        "ORDERGATE_SERVER_PORT_8080_TCP_ADDR": "10.0.0.7",
+        "ORDERGATE_SERVER_PORT_8080_TCP_PORT": "8080",
+        "ORDERGATE_SERVER_PORT_8080_TCP_PROTO": "tcp",
+        "ORDERGATE_SERVER_SERVICE_HOST": "10.0.0.7",
+        "ORDERGATE_SERVER_SERVICE_PORT": "8080",
+        "ORDERGATE_SERVER_SERVICE_PORT_HTTP": "8080",
+        "ORDERGATE_STORE_PORT": "tcp://10.0.0.8:5432",
+        "ORDERGATE_STORE_SERVICE_HOST": "10.0.0.8",
+    }
+
+    server, typo, store = _refused(tmp_path, "", {**links, "ORDERGATE_SERVER_HOSTS": "::"})
+
+    assert server.startswith("the environment variable ORDERGATE_SERVER_PORT: server.port: Kubernetes sets")
+    assert "a Service named ordergate-server. Set enableServiceLinks: false" in server
+    assert store.startswith("the environment variable ORDERGATE_STORE_PORT: store.port: Kubernetes sets")
+    assert "ORDERGATE_SERVER_HOSTS" in typo
+    (wrong,) = _refused(tmp_path, "", {"ORDERGATE_SERVER_PORT": "tcp"})
+    assert "Kubernetes" not in wrong
+    assert _load(tmp_path, "", {"ORDERGATE_SERVER_PORT": "9000"}).server.port == 9000

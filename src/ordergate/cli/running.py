@@ -4,9 +4,12 @@ import asyncio
 import contextlib
 import signal
 import socket
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
+
+import click
 
 from ordergate.bootstrap import open_gateway, open_journal
 from ordergate.cli.session import reports_problems
@@ -80,7 +83,7 @@ def serve_together(settings: Settings, count: int, bind: Bind, ready: Ready, sto
 
     shares = Share.of_each(count)
     keys_exist = asyncio.run(_prepared(settings))
-    with bind(keys_exist) as listener, tempfile.TemporaryDirectory(prefix="ordergate-") as folder:
+    with bind(keys_exist) as listener, _folder_for_sockets() as folder:
         supervisor = Supervisor(
             reports_problems(work),
             count,
@@ -91,6 +94,19 @@ def serve_together(settings: Settings, count: int, bind: Bind, ready: Ready, sto
             shutdown_timeout=settings.server.shutdown_timeout,
         )
         return supervisor.run(stops_with=stops_with)
+
+
+def _folder_for_sockets() -> "tempfile.TemporaryDirectory[str]":
+    """Make the folder in which workers ask each other."""
+    try:
+        return tempfile.TemporaryDirectory(prefix="ordergate-")
+    except OSError as error:
+        click.echo(
+            "workers need a directory for the sockets between them: set TMPDIR to one that can be written to "
+            f"(in a container, mount a tmpfs at /tmp), or serve with one worker ({error})",
+            err=True,
+        )
+        sys.exit(1)
 
 
 async def _prepared(settings: Settings) -> bool:

@@ -26,6 +26,10 @@ SAFE_CLOSED_SETTLING = 10.0
 """Seconds: a provider may still finish what it began when the connection broke."""
 
 _REAL = ("sandbox", "production")
+_LINKED_PORT = re.compile(r"(tcp|udp|sctp)://")
+_LINKED = re.compile(
+    r"SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?"
+)
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
@@ -51,6 +55,15 @@ def _root_path_errors(root_path: Any) -> list[FieldError]:
         return []
     detail = f"/{first} is where the gateway has addresses of its own; choose a path that begins otherwise."
     return [_error("/server/root_path", "invalid_value", detail)]
+
+
+def service_links(prefix: str, environment: Mapping[str, str]) -> list[str]:
+    """Return the variables that Kubernetes sets for a Service whose name makes them begin so, the first one first."""
+    port = f"{prefix}PORT"
+    if not _LINKED_PORT.match(environment.get(port, "")):
+        return []
+    others = (name for name in environment if name.startswith(prefix) and name != port)
+    return [port, *sorted(name for name in others if _LINKED.fullmatch(name.removeprefix(prefix)))]
 
 
 def workers_refusal(workers: int, url: str) -> str | None:

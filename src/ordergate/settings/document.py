@@ -33,6 +33,7 @@ from ordergate.settings.checks import (
     routing_errors,
     rule_name,
     server_errors,
+    service_links,
     settling_errors,
     store_errors,
 )
@@ -44,6 +45,11 @@ ENVIRONMENT_PREFIX = "ORDERGATE_"
 DEFAULT_FILE = Path("config/default.toml")
 
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
+
+_SERVICE_LINK = (
+    "Kubernetes sets this variable, and others like it, in every pod beside a Service named ordergate-{}. Set "
+    "enableServiceLinks: false in the pod's spec, or give the Service another name."
+)
 
 _PASSWORDS = frozenset({"password", "sslpassword"})
 """Parameters of a database's URL that are secret."""
@@ -259,12 +265,20 @@ def _with_overrides(
     for section, kind in (("server", ServerSettings), ("store", StoreSettings)):
         prefix = f"{ENVIRONMENT_PREFIX}{section}_".upper()
         fields = {f"{prefix}{field.name}".upper(): field for field in msgspec.structs.fields(kind)}
+        links = service_links(prefix, environment)
+        if links:
+            overrides[f"/{section}/port"] = links[0]
+            errors.append(_error(f"/{section}/port", "service_link", _SERVICE_LINK.format(section)))
         for variable, field in fields.items():
-            if variable in environment and isinstance(merged.get(section, {}), dict):
+            if (
+                variable in environment
+                and variable not in links
+                and isinstance(merged.get(section, {}), dict)
+            ):
                 value = _typed(environment[variable], field.type)
                 merged[section] = {**merged.get(section, {}), field.name: value}
                 overrides[f"/{section}/{field.name}"] = variable
-        for variable in sorted(unknown - fields.keys()):
+        for variable in sorted(unknown - fields.keys() - set(links)):
             if variable.startswith(prefix):
                 pointer = f"/{section}/{variable.removeprefix(prefix).lower()}"
                 overrides[pointer] = variable

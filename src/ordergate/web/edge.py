@@ -21,7 +21,7 @@ from ordergate.metrics import Times
 from ordergate.observability import CallFacts, current_call
 from ordergate.web import door
 from ordergate.web.overload import Overload
-from ordergate.web.problems import READS, STATUSES, document, headers_and_body, send_problem
+from ordergate.web.problems import READS, document, headers_and_body, send_problem
 
 _API = "/v1/"
 _FIRST_PROBLEM = 400
@@ -114,7 +114,7 @@ class Edge:
             status: Where it is not the code's own.
         """
         facts = CallFacts(new_id("req"), self._gateway.configuration.hash)
-        problem = Problem(code, detail, retry_after=1 if STATUSES[code] == STATUSES["overloaded"] else None)
+        problem = Problem(code, detail, retry_after=1 if code == "overloaded" else None)
         shown = document(problem, instance="", reads=False)
         shown = msgspec.structs.replace(shown, status=status or shown.status, request_id=facts.request_id)
         headers, body = headers_and_body(shown)

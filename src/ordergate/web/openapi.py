@@ -63,6 +63,7 @@ READ_PROBLEMS: dict[int, ResponseSpec] = {
     404: problem("There is no such thing"),
     422: problem("A parameter is invalid"),
     429: problem("The key, or an address that presents unknown keys, makes too many requests"),
+    431: problem("The request's head is too large"),
     500: problem("The gateway failed"),
     502: problem("The provider's answer cannot be used"),
     503: problem("The journal or the provider does not answer"),
@@ -72,6 +73,7 @@ READ_PROBLEMS: dict[int, ResponseSpec] = {
 PLAIN_WRITE_PROBLEMS: dict[int, ResponseSpec] = {
     **READ_PROBLEMS,
     400: problem("The body is not JSON, or a header is missing, or stands more than once"),
+    408: problem("The body did not come in time"),
     413: problem("The body is too large"),
     415: problem("The body is not JSON"),
     422: problem("The body is invalid"),

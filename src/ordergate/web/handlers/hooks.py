@@ -32,12 +32,13 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
     tags=["hooks"],
     status_code=200,
     responses={
-        **{status: READ_PROBLEMS[status] for status in (422, 429, 500, 502, 503)},
+        **{status: READ_PROBLEMS[status] for status in (422, 429, 431, 500, 502, 503)},
         200: answers(Received, "Recorded"),
         400: problem("The body is not JSON"),
         401: problem(
             "The provider did not sign it, or not just now; or the account has no secret to tell; or there is none"
         ),
+        408: problem("The body did not come in time"),
         413: problem("The body is too large"),
     },
 )
