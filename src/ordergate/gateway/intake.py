@@ -48,9 +48,7 @@ async def receive(gateway: Gateway, account_name: str, delivery: Delivery) -> bo
         account = _account(gateway, account_name)
         await _verify(gateway, account, delivery)
         note_account(account_name)
-        event = account.adapter.read_event(delivery.body)
-        _refuse_unstorable(event)
-        told = Arrived(event=event, body=delivery.body)
+        told = Arrived(event=_event(account, delivery), body=delivery.body)
         recorded = await record(gateway, account, [told])
     except Problem as problem:
         count_refused(gateway, account_name, problem)
@@ -77,11 +75,17 @@ def _unverified() -> Problem:
     )
 
 
-def _refuse_unstorable(event: ProviderEvent) -> None:
-    """Refuse an event whose ids no store can hold: told that the journal fails, a provider would repeat it for days."""
+def _event(account: Account, delivery: Delivery) -> ProviderEvent:
+    event = account.adapter.read_event(delivery.body)
+    if not storable(event):
+        raise Problem("invalid_request", f"An id in the event cannot be kept. {NULL_CHARACTER}")
+    return event
+
+
+def storable(event: ProviderEvent) -> bool:
+    """Tell whether every store can hold an event's ids: one that cannot would fail again and again."""
     names = (event.id, event.type, event.merchant, event.provider_order_id, event.provider_payment_id)
-    if any("\0" in name for name in (*names, *event.operations) if name is not None):
-        raise Problem("invalid_request", f"An id in the event holds U+0000. {NULL_CHARACTER}")
+    return not any("\0" in name for name in (*names, *event.operations) if name is not None)
 
 
 async def record(gateway: Gateway, account: Account, told: list[Arrived]) -> Recorded:

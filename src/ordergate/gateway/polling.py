@@ -21,7 +21,7 @@ from ordergate.gateway.context import Gateway
 from ordergate.gateway.conversation import read_events
 from ordergate.gateway.inbound import until_kept
 from ordergate.gateway.inbound_records import Arrived, Turn
-from ordergate.gateway.intake import record
+from ordergate.gateway.intake import record, storable
 from ordergate.gateway.ports import JournalUnavailableError
 
 OVERLAP = timedelta(minutes=5)
@@ -127,7 +127,10 @@ async def _walk_feed(gateway: Gateway, account: Account, turn: Turn) -> bool:
     try:
         while True:
             page = await read_events(gateway, account, command)
-            recorded = await record(gateway, account, [Arrived(event=event) for event in page.events])
+            told = [Arrived(event=event) for event in page.events if storable(event)]
+            if len(told) < len(page.events):
+                _log.warning("polling.unstorable", account=account.name, events=len(page.events) - len(told))
+            recorded = await record(gateway, account, told)
             found += len(recorded.new)
             if page.next_cursor is None:
                 break

@@ -125,3 +125,14 @@ async def test_what_cannot_be_recorded_is_not_taken(journal: SqliteJournal) -> N
         b'ordergate_webhooks_total{account="careful",result="unavailable"} 1.0'
         in gateway.metrics.exposition()
     )
+
+
+@pytest.mark.parametrize("body", [b"evt_\x00", b"\x00"])
+async def test_an_event_that_no_store_can_hold_is_refused(journal: Journal, body: bytes) -> None:
+    """As the caller's mistake: an answer that blames the journal would have it repeated for days."""
+    gateway, _ = _gateway(journal, _verifier(lambda _: "/certificate"))
+
+    with pytest.raises(Problem, match="invalid_request"):
+        await receive(gateway, ACCOUNT, _delivery(body))
+
+    assert await receive(gateway, ACCOUNT, _delivery(b"evt_1"))

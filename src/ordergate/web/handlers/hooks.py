@@ -32,7 +32,7 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
     tags=["hooks"],
     status_code=200,
     responses={
-        **{status: READ_PROBLEMS[status] for status in (422, 429, 431, 500, 502, 503)},
+        **{status: READ_PROBLEMS[status] for status in (404, 422, 429, 431, 500, 502, 503)},
         200: answers(Received, "Recorded"),
         400: problem("The body is not JSON"),
         401: problem(
