@@ -212,6 +212,20 @@ def test_an_update_is_told_by_the_order(asked: dict[str, Any], now: dict[str, An
     assert isinstance(probed(command, told(**{**before, **now})), expected)
 
 
+@pytest.mark.parametrize(("taxed", "split"), [(False, (1_000, 0)), (True, (None, None))])
+def test_a_coupon_that_was_found_to_be_applied_is_known(taxed: bool, split: tuple[Any, Any]) -> None:
+    """Rapyd's answers need not name it; beside tax, what is discount and what is tax is not guessed then."""
+    percent = 2.5 if taxed else 0
+    now = {"amount": 410 if taxed else 400, "tax_percent": percent}
+    command = update(metadata=UNSET, order=seen(tax_percent=percent, amount=420.25), extension=COUPON)
+
+    outcome = probed(command, told(**now))
+
+    assert isinstance(outcome, Applied)
+    assert outcome.order.extensions["coupon"] == "coupon_1"
+    assert (outcome.order.discount, outcome.order.tax) == split
+
+
 def test_a_change_that_was_never_sent_is_applied() -> None:
     """What only the gateway keeps is changed without a request, and is found without one."""
     command = update(metadata=UNSET, notes="Ring twice")

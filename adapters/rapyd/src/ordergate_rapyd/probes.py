@@ -57,6 +57,9 @@ def _create(command: CreateOrder, baseline: Baseline) -> _Conversation:
         return ListedOrders(orders=tuple(orders), has_more=len(orders) >= PAGE_SIZE)
 
     outcome = yield from find_created(Search(operation=command.operation, ask=ask, read=read), baseline)
+    coupon = requests.as_ordered(command).coupon
+    if isinstance(outcome, Applied) and coupon is not None:
+        outcome = Applied(order=responses.with_coupon(outcome.order, coupon))
     if not isinstance(outcome, Applied) or outcome.order.line_items:
         return outcome
     # The row has proven the write; where it came without items, the order by itself may have them.
@@ -161,9 +164,19 @@ def _confirmed(command: ConfirmPayment, order: ProviderOrder) -> Applied | Absen
 
 
 def _updated(command: UpdateOrder, order: ProviderOrder) -> Applied | Absent | Unknown:
-    """Compare what Rapyd was sent. A coupon stands in few answers, so the other fields are asked first."""
-    changes = _changes(command, order)
+    """Compare what Rapyd was sent; an order to which a coupon was applied is known to have it."""
     coupon = msgspec.convert(command.extension, UpdateExtension).coupon
+    verdict = _judge_update(command, order, coupon)
+    if isinstance(verdict, Applied) and isinstance(coupon, str):
+        return Applied(order=responses.with_coupon(order, coupon))
+    return verdict
+
+
+def _judge_update(
+    command: UpdateOrder, order: ProviderOrder, coupon: str | UnsetType | None
+) -> Applied | Absent | Unknown:
+    """A coupon stands in few answers, so the other fields are asked first."""
+    changes = _changes(command, order)
     if coupon is UNSET or any(change.asks for change in changes):
         return judge_changes(order, changes)
     if order.extensions["coupon"] == coupon or order.total != command.order.total:
@@ -241,7 +254,8 @@ def _read_paid_order(
     if response.status != 200:
         return unread(read_failure(response, _retrieval(before)))
     try:
-        return responses.read_order(response.body, before), responses.read_embedded_payment(response.body)
+        order = responses.read_order(response.body, responses.known(before))
+        return order, responses.read_embedded_payment(response.body)
     except UnreadableAnswerError as error:
         return _unreadable(response, "an order", error)
 
