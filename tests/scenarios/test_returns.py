@@ -145,6 +145,29 @@ async def test_returns_at_once(open_another: OpenShop, store: str, request: pyte
 
 
 @at_rapyd
+@pytest.mark.parametrize("at", ["before", "after"])
+async def test_lost_return_is_told_from_one_made_there(open_another: OpenShop, at: str) -> None:
+    """A return of the same amount that was made at Rapyd is not taken for one whose answer was lost."""
+    shop = await open_another(
+        account={"settling_time": 0.2}, recovery={"closed_settling": 0.1}, recovers=True
+    )
+    order = await paid(shop)
+    portal.take_back(shop.emulator, order, portal.goods(shop.emulator, quantity=2))
+    path = f"/v1/orders/{order['provider_order_id']}/returns"
+    shop.emulator.faults({"match": {"method": "POST", "path": path}, "at": at, "do": "drop", "times": 1})
+
+    answer = await shop.give_back(order, lines=[some(order, 0, 2)], key="back")
+    if at == "before":
+        problem = problem_of(answer, 503, "provider_unavailable")
+        assert problem["outcome"] == "not_applied"
+        answer = await shop.give_back(order, lines=[some(order, 0, 2)], key="back")
+    made = body_of(answer, 201)
+
+    assert made["amount"] == 2000
+    assert returned_there(shop) == {shop.emulator.products[0]: 4}
+
+
+@at_rapyd
 @pytest.mark.parametrize("what", ["tax", "coupon", "both"])
 async def test_order_with_tax_or_coupon_that_the_answers_do_not_show(shop: Shop, what: str) -> None:
     """Whether an order has tax or a coupon is what was ordered, whatever the answers leave out."""

@@ -59,6 +59,7 @@ class ProviderReturn(msgspec.Struct, frozen=True, kw_only=True):
     amount: int
     refund_id: str | None
     refund_status: str | None
+    created_at: datetime | None = None
 
 
 class ProviderOrder(msgspec.Struct, frozen=True, kw_only=True):

@@ -47,7 +47,6 @@ async def return_goods(
             lines=_lines(record, wanted),
             shipping=shipping,
             known=known,
-            nameless=len(record.returns) - len(known),
         )
         return Prepared(account=account, command=command, change=change, before=stored)
 

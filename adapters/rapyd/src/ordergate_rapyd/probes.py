@@ -215,19 +215,36 @@ def _return_goods(command: ReturnGoods, baseline: Baseline) -> _Conversation:  #
         return order
     wanted = sum(line.quantity * line.unit_amount for line in command.lines) + (command.shipping or 0)
     moved = order.amount_refunded - command.order.amount_refunded
-    if wanted and moved in {0, wanted}:
-        returns = yield from _read_returns(order)
-        unknown = [made for made in returns or () if made.provider_return_id not in command.known]
-        new = unknown[: max(len(unknown) - command.nameless, 0)]  # the oldest stand at the end
-        ours = next((made for made in new if made.amount == wanted), None)
-        if ours is not None or moved == wanted:
-            return Applied(order=order, returned=ours)
-        if returns is None:
-            return Unknown(reason="Rapyd's list of returns, where it would show first, cannot be read.")
+    if not wanted or moved not in {0, wanted}:
+        return Unknown(
+            reason=f"Rapyd's order has {moved} more refunded, in minor units; the return was of {wanted}."
+        )
+    returns = yield from _read_returns(order)
+    if returns is not None:
+        return _judge_returns(command, order, returns, wanted)
+    if moved:
+        return Applied(order=order)
+    return Unknown(reason="Rapyd's list of returns, where it would show first, cannot be read.")
+
+
+def _judge_returns(
+    command: ReturnGoods, order: ProviderOrder, returns: Sequence[ProviderReturn], wanted: int
+) -> Applied | Absent | Unknown:
+    """Others may have returned as much: the list has this one if it comes to so much more than was refunded before."""
+    before = command.order.amount_refunded
+    unknown = [made for made in returns if made.provider_return_id not in command.known]
+    alike = [made for made in unknown if made.amount == wanted]
+    new = sum(made.amount for made in returns) - before
+    if new == wanted and alike:
+        newest = [made for made in alike if made.created_at == alike[0].created_at]
+        return Applied(order=order, returned=newest[0] if len(newest) == 1 else None)
+    if new == wanted:
+        return Unknown(reason="Rapyd's list has other returns that come to this amount.")
+    if order.amount_refunded > before:
+        return Applied(order=order)
+    if new == 0 or not alike:
         return Absent(order=order)
-    return Unknown(
-        reason=f"Rapyd's order has {moved} more refunded, in minor units; the return was of {wanted}."
-    )
+    return Unknown(reason="Rapyd's list has a return of this amount, which may have been made before.")
 
 
 def _read_returns(

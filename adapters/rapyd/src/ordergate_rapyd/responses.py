@@ -9,7 +9,6 @@ import msgspec
 from ordergate.domain.lifecycle import FulfillmentStatus, Phase
 from ordergate.domain.money import (
     InexactAmountError,
-    UnknownCurrencyError,
     minor_unit_digits,
     to_minor_units,
 )
@@ -60,9 +59,6 @@ _UNREADABLE = (msgspec.DecodeError, RecursionError, ValueError, OverflowError, O
 """Not JSON or not an order; of figures, no exact amount (a ValueError) or a time beyond the calendar."""
 
 
-_AMOUNT_ERRORS = (InexactAmountError, UnknownCurrencyError, OverflowError)
-
-
 class UnreadableAnswerError(ValueError):
     """The bytes are not what Rapyd documents."""
 
@@ -110,7 +106,7 @@ def read_return(body: bytes) -> ProviderReturn:
         if envelope.status.status != "SUCCESS" or envelope.data is None:
             raise UnreadableAnswerError("the envelope holds no return")
         return _provider_return(envelope.data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, *_AMOUNT_ERRORS) as error:
+    except _UNREADABLE as error:
         raise UnreadableAnswerError(str(error)) from None
 
 
@@ -127,7 +123,7 @@ def read_returns(body: bytes, provider_order_id: str) -> list[ProviderReturn]:
         theirs = [made for made in envelope.data if made.order == provider_order_id]
         newest_first = sorted(theirs, key=lambda made: made.created, reverse=True)
         return [_provider_return(made) for made in newest_first]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, *_AMOUNT_ERRORS) as error:
+    except _UNREADABLE as error:
         raise UnreadableAnswerError(str(error)) from None
 
 
@@ -256,6 +252,7 @@ def _provider_return(made: wire.Return) -> ProviderReturn:
         amount=_minor(made.amount, minor_unit_digits(made.currency)),
         refund_id=made.refund or None,
         refund_status=None,
+        created_at=_time(made.created),
     )
 
 

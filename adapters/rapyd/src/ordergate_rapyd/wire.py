@@ -179,19 +179,19 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Return(msgspec.Struct, frozen=True, kw_only=True):
-    """A return as answered; `refund` is the id of the refund made with it."""
+    """A return as answered; `refund` is the id of the refund made with it, `created` is Unix seconds."""
 
     id: str
     amount: msgspec.Raw
     currency: str
     refund: str | None = None
+    created: int = 0
 
 
 class ListedReturn(Return, frozen=True, kw_only=True):
-    """A return in a list, where it has to be told apart from others; `created` is Unix seconds."""
+    """A return in a list, where others' stand, too."""
 
     order: str | None = None
-    created: int = 0
 
 
 class ReturnEnvelope(msgspec.Struct, frozen=True, kw_only=True):
