@@ -191,6 +191,54 @@ async def test_order_with_tax_or_coupon_that_the_answers_do_not_show(shop: Shop,
 
 
 @at_rapyd
+@pytest.mark.parametrize("named", [True, False])
+async def test_tax_beside_a_coupon_is_not_guessed(shop: Shop, named: bool) -> None:
+    """Without items that tell, discount and tax are null, and their lines', too; the coupon is what was sent."""
+    shop.emulator.switch(tax_and_discount_lines=False, coupon_in_response=named)
+    coupon = next(row["id"] for row in shop.emulator.catalog["coupons"] if row["percent_off"] == 10)
+    wanted = {"tax_percent": "19", "extensions": {"rapyd": {"coupon": coupon}}}
+
+    order = await shop.order(line_items=LINES[:1], **wanted)
+
+    body_of(await shop.update(order, metadata={"gift": True}), 200)
+    for told in (order, await shop.read(order), await shop.read(order, refresh=True)):
+        assert (told["total"], told["discount"], told["tax"]) == (10710, None, None)
+        assert told["extensions"]["rapyd"]["coupon"] == coupon
+        assert told["line_items"][0]["tax"] is None
+
+
+@at_rapyd
+async def test_coupon_that_a_change_set_is_shown(shop: Shop) -> None:
+    """The coupon of a PATCH takes the place of the one that was ordered."""
+    shop.emulator.switch(tax_and_discount_lines=False, coupon_in_response=False)
+    tenth, five = (
+        next(row["id"] for row in shop.emulator.catalog["coupons"] if row[name] == value)
+        for name, value in (("percent_off", 10), ("amount_off", 500))
+    )
+    order = await shop.order(line_items=LINES[:1], extensions={"rapyd": {"coupon": tenth}})
+    assert (order["discount"], order["tax"], order["total"]) == (1000, 0, 9000)
+
+    changed = body_of(await shop.update(order, extensions={"rapyd": {"coupon": five}}), 200)
+
+    for told in (changed, await shop.read(order, refresh=True)):
+        assert (told["discount"], told["tax"], told["total"]) == (500, 0, 9500)
+        assert told["extensions"]["rapyd"]["coupon"] == five
+
+
+@pytest.mark.parametrize("provider", ["revkeen"], indirect=True)
+async def test_line_is_handed_over_once(shop: Shop) -> None:
+    """A line that is named twice is handed over once, and not again."""
+    order = await shop.paid_order(line_items=[product(), product(sku="DESK-1")])
+    chair = order["line_items"][0]["id"]
+
+    done = body_of(await shop.fulfill(order, line_item_ids=[chair, chair]), 200)
+
+    assert [row["line_item_ids"] for row in done["fulfillments"]] == [[chair]]
+    problem = problem_of(await shop.fulfill(order, line_item_ids=[chair]), 422, "invalid_request")
+    assert (pointers(problem), verdict(problem)[0]) == (["/line_item_ids/0"], "no")
+
+
+@at_rapyd
 async def test_fulfilment_after_a_return_is_not_sent(shop: Shop) -> None:
     """Rapyd fulfills no order of which goods came back: that is said before anything is sent."""
     order = await paid(shop)
