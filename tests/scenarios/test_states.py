@@ -104,7 +104,7 @@ EXPECTED: dict[str, dict[str, dict[str, str]]] = {
             "update": NOT_THERE,
             "pay": NOT_HERE,
             "cancel": NOT_HERE,
-            "fulfill": NOT_THERE,
+            "fulfill": NOT_HERE,
             "return": "partially_refunded",
         },
         "refunded": {

@@ -212,6 +212,20 @@ def test_an_update_is_told_by_the_order(asked: dict[str, Any], now: dict[str, An
     assert isinstance(probed(command, told(**{**before, **now})), expected)
 
 
+@pytest.mark.parametrize(("taxed", "split"), [(False, (1_000, 0)), (True, (None, None))])
+def test_a_coupon_that_was_found_to_be_applied_is_known(taxed: bool, split: tuple[Any, Any]) -> None:
+    """Rapyd's answers need not name it; beside tax, what is discount and what is tax is not guessed then."""
+    percent = 2.5 if taxed else 0
+    now = {"amount": 410 if taxed else 400, "tax_percent": percent}
+    command = update(metadata=UNSET, order=seen(tax_percent=percent, amount=420.25), extension=COUPON)
+
+    outcome = probed(command, told(**now))
+
+    assert isinstance(outcome, Applied)
+    assert outcome.order.extensions["coupon"] == "coupon_1"
+    assert (outcome.order.discount, outcome.order.tax) == split
+
+
 def test_a_change_that_was_never_sent_is_applied() -> None:
     """What only the gateway keeps is changed without a request, and is found without one."""
     command = update(metadata=UNSET, notes="Ring twice")
@@ -278,7 +292,8 @@ def test_a_return_of_nothing_is_unknown() -> None:
 
 def test_the_return_is_found_among_others() -> None:
     """The newest of the amount, and of this order: Rapyd may not heed the filter."""
-    command = return_goods(order=seen(**BEFORE))
+    before = {**BEFORE, "amount_returned": 420}
+    command = return_goods(order=seen(**before))
     listed = [
         made("orre_old", 200, created=5),
         made("orre_new", 200, created=9),
@@ -286,35 +301,58 @@ def test_the_return_is_found_among_others() -> None:
         made("orre_smaller", 20, created=11),
         made("orre_older", 200, created=4),
     ]
-    asked, outcome = held(command, told(**{**BEFORE, "amount_returned": 210}), respond(envelope(listed)))
+    asked, outcome = held(command, told(**{**before, "amount_returned": 620}), respond(envelope(listed)))
 
     assert asked[1].path == f"/v1/order_returns?tokens={ORDER_ID}&limit=100"
     assert isinstance(outcome, Applied)
     assert outcome.returned == ProviderReturn(
-        provider_return_id="orre_new", amount=20_000, refund_id="refund_orre_new", refund_status=None
+        provider_return_id="orre_new",
+        amount=20_000,
+        refund_id="refund_orre_new",
+        refund_status=None,
+        created_at=datetime.fromtimestamp(9, UTC),
     )
 
 
+EARLIER = made("orre_earlier", 200, created=5)
+NEW = made("orre_new", 200, created=9)
+HALVES = [made("orre_a", 100, created=8), made("orre_b", 100, created=9)]
+
+
 @pytest.mark.parametrize(
-    ("nameless", "expected"), [(0, Applied), (1, Absent), (2, Absent)], ids=["new", "old", "old and lost"]
+    ("before", "now", "listed", "expected"),
+    [
+        (0, 0, [NEW], Applied),
+        (200, 200, [EARLIER], Absent),
+        (200, 200, [EARLIER, NEW], Applied),
+        (200, 400, [EARLIER, NEW], Applied),
+        (200, 400, [EARLIER], Applied),
+        (100, 100, [EARLIER], Unknown),
+        (0, 0, HALVES, Unknown),
+        (0, 200, HALVES, Unknown),
+        (0, 0, HALVES[:1], Absent),
+    ],
 )
-def test_a_return_before_this_one_is_not_taken_for_it(nameless: int, expected: type) -> None:
-    """Of an earlier return of the same amount the id may never have been learned."""
-    command = return_goods(order=seen(**BEFORE), nameless=nameless)
-    listed = [made("orre_earlier", 200)]
+def test_a_return_before_this_one_is_not_taken_for_it(
+    before: int, now: int, listed: list[dict[str, Any]], expected: type
+) -> None:
+    """Somebody may have returned as much before: the list has this one if it comes to so much more than before."""
+    command = return_goods(order=seen(status="paid", amount_returned=before))
+    outcome = probed(command, told(status="paid", amount_returned=now), respond(envelope(listed)))
 
-    assert isinstance(probed(command, told(**BEFORE), respond(envelope(listed))), expected)
+    assert isinstance(outcome, expected)
+    if isinstance(outcome, Applied):
+        found = outcome.returned and outcome.returned.provider_return_id
+        assert found == ("orre_new" if NEW in listed else None)
 
 
-def test_a_return_is_found_before_the_nameless_ones() -> None:
-    """The newest is this one."""
-    command = return_goods(order=seen(**BEFORE), nameless=1)
-    listed = [made("orre_earlier", 200, created=5), made("orre_new", 200, created=9)]
-    outcome = probed(command, told(**BEFORE), respond(envelope(listed)))
+def test_a_return_is_not_known_from_one_of_the_same_second() -> None:
+    """It was made; which of two alike it is, is not guessed."""
+    command = return_goods(order=seen(status="paid", amount_returned=200))
+    listed = [EARLIER, {**NEW, "created": EARLIER["created"]}]
+    outcome = probed(command, told(status="paid", amount_returned=400), respond(envelope(listed)))
 
-    assert isinstance(outcome, Applied)
-    assert outcome.returned is not None
-    assert outcome.returned.provider_return_id == "orre_new"
+    assert outcome == Applied(order=seen(status="paid", amount_returned=400))
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,14 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import UNSET
 
-from ordergate.domain.commands import Command, ReturnGoods
+from ordergate.domain.commands import Command, RetrieveOrder, ReturnGoods
 from ordergate.domain.lifecycle import FulfillmentStatus, OrderStatus, PaymentFacts, Phase, payment_status
 from ordergate.domain.lifecycle import order_status as canonical_status
 from ordergate.domain.order import Address, Decline, NextAction
 from ordergate.domain.outcome import Applied, NotApplied, OrderPage, Unknown
-from ordergate.domain.provider_order import ProviderLine, ProviderOrder
+from ordergate.domain.provider_order import ProviderLine, ProviderOrder, ReturnedGoods
 from ordergate.spi.paging import Cursor, read_cursor, write_cursor
 from ordergate.spi.wire import WireResponse
 
@@ -26,6 +27,7 @@ from .commands import (
     concluded,
     confirm,
     create,
+    draft,
     fulfill,
     list_orders,
     pay,
@@ -357,6 +359,13 @@ SPLITS = [
     ({"amount": 500, "coupon": "coupon_1"}, None, None),
     ({"amount": 471.5, "tax_percent": 15, "items": [*ITEMS, {**TAX, "amount": 1}]}, 0, 6_150),
     ({"amount": 431.5, "tax_percent": 15, "coupon": "coupon_1", "items": [*ITEMS, TAX]}, None, None),
+    ({"amount": 500}, None, None),
+    ({"amount": 417.1, "tax_percent": 19}, None, None),
+    ({"amount": 470, "tax_percent": 15}, None, None),
+    ({"amount": 471.5, "tax_percent": "15.00"}, 0, 6_150),
+    ({"amount": 410.01, "tax_percent": 0.0001}, 0, 1),
+    ({"amount": 410, "tax_percent": 0.0001}, 0, 0),
+    ({"amount": 471.5, "tax_percent": "fifteen"}, None, None),
     ({"items": ...}, None, None),
 ]
 
@@ -371,6 +380,84 @@ def test_tax_and_discount_are_told_apart_or_null(
     assert (discount, tax) == (told.discount, told.tax)
     if discount is not None and tax is not None:
         assert told.total == told.subtotal + told.shipping - discount + tax
+
+
+@pytest.mark.parametrize("itemized", [False, True])
+@pytest.mark.parametrize("named", [False, True])
+def test_coupon_and_tax_that_were_sent_are_not_asked_of_the_answer(itemized: bool, named: bool) -> None:
+    """Coupon and tax are known from what was sent; without items that tell them apart, neither is guessed."""
+    told: dict[str, Any] = {"amount": 439.11, "tax_percent": 19}
+    if itemized:
+        told["items"] = [*ITEMS, {**DISCOUNT, "amount": -41}, {**TAX, "amount": 70.11}]
+    if named:
+        told["coupon"] = "coupon_1"
+    ordered = draft(tax_percent="19")
+    split = (4_100, 7_011) if itemized else (None, None)
+
+    for command in (
+        create(ordered, extension={"coupon": "coupon_1"}),
+        update(metadata=UNSET, extension={"coupon": "coupon_1"}),
+    ):
+        outcome = concluded(command, respond(envelope(order(**told))))
+        assert isinstance(outcome, Applied)
+        assert (outcome.order.discount, outcome.order.tax) == split
+        assert outcome.order.extensions["coupon"] == "coupon_1"
+
+        again = RetrieveOrder(provider_order_id=ORDER_ID, before=outcome.order)
+        later = concluded(again, respond(envelope(order(**told))))
+        assert isinstance(later, Applied)
+        assert (later.order.discount, later.order.tax) == split
+        assert later.order.extensions["coupon"] == "coupon_1"
+
+
+def test_tax_percent_that_an_answer_leaves_out_is_remembered() -> None:
+    """An answer without the percentage is read with the one that was sent; one that states none has none."""
+    taxed = create(draft(tax_percent="15"))
+    for stated, percent in ((..., "15"), (None, "15"), (0, None)):
+        outcome = concluded(taxed, respond(envelope(order(tax_percent=stated, amount=410))))
+        assert isinstance(outcome, Applied)
+        assert outcome.order.tax_percent == percent
+        assert outcome.order.discount == outcome.order.tax == (None if percent else 0)
+
+
+RETURNED_SHIPPING = {"type": "shipping", "amount": 10, "currency": "USD", "quantity": 1, "parent": ""}
+RETURNED_CHAIRS = {"type": "sku", "amount": "199.5", "currency": "USD", "quantity": "2", "parent": CHAIR}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        [RETURNED_CHAIRS, TAX, RETURNED_SHIPPING],
+        [{"id": "orre_1", "amount": 399, "items": [RETURNED_CHAIRS]}, {"items": [RETURNED_SHIPPING, TAX]}],
+    ],
+)
+def test_returns_are_read_in_either_form(told: list[Any]) -> None:
+    """What came back is told by items, or by returns that hold items (docs contradict each other)."""
+    assert read(returns=told).returned == (
+        ReturnedGoods(type="product", product=CHAIR, quantity=2, amount=39_900),
+        ReturnedGoods(type="shipping", product=None, quantity=1, amount=1_000),
+    )
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        None,
+        ...,
+        [],
+        ["orre_1"],
+        "orre_1",
+        [{**RETURNED_CHAIRS, "quantity": -2}],
+        [{**RETURNED_CHAIRS, "amount": -1}],
+        [{**RETURNED_CHAIRS, "amount": 0.001}],
+        [{**RETURNED_CHAIRS, "quantity": "two"}],
+        [{"items": [{"items": 1}]}],
+        [{"id": "orre_1"}],
+    ],
+)
+def test_returns_in_no_known_form_tell_nothing(told: Any) -> None:
+    """A form that is not documented is no reason not to read the order, and no goods are made up from it."""
+    assert read(returns=told).returned == ()
 
 
 def test_tax_and_discount_are_no_lines() -> None:

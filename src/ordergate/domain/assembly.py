@@ -11,6 +11,7 @@ import msgspec
 
 from ordergate.domain.draft import AddressBody, CustomerBody, Draft, DraftLine, LineType
 from ordergate.domain.lifecycle import (
+    FulfillmentStatus,
     OrderStatus,
     PaymentFacts,
     PaymentStatus,
@@ -68,6 +69,8 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
         concerns: Why a person must look at it, where what the provider says does not show it.
         redacted_at: When its personal data were erased: from then on none are taken in again.
         comparison: Id of the comparison that it was made for.
+        told_total: The total that the merchant was told last; None where it is what `seen` has.
+        paid_here: When the gateway itself took the order for paid: it costs nothing, and its provider does not say so.
     """
 
     id: str
@@ -96,6 +99,8 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
     synced_at: datetime
     redacted_at: datetime | None = None
     comparison: str | None = None
+    told_total: int | None = None
+    paid_here: datetime | None = None
 
 
 def expected_total(draft: Draft, *, coupon: bool) -> int | None:
@@ -133,7 +138,8 @@ def review_reasons(record: OrderRecord) -> list[ReviewReason]:
 def seen_again(record: OrderRecord, seen: ProviderOrder, now: datetime) -> OrderRecord:
     """Return the record with what the provider says now; a concern that this answers is gone.
 
-    Of a redacted order the provider's personal data stay out.
+    A total that the merchant has not been told yet stands beside the one that he was. Of a redacted order the
+    provider's personal data stay out.
     """
     if record.redacted_at is not None:
         seen = without_personal_data(seen)
@@ -141,14 +147,34 @@ def seen_again(record: OrderRecord, seen: ProviderOrder, now: datetime) -> Order
     concerns = [
         concern for concern in record.concerns if not (concern is ReviewReason.PAYMENT_NOT_RECORDED and paid)
     ]
-    return msgspec.structs.replace(record, seen=seen, synced_at=now, concerns=concerns)
+    told = record.seen.total if record.told_total is None else record.told_total
+    return msgspec.structs.replace(
+        record,
+        seen=seen,
+        synced_at=now,
+        concerns=concerns,
+        told_total=None if told == seen.total else told,
+    )
+
+
+def told_again(record: OrderRecord, total: int) -> OrderRecord:
+    """Return the record once the merchant was told this total; the same record where that changes nothing."""
+    if record.told_total is None or total != record.seen.total:
+        return record
+    return msgspec.structs.replace(record, told_total=None)
+
+
+def last_known(record: OrderRecord) -> ProviderOrder:
+    """Return what the provider said last, with what it was sent in the place of what it may leave out."""
+    sent = {name: value for name, value in record.extensions.items() if value is not None}
+    return msgspec.structs.replace(record.seen, extensions={**record.seen.extensions, **sent})
 
 
 def order_from_record(record: OrderRecord) -> Order:
     """Return the canonical order of a record."""
     seen = record.seen
     reasons = review_reasons(record)
-    paid = _payment_status(seen)
+    paid, fulfilled = _payment_status(record), _fulfillment_status(record)
     canceled_here = record.canceled_here is not None
     return Order(
         id=record.id,
@@ -159,12 +185,12 @@ def order_from_record(record: OrderRecord) -> Order:
         provider_status=seen.provider_status,
         status=order_status(
             payment=paid,
-            fulfillment=seen.fulfillment_status,
+            fulfillment=fulfilled,
             phase=Phase.CANCELED if canceled_here else seen.phase,
             review=reasons,
         ),
         payment_status=paid,
-        fulfillment_status=seen.fulfillment_status,
+        fulfillment_status=fulfilled,
         review_reasons=reasons,
         billing_type=seen.billing_type,
         currency=seen.currency,
@@ -190,13 +216,13 @@ def order_from_record(record: OrderRecord) -> Order:
         next_action=seen.next_action,
         created_at=seen.created_at,
         updated_at=seen.updated_at,
-        paid_at=seen.paid_at,
-        fulfilled_at=seen.fulfilled_at,
+        paid_at=seen.paid_at or record.paid_here,
+        fulfilled_at=seen.fulfilled_at or _fulfilled_here_at(record),
         canceled_at=record.canceled_here or seen.canceled_at,
         refunded_at=seen.refunded_at,
         synced_at=record.synced_at,
         purpose=record.purpose,
-        extensions={record.adapter: seen.extensions},
+        extensions={record.adapter: _extension(record)},
         notices=record.notices,
     )
 
@@ -266,19 +292,43 @@ def settled_status(record: OrderRecord) -> OrderStatus:
     """Return the status without the review reasons: what decides which operations are possible."""
     seen = record.seen
     return order_status(
-        payment=_payment_status(seen),
-        fulfillment=seen.fulfillment_status,
+        payment=_payment_status(record),
+        fulfillment=_fulfillment_status(record),
         phase=Phase.CANCELED if record.canceled_here else seen.phase,
     )
 
 
-def _payment_status(seen: ProviderOrder) -> PaymentStatus:
+def _extension(record: OrderRecord) -> dict[str, Any]:
+    """What only this provider knows; what its answers leave out is as it was sent."""
+    return {
+        name: record.extensions.get(name) if told is None else told
+        for name, told in record.seen.extensions.items()
+    }
+
+
+def _fulfillment_status(record: OrderRecord) -> FulfillmentStatus:
+    """Where the goods stand; of an order that was paid here alone, its provider may take no hand-over."""
+    told = record.seen.fulfillment_status
+    if record.paid_here is None or told is not FulfillmentStatus.UNFULFILLED or not record.fulfillments:
+        return told
+    done = {name for each in record.fulfillments for name in each.line_item_ids}
+    whole = all(line.id in done for line in record.lines)
+    return FulfillmentStatus.FULFILLED if whole else FulfillmentStatus.PARTIAL
+
+
+def _fulfilled_here_at(record: OrderRecord) -> datetime | None:
+    handed_over = _fulfillment_status(record) is FulfillmentStatus.FULFILLED and record.paid_here is not None
+    return record.fulfillments[-1].created_at if handed_over and record.fulfillments else None
+
+
+def _payment_status(record: OrderRecord) -> PaymentStatus:
+    seen = record.seen
     return payment_status(
         PaymentFacts(
             total=seen.total,
             paid=seen.amount_paid,
             refunded=seen.amount_refunded,
-            in_full=seen.paid_in_full,
+            in_full=seen.paid_in_full or (record.paid_here is not None and seen.total == 0),
             pending=seen.payment_pending,
             failed=seen.payment_failed,
         )

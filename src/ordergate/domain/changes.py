@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from ordergate.domain.assembly import OrderedLine, OrderRecord, expected_total, seen_again
+from ordergate.domain.assembly import OrderedLine, OrderRecord, expected_total, seen_again, told_again
 from ordergate.domain.commands import CreateOrder
 from ordergate.domain.draft import Draft
 from ordergate.domain.erasure import redacted
@@ -31,7 +31,7 @@ class OrderMade(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class PaymentMade(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """A payment was made; a total that the caller confirmed is the expected one from now on."""
+    """A payment was made, or nothing was due; a total that the caller confirmed is the expected one from now on."""
 
     expected_total: int | None
 
@@ -97,8 +97,8 @@ def _changed(record: OrderRecord, change: Change, outcome: Applied, now: datetim
         return msgspec.structs.replace(record, canceled_here=change.at)
     record = _with_concerns(seen_again(record, outcome.order, now), outcome.concerns)
     match change:
-        case PaymentMade() if change.expected_total is not None:
-            return msgspec.structs.replace(record, expected_total=change.expected_total)
+        case PaymentMade():
+            return _paid(record, change, now)
         case HandedOver():
             return msgspec.structs.replace(
                 record, fulfillments=[*record.fulfillments, _fulfillment(record, change, outcome, now)]
@@ -170,6 +170,18 @@ def _customer(draft: Draft) -> Customer | None:
 def _address(draft: Draft) -> Address | None:
     given = draft.shipping_address
     return None if given is None else Address(**msgspec.structs.asdict(given))
+
+
+def _paid(record: OrderRecord, change: PaymentMade, now: datetime) -> OrderRecord:
+    """An order that costs nothing is paid, whether its provider says so or not: no money has to move."""
+    seen = record.seen
+    if seen.total == 0 and not (seen.paid_in_full or seen.payment_pending or seen.amount_paid):
+        record = msgspec.structs.replace(record, paid_here=now)
+    if change.expected_total is None:
+        return record
+    return msgspec.structs.replace(
+        told_again(record, change.expected_total), expected_total=change.expected_total
+    )
 
 
 def _fulfillment(record: OrderRecord, change: HandedOver, outcome: Applied, now: datetime) -> Fulfillment:

@@ -156,15 +156,13 @@ class ReturnGoods(WriteCommand, frozen=True, kw_only=True):
 
     Attributes:
         shipping: The shipping to refund, in minor units; None for none.
-        known: The provider's ids of the order's returns before this one.
-        nameless: How many more there were before, of which the provider's ids are not known.
+        known: The provider's ids of the returns that the gateway made before, as far as they were learned.
     """
 
     order: ProviderOrder
     lines: tuple[ReturnLine, ...]
     shipping: int | None
     known: tuple[str, ...] = ()
-    nameless: int = 0
 
 
 class ConfirmPayment(WriteCommand, frozen=True, kw_only=True):

@@ -158,7 +158,7 @@ class Draft(Body, frozen=True, kw_only=True):
     @property
     def taxed(self) -> bool:
         """Whether a tax that changes the total is asked for."""
-        return self.tax_percent is not None and self.tax_percent.strip("0.") != ""
+        return taxes(self.tax_percent)
 
 
 class PayBody(Body, frozen=True, kw_only=True):
@@ -257,6 +257,11 @@ class ImportBody(Body, frozen=True, kw_only=True):
 
     provider_order_id: Annotated[str, Meta(min_length=1, max_length=255, pattern=PRINTABLE)]
     merchant: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+
+
+def taxes(percent: str | None) -> bool:
+    """Whether a percentage, a plain decimal number, changes a total."""
+    return percent is not None and percent.strip("0.") != ""
 
 
 def draft_errors(draft: Draft) -> list[FieldError]:

@@ -43,6 +43,15 @@ class ProviderLine(msgspec.Struct, frozen=True, kw_only=True):
     position: int
 
 
+class ReturnedGoods(msgspec.Struct, frozen=True, kw_only=True):
+    """Goods of one product that came back, or shipping; `amount` in minor units is what was given back for them."""
+
+    type: LineType
+    product: str | None
+    quantity: int
+    amount: int
+
+
 class ProviderReturn(msgspec.Struct, frozen=True, kw_only=True):
     """A return as its provider reports it; `amount` in minor units."""
 
@@ -50,6 +59,7 @@ class ProviderReturn(msgspec.Struct, frozen=True, kw_only=True):
     amount: int
     refund_id: str | None
     refund_status: str | None
+    created_at: datetime | None = None
 
 
 class ProviderOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +71,7 @@ class ProviderOrder(msgspec.Struct, frozen=True, kw_only=True):
         payment_failed: The last payment failed.
         confirmation_due: The payment is closed, and the provider waits to be told that the order is paid.
         marks: The metadata entries that the gateway wrote, apart from the merchant's.
+        returned: Everything that came back, by whomever it was returned, as far as the provider names the goods.
     """
 
     provider_order_id: str
@@ -99,6 +110,7 @@ class ProviderOrder(msgspec.Struct, frozen=True, kw_only=True):
     canceled_at: datetime | None
     refunded_at: datetime | None
     extensions: dict[str, Any]
+    returned: tuple[ReturnedGoods, ...] = ()
 
 
 def without_personal_data(order: ProviderOrder) -> ProviderOrder:

@@ -15,7 +15,7 @@ from ordergate.gateway.context import Gateway
 from ordergate.gateway.conversation import read_order
 from ordergate.gateway.idempotency import order_busy
 from ordergate.gateway.order_log import log_status, refresh
-from ordergate.gateway.read import require_whole_account, visible_account
+from ordergate.gateway.read import keep_told, read_command, require_whole_account, visible_account
 from ordergate.observability import note_order
 
 
@@ -33,7 +33,10 @@ async def import_order(gateway: Gateway, caller: Caller, account_name: str, body
     )
     if known is not None and known.merchant != merchant:
         raise _no_such_order(body)
-    seen = await read_order(gateway, account, RetrieveOrder(provider_order_id=body.provider_order_id))
+    command = (
+        RetrieveOrder(provider_order_id=body.provider_order_id) if known is None else read_command(known)
+    )
+    seen = await read_order(gateway, account, command)
     marked = seen.marks.get(MERCHANT_MARK)
     if marked is not None and marked != merchant:
         raise _no_such_order(body)
@@ -42,6 +45,8 @@ async def import_order(gateway: Gateway, caller: Caller, account_name: str, body
         stored = await gateway.journal.order(known.id)
         assert stored is not None
         again = await refresh(gateway, seen_again(stored.record, seen, gateway.steady_time()), stored)
+        if caller.merchant is not None:
+            again = await keep_told(gateway, again, again.record.seen.total)
         return order_from_record(again.record)
     record = await _record(gateway, account, caller.world, merchant, seen)
     adopted = await _adopt(gateway, record)

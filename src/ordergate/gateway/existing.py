@@ -1,5 +1,7 @@
 """What every change of an existing order begins with: read it again, and refuse what its state does not allow."""
 
+import contextlib
+
 import msgspec
 
 from ordergate.domain.assembly import OrderRecord, review_reasons, seen_again, settled_status
@@ -8,11 +10,12 @@ from ordergate.domain.lifecycle import WAYS_OUT, OperationKind, ReviewReason, re
 from ordergate.gateway.account import Account
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.confirm import confirm_if_due
-from ordergate.gateway.context import Gateway
+from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.conversation import read_order
 from ordergate.gateway.idempotency import order_busy
 from ordergate.gateway.order_log import refresh
-from ordergate.gateway.read import read_command, visible_order
+from ordergate.gateway.ports import JournalUnavailableError
+from ordergate.gateway.read import keep_told, read_command, visible_order
 from ordergate.gateway.records import StoredOrder
 from ordergate.gateway.routing import require_home
 from ordergate.gateway.write import Call, Delivery
@@ -64,6 +67,22 @@ async def read_again(
     if why is not None:
         raise Problem("invalid_state", f"The order is {status}: {why}.", order=order_id)
     return account, stored
+
+
+async def note_told(gateway: Gateway, order_id: str, answer: Answer) -> None:
+    """Keep that the merchant was told the total in an answer; the write stands, even if that cannot be kept."""
+    if answer.accepted or answer.response.status >= 400:
+        return
+    with contextlib.suppress(JournalUnavailableError):
+        stored = await gateway.journal.order(order_id)
+        if stored is not None:
+            await keep_told(gateway, stored, msgspec.json.decode(answer.response.body, type=_Told).total)
+
+
+class _Told(msgspec.Struct):
+    """What of an order a merchant has to be told before it is charged."""
+
+    total: int
 
 
 def support(account: Account, kind: OperationKind) -> Support:

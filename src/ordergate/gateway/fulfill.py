@@ -5,7 +5,7 @@ from ordergate.domain.changes import HandedOver
 from ordergate.domain.commands import FulfillOrder
 from ordergate.domain.draft import FulfillBody
 from ordergate.domain.errors import FieldError, Problem
-from ordergate.domain.lifecycle import OperationKind
+from ordergate.domain.lifecycle import FulfillmentStatus, OperationKind
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.existing import call_on, read_again
@@ -25,6 +25,7 @@ async def fulfill_order(
 
     async def prepare(operation: Operation) -> Prepared:
         account, stored = await read_again(gateway, caller, order_id, OperationKind.FULFILL)
+        _refuse_fulfilled(stored.record)
         command = FulfillOrder(
             operation=operation.id,
             key_number=operation.key_number,
@@ -35,7 +36,7 @@ async def fulfill_order(
             notify_customer=body.notify_customer,
         )
         change = HandedOver(
-            line_item_ids=body.line_item_ids, tracking_number=body.tracking_number, carrier=body.carrier
+            line_item_ids=_once(body), tracking_number=body.tracking_number, carrier=body.carrier
         )
         return Prepared(account=account, command=command, change=change, before=stored)
 
@@ -44,18 +45,36 @@ async def fulfill_order(
     )
 
 
+def _refuse_fulfilled(record: OrderRecord) -> None:
+    """Refuse goods that were handed over: a status of money, such as a refund, may hide that."""
+    if record.seen.fulfillment_status in {FulfillmentStatus.FULFILLED, FulfillmentStatus.RETURNED}:
+        raise Problem("invalid_state", "The order was fulfilled before; nothing was sent.", order=record.id)
+
+
+def _once(body: FulfillBody) -> list[str] | None:
+    """The named lines, each once: a line is handed over as a whole."""
+    return None if body.line_item_ids is None else list(dict.fromkeys(body.line_item_ids))
+
+
 def _positions(record: OrderRecord, body: FulfillBody) -> tuple[int, ...] | None:
-    """Positions of the named lines; None for all of them, named or not."""
+    """Positions of the named lines; None for all of them, named or not.
+
+    Raises:
+        Problem: ``invalid_request`` for a line that the order does not have, or that was handed over before.
+    """
     if body.line_item_ids is None:
         return None
     known = {line.id: position for position, line in enumerate(record.lines)}
-    errors = [
-        FieldError(
-            pointer=f"/line_item_ids/{index}", code="unknown_line", detail=f"The order has no line {name!r}."
-        )
-        for index, name in enumerate(body.line_item_ids)
-        if name not in known
-    ]
+    done = {name for earlier in record.fulfillments for name in earlier.line_item_ids}
+    errors = []
+    for index, name in enumerate(body.line_item_ids):
+        pointer = f"/line_item_ids/{index}"
+        if name not in known:
+            detail = f"The order has no line {name!r}."
+            errors.append(FieldError(pointer=pointer, code="unknown_line", detail=detail))
+        elif name in done:
+            detail = f"The line {name!r} was fulfilled before; leave it out."
+            errors.append(FieldError(pointer=pointer, code="fulfilled_line", detail=detail))
     if errors:
         raise Problem("invalid_request", errors[0].detail, errors=errors)
     positions = tuple(sorted({known[name] for name in body.line_item_ids}))

@@ -46,13 +46,15 @@ async def pay_order(
 
 
 def _judge_total(record: OrderRecord, body: PayBody) -> None:
-    """Refuse another total than the caller expects; an unexpected one must be confirmed."""
-    total = record.seen.total
-    unexpected = ReviewReason.AMOUNT_MISMATCH in review_reasons(record)
-    if body.expected_total == total or (body.expected_total is None and not unexpected):
+    """Refuse another total than the caller expects, or was told last; an unexpected one must be confirmed."""
+    total, told = record.seen.total, record.told_total
+    as_told = told is None and ReviewReason.AMOUNT_MISMATCH not in review_reasons(record)
+    if body.expected_total == total or (body.expected_total is None and as_told):
         return
+    since = f", and was {told} when this gateway told it last" if told is not None else ""
     detail = (
-        f"The order's total at the provider is {total}. If that is right, pay with expected_total {total}."
+        f"The order's total at the provider is {total}{since}. "
+        f"If {total} is right, pay with expected_total {total}."
     )
     error = FieldError(pointer="/expected_total", code="amount_mismatch", detail=detail)
     raise Problem("amount_mismatch", detail, errors=[error], order=record.id)

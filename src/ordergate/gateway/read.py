@@ -6,7 +6,14 @@ from typing import TypeVar
 
 import msgspec
 
-from ordergate.domain.assembly import OrderRecord, order_from_provider, order_from_record, seen_again
+from ordergate.domain.assembly import (
+    OrderRecord,
+    last_known,
+    order_from_provider,
+    order_from_record,
+    seen_again,
+    told_again,
+)
 from ordergate.domain.commands import ListFilters, ListOrders, RetrieveOrder
 from ordergate.domain.errors import FieldError, Problem
 from ordergate.domain.order import Customer, Order
@@ -57,7 +64,7 @@ async def visible_order(gateway: Gateway, caller: Caller, order_id: str) -> Stor
 
 def read_command(record: OrderRecord) -> RetrieveOrder:
     """Return the command that reads an order again: what is known of it fills what an answer leaves out."""
-    return RetrieveOrder(provider_order_id=record.seen.provider_order_id, before=record.seen)
+    return RetrieveOrder(provider_order_id=record.seen.provider_order_id, before=last_known(record))
 
 
 async def get_order(gateway: Gateway, caller: Caller, order_id: str, *, refresh: bool) -> Order:
@@ -74,7 +81,17 @@ async def get_order(gateway: Gateway, caller: Caller, order_id: str, *, refresh:
         record = seen_again(stored.record, seen, gateway.steady_time())
         stored = await refreshed(gateway, record, stored)
         stored = await confirm_if_due(gateway, account, stored)
+    if caller.merchant is not None:
+        stored = await keep_told(gateway, stored, stored.record.seen.total)
     return order_from_record(stored.record)
+
+
+async def keep_told(gateway: Gateway, stored: StoredOrder, total: int) -> StoredOrder:
+    """Keep that the merchant was told this total; hardly ever is there anything to keep."""
+    record = told_again(stored.record, total)
+    if record is stored.record:
+        return stored
+    return await gateway.journal.refresh(record, stored.revision)
 
 
 async def list_orders(gateway: Gateway, query: OrderQuery) -> Page:

@@ -16,6 +16,7 @@ from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.conversation import FOUND, named, probe, read_order, say
 from ordergate.gateway.evidence import Exchange
 from ordergate.gateway.outcomes import (
+    STORED_REFUSALS,
     Held,
     answer_of,
     applied,
@@ -261,9 +262,30 @@ async def _act(gateway: Gateway, held: Held, begun: Begun) -> tuple[Held, Outcom
         gateway.metrics.unmapped_error(held.account.name, kind.value, outcome.provider.code)
         if kind in MOVES_MONEY:
             outcome = await _look_again(gateway, held, outcome)
+    instead = _done_instead(held, outcome) if isinstance(outcome, NotApplied) else None
+    if instead is not None:
+        operation = msgspec.structs.replace(held.operation, performed_by="gateway")
+        held, outcome = msgspec.structs.replace(held, operation=operation), instead
     word = "not_sent" if attempt.sent == "no" else FOUND.get(type(outcome), "unknown")
     gateway.metrics.attempt(held.account.name, kind.value, word)
     return _after(gateway, held, attempt, exchanges), outcome
+
+
+def _done_instead(held: Held, refusal: NotApplied) -> Applied | None:
+    """Do here what the provider has refused, if no money can be concerned; None for every other refusal.
+
+    Nothing is due of an order that costs nothing, so it is paid even if its provider takes no payment of zero. Such a
+    provider takes the order for unpaid, and may refuse that its goods are handed over.
+    """
+    if held.before is None or refusal.code not in STORED_REFUSALS:
+        return None
+    record, kind = held.before.record, held.operation.kind
+    free = record.seen.total == record.seen.amount_paid == 0
+    if free and (
+        kind is OperationKind.PAY or (kind is OperationKind.FULFILL and record.paid_here is not None)
+    ):
+        return Applied(order=record.seen)
+    return None
 
 
 def _done_here(gateway: Gateway, held: Held) -> tuple[Held, Outcome]:

@@ -16,7 +16,7 @@ from ordergate.domain.validation import explain, summary
 from ordergate.gateway.account import Account
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Answer, Gateway
-from ordergate.gateway.existing import call_on, read_again
+from ordergate.gateway.existing import call_on, note_told, read_again
 from ordergate.gateway.links import Wanted, resolve
 from ordergate.gateway.prepared import Prepared
 from ordergate.gateway.records import Operation, StoredOrder
@@ -52,7 +52,9 @@ async def update_order(
             account=account, command=command, change=_change(body, metadata, account, stored), before=stored
         )
 
-    return await write(gateway, call_on(caller, OperationKind.UPDATE, order_id, body, delivery), prepare)
+    answer = await write(gateway, call_on(caller, OperationKind.UPDATE, order_id, body, delivery), prepare)
+    await note_told(gateway, order_id, answer)
+    return answer
 
 
 def _refuse_nothing(body: UpdateBody) -> None:

@@ -107,9 +107,10 @@ async def write(gateway: Gateway, call: Call, prepare: Prepare) -> Answer:
             operation = with_attempt(gateway, now.operation)
         try:
             prepared = await prepare(operation)
-        except Problem:
+        except Problem as problem:
             if await _overtaken(gateway, operation, existing):
                 continue
+            problem.sent = "no"  # preparing only reads: of the write itself nothing has left
             raise
         note_account(prepared.account.name)
         answer = await _claim_and_run(gateway, call, operation, prepared)

@@ -12,13 +12,16 @@ from tests.unit.conftest import draft, order_record, ordered_line
 
 from ordergate.domain.assembly import (
     expected_total,
+    last_known,
     order_from_provider,
     order_from_record,
     review_reasons,
+    seen_again,
     settled_status,
+    told_again,
 )
 from ordergate.domain.lifecycle import FulfillmentStatus, OrderStatus, PaymentStatus, Phase, ReviewReason
-from ordergate.domain.order import Address, Customer, Notice, Order
+from ordergate.domain.order import Address, Customer, Fulfillment, Notice, Order
 
 
 def test_the_merchants_words_win_over_the_providers() -> None:
@@ -195,6 +198,70 @@ def test_the_settled_status_leaves_the_reasons_aside() -> None:
     assert order_from_record(record).status == OrderStatus.REVIEW
     assert settled_status(record) == OrderStatus.PAID
     assert settled_status(order_record(canceled_here=NOON)) == OrderStatus.CANCELED
+
+
+def test_the_total_that_was_told_is_kept_until_another_is_told() -> None:
+    """Readings leave the total that the merchant was told; it is gone once he is told the present one."""
+    record = order_record(expected_total=None)
+    later, latest = provider_order(total=25000), provider_order(total=26000)
+
+    changed = seen_again(record, later, NOON)
+    assert changed.told_total == 20000
+    assert seen_again(changed, latest, NOON).told_total == 20000
+    assert seen_again(changed, record.seen, NOON).told_total is None
+    assert told_again(changed, 20000) is changed
+    assert told_again(changed, 25000).told_total is None
+    assert told_again(record, 20000) is record
+
+
+def test_what_was_sent_stands_where_answers_leave_it_out() -> None:
+    """A provider-only field is as the provider has it, or as it was sent; the last is what an adapter is told."""
+    seen = provider_order(extensions={"coupon": None, "label": "theirs"})
+    record = order_record(seen=seen, extensions={"coupon": "coupon_1", "label": "mine", "other": None})
+
+    assert order_from_record(record).extensions == {"rapyd": {"coupon": "coupon_1", "label": "theirs"}}
+    assert last_known(record).extensions == {"coupon": "coupon_1", "label": "mine"}
+
+
+@pytest.mark.parametrize(
+    ("seen", "handed_over", "status", "payment", "fulfillment"),
+    [
+        ({"total": 0}, [], "paid", "paid", "unfulfilled"),
+        ({"total": 0}, ["li_1"], "fulfilled", "fulfilled_paid", "fulfilled"),
+        ({"total": 0}, ["li_other"], "paid", "paid", "partial"),
+        ({"total": 500}, [], "open", "unpaid", "unfulfilled"),
+        ({"total": 0, "phase": Phase.CANCELED}, [], "canceled", "paid", "unfulfilled"),
+        (
+            {"total": 0, "fulfillment_status": FulfillmentStatus.PARTIAL},
+            ["li_1"],
+            "paid",
+            "paid",
+            "partial",
+        ),
+    ],
+)
+def test_an_order_paid_here_is_paid_while_it_costs_nothing(
+    seen: dict[str, Any], handed_over: list[str], status: str, payment: str, fulfillment: str
+) -> None:
+    """The gateway's word counts only of an order without price; what is handed over of it is kept here."""
+    later = NOON + timedelta(hours=1)
+    given = [
+        Fulfillment(line_item_ids=handed_over, tracking_number=None, carrier=None, created_at=later)
+    ] * bool(handed_over)
+    record = order_record(
+        seen=provider_order(**seen),
+        lines=[ordered_line(id="li_1")],
+        expected_total=None,
+        paid_here=NOON,
+        fulfillments=given,
+    )
+
+    order = order_from_record(record)
+
+    assert (order.status, order.fulfillment_status) == (status, fulfillment)
+    assert order.payment_status == payment.removeprefix("fulfilled_")
+    assert order.fulfilled_at == (later if status == "fulfilled" else None)
+    assert settled_status(record) == status
 
 
 def test_an_unmapped_status_is_carried_not_guessed() -> None:

@@ -35,6 +35,7 @@ from ordergate_rapyd import requests, responses, webhooks
 from ordergate_rapyd.errors import MONEY_TAKEN, read_error, read_failure
 from ordergate_rapyd.fields import FIELDS
 from ordergate_rapyd.probes import PROBES
+from ordergate_rapyd.responses import Known, known
 from ordergate_rapyd.settings import BASE_URLS, RapydSettings, settings_errors
 from ordergate_rapyd.signing import authentication_headers
 
@@ -129,12 +130,12 @@ class RapydAdapter:
 
 
 def _one_call(
-    request: WireRequest, command: Command, before: ProviderOrder | None
+    request: WireRequest, command: Command, before: Known | None
 ) -> Generator[WireRequest, WireResponse, Outcome]:
     return _read_answer((yield request), command, before)
 
 
-def _read_answer(response: WireResponse, command: Command, before: ProviderOrder | None) -> Outcome:
+def _read_answer(response: WireResponse, command: Command, before: Known | None) -> Outcome:
     if response.status != 200:
         return read_failure(response, command)
     try:
@@ -148,7 +149,7 @@ def _pay(command: PayOrder) -> Generator[WireRequest, WireResponse, Outcome]:
     request = requests.pay(command)
     response = yield request
     if read_error(response).code not in MONEY_TAKEN:
-        return _read_answer(response, command, command.order)
+        return _read_answer(response, command, known(command.order))
     order = yield from _look(command.order)
     recorded = order.paid_in_full or order.payment_pending
     return Applied(order=order, concerns=() if recorded else (ReviewReason.PAYMENT_NOT_RECORDED,))
@@ -158,7 +159,7 @@ def _update(command: UpdateOrder) -> Generator[WireRequest, WireResponse, Outcom
     request = requests.update(command)
     if request is None:
         return Applied(order=command.order)
-    return (yield from _one_call(request, command, command.order))
+    return (yield from _one_call(request, command, requests.as_asked(command)))
 
 
 def _return_goods(command: ReturnGoods) -> Generator[WireRequest, WireResponse, Outcome]:
@@ -179,7 +180,7 @@ def _look(otherwise: ProviderOrder) -> Generator[WireRequest, WireResponse, Prov
     """Read an order after its write was applied; where that fails, what is known of it has to do."""
     try:
         response = yield requests.retrieve(otherwise.provider_order_id)
-        return responses.read_order(response.body, otherwise)
+        return responses.read_order(response.body, known(otherwise))
     except (NoAnswer, responses.UnreadableAnswerError):
         return otherwise
 
@@ -211,13 +212,13 @@ def _unread(response: WireResponse, command: Command, why: str) -> NotApplied | 
 _PLANS: Mapping[type[Command], Callable[[Any], Plan]] = {
     ListOrders: _list,
     RetrieveOrder: lambda command: _one_call(
-        requests.retrieve(command.provider_order_id), command, command.before
+        requests.retrieve(command.provider_order_id), command, command.before and known(command.before)
     ),
-    CreateOrder: lambda command: _one_call(requests.create(command), command, None),
+    CreateOrder: lambda command: _one_call(requests.create(command), command, requests.as_ordered(command)),
     PayOrder: _pay,
     UpdateOrder: _update,
-    FulfillOrder: lambda command: _one_call(requests.fulfill(command), command, command.order),
-    ConfirmPayment: lambda command: _one_call(requests.confirm(command), command, command.order),
+    FulfillOrder: lambda command: _one_call(requests.fulfill(command), command, known(command.order)),
+    ConfirmPayment: lambda command: _one_call(requests.confirm(command), command, known(command.order)),
     ReturnGoods: _return_goods,
 }
 """How each command is carried out."""

@@ -57,6 +57,9 @@ def _create(command: CreateOrder, baseline: Baseline) -> _Conversation:
         return ListedOrders(orders=tuple(orders), has_more=len(orders) >= PAGE_SIZE)
 
     outcome = yield from find_created(Search(operation=command.operation, ask=ask, read=read), baseline)
+    coupon = requests.as_ordered(command).coupon
+    if isinstance(outcome, Applied) and coupon is not None:
+        outcome = Applied(order=responses.with_coupon(outcome.order, coupon))
     if not isinstance(outcome, Applied) or outcome.order.line_items:
         return outcome
     # The row has proven the write; where it came without items, the order by itself may have them.
@@ -161,9 +164,19 @@ def _confirmed(command: ConfirmPayment, order: ProviderOrder) -> Applied | Absen
 
 
 def _updated(command: UpdateOrder, order: ProviderOrder) -> Applied | Absent | Unknown:
-    """Compare what Rapyd was sent. A coupon stands in few answers, so the other fields are asked first."""
-    changes = _changes(command, order)
+    """Compare what Rapyd was sent; an order to which a coupon was applied is known to have it."""
     coupon = msgspec.convert(command.extension, UpdateExtension).coupon
+    verdict = _judge_update(command, order, coupon)
+    if isinstance(verdict, Applied) and isinstance(coupon, str):
+        return Applied(order=responses.with_coupon(order, coupon))
+    return verdict
+
+
+def _judge_update(
+    command: UpdateOrder, order: ProviderOrder, coupon: str | UnsetType | None
+) -> Applied | Absent | Unknown:
+    """A coupon stands in few answers, so the other fields are asked first."""
+    changes = _changes(command, order)
     if coupon is UNSET or any(change.asks for change in changes):
         return judge_changes(order, changes)
     if order.extensions["coupon"] == coupon or order.total != command.order.total:
@@ -202,19 +215,36 @@ def _return_goods(command: ReturnGoods, baseline: Baseline) -> _Conversation:  #
         return order
     wanted = sum(line.quantity * line.unit_amount for line in command.lines) + (command.shipping or 0)
     moved = order.amount_refunded - command.order.amount_refunded
-    if wanted and moved in {0, wanted}:
-        returns = yield from _read_returns(order)
-        unknown = [made for made in returns or () if made.provider_return_id not in command.known]
-        new = unknown[: max(len(unknown) - command.nameless, 0)]  # the oldest stand at the end
-        ours = next((made for made in new if made.amount == wanted), None)
-        if ours is not None or moved == wanted:
-            return Applied(order=order, returned=ours)
-        if returns is None:
-            return Unknown(reason="Rapyd's list of returns, where it would show first, cannot be read.")
+    if not wanted or moved not in {0, wanted}:
+        return Unknown(
+            reason=f"Rapyd's order has {moved} more refunded, in minor units; the return was of {wanted}."
+        )
+    returns = yield from _read_returns(order)
+    if returns is not None:
+        return _judge_returns(command, order, returns, wanted)
+    if moved:
+        return Applied(order=order)
+    return Unknown(reason="Rapyd's list of returns, where it would show first, cannot be read.")
+
+
+def _judge_returns(
+    command: ReturnGoods, order: ProviderOrder, returns: Sequence[ProviderReturn], wanted: int
+) -> Applied | Absent | Unknown:
+    """Others may have returned as much: the list has this one if it comes to so much more than was refunded before."""
+    before = command.order.amount_refunded
+    unknown = [made for made in returns if made.provider_return_id not in command.known]
+    alike = [made for made in unknown if made.amount == wanted]
+    new = sum(made.amount for made in returns) - before
+    if new == wanted and alike:
+        newest = [made for made in alike if made.created_at == alike[0].created_at]
+        return Applied(order=order, returned=newest[0] if len(newest) == 1 else None)
+    if new == wanted:
+        return Unknown(reason="Rapyd's list has other returns that come to this amount.")
+    if order.amount_refunded > before:
+        return Applied(order=order)
+    if new == 0 or not alike:
         return Absent(order=order)
-    return Unknown(
-        reason=f"Rapyd's order has {moved} more refunded, in minor units; the return was of {wanted}."
-    )
+    return Unknown(reason="Rapyd's list has a return of this amount, which may have been made before.")
 
 
 def _read_returns(
@@ -241,7 +271,8 @@ def _read_paid_order(
     if response.status != 200:
         return unread(read_failure(response, _retrieval(before)))
     try:
-        return responses.read_order(response.body, before), responses.read_embedded_payment(response.body)
+        order = responses.read_order(response.body, responses.known(before))
+        return order, responses.read_embedded_payment(response.body)
     except UnreadableAnswerError as error:
         return _unreadable(response, "an order", error)
 

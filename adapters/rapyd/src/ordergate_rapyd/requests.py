@@ -20,8 +20,8 @@ from ordergate.domain.commands import (
     ReturnGoods,
     UpdateOrder,
 )
-from ordergate.domain.draft import AddressBody, Draft, DraftLine
-from ordergate.domain.errors import FieldError
+from ordergate.domain.draft import AddressBody, Draft, DraftLine, taxes
+from ordergate.domain.errors import FieldError, Problem
 from ordergate.domain.money import minor_unit_digits, to_major_units
 from ordergate.domain.order import Notice
 from ordergate.domain.provider_order import ADDED_SHIPPING_MARK, MERCHANT_MARK, OPERATION_MARK
@@ -35,6 +35,7 @@ from ordergate.spi.refusals import (
 )
 from ordergate.spi.wire import WireRequest
 from ordergate_rapyd.javascript import rewritten
+from ordergate_rapyd.responses import Known, known
 from ordergate_rapyd.wire import (
     CreateBody,
     CreateExtension,
@@ -51,6 +52,9 @@ from ordergate_rapyd.wire import (
 
 JSON = (("content-type", "application/json"),)
 """Rapyd asks for it on every request, GET included (docs, Header Parameters)."""
+
+RETURNED = "returned"
+"""The status after a return; no update leads from it to ``fulfilled`` (docs, Update an Order)."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -141,6 +145,22 @@ def update(command: UpdateOrder) -> WireRequest | None:
     return _write(_order_path(command.order.provider_order_id), body, command.provider_key)
 
 
+def as_ordered(command: CreateOrder) -> Known:
+    """Return what an order is known to have once it is created."""
+    coupon = read_extension(command.extension, CreateExtension, "rapyd").coupon
+    percent = command.draft.tax_percent if command.draft.taxed else None
+    return Known(coupon=coupon, tax_percent=percent)
+
+
+def as_asked(command: UpdateOrder) -> Known:
+    """Return what an order is known to have once it is changed."""
+    before = known(command.order)
+    extension, percent = read_extension(command.extension, UpdateExtension, "rapyd"), command.tax_percent
+    if not isinstance(percent, UnsetType):
+        before = before._replace(tax_percent=percent if taxes(percent) else None)
+    return before._replace(coupon=extension.coupon or before.coupon)
+
+
 def confirm(command: ConfirmPayment) -> WireRequest:
     """``POST /v1/orders/{id}``: of other methods than cards, Rapyd has to be told that the order is paid."""
     path = _order_path(command.order.provider_order_id)
@@ -178,6 +198,11 @@ def fulfill(command: FulfillOrder) -> WireRequest:
     if command.notify_customer:
         raise unsupported_field(
             "/notify_customer", "Rapyd notifies nobody of a fulfilment; tell them yourself."
+        )
+    if command.order.provider_status == RETURNED:
+        raise Problem(
+            "invalid_state",
+            "Goods of this order came back, and Rapyd fulfills no order after a return; nothing was sent.",
         )
     return _write(
         _order_path(command.order.provider_order_id), UpdateBody(status="fulfilled"), command.provider_key

@@ -1,14 +1,14 @@
 """Rapyd's answers to the gateway's terms. Pure; unknown fields are ignored, unknown statuses reviewed."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from ordergate.domain.lifecycle import FulfillmentStatus, Phase
 from ordergate.domain.money import (
     InexactAmountError,
-    UnknownCurrencyError,
     minor_unit_digits,
     to_minor_units,
 )
@@ -19,6 +19,7 @@ from ordergate.domain.provider_order import (
     ProviderLine,
     ProviderOrder,
     ProviderReturn,
+    ReturnedGoods,
 )
 from ordergate.spi.marks import split_marks
 from ordergate_rapyd import wire
@@ -31,6 +32,9 @@ CLOSED_PAYMENT = "CLO"
 
 AUTHENTICATION_TIME = timedelta(minutes=15)
 """How long the shopper has for 3-D Secure (docs, Pay an Order); the payment's own expiration is days away."""
+
+_PERCENT_DIGITS = 6
+"""Decimals of a percentage that are read: two more than a request may have."""
 
 DECLINES: dict[str, DeclineCode] = {
     "ERROR_CREATE_PAYMENT_INSUFFICIENT_FUNDS": "insufficient_funds",
@@ -47,6 +51,7 @@ _decode_order = msgspec.json.Decoder(wire.OrderEnvelope).decode
 _decode_return = msgspec.json.Decoder(wire.ReturnEnvelope).decode
 _decode_returns = msgspec.json.Decoder(wire.ReturnListEnvelope).decode
 _decode_payments = msgspec.json.Decoder(wire.PaymentListEnvelope).decode
+_decode_returned = msgspec.json.Decoder(list[wire.Returned] | None).decode
 _decode_list = msgspec.json.Decoder(wire.OrderListEnvelope).decode
 
 
@@ -54,19 +59,29 @@ _UNREADABLE = (msgspec.DecodeError, RecursionError, ValueError, OverflowError, O
 """Not JSON or not an order; of figures, no exact amount (a ValueError) or a time beyond the calendar."""
 
 
-_AMOUNT_ERRORS = (InexactAmountError, UnknownCurrencyError, OverflowError)
-
-
 class UnreadableAnswerError(ValueError):
     """The bytes are not what Rapyd documents."""
 
 
-def read_order(body: bytes, before: ProviderOrder | None = None) -> ProviderOrder:
+class Known(NamedTuple):
+    """What the gateway knows of an order whatever an answer leaves out: what it was sent, and what was told earlier."""
+
+    lines: Sequence[ProviderLine] = ()
+    coupon: str | None = None
+    tax_percent: str | None = None
+
+
+def known(order: ProviderOrder) -> Known:
+    """Return what is known of an order that was read before."""
+    return Known(order.line_items, order.extensions.get("coupon"), order.tax_percent)
+
+
+def read_order(body: bytes, before: Known | None = None) -> ProviderOrder:
     """Read the order in an envelope.
 
     Args:
         body: The answer's bytes.
-        before: What Rapyd said earlier: an answer may leave its items out.
+        before: What is known of it already.
 
     Raises:
         UnreadableAnswerError: There is none, or an amount in it is not exact.
@@ -75,7 +90,7 @@ def read_order(body: bytes, before: ProviderOrder | None = None) -> ProviderOrde
         envelope = _decode_order(body)
         if envelope.status.status != "SUCCESS" or envelope.data is None:
             raise UnreadableAnswerError("the envelope holds no order")
-        return _provider_order(envelope.data, before)
+        return _provider_order(envelope.data, before or Known())
     except _UNREADABLE as error:
         raise UnreadableAnswerError(str(error)) from None
 
@@ -91,7 +106,7 @@ def read_return(body: bytes) -> ProviderReturn:
         if envelope.status.status != "SUCCESS" or envelope.data is None:
             raise UnreadableAnswerError("the envelope holds no return")
         return _provider_return(envelope.data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, *_AMOUNT_ERRORS) as error:
+    except _UNREADABLE as error:
         raise UnreadableAnswerError(str(error)) from None
 
 
@@ -108,7 +123,7 @@ def read_returns(body: bytes, provider_order_id: str) -> list[ProviderReturn]:
         theirs = [made for made in envelope.data if made.order == provider_order_id]
         newest_first = sorted(theirs, key=lambda made: made.created, reverse=True)
         return [_provider_return(made) for made in newest_first]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, *_AMOUNT_ERRORS) as error:
+    except _UNREADABLE as error:
         raise UnreadableAnswerError(str(error)) from None
 
 
@@ -150,12 +165,19 @@ def read_list(body: bytes) -> list[ProviderOrder]:
         envelope = _decode_list(body)
         if envelope.status.status != "SUCCESS" or envelope.data is None:
             raise UnreadableAnswerError("the envelope holds no list")
-        return [_provider_order(order, None) for order in envelope.data]
+        return [_provider_order(order, Known()) for order in envelope.data]
     except _UNREADABLE as error:
         raise UnreadableAnswerError(str(error)) from None
 
 
-def _provider_order(order: wire.Order, before: ProviderOrder | None) -> ProviderOrder:
+def with_coupon(order: ProviderOrder, coupon: str) -> ProviderOrder:
+    """Return an order that is known to have a coupon: if no discount was seen beside its tax, both are unknown."""
+    order = msgspec.structs.replace(order, extensions={**order.extensions, "coupon": coupon})
+    apart = order.tax_percent is None or order.discount != 0
+    return order if apart else msgspec.structs.replace(order, discount=None, tax=None)
+
+
+def _provider_order(order: wire.Order, before: Known) -> ProviderOrder:
     digits = minor_unit_digits(order.currency)
     marks, metadata = split_marks(order.metadata or {})
     total = _minor(order.amount, digits)
@@ -163,9 +185,16 @@ def _provider_order(order: wire.Order, before: ProviderOrder | None) -> Provider
     payment = _embedded(order)
     refunded = _minor(payment.refunded_amount, digits) if payment is not None else 0
     lines = _lines(order, digits, marks, before)
+    coupon = order.coupon or before.coupon
+    percent = (
+        before.tax_percent if bytes(order.tax_percent) == wire.NULL_TEXT else _percent(order.tax_percent)
+    )
     subtotal = sum(line.subtotal for line in lines if line.type == "product")
     shipping = sum(line.subtotal for line in lines if line.type == "shipping")
-    discount, tax = _discount_and_tax(order, digits, total - subtotal - shipping) if lines else (None, None)
+    discount, tax = None, None
+    if lines:
+        rest = total - subtotal - shipping
+        discount, tax = _itemized(order, digits, rest) or _split(rest, subtotal + shipping, percent, coupon)
     transitions = order.status_transitions or {}
     pending = _in_flight(order, payment)
     failed = payment is not None and payment.status in FAILED_PAYMENTS
@@ -196,7 +225,7 @@ def _provider_order(order: wire.Order, before: ProviderOrder | None) -> Provider
         marks=marks,
         notes=None,
         expires_at=None,
-        tax_percent=_percent(order.tax_percent),
+        tax_percent=percent,
         payments=[_payment(payment, digits)] if payment is not None else [],
         next_action=_next_action(payment),
         created_at=datetime.fromtimestamp(order.created, UTC),
@@ -206,9 +235,10 @@ def _provider_order(order: wire.Order, before: ProviderOrder | None) -> Provider
         canceled_at=_time(transitions.get("canceled")) if order.status == "canceled" else None,
         refunded_at=_time(transitions.get("returned")) if returned else None,
         extensions={
-            "coupon": order.coupon or None,
+            "coupon": coupon or None,
             "external_coupon_code": order.external_coupon_code or None,
         },
+        returned=_returned(order.returns, digits),
     )
 
 
@@ -222,6 +252,7 @@ def _provider_return(made: wire.Return) -> ProviderReturn:
         amount=_minor(made.amount, minor_unit_digits(made.currency)),
         refund_id=made.refund or None,
         refund_status=None,
+        created_at=_time(made.created),
     )
 
 
@@ -262,11 +293,9 @@ def _amount_paid(order: wire.Order, payment: wire.Payment | None, total: int, di
     return total if order.status in PAID_STATUSES else 0
 
 
-def _lines(
-    order: wire.Order, digits: int, marks: dict[str, Any], before: ProviderOrder | None
-) -> list[ProviderLine]:
+def _lines(order: wire.Order, digits: int, marks: dict[str, Any], before: Known) -> list[ProviderLine]:
     if order.items is None:
-        return before.line_items if before is not None else []
+        return list(before.lines)
     lines = [
         _line(item, digits, position)
         for position, item in enumerate(order.items)
@@ -297,24 +326,38 @@ def _line(item: wire.Item, digits: int, position: int) -> ProviderLine:
     )
 
 
-def _discount_and_tax(order: wire.Order, digits: int, rest: int) -> tuple[int | None, int | None]:
-    """Split what the total holds beyond the lines; null, null where that cannot be told.
+def _itemized(order: wire.Order, digits: int, rest: int) -> tuple[int, int] | None:
+    """Discount and tax as items tell them; None if there are none, or if they do not make what is beyond the lines.
 
-    Rapyd's formula for the total leaves coupons out, and no sample shows a tax or discount item, so an item
-    of such a type is believed only if the figures then agree.
+    No sample shows an item of such a type, so that none is believed against the figures.
     """
     items = order.items or ()
     tax = sum(_minor(item.amount, digits) for item in items if item.type == "tax")
     discount = sum(abs(_minor(item.amount, digits)) for item in items if item.type in {"discount", "coupon"})
-    if (tax or discount) and tax - discount == rest:
-        return discount, tax
-    taxed = _percent(order.tax_percent) is not None
-    discounted = bool(order.coupon)
-    if taxed and discounted:
-        return None, None
-    if rest == 0 or (rest > 0 and not discounted):
-        return 0, rest
-    return (-rest, 0) if rest < 0 and not taxed else (None, None)
+    return (discount, tax) if (tax or discount) and tax - discount == rest else None
+
+
+def _split(
+    rest: int, lines_total: int, percent: str | None, coupon: str | None
+) -> tuple[int | None, int | None]:
+    """Split what the total holds beyond the lines into discount and tax; null, null where that cannot be told.
+
+    An answer need not name the order's coupon. Beside tax, the rest is all tax only if it is the percentage of the
+    lines; the sums that fit that are those of the samples, which tax goods and shipping (docs, List Orders).
+    """
+    if percent is None:
+        return (-rest, 0) if rest <= 0 else (None, None)
+    return (0, rest) if coupon is None and rest in _shares(lines_total, percent) else (None, None)
+
+
+def _shares(amount: int, percent: str) -> set[int]:
+    """The percentage of an amount, rounded down and up: how Rapyd rounds is not documented."""
+    try:
+        scaled = to_minor_units(percent, _PERCENT_DIGITS) * amount
+    except InexactAmountError:
+        return set()
+    hundred = 100 * 10**_PERCENT_DIGITS
+    return {scaled // hundred, -(-scaled // hundred)}
 
 
 def _payment(payment: wire.Payment, digits: int) -> CanonicalPayment:
@@ -327,6 +370,30 @@ def _payment(payment: wire.Payment, digits: int) -> CanonicalPayment:
         status=payment.status or "",
         decline=Decline(code=DECLINES.get(code or "", "declined"), provider_code=code) if failed else None,
         created_at=_time(payment.created_at),
+    )
+
+
+def _returned(returns: msgspec.Raw, digits: int) -> tuple[ReturnedGoods, ...]:
+    """What came back, by whomever it was returned; nothing where the form is none that Rapyd documents."""
+    try:
+        told = _decode_returned(returns) or []
+        items = [item for entry in told for item in (entry.items if entry.items is not None else [entry])]
+        return tuple(_returned_goods(item, digits) for item in items if item.type in {"sku", "shipping"})
+    except _UNREADABLE:
+        return ()
+
+
+def _returned_goods(item: wire.Returned, digits: int) -> ReturnedGoods:
+    quantity = int(item.quantity or 1)
+    amount = _minor(item.amount, digits)
+    if quantity < 1 or amount < 0:
+        raise ValueError("what came back is less than nothing")
+    shipping = item.type == "shipping"
+    return ReturnedGoods(
+        type="shipping" if shipping else "product",
+        product=None if shipping else item.parent or None,
+        quantity=quantity,
+        amount=amount * quantity,
     )
 
 

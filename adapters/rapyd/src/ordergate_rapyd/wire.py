@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-NULL = msgspec.Raw(b"null")
+NULL_TEXT = b"null"
+NULL = msgspec.Raw(NULL_TEXT)
 """A number that is not there."""
 
 
@@ -143,6 +144,16 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int | None = None
 
 
+class Returned(msgspec.Struct, frozen=True, kw_only=True):
+    """What came back of an order: an item by the schema, a whole return with its items by the text."""
+
+    type: str | None = None
+    amount: msgspec.Raw = NULL
+    quantity: int | str | None = None
+    parent: str | None = None
+    items: list["Returned"] | None = None
+
+
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """An order as answered; times are Unix seconds. Statuses stay text: a new one breaks nothing."""
 
@@ -164,22 +175,23 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     status_transitions: dict[str, int] | None = None
     tax_percent: msgspec.Raw = NULL
     upstream_id: str | None = None
+    returns: msgspec.Raw = NULL
 
 
 class Return(msgspec.Struct, frozen=True, kw_only=True):
-    """A return as answered; `refund` is the id of the refund made with it."""
+    """A return as answered; `refund` is the id of the refund made with it, `created` is Unix seconds."""
 
     id: str
     amount: msgspec.Raw
     currency: str
     refund: str | None = None
+    created: int = 0
 
 
 class ListedReturn(Return, frozen=True, kw_only=True):
-    """A return in a list, where it has to be told apart from others; `created` is Unix seconds."""
+    """A return in a list, where others' stand, too."""
 
     order: str | None = None
-    created: int = 0
 
 
 class ReturnEnvelope(msgspec.Struct, frozen=True, kw_only=True):

@@ -118,8 +118,12 @@ def list_events(
 
 
 def pay(command: PayOrder) -> WireRequest:
-    """``POST /orders/{id}/pay``; the amount is always stated, so that nothing else can be charged."""
-    if command.amount == 0:
+    """``POST /orders/{id}/pay``; the amount is always stated, so that nothing else can be charged.
+
+    RevKeen documents no amount below 1: of an order that costs nothing none can be stated. Its lines cannot be changed,
+    so that it goes on costing nothing.
+    """
+    if command.amount == 0 and command.order.total > 0:
         raise Problem("invalid_state", "Nothing is due, and RevKeen takes no payment of zero.")
     extension = read_extension(command.extension, PayExtension, "revkeen")
     if extension.payment_token and command.payment_method:
@@ -129,7 +133,9 @@ def pay(command: PayOrder) -> WireRequest:
             "Give either payment_method or payment_token: RevKeen does not say which it would charge.",
         )
     body = PayBody(
-        payment_method_id=command.payment_method, payment_token=extension.payment_token, amount=command.amount
+        payment_method_id=command.payment_method,
+        payment_token=extension.payment_token,
+        amount=command.amount or msgspec.UNSET,
     )
     return _write(
         f"/orders/{path_segment(command.order.provider_order_id)}/pay",

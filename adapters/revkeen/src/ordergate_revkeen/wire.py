@@ -46,11 +46,11 @@ class UpdateBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PayBody(Sent, frozen=True, kw_only=True, omit_defaults=True):
-    """``POST /orders/{id}/pay``; `amount` in cents."""
+    """``POST /orders/{id}/pay``; `amount` in cents, at least 1, left out where nothing is due."""
 
     payment_method_id: str | None = None
     payment_token: str | None = None
-    amount: int
+    amount: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class CancelBody(Sent, frozen=True, kw_only=True, omit_defaults=True):

@@ -12,7 +12,7 @@ from ordergate.domain.commands import ReturnGoods
 from ordergate.domain.draft import Draft, DraftLine
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.money import MAX_AMOUNT, UnknownCurrencyError, minor_unit_digits
-from ordergate.domain.outcome import Applied, Outcome
+from ordergate.domain.outcome import Applied, NotApplied, Outcome
 from ordergate.domain.provider_order import ProviderOrder
 
 REFUSALS = frozenset({"unsupported_field", "invalid_request"})
@@ -138,6 +138,39 @@ class MoneyLaws(Laws):
             assert (outcome.returned.amount, facts.refunded) == (4_499, 4_499), (
                 f"4499 {currency} were to return; read {outcome.returned.amount}, given {facts.refunded}"
             )
+
+    @law
+    def test_what_came_back_is_told_by_its_goods_or_not_at_all(self) -> None:
+        """If a provider names the goods of returns, they are all of those that came back, for what was given back."""
+        case, provider = self.case, InProcess.of(self.case)
+        if not declares(case, OperationKind.RETURN):
+            leave_out("declares no returns")
+        order = provider.apply(provider.creation(order_of(1_999, "USD", quantity=5, shipping=501))).order
+        order = provider.pay(order, order.total)
+        for quantity, shipping, pieces, amount in ((2, None, 2, 3_998), (1, 501, 3, 6_498)):
+            provider.apply(provider.giving_back(order, quantity=quantity, shipping=shipping))
+            order = provider.read(order)
+            goods = [each for each in order.returned if each.type == "product"]
+            if not order.returned:
+                leave_out("its answers name no goods of returns")
+            assert {each.product for each in goods} == {order.line_items[0].product}
+            assert (sum(each.quantity for each in goods), order.amount_refunded) == (pieces, amount)
+            assert sum(each.amount for each in order.returned) == amount
+
+    @law
+    def test_paying_nothing_is_left_to_the_provider(self) -> None:
+        """To pay an order that costs nothing is asked of the provider, which may refuse; no money is taken."""
+        case, provider = self.case, InProcess.of(self.case)
+        if not declares(case, OperationKind.PAY):
+            leave_out("declares no payment")
+        free = provider.creation(order_of(0, "USD"))
+        if provider.refusal(partial(provider.begin, free)) is not None:
+            leave_out("takes no order without a price")
+        order = provider.apply(free).order
+        outcome = provider.carry_out(provider.payment(order, 0))
+        assert isinstance(outcome, Applied | NotApplied), f"paying nothing came to {outcome}"
+        facts = provider.facts(case, order)
+        assert (facts.paid, facts.total) == (0, 0)
 
 
 def _sample(case: Case) -> list[str]:

@@ -185,7 +185,9 @@ async def pay_order(
 ) -> ASGIResponse:
     """Pay what is due, or `amount` where the provider takes a part.
 
-    A 200 does not mean paid: read `payment_status` and `next_action`.
+    A 200 does not mean paid: read `payment_status` and `next_action`. Without `expected_total`, the total must still
+    be the one that this gateway told last, when it created, changed or read the order: else 409 `amount_mismatch`. An
+    order that costs nothing becomes paid without money moving.
     """
     answer = await pay.pay_order(
         _gateway(request), caller_of(request), order_id, data, _delivery(_required(idempotency_key), prefer)
@@ -232,7 +234,10 @@ async def fulfill_order(
     idempotency_key: IdempotencyKey = None,
     prefer: Prefer = None,
 ) -> ASGIResponse:
-    """Say that the goods were handed over: all lines, or those named where the provider knows lines."""
+    """Say that the goods were handed over: all lines, or those named where the provider knows lines.
+
+    A line is handed over once, as a whole.
+    """
     answer = await fulfill.fulfill_order(
         _gateway(request), caller_of(request), order_id, data, _delivery(_required(idempotency_key), prefer)
     )
@@ -279,7 +284,11 @@ async def return_goods(
     idempotency_key: IdempotencyKey = None,
     prefer: Prefer = None,
 ) -> ASGIResponse:
-    """Return some of what was ordered; quantities are checked against what has come back already."""
+    """Return some of what was ordered.
+
+    What is left is what was ordered, less everything that has come back: the provider's own returns count, and a line
+    named twice counts twice. An order with tax or a coupon is returned in the provider's own portal.
+    """
     answer = await returns.return_goods(
         _gateway(request), caller_of(request), order_id, data, _delivery(_required(idempotency_key), prefer)
     )
