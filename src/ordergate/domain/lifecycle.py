@@ -72,25 +72,29 @@ WAYS_OUT: dict[ReviewReason, str] = {
         "status is a known one"
     ),
     ReviewReason.AMOUNT_MISMATCH: (
-        "the total is not what was expected: pay with expected_total equal to the order's total, or cancel it"
+        "the order does not cost what was expected: pay with expected_total equal to its total, or cancel it; one in "
+        "another currency can only be canceled; one that is paid already has to be refunded at the provider"
     ),
     ReviewReason.CANCELED_WITH_MONEY_HELD: (
         "the order is canceled and its money was not given back: refund it at the provider, then read it again"
     ),
     ReviewReason.PAYMENT_MISMATCH: (
-        "what was received is not the total: settle the difference at the provider, then read the order again"
+        "what was received is not the total: refund what is too much, or all of it, or mark the order as paid at the "
+        "provider; then read it again"
     ),
     ReviewReason.PAYMENT_NOT_RECORDED: (
         "the provider took the money and its order does not say so: do not pay again; once the order there is "
-        "paid, reading it again clears this"
+        "paid, reading it again clears this; if the money was given back instead, an operator clears this by "
+        "resolving the payment's operation as applied"
     ),
     ReviewReason.UPDATE_MISMATCH: (
-        "the provider did not keep the change as it was sent: look at the order there; the next change that is "
-        "kept clears this"
+        "the provider did not keep the metadata as it was sent: look at the order there; the next change of metadata "
+        "that is kept clears this, or reading it again once it is as it was sent; an operator accepts what is there "
+        "by resolving the change's operation as applied"
     ),
     ReviewReason.LATE_WRITE: (
-        "the provider applied a write that had been taken for not applied: look at what was done in its place; "
-        "if it is wanted, an operator clears this by resolving the operation as applied"
+        "the provider applied a write that had been taken for not applied: look at what was done in its place, and "
+        "cancel or refund what is too much; then an operator clears this by resolving the operation as applied"
     ),
 }
 """What a person can do about each reason."""
@@ -107,6 +111,19 @@ class OperationKind(StrEnum):
     CANCEL = "cancel"
     FULFILL = "fulfill"
     RETURN = "return"
+
+
+ACCEPTED_WITH: dict[ReviewReason, frozenset[OperationKind]] = {
+    ReviewReason.PAYMENT_NOT_RECORDED: frozenset({OperationKind.PAY}),
+    ReviewReason.UPDATE_MISMATCH: frozenset({OperationKind.UPDATE}),
+    ReviewReason.LATE_WRITE: frozenset(OperationKind),
+}
+"""The reasons that an operator can clear, and the operations of the order with which that is done."""
+
+
+def accepted_with(kind: OperationKind, reasons: Collection[ReviewReason]) -> list[ReviewReason]:
+    """Return those of the reasons that an operator clears by resolving an operation of this kind as applied."""
+    return [reason for reason in reasons if kind in ACCEPTED_WITH.get(reason, ())]
 
 
 class PaymentFacts(msgspec.Struct, frozen=True, kw_only=True):
