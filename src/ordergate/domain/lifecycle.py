@@ -182,21 +182,21 @@ def order_status(
 
 _WAIT = "a payment is in flight; read the order again until it has ended"
 _RETURNS = "money has been taken: give it back with a return, or a refund at the provider"
-_CANCELED = "the order is canceled"
-_PAID = "the order is paid"
-_REFUNDED = "the order is refunded"
-_UNPAID = "the order must be paid in full first"
-_FULFILLED = "the order is fulfilled"
+_NOTHING_DUE = "nothing is due any more"
+_GIVEN_BACK = "its money was given back"
+_NO_MORE = "nothing can be done with it any more"
+_UNPAID = "it must be paid in full first"
+_HANDED_OVER = "the goods were handed over"
 _NOTHING_TO_RETURN = "no money has been taken, so there is nothing to return; cancel the order instead"
 
 REFUSALS: dict[OperationKind, dict[OrderStatus, str]] = {
     OperationKind.PAY: {
         OrderStatus.PENDING: _WAIT,
-        OrderStatus.PAID: _PAID,
-        OrderStatus.FULFILLED: _PAID,
-        OrderStatus.PARTIALLY_REFUNDED: _REFUNDED,
-        OrderStatus.REFUNDED: _REFUNDED,
-        OrderStatus.CANCELED: _CANCELED,
+        OrderStatus.PAID: _NOTHING_DUE,
+        OrderStatus.FULFILLED: _NOTHING_DUE,
+        OrderStatus.PARTIALLY_REFUNDED: _GIVEN_BACK,
+        OrderStatus.REFUNDED: _GIVEN_BACK,
+        OrderStatus.CANCELED: _NO_MORE,
     },
     OperationKind.CANCEL: {
         OrderStatus.PENDING: _WAIT,
@@ -204,33 +204,35 @@ REFUSALS: dict[OperationKind, dict[OrderStatus, str]] = {
         OrderStatus.PAID: _RETURNS,
         OrderStatus.FULFILLED: _RETURNS,
         OrderStatus.PARTIALLY_REFUNDED: _RETURNS,
-        OrderStatus.REFUNDED: _REFUNDED,
-        OrderStatus.CANCELED: _CANCELED,
+        OrderStatus.REFUNDED: _GIVEN_BACK,
+        OrderStatus.CANCELED: _NO_MORE,
     },
     OperationKind.FULFILL: {
         OrderStatus.OPEN: _UNPAID,
         OrderStatus.PENDING: _WAIT,
         OrderStatus.PARTIALLY_PAID: _UNPAID,
-        OrderStatus.FULFILLED: _FULFILLED,
-        OrderStatus.REFUNDED: _REFUNDED,
-        OrderStatus.CANCELED: _CANCELED,
+        OrderStatus.FULFILLED: _HANDED_OVER,
+        OrderStatus.REFUNDED: _GIVEN_BACK,
+        OrderStatus.CANCELED: _NO_MORE,
     },
     OperationKind.UPDATE: {
-        OrderStatus.REFUNDED: _REFUNDED,
-        OrderStatus.CANCELED: _CANCELED,
+        OrderStatus.REFUNDED: _GIVEN_BACK,
+        OrderStatus.CANCELED: _NO_MORE,
     },
     OperationKind.RETURN: {
         OrderStatus.OPEN: _NOTHING_TO_RETURN,
         OrderStatus.PENDING: _WAIT,
         OrderStatus.PARTIALLY_PAID: _UNPAID,
-        OrderStatus.REFUNDED: _REFUNDED,
-        OrderStatus.CANCELED: _CANCELED,
+        OrderStatus.REFUNDED: _GIVEN_BACK,
+        OrderStatus.CANCELED: _NO_MORE,
     },
 }
-"""Operation by status: why it is refused there. A pair that is absent is allowed. ``review`` never stands
-here: the status without the review reasons decides, and each use case judges the reasons."""
+"""Operation by status: why it is refused there, as half a sentence behind the status. A pair that is absent is
+allowed. ``review`` never stands here: the status without the review reasons decides, and each use case judges the
+reasons."""
 
 
 def refusal(operation: OperationKind, status: OrderStatus) -> str | None:
-    """Return why the operation is refused in this status, as half a sentence; None if it is allowed."""
-    return REFUSALS.get(operation, {}).get(status)
+    """Return why the operation is refused in this status, as a sentence; None if it is allowed."""
+    why = REFUSALS.get(operation, {}).get(status)
+    return None if why is None else f"The order is {status}: {why}."

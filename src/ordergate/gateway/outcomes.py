@@ -284,7 +284,7 @@ def _record_after(gateway: Gateway, held: Held, outcome: Applied) -> OrderRecord
         return made(command, change, held.work.notices, outcome, now)
     if held.before is None:
         raise LookupError(f"{held.operation.order} is not in the journal")
-    return changed(held.before.record, change, outcome, now)
+    return changed(held.before.record, change, held.work.notices, outcome, now)
 
 
 def _needs_new_key(code: str, kind: OperationKind) -> bool:

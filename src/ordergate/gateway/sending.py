@@ -288,8 +288,19 @@ async def _act(gateway: Gateway, held: Held, begun: Begun) -> tuple[Held, Outcom
         return _done_here(gateway, held)
     kind = held.operation.kind
     outcome, attempt, exchanges = await say(
-        gateway, held.account, begun.plan, begun.request, held.operation, recorded=begun.recorded
+        gateway,
+        held.account,
+        begun.plan,
+        begun.request,
+        held.operation,
+        before=None if held.before is None else held.before.record.seen,
+        recorded=begun.recorded,
     )
+    if held.before is None and isinstance(outcome, Applied) and await _was_there(gateway, held, outcome):
+        outcome = Unknown(
+            reason=f"{held.account.adapter.title} has answered with {outcome.order.provider_order_id!r}, an order that "
+            "was there before."
+        )
     if isinstance(outcome, NotApplied) and not outcome.mapped:
         gateway.metrics.unmapped_error(held.account.name, kind.value, outcome.provider.code)
         if kind in MOVES_MONEY:
@@ -297,6 +308,15 @@ async def _act(gateway: Gateway, held: Held, begun: Begun) -> tuple[Held, Outcom
     word = "not_sent" if attempt.sent == "no" else FOUND.get(type(outcome), "unknown")
     gateway.metrics.attempt(held.account.name, kind.value, word)
     return _after(gateway, held, attempt, exchanges), outcome
+
+
+async def _was_there(gateway: Gateway, held: Held, made: Applied) -> bool:
+    """Whether what a create is answered with is another order of the journal."""
+    native = made.order.provider_order_id
+    try:
+        return bool(await gateway.journal.adopted(held.account.name, [native]))
+    except JournalUnavailableError:
+        return False  # the answer is recorded once the journal is there again
 
 
 def _done_here(gateway: Gateway, held: Held) -> tuple[Held, Outcome]:

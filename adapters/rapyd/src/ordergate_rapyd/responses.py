@@ -69,12 +69,14 @@ def read_order(body: bytes, before: ProviderOrder | None = None) -> ProviderOrde
         before: What Rapyd said earlier: an answer may leave its items out.
 
     Raises:
-        UnreadableAnswerError: There is none, or an amount in it is not exact.
+        UnreadableAnswerError: There is none, it is another one, or an amount in it is not exact.
     """
     try:
         envelope = _decode_order(body)
         if envelope.status.status != "SUCCESS" or envelope.data is None:
             raise UnreadableAnswerError("the envelope holds no order")
+        if before is not None and envelope.data.id != before.provider_order_id:
+            raise UnreadableAnswerError("the order in it is another one")
         return _provider_order(envelope.data, before)
     except _UNREADABLE as error:
         raise UnreadableAnswerError(str(error)) from None
