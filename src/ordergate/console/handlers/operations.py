@@ -93,6 +93,7 @@ async def recheck(request: Page, operation_id: FromPath[str]) -> Response[Any]:
     """Look at the provider now for what became of a write."""
     await checked_form(request)
     gateway, caller = gateway_of(request), caller_of(request)
+    caller.require("orders:write")
     try:
         await recheck_operation(gateway, caller, operation_id)
     except Problem as problem:
