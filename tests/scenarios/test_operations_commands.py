@@ -104,11 +104,13 @@ def test_a_lost_create_is_looked_for_again(
     emulator.faults({"match": {"method": "GET"}, "do": "status", "status": 500})
     verdict = ("operations", "resolve", lost["operation"], "--as", "not-applied", "--evidence", "Not there.")
 
+    nameless = run(*verdict[:4], "applied", "--evidence", "x", "--config", str(config))
     unclear = said(config, "operations", "recheck", lost["operation"])
     refused = said(config, *verdict, code=1)
     emulator.faults()
     settled = said(config, "operations", "recheck", lost["operation"])
 
+    assert nameless.stderr.count("Say which order at the provider") == 1
     assert (unclear["state"], unclear["probes"][-1]["found"]) == ("unknown", "unclear")
     assert (refused["code"], refused["errors"][0]["pointer"]) == ("invalid_state", "/unseen")
     assert (settled["state"], settled["outcome"]) == ("succeeded", "applied")
