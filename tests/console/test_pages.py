@@ -366,11 +366,16 @@ async def test_a_lost_create_is_resolved_as_applied(shop: Shop, visit: Visit) ->
 
 async def test_a_lost_create_is_resolved_as_not_applied(shop: Shop, visit: Visit) -> None:
     """A person who found no trace says so; a repeat of the key may send it again. It is said once only."""
-    lost = await lose_a_create(shop)
+    lost = await lose_a_create(shop, at="before")
     visitor = await visit(shop).sign_in((await shop.another(None)).key)
     path = f"/operations/{lost['operation']}"
     said = {"as": "not_applied", "evidence": "No trace"}
 
+    shop.emulator.faults({"match": {"method": "GET"}, "do": "status", "status": 500})
+    refused = await visitor.submit(f"{path}/resolve", path, **said)
+    shop.emulator.faults()
+    assert refused.status_code == 409
+    assert "say unseen" in text_of(refused.text)
     settled = await visitor.submit(f"{path}/resolve", path, **said)
     again = await visitor.submit(f"{path}/resolve", "/orders", **said)
 
@@ -378,6 +383,25 @@ async def test_a_lost_create_is_resolved_as_not_applied(shop: Shop, visit: Visit
     assert (await shop.operation(lost["operation"]))["outcome"] == "not_applied"
     assert again.status_code == 409
     assert "there is nothing to resolve" in text_of(again.text)
+
+
+async def test_a_lost_create_is_looked_for_again(shop: Shop, visit: Visit) -> None:
+    """A button looks at the provider now; a merchant has it too, and it is gone once the write is settled."""
+    lost = await lose_a_create(shop)
+    path = f"/operations/{lost['operation']}"
+    merchant = await visit(shop).sign_in(shop.key)
+    reader = await visit(shop).sign_in((await shop.another(scopes=("orders:read",))).key)
+    assert "Look at the provider now" in text_of(await merchant.page(path))
+    assert "Look at the provider now" not in text_of(await reader.page(path))
+
+    forbidden = await reader.submit(f"{path}/recheck", "/orders")
+    looked = await merchant.submit(f"{path}/recheck", path)
+
+    assert forbidden.status_code == 403
+    assert (looked.status_code, looked.headers["location"]) == (303, f"/console{path}")
+    after = text_of(await merchant.page(path))
+    assert "State succeeded" in after
+    assert "Look at the provider now" not in after
 
 
 async def test_what_needs_a_person_comes_first(open_another: OpenShop, visit: Visit) -> None:
@@ -402,5 +426,5 @@ async def test_what_needs_a_person_comes_first(open_another: OpenShop, visit: Vi
 
     assert text_of(listed).index("Waiting for a person") < text_of(listed).index("needs a person")
     assert listed.index("Waiting for a person") < listed.index(lost["operation"]) < listed.index("<h2>All")
-    assert "Needs a person: look at the provider" in page
+    assert "Needs a person: let it be looked at again" in page
     assert "Say what became of it" in page

@@ -25,7 +25,13 @@ PAGES = (
     "/accounts",
     "/configuration",
 )
-FORMS = ("/sign-out", "/orders/ord_x/read-again", "/operations/op_x/resolve", "/comparisons")
+FORMS = (
+    "/sign-out",
+    "/orders/ord_x/read-again",
+    "/operations/op_x/recheck",
+    "/operations/op_x/resolve",
+    "/comparisons",
+)
 
 
 async def test_the_browser_holds_a_session_and_no_key(shop: Shop, visit: Visit) -> None:

@@ -69,9 +69,9 @@ def hostile(length: int) -> str:
     return (SCRIPT + TURNED + MARKED + "👩\u200d👩\u200d👧" + "W" * length)[:length]
 
 
-async def lose_a_create(shop: Shop, **changes: Any) -> dict[str, Any]:
-    """Create an order whose answer is lost after the provider has made it; return the problem."""
-    shop.emulator.faults(LOST)
+async def lose_a_create(shop: Shop, at: str = "after", **changes: Any) -> dict[str, Any]:
+    """Create an order whose answer is lost, after the provider has made it or before; return the problem."""
+    shop.emulator.faults({**LOST, "at": at})
     answer = await shop.create(shop.draft(**changes))
     shop.emulator.faults()
     assert answer.status_code == 504, answer.text

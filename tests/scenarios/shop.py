@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import os
+import re
 import secrets
 import select
 import socket
@@ -298,7 +299,14 @@ def problem_of(answer: httpx.Response, status: int, code: str) -> dict[str, Any]
     assert problem.keys() == DOCUMENTED_MEMBERS
     assert problem["status"] == status
     assert problem["type"] == f"/problems/{code}"
+    assert said_twice(problem["detail"]) == []
     return problem
+
+
+def said_twice(text: str) -> list[str]:
+    """The parts of a text that it has said before: "The order is paid: the order is paid."."""
+    parts = [part.strip().casefold() for part in re.split(r"[.:;,!?](?:\s|$)", text)]
+    return [part for number, part in enumerate(parts) if len(part) > 3 and part in parts[:number]]
 
 
 def pointers(problem: Mapping[str, Any]) -> list[str]:

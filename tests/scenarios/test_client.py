@@ -221,6 +221,22 @@ async def test_an_operator_resolves_what_stays_unknown(open_another: OpenShop) -
     assert (await merchant.operations.wait(unknown.value.operation)).order == order.id
 
 
+async def test_a_merchant_has_a_lost_write_looked_for(open_another: OpenShop) -> None:
+    """What the provider shows now settles the write at once."""
+    shop = await open_another(account={"read_timeout": 0.3}, server={"idempotency_wait": 0})
+    merchant = client_of(shop)
+    shop.emulator.faults({"match": {"method": "POST", "path": "*/orders"}, "at": "after", "do": "drop"})
+    with pytest.raises(OutcomeUnknown) as unknown:
+        await merchant.orders.create(draft_of(shop), idempotency_key="mine", timeout=0.5)
+    shop.emulator.faults()
+    assert unknown.value.operation is not None
+
+    rechecked = await merchant.operations.recheck(unknown.value.operation)
+
+    assert (rechecked.state, rechecked.outcome) == ("succeeded", "applied")
+    assert await merchant.operations.recheck(rechecked) == rechecked
+
+
 async def test_webhooks_from_their_endpoint_to_their_replay(open_another: OpenShop) -> None:
     """An endpoint is added, tried out, told of an order, changed, rotated, switched and removed."""
     shop = await open_another(delivers=True, webhooks={"allow_networks": ["127.0.0.0/8"]})

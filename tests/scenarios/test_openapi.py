@@ -45,6 +45,7 @@ OPERATIONS = (
     ("POST", "/v1/orders/{order_id}/returns"),
     ("GET", "/v1/operations"),
     ("GET", "/v1/operations/{operation_id}"),
+    ("POST", "/v1/operations/{operation_id}/recheck"),
     ("POST", "/v1/operations/{operation_id}/resolve"),
     ("GET", "/v1/accounts"),
     ("GET", "/v1/accounts/{account}"),

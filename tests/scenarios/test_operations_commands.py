@@ -25,11 +25,13 @@ def said(config: Path, *arguments: str, code: int = 0) -> Any:
     return json.loads(done.stdout)
 
 
-def lose_a_create(config: Path, emulator: Emulator, provider: str, tmp_path: Path) -> dict[str, Any]:
-    """Create an order whose answer is lost after the provider has made it; return the problem."""
+def lose_a_create(
+    config: Path, emulator: Emulator, provider: str, tmp_path: Path, at: str = "after"
+) -> dict[str, Any]:
+    """Create an order whose answer is lost, after the provider has made it or before; return the problem."""
     draft = tmp_path / "order.json"
     draft.write_text(json.dumps({**chairs(), "account": provider, "reference": "[b]1001[/b]"}))
-    emulator.faults({"match": {"method": "POST", "path": "*/orders"}, "at": "after", "do": "drop"})
+    emulator.faults({"match": {"method": "POST", "path": "*/orders"}, "at": at, "do": "drop"})
     lost = said(config, "orders", "create", str(draft), "--idempotency-key", "once", code=1)
     emulator.faults()
     assert lost["code"] == "outcome_unknown"
@@ -63,7 +65,7 @@ def test_a_lost_create_is_found_and_resolved(
 
 def test_operations_for_people(config: Path, emulator: Emulator, provider: str, tmp_path: Path) -> None:
     """People read every fact and what happens next, in plain text, and brackets stay brackets."""
-    lost = lose_a_create(config, emulator, provider, tmp_path)
+    lost = lose_a_create(config, emulator, provider, tmp_path, at="before")
     operation = lost["operation"]
 
     listed = run("operations", "list", "--config", str(config))
@@ -94,6 +96,27 @@ def test_operations_for_people(config: Path, emulator: Emulator, provider: str, 
     assert "A repeat of its key sends it again" in resolved.stdout
 
 
+def test_a_lost_create_is_looked_for_again(
+    config: Path, emulator: Emulator, provider: str, tmp_path: Path
+) -> None:
+    """What the provider does not show stays as it is, unless a person says so; once it shows it, recheck settles it."""
+    lost = lose_a_create(config, emulator, provider, tmp_path)
+    emulator.faults({"match": {"method": "GET"}, "do": "status", "status": 500})
+    verdict = ("operations", "resolve", lost["operation"], "--as", "not-applied", "--evidence", "Not there.")
+
+    nameless = run(*verdict[:4], "applied", "--evidence", "x", "--config", str(config))
+    unclear = said(config, "operations", "recheck", lost["operation"])
+    refused = said(config, *verdict, code=1)
+    emulator.faults()
+    settled = said(config, "operations", "recheck", lost["operation"])
+
+    assert nameless.stderr.count("Say which order at the provider") == 1
+    assert (unclear["state"], unclear["probes"][-1]["found"]) == ("unknown", "unclear")
+    assert (refused["code"], refused["errors"][0]["pointer"]) == ("invalid_state", "/unseen")
+    assert (settled["state"], settled["outcome"]) == ("succeeded", "applied")
+    assert said(config, *verdict, "--unseen", code=1)["code"] == "invalid_state"
+
+
 def test_an_operation_that_is_not_there(config: Path) -> None:
     """An unknown id is refused with exit code 1, in words or as a problem."""
     asked = ("op_nobody", "--as", "applied", "--evidence", "x")
@@ -109,6 +132,7 @@ def test_an_operation_that_is_not_there(config: Path) -> None:
         ["list", "--state", "lost"],
         ["list", "--limit", "0"],
         ["show"],
+        ["recheck"],
         ["resolve", "op_1", "--as", "applied"],
         ["resolve", "op_1", "--evidence", "x"],
         ["resolve", "op_1", "--as", "maybe", "--evidence", "x"],

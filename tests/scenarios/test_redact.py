@@ -55,11 +55,22 @@ async def test_a_redacted_order(shop: Shop) -> None:
     redacted = _redact(shop, order["id"])
 
     assert _left(shop) == []
-    erased = {"customer", "shipping_address", "notes", "metadata", "fulfillments", "next_action", "synced_at"}
+    erased = {
+        "customer",
+        "shipping_address",
+        "notes",
+        "metadata",
+        "fulfillments",
+        "next_action",
+        "synced_at",
+        "notices",
+    }
     assert {name: value for name, value in redacted.items() if name not in erased} == {
         name: value for name, value in before.items() if name not in erased
     }
     assert redacted["customer"] == {"id": CUSTOMER, "email": None}
+    assert before["notices"]
+    assert [notice for notice in redacted["notices"] if notice["kind"] == "kept"] == []
     assert (redacted["shipping_address"], redacted["notes"], redacted["metadata"]) == (None, None, {})
     assert redacted["fulfillments"][0]["tracking_number"] is None
     assert await shop.read(order) == redacted

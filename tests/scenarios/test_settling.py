@@ -302,6 +302,188 @@ async def test_person_says_that_it_was_not_applied(open_another: OpenShop) -> No
     assert len(shop.emulator.orders) == 1
 
 
+async def _lost_with_its_provider(shop: Shop, fault: dict[str, Any], kind: str = "create") -> tuple[str, Any]:
+    """Lose a write's answer, and then the provider's reads; return the operation, and what repeats the write."""
+    order = {} if kind == "create" else await shop.order()
+
+    async def write() -> httpx.Response:
+        return await (shop.create(key="once") if kind == "create" else shop.pay(order, key="once"))
+
+    path = "*/orders" if kind == "create" else "*/pay"
+    match = {"match": {"method": "POST", "path": path}, "times": 1}
+    problem: dict[str, Any] = {}
+    shop.emulator.faults({**fault, **match})
+    problem = problem_of(await write(), 504, "outcome_unknown")
+    shop.emulator.faults({"match": READ, "do": "status", "status": 500})
+    return problem["operation"], write
+
+
+def _effects(shop: Shop, kind: str) -> int:
+    state = shop.emulator.state()
+    return len(state["orders" if kind == "create" else "payments"])
+
+
+async def _resolve(shop: Shop, operation_id: str, **said: Any) -> httpx.Response:
+    operator = await shop.another(None)
+    body = {"as": "not_applied", "evidence": "Support says so.", **said}
+    return await operator.call("POST", f"/v1/operations/{operation_id}/resolve", json=body)
+
+
+HASTY_ALONE: dict[str, Any] = {
+    "account": SHORT,
+    "server": {"idempotency_wait": 0},
+    "recovery": {"closed_settling": 0.0},
+}
+"""A gateway that looks after nothing by itself, for callers that do not wait."""
+
+
+@pytest.mark.parametrize("kind", ["create", "pay"])
+async def test_verdict_that_the_provider_contradicts(open_another: OpenShop, kind: str) -> None:
+    """Said not to be applied, and found at the provider: refused, and settled as applied."""
+    shop = await open_another(**HASTY_ALONE)
+    operation, write = await _lost_with_its_provider(shop, LOST_AFTER, kind)
+    shop.emulator.faults()
+
+    for unseen in (False, True):
+        refused = await _resolve(shop, operation, unseen=unseen)
+        problem = problem_of(refused, 409, "invalid_state")
+        assert "applied" in problem["detail"]
+
+    settled = await shop.operation(operation)
+    assert (settled["state"], settled["outcome"], settled["resolution"]) == ("succeeded", "applied", None)
+    body_of(await write(), 201 if kind == "create" else 200)
+    assert _effects(shop, kind) == 1
+
+
+@pytest.mark.parametrize("kind", ["create", "pay"])
+@pytest.mark.parametrize("fault", [LOST_AFTER, LOST_BEFORE], ids=["there", "not there"])
+async def test_verdict_of_what_nobody_can_see(
+    open_another: OpenShop, kind: str, fault: dict[str, Any]
+) -> None:
+    """While the provider cannot be read a verdict has to be called unseen; the repeat then looks before it sends."""
+    shop = await open_another(**HASTY_ALONE)
+    operation, write = await _lost_with_its_provider(shop, fault, kind)
+
+    refused = problem_of(await _resolve(shop, operation), 409, "invalid_state")
+    assert [error["pointer"] for error in refused["errors"]] == ["/unseen"]
+    assert (await shop.operation(operation))["state"] == "unknown"
+    resolved = body_of(await _resolve(shop, operation, unseen=True), 200)
+    assert (resolved["state"], resolved["outcome"]) == ("failed", "not_applied")
+    assert resolved["resolution"]["unseen"] is True
+    sent_before = len((await shop.operation(operation))["attempts"])
+    problem_of(await write(), 503, "provider_unavailable")
+    assert len((await shop.operation(operation))["attempts"]) == sent_before
+
+    shop.emulator.faults()
+    body_of(await write(), 201 if kind == "create" else 200)
+
+    assert _effects(shop, kind) == 1
+    order = body_of(await shop.get(f"/v1/orders/{resolved['order']}"), 200)
+    assert order["review_reasons"] == (["late_write"] if fault is LOST_AFTER else [])
+
+
+@pytest.mark.parametrize("kind", ["create", "pay"])
+async def test_unseen_write_turns_up_by_itself(open_another: OpenShop, kind: str) -> None:
+    """What a person took for not applied without seeing it is looked for later, and put into review if it is there."""
+    shop = await open_another(
+        recovers=True,
+        account=SHORT,
+        recovery={**SOON, "closed_settling": 0.0, "person_after_hours": 0.000001},
+        server={"idempotency_wait": 0},
+    )
+    operation, _ = await _lost_with_its_provider(shop, {**LOST_AFTER, "do": "delay", "seconds": 0.5}, kind)
+    for _ in range(200):
+        if (await shop.operation(operation))["needs_person"]:
+            break
+        await asyncio.sleep(0.05)
+    answer = await _resolve(shop, operation, unseen=True)
+    for _ in range(200):
+        if answer.status_code == 200:
+            break
+        await asyncio.sleep(0.05)
+        answer = await _resolve(shop, operation, unseen=True)
+    assert body_of(answer, 200)["state"] == "failed"
+    shop.emulator.faults()
+
+    found = await _until(shop, operation, "succeeded")
+
+    order = body_of(await shop.get(f"/v1/orders/{found['order']}"), 200)
+    assert order["review_reasons"] == ["late_write"]
+    assert _effects(shop, kind) == 1
+
+
+@pytest.mark.parametrize("provider", ["rapyd"], indirect=True)
+async def test_of_two_repeats_one_looks_and_sends(open_another: OpenShop) -> None:
+    """While one repeat looks at the provider for what the first request has done, another is told to wait."""
+    shop = await open_another(**{**HASTY_ALONE, "account": {**SHORT, "read_timeout": 5.0}}, recovers=True)
+    shop.emulator.faults({**LOST_BEFORE, "times": 1})
+    operation = problem_of(await shop.create(key="once"), 504, "outcome_unknown")["operation"]
+    assert (await shop.settled(operation))["outcome"] == "not_applied"
+    shop.emulator.faults({"match": READ, "do": "delay", "at": "before", "seconds": 1.0, "times": 1})
+
+    first = asyncio.create_task(shop.create(key="once"))
+    asked = shop.emulator.requests
+    await eventually(lambda: shop.emulator.requests > asked)
+    second = await shop.create(key="once")
+
+    problem_of(second, 409, "idempotency_in_progress")
+    assert body_of(await first, 201) == body_of(await shop.create(key="once"), 201)
+    assert len(shop.emulator.orders) == 1
+
+
+async def test_unseen_makes_no_sense_of_what_was_applied(open_another: OpenShop) -> None:
+    """Only what was not applied can be unseen."""
+    shop = await open_another(**HASTY_ALONE)
+    operation, _ = await _lost_with_its_provider(shop, LOST_AFTER)
+
+    problem = problem_of(
+        await _resolve(shop, operation, unseen=True, **{"as": "applied"}), 422, "invalid_request"
+    )
+
+    assert [error["pointer"] for error in problem["errors"]] == ["/unseen"]
+
+
+async def test_recheck(open_another: OpenShop) -> None:
+    """Anybody who may write has the provider looked at now: one probe more, and the outcome once it is seen."""
+    shop = await open_another(**HASTY_ALONE)
+    operation, write = await _lost_with_its_provider(shop, LOST_AFTER)
+    path = f"/v1/operations/{operation}/recheck"
+    reader = await shop.another(scopes=("orders:read",))
+    stranger = await shop.another("somebody-else")
+
+    problem_of(await reader.call("POST", path), 403, "forbidden")
+    problem_of(await stranger.call("POST", path), 404, "not_found")
+    unclear = body_of(await shop.call("POST", path), 200)
+    assert (unclear["state"], unclear["probes"][-1]["found"]) == ("unknown", "unclear")
+    shop.emulator.faults()
+    found = body_of(await (await shop.another(None)).call("POST", path), 200)
+
+    assert (found["state"], found["outcome"], found["resolution"]) == ("succeeded", "applied", None)
+    assert body_of(await shop.call("POST", path), 200) == found
+    assert body_of(await write(), 201)["id"] == found["order"]
+    assert len(shop.emulator.orders) == 1
+
+
+async def test_recheck_of_what_waits_for_a_person(open_another: OpenShop) -> None:
+    """What nobody looks after any more is settled by a look as soon as its provider can be read."""
+    shop = await open_another(
+        recovers=True,
+        account=SHORT,
+        recovery={**SOON, "person_after_hours": 0.000001},
+        server={"idempotency_wait": 0},
+    )
+    operation, _ = await _lost_with_its_provider(shop, {**LOST_AFTER, "do": "delay", "seconds": 0.5})
+    for _ in range(200):
+        if (await shop.operation(operation))["needs_person"]:
+            break
+        await asyncio.sleep(0.05)
+    shop.emulator.faults()
+
+    found = body_of(await shop.call("POST", f"/v1/operations/{operation}/recheck"), 200)
+
+    assert (found["outcome"], found["needs_person"]) == ("applied", False)
+
+
 # Callers that do not wait
 
 

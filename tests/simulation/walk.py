@@ -328,7 +328,9 @@ class _Walk:
                     f"{operation.key}, {operation.kind}, does not settle: {operation.probes[-1:]}"
                 )
             applied = self._world.network.effects[operation.id] > 0
-            body = ResolveBody(as_="applied" if applied else "not_applied", evidence="It was looked up.")
+            body = ResolveBody(
+                as_="applied" if applied else "not_applied", evidence="It was looked up.", unseen=not applied
+            )
             await resolve_operation(process.gateway, OPERATOR, operation.id, body)
 
     async def _judge(self) -> None:

@@ -84,6 +84,27 @@ def show(operation_id: str, config: Path | None, world: str, *, as_json: bool) -
 
 @operations.command()
 @click.argument("operation_id", metavar="OP")
+@config_option
+@environment_option
+@json_option
+@reports_problems
+def recheck(operation_id: str, config: Path | None, world: str, *, as_json: bool) -> None:
+    """Look at the provider now for what became of the unsettled write OP; nothing is sent again.
+
+    \b
+    ordergate operations recheck op_01a2…
+    """
+    from ordergate.gateway.resolve import recheck_operation
+
+    async def work(gateway: "Gateway") -> "tuple[Existing, StoredOrder | None]":
+        operation = await recheck_operation(gateway, operator(world), operation_id)
+        return await _evidence(gateway, operation)
+
+    _print(*with_gateway(config, work), as_json=as_json)
+
+
+@operations.command()
+@click.argument("operation_id", metavar="OP")
 @click.option(
     "--as",
     "outcome",
@@ -93,6 +114,9 @@ def show(operation_id: str, config: Path | None, world: str, *, as_json: bool) -
 )
 @click.option("--evidence", required=True, help="How you know; it is kept with the operation.")
 @click.option("--provider-order-id", help="For a create that was applied: the order that it made.")
+@click.option(
+    "--unseen", is_flag=True, help="Not applied, though the provider cannot be looked at or does not show it."
+)
 @config_option
 @environment_option
 @json_option
@@ -105,12 +129,14 @@ def resolve(
     config: Path | None,
     world: str,
     *,
+    unseen: bool,
     as_json: bool,
 ) -> None:
     """Say what became of the write OP, which could not settle itself.
 
     Applied: the order is read at the provider, and the write ends as its caller wanted it. Not applied: a repeat of
-    its key may send it again. A late write that put its order in review is accepted with --as applied.
+    its key may send it again. The provider is looked at before that is believed; if it cannot be, say --unseen, and
+    the repeat looks before it sends. What an applied write put its order in review for is accepted with --as applied.
 
     \b
     ordergate operations resolve op_01a2… --as not-applied --evidence "Ticket 4711: no such payment"
@@ -127,6 +153,7 @@ def resolve(
         "as": outcome.replace("-", "_"),
         "evidence": evidence,
         "provider_order_id": provider_order_id,
+        "unseen": unseen,
     }
     body = decode_body(msgspec.json.encode(given), ResolveBody)
 

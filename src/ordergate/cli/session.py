@@ -179,7 +179,8 @@ def fail(problem: Any, *, as_json: bool) -> NoReturn:
     else:
         click.echo(f"{problem.code}: {problem.detail}", err=True)
         for error in problem.errors:
-            click.echo(f"  {error.pointer}  {error.detail}", err=True)
+            said = "" if error.detail in problem.detail else f"  {error.detail}"
+            click.echo(f"  {error.pointer}{said}", err=True)
         if problem.operation:
             click.echo(f"  operation {problem.operation}", err=True)
     sys.exit(1)

@@ -160,6 +160,12 @@ class AsyncOperations:
         """
         return await self._connection.send(calls.settled(operation, **options))
 
+    async def recheck(
+        self, operation: OperationDocument | str, **options: Unpack[ReadOptions]
+    ) -> OperationDocument:
+        """Have the provider looked at now for what became of an unsettled write; nothing is sent again."""
+        return await self._connection.send(calls.recheck_operation(operation, **options))
+
     async def resolve(
         self, operation: OperationDocument | str, body: ResolveBody, **options: Unpack[ReadOptions]
     ) -> OperationDocument:

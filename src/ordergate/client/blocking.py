@@ -152,6 +152,12 @@ class Operations:
         """
         return self._connection.send(calls.settled(operation, **options))
 
+    def recheck(
+        self, operation: OperationDocument | str, **options: Unpack[ReadOptions]
+    ) -> OperationDocument:
+        """Have the provider looked at now for what became of an unsettled write; nothing is sent again."""
+        return self._connection.send(calls.recheck_operation(operation, **options))
+
     def resolve(
         self, operation: OperationDocument | str, body: ResolveBody, **options: Unpack[ReadOptions]
     ) -> OperationDocument:

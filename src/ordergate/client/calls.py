@@ -8,6 +8,7 @@ import msgspec
 
 from ordergate.client.building import (
     Listing,
+    acting,
     by_id,
     keyed,
     order_path,
@@ -135,6 +136,13 @@ def get_operation(operation_id: str, **options: Unpack[ReadOptions]) -> Call[Ope
 def list_operations(**filters: Unpack[OperationFilters]) -> Listing[OperationList, OperationDocument]:
     """GET /v1/operations."""
     return Listing(read("/v1/operations", OperationList, filters), lambda page: page.data, by_id(filters))
+
+
+def recheck_operation(
+    operation: OperationDocument | str, **options: Unpack[ReadOptions]
+) -> Call[OperationDocument]:
+    """POST /v1/operations/{id}/recheck."""
+    return acting(f"{_operation(operation)}/recheck", OperationDocument, options)
 
 
 def resolve_operation(

@@ -72,6 +72,7 @@ class Console(InitPlugin):
                 orders.read_again,
                 operations.list_operations,
                 operations.show_operation,
+                operations.recheck,
                 operations.resolve,
                 receipts.show_receipt,
                 comparisons.show_comparisons,

@@ -116,23 +116,34 @@ def expected_total(draft: Draft, *, coupon: bool) -> int | None:
 
 
 def review_reasons(record: OrderRecord) -> list[ReviewReason]:
-    """Return why a person must look at the order; empty for nearly every one."""
+    """Return why a person must look at the order; empty for nearly every one.
+
+    Figures that differ matter no more once the order is over: canceled, or all of its money given back.
+    """
     seen = record.seen
     canceled = seen.phase is Phase.CANCELED or record.canceled_here is not None
+    over = canceled or 0 < seen.amount_paid <= seen.amount_refunded
     rows = (
         (seen.phase is Phase.UNMAPPED, ReviewReason.UNMAPPED_STATUS),
         (
-            record.currency != seen.currency
-            or (record.expected_total is not None and record.expected_total != seen.total),
+            not over and (currency_differs(record) or record.expected_total not in {None, seen.total}),
             ReviewReason.AMOUNT_MISMATCH,
         ),
         (
-            canceled and seen.amount_paid > seen.amount_refunded,
+            canceled and seen.amount_held > 0,
             ReviewReason.CANCELED_WITH_MONEY_HELD,
         ),
-        (seen.confirmation_due and seen.amount_paid != seen.total, ReviewReason.PAYMENT_MISMATCH),
+        (
+            not over and seen.confirmation_due and seen.amount_held != seen.total,
+            ReviewReason.PAYMENT_MISMATCH,
+        ),
     )
     return [reason for holds, reason in rows if holds] + record.concerns
+
+
+def currency_differs(record: OrderRecord) -> bool:
+    """Whether the provider made the order in another currency than it was ordered in."""
+    return record.currency != record.seen.currency
 
 
 def seen_again(record: OrderRecord, seen: ProviderOrder, now: datetime) -> OrderRecord:
@@ -141,12 +152,13 @@ def seen_again(record: OrderRecord, seen: ProviderOrder, now: datetime) -> Order
     A total that the merchant has not been told yet stands beside the one that he was. Of a redacted order the
     provider's personal data stay out.
     """
+    answered = {
+        ReviewReason.PAYMENT_NOT_RECORDED: seen.paid_in_full or 0 < seen.total <= seen.amount_paid,
+        ReviewReason.UPDATE_MISMATCH: seen.metadata == record.metadata and record.redacted_at is None,
+    }
+    concerns = [concern for concern in record.concerns if not answered.get(concern, False)]
     if record.redacted_at is not None:
         seen = without_personal_data(seen)
-    paid = seen.paid_in_full or 0 < seen.total <= seen.amount_paid
-    concerns = [
-        concern for concern in record.concerns if not (concern is ReviewReason.PAYMENT_NOT_RECORDED and paid)
-    ]
     told = record.seen.total if record.told_total is None else record.told_total
     return msgspec.structs.replace(
         record,

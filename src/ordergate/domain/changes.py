@@ -83,16 +83,20 @@ class NothingElse(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 Change = OrderMade | PaymentMade | CanceledHere | HandedOver | FieldsSet | GoodsReturned | NothingElse
 
 
-def changed(record: OrderRecord, change: Change, outcome: Applied, now: datetime) -> OrderRecord:
+def changed(
+    record: OrderRecord, change: Change, notices: Sequence[Notice], outcome: Applied, now: datetime
+) -> OrderRecord:
     """Return the record of an existing order after a change; `record` is as it was before.
 
     Of a redacted order nothing personal is kept that came with the change.
     """
-    after = _changed(record, change, outcome, now)
+    after = _changed(record, change, notices, outcome, now)
     return after if record.redacted_at is None else redacted(after, record.redacted_at)
 
 
-def _changed(record: OrderRecord, change: Change, outcome: Applied, now: datetime) -> OrderRecord:
+def _changed(
+    record: OrderRecord, change: Change, notices: Sequence[Notice], outcome: Applied, now: datetime
+) -> OrderRecord:
     if isinstance(change, CanceledHere):
         return msgspec.structs.replace(record, canceled_here=change.at)
     record = _with_concerns(seen_again(record, outcome.order, now), outcome.concerns)
@@ -104,7 +108,8 @@ def _changed(record: OrderRecord, change: Change, outcome: Applied, now: datetim
                 record, fulfillments=[*record.fulfillments, _fulfillment(record, change, outcome, now)]
             )
         case FieldsSet():
-            return msgspec.structs.replace(record, **_fields(record, change, outcome))
+            told = _notices(record, change, notices)
+            return msgspec.structs.replace(record, **_fields(record, change, outcome), notices=told)
         case GoodsReturned():
             return msgspec.structs.replace(record, returns=[*record.returns, _return(change, outcome)])
         case _:
@@ -211,6 +216,19 @@ def _fields(record: OrderRecord, change: FieldsSet, outcome: Applied) -> dict[st
     if change.agreed and outcome.order.total != change.total:
         fields["expected_total"] = None  # the total was changed on purpose; nobody has said to what
     return fields
+
+
+def _notices(record: OrderRecord, change: FieldsSet, new: Sequence[Notice]) -> list[Notice]:
+    """What is true now: of a field that was changed only what the change itself tells."""
+    over = {f"/{name}" for name in ("metadata", "notes", "tax_percent") if getattr(change, name) is not UNSET}
+    if not isinstance(change.customer, UnsetType) and _email(change.customer) != _email(record.customer):
+        over.add("/customer/email")
+    over |= {notice.pointer for notice in new}
+    return [*(notice for notice in record.notices if notice.pointer not in over), *new]
+
+
+def _email(customer: Customer | None) -> str | None:
+    return None if customer is None else customer.email
 
 
 def _return(change: GoodsReturned, outcome: Applied) -> Return:

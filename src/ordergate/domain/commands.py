@@ -133,12 +133,14 @@ class UpdateOrder(WriteCommand, frozen=True, kw_only=True):
     Attributes:
         metadata: The merchant's whole metadata as it shall be, merged already.
         customer: The provider's id of the customer.
+        email: The customer's.
     """
 
     order: ProviderOrder
     metadata: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     notes: str | msgspec.UnsetType | None = msgspec.UNSET
     customer: str | msgspec.UnsetType | None = msgspec.UNSET
+    email: str | msgspec.UnsetType | None = msgspec.UNSET
     tax_percent: str | msgspec.UnsetType | None = msgspec.UNSET
     extension: dict[str, Any]
 

@@ -212,11 +212,15 @@ class ReturnBody(Body, frozen=True, kw_only=True):
 
 
 class ResolveBody(Body, frozen=True, kw_only=True):
-    """What a person found out about a write; `provider_order_id` is the order that a create has made."""
+    """What a person found out about a write; `provider_order_id` is the order that a create has made.
+
+    `unseen` says that it was not applied though the provider cannot show that now.
+    """
 
     as_: Literal["applied", "not_applied"] = msgspec.field(name="as")
     evidence: Annotated[str, Meta(min_length=1, max_length=2000)]
     provider_order_id: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
+    unseen: bool = False
 
 
 class RouteBody(Body, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from ordergate.domain.assembly import OrderRecord
-from ordergate.domain.order import Customer, Fulfillment
+from ordergate.domain.order import Customer, Fulfillment, Notice
 from ordergate.domain.provider_order import without_personal_data
 
 _ERASED: dict[str, Any] = {
@@ -20,6 +20,10 @@ _ERASED: dict[str, Any] = {
     "idempotency_key": None,
 }
 """Fields of orders and operations that merchants fill as they like, or that lead to the shopper."""
+
+
+_KEPT = frozenset({"shipping_address", "metadata", "notes", "email"})
+"""The last words of the pointers to what is erased."""
 
 
 def redacted(record: OrderRecord, at: datetime) -> OrderRecord:
@@ -37,6 +41,7 @@ def redacted(record: OrderRecord, at: datetime) -> OrderRecord:
         notes=None,
         lines=[msgspec.structs.replace(line, metadata={}) for line in record.lines],
         fulfillments=_untracked(record.fulfillments),
+        notices=[notice for notice in record.notices if not _tells_of_erased(notice)],
         seen=without_personal_data(record.seen),
         redacted_at=record.redacted_at or at,
     )
@@ -56,6 +61,11 @@ def without_persons(told: dict[str, Any]) -> dict[str, Any]:
         "fulfillments": [{**each, "tracking_number": None} for each in told.get("fulfillments", ())],
     }
     return {name: erased.get(name, value) for name, value in told.items()}
+
+
+def _tells_of_erased(notice: Notice) -> bool:
+    """Whether it says that something is kept here which is not any more."""
+    return notice.kind == "kept" and notice.pointer.rpartition("/")[2] in _KEPT
 
 
 def _untracked(fulfillments: list[Fulfillment]) -> list[Fulfillment]:

@@ -72,25 +72,29 @@ WAYS_OUT: dict[ReviewReason, str] = {
         "status is a known one"
     ),
     ReviewReason.AMOUNT_MISMATCH: (
-        "the total is not what was expected: pay with expected_total equal to the order's total, or cancel it"
+        "the order does not cost what was expected: pay with expected_total equal to its total, or cancel it; one in "
+        "another currency can only be canceled; one that is paid already has to be refunded at the provider"
     ),
     ReviewReason.CANCELED_WITH_MONEY_HELD: (
         "the order is canceled and its money was not given back: refund it at the provider, then read it again"
     ),
     ReviewReason.PAYMENT_MISMATCH: (
-        "what was received is not the total: settle the difference at the provider, then read the order again"
+        "what was received is not the total: refund what is too much, or all of it, or mark the order as paid at the "
+        "provider; then read it again"
     ),
     ReviewReason.PAYMENT_NOT_RECORDED: (
         "the provider took the money and its order does not say so: do not pay again; once the order there is "
-        "paid, reading it again clears this"
+        "paid, reading it again clears this; if the money was given back instead, an operator clears this by "
+        "resolving the payment's operation as applied"
     ),
     ReviewReason.UPDATE_MISMATCH: (
-        "the provider did not keep the change as it was sent: look at the order there; the next change that is "
-        "kept clears this"
+        "the provider did not keep the metadata as it was sent: look at the order there; the next change of metadata "
+        "that is kept clears this, or reading it again once it is as it was sent; an operator accepts what is there "
+        "by resolving the change's operation as applied"
     ),
     ReviewReason.LATE_WRITE: (
-        "the provider applied a write that had been taken for not applied: look at what was done in its place; "
-        "if it is wanted, an operator clears this by resolving the operation as applied"
+        "the provider applied a write that had been taken for not applied: look at what was done in its place, and "
+        "cancel or refund what is too much; then an operator clears this by resolving the operation as applied"
     ),
 }
 """What a person can do about each reason."""
@@ -107,6 +111,19 @@ class OperationKind(StrEnum):
     CANCEL = "cancel"
     FULFILL = "fulfill"
     RETURN = "return"
+
+
+ACCEPTED_WITH: dict[ReviewReason, frozenset[OperationKind]] = {
+    ReviewReason.PAYMENT_NOT_RECORDED: frozenset({OperationKind.PAY}),
+    ReviewReason.UPDATE_MISMATCH: frozenset({OperationKind.UPDATE}),
+    ReviewReason.LATE_WRITE: frozenset(OperationKind),
+}
+"""The reasons that an operator can clear, and the operations of the order with which that is done."""
+
+
+def accepted_with(kind: OperationKind, reasons: Collection[ReviewReason]) -> list[ReviewReason]:
+    """Return those of the reasons that an operator clears by resolving an operation of this kind as applied."""
+    return [reason for reason in reasons if kind in ACCEPTED_WITH.get(reason, ())]
 
 
 class PaymentFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,21 +182,21 @@ def order_status(
 
 _WAIT = "a payment is in flight; read the order again until it has ended"
 _RETURNS = "money has been taken: give it back with a return, or a refund at the provider"
-_CANCELED = "the order is canceled"
-_PAID = "the order is paid"
-_REFUNDED = "the order is refunded"
-_UNPAID = "the order must be paid in full first"
-_FULFILLED = "the order is fulfilled"
+_NOTHING_DUE = "nothing is due any more"
+_GIVEN_BACK = "its money was given back"
+_NO_MORE = "nothing can be done with it any more"
+_UNPAID = "it must be paid in full first"
+_HANDED_OVER = "the goods were handed over"
 _NOTHING_TO_RETURN = "no money has been taken, so there is nothing to return; cancel the order instead"
 
 REFUSALS: dict[OperationKind, dict[OrderStatus, str]] = {
     OperationKind.PAY: {
         OrderStatus.PENDING: _WAIT,
-        OrderStatus.PAID: _PAID,
-        OrderStatus.FULFILLED: _PAID,
-        OrderStatus.PARTIALLY_REFUNDED: _REFUNDED,
-        OrderStatus.REFUNDED: _REFUNDED,
-        OrderStatus.CANCELED: _CANCELED,
+        OrderStatus.PAID: _NOTHING_DUE,
+        OrderStatus.FULFILLED: _NOTHING_DUE,
+        OrderStatus.PARTIALLY_REFUNDED: _GIVEN_BACK,
+        OrderStatus.REFUNDED: _GIVEN_BACK,
+        OrderStatus.CANCELED: _NO_MORE,
     },
     OperationKind.CANCEL: {
         OrderStatus.PENDING: _WAIT,
@@ -187,33 +204,35 @@ REFUSALS: dict[OperationKind, dict[OrderStatus, str]] = {
         OrderStatus.PAID: _RETURNS,
         OrderStatus.FULFILLED: _RETURNS,
         OrderStatus.PARTIALLY_REFUNDED: _RETURNS,
-        OrderStatus.REFUNDED: _REFUNDED,
-        OrderStatus.CANCELED: _CANCELED,
+        OrderStatus.REFUNDED: _GIVEN_BACK,
+        OrderStatus.CANCELED: _NO_MORE,
     },
     OperationKind.FULFILL: {
         OrderStatus.OPEN: _UNPAID,
         OrderStatus.PENDING: _WAIT,
         OrderStatus.PARTIALLY_PAID: _UNPAID,
-        OrderStatus.FULFILLED: _FULFILLED,
-        OrderStatus.REFUNDED: _REFUNDED,
-        OrderStatus.CANCELED: _CANCELED,
+        OrderStatus.FULFILLED: _HANDED_OVER,
+        OrderStatus.REFUNDED: _GIVEN_BACK,
+        OrderStatus.CANCELED: _NO_MORE,
     },
     OperationKind.UPDATE: {
-        OrderStatus.REFUNDED: _REFUNDED,
-        OrderStatus.CANCELED: _CANCELED,
+        OrderStatus.REFUNDED: _GIVEN_BACK,
+        OrderStatus.CANCELED: _NO_MORE,
     },
     OperationKind.RETURN: {
         OrderStatus.OPEN: _NOTHING_TO_RETURN,
         OrderStatus.PENDING: _WAIT,
         OrderStatus.PARTIALLY_PAID: _UNPAID,
-        OrderStatus.REFUNDED: _REFUNDED,
-        OrderStatus.CANCELED: _CANCELED,
+        OrderStatus.REFUNDED: _GIVEN_BACK,
+        OrderStatus.CANCELED: _NO_MORE,
     },
 }
-"""Operation by status: why it is refused there. A pair that is absent is allowed. ``review`` never stands
-here: the status without the review reasons decides, and each use case judges the reasons."""
+"""Operation by status: why it is refused there, as half a sentence behind the status. A pair that is absent is
+allowed. ``review`` never stands here: the status without the review reasons decides, and each use case judges the
+reasons."""
 
 
 def refusal(operation: OperationKind, status: OrderStatus) -> str | None:
-    """Return why the operation is refused in this status, as half a sentence; None if it is allowed."""
-    return REFUSALS.get(operation, {}).get(status)
+    """Return why the operation is refused in this status, as a sentence; None if it is allowed."""
+    why = REFUSALS.get(operation, {}).get(status)
+    return None if why is None else f"The order is {status}: {why}."

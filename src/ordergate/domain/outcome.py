@@ -7,6 +7,7 @@ import msgspec
 
 from ordergate.domain.errors import FieldError, ProviderError
 from ordergate.domain.lifecycle import ReviewReason
+from ordergate.domain.order import Notice
 from ordergate.domain.provider_event import ProviderEvent
 from ordergate.domain.provider_order import ProviderOrder, ProviderReturn
 
@@ -17,11 +18,13 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         returned: The return that was made, for a return.
         concerns: Why a person must look at the order, where the order itself does not show it.
+        notices: What the caller is to know, where nothing had to be sent; else the request has them.
     """
 
     order: ProviderOrder
     returned: ProviderReturn | None = None
     concerns: tuple[ReviewReason, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
 
 class NotApplied(msgspec.Struct, frozen=True, kw_only=True):

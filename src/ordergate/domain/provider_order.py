@@ -112,6 +112,11 @@ class ProviderOrder(msgspec.Struct, frozen=True, kw_only=True):
     extensions: dict[str, Any]
     returned: tuple[ReturnedGoods, ...] = ()
 
+    @property
+    def amount_held(self) -> int:
+        """What was received and has not gone back, in minor units."""
+        return self.amount_paid - self.amount_refunded
+
 
 def without_personal_data(order: ProviderOrder) -> ProviderOrder:
     """Return the order without what tells who bought, and where it goes.

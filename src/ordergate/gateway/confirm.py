@@ -31,7 +31,7 @@ async def confirm_if_due(gateway: Gateway, account: Account, stored: StoredOrder
     A confirmation that fails, or that another node is about, changes nothing: the next reading tries again.
     """
     seen = stored.record.seen
-    if not seen.confirmation_due or seen.amount_paid != seen.total or stored.record.canceled_here is not None:
+    if not seen.confirmation_due or seen.amount_held != seen.total or stored.record.canceled_here is not None:
         return stored
 
     async def prepare(operation: Operation) -> Prepared:

@@ -1,14 +1,15 @@
 """Holds an adapter's conversation with its provider: one request, one answer, until it knows what came of it."""
 
 import asyncio
+from typing import TypeVar
 
 import msgspec
 import structlog
 
-from ordergate.domain.commands import ListEvents, Read, RetrieveOrder, WriteCommand
+from ordergate.domain.commands import CreateOrder, ListEvents, Read, RetrieveOrder, Write
 from ordergate.domain.errors import Problem, ProviderError
 from ordergate.domain.outcome import Absent, Applied, EventPage, NotApplied, OrderPage, Outcome, Unknown
-from ordergate.domain.provider_order import ProviderOrder
+from ordergate.domain.provider_order import OPERATION_MARK, ProviderOrder
 from ordergate.gateway.account import Account
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.evidence import Exchange
@@ -18,6 +19,8 @@ from ordergate.gateway.records import Attempt, Operation
 from ordergate.metrics import AttemptOutcome
 from ordergate.spi.adapter import Baseline, Plan
 from ordergate.spi.wire import NoAnswer, WireRequest, WireResponse
+
+T = TypeVar("T", bound=Outcome)
 
 SEND_WITHIN = 2.0
 """Seconds after it was recorded within which an attempt is sent, or not at all: settling times count from there."""
@@ -40,6 +43,7 @@ async def say(
     request: WireRequest,
     operation: Operation,
     *,
+    before: ProviderOrder | None,
     recorded: float,
 ) -> tuple[Outcome, Attempt, tuple[Exchange, ...]]:
     """Send a write's effectful request, and whatever the plan asks afterwards.
@@ -50,6 +54,7 @@ async def say(
         plan: The conversation, stopped at the request.
         request: The effectful request.
         operation: Its last attempt is this one.
+        before: The order that it changes; None for a create.
         recorded: The event loop's time just before the attempt was made durable.
 
     Returns:
@@ -63,6 +68,9 @@ async def say(
         _refuse_stalled(recorded)
         response = await line.send(request)
         outcome = await _go_on(line, plan, _resume(plan, response))
+        outcome = _doubted(
+            outcome, account, operation.id, None if before is None else before.provider_order_id
+        )
     except TransportError as error:
         outcome, closed = _unanswered(error), error.closed
     except Exception:  # noqa: BLE001 - the reason stands below
@@ -111,7 +119,7 @@ def _tell_unanswered(plan: Plan, error: TransportError) -> WireRequest | Outcome
 
 
 async def probe(
-    gateway: Gateway, account: Account, command: WriteCommand, baseline: Baseline
+    gateway: Gateway, account: Account, command: Write, baseline: Baseline
 ) -> Applied | NotApplied | Absent | Unknown:
     """Look for what became of a write; whatever keeps that from being seen is unknown."""
     found = await _look(gateway, account, command, baseline)
@@ -120,7 +128,7 @@ async def probe(
 
 
 async def _look(
-    gateway: Gateway, account: Account, command: WriteCommand, baseline: Baseline
+    gateway: Gateway, account: Account, command: Write, baseline: Baseline
 ) -> Applied | NotApplied | Absent | Unknown:
     try:
         plan = account.adapter.probe(command, baseline, account.settings)
@@ -134,9 +142,31 @@ async def _look(
     except Exception:  # noqa: BLE001 - recovery must go on with others
         _log.exception("adapter.failed", adapter=account.adapter.name, operation_id=command.operation)
         return Unknown(reason=f"The adapter for {account.adapter.title} failed to look for it.")
-    if isinstance(step, Applied | NotApplied | Absent | Unknown):
-        return step
-    return Unknown(reason="The probe found what no probe looks for.")
+    if not isinstance(step, Applied | NotApplied | Absent | Unknown):
+        return Unknown(reason="The probe found what no probe looks for.")
+    asked = None if isinstance(command, CreateOrder) else command.order.provider_order_id
+    return _doubted(step, account, command.operation, asked)
+
+
+def _doubted(outcome: T, account: Account, operation: str, asked: str | None) -> T | Unknown:
+    """Return what an answer about a write is worth: nothing if it is not about its order, `asked`, or a new one."""
+    order = outcome.order if isinstance(outcome, Applied | Absent) else None
+    if order is None:
+        return outcome
+    why = _mistaken(order, asked)
+    if why is None and asked is None and order.marks.get(OPERATION_MARK, operation) != operation:
+        why = f"has answered with {order.provider_order_id!r}, which another operation has made"
+    return outcome if why is None else Unknown(reason=f"{account.adapter.title} {why}.")
+
+
+def _mistaken(order: ProviderOrder, asked: str | None) -> str | None:
+    """Return how an answer is not about the order that was asked for; ids are the same in either case of letters."""
+    told = order.provider_order_id
+    if told in {"", ".", ".."}:
+        return f"has answered with an order whose id is {told!r}"
+    if asked is not None and told.casefold() != asked.casefold():
+        return f"was asked for {asked!r} and has answered with {told!r}"
+    return None
 
 
 def _reading(request: WireRequest) -> WireRequest:
@@ -154,6 +184,10 @@ async def read_order(gateway: Gateway, account: Account, command: Read) -> Provi
     outcome = await _ask(gateway, account, command)
     if not isinstance(outcome, Applied):
         raise TypeError(f"reading an order came to {type(outcome).__name__}")
+    asked = command.provider_order_id if isinstance(command, RetrieveOrder) else None
+    why = _mistaken(outcome.order, asked)
+    if why is not None:
+        raise Problem("provider_protocol_error", f"{account.adapter.title} {why}.")
     return outcome.order
 
 

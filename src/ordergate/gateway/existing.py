@@ -62,10 +62,9 @@ async def read_again(
     seen = await read_order(gateway, account, read_command(stored.record))
     stored = await refresh(gateway, seen_again(stored.record, seen, gateway.steady_time()), stored)
     stored = await confirm_if_due(gateway, account, stored)
-    status = settled_status(stored.record)
-    why = refusal(kind, status)
+    why = refusal(kind, settled_status(stored.record))
     if why is not None:
-        raise Problem("invalid_state", f"The order is {status}: {why}.", order=order_id)
+        raise Problem("invalid_state", why, order=order_id)
     return account, stored
 
 

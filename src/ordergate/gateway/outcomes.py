@@ -138,7 +138,9 @@ async def refused(gateway: Gateway, held: Held, outcome: NotApplied) -> Answer:
 
 
 async def absent(gateway: Gateway, held: Held) -> None:
-    """Record that there is no trace of it at the provider and none can come any more; look once more, much later.
+    """Record that there is no trace of it at the provider and none can come any more, or that a person says so.
+
+    It is looked for once more, much later.
 
     Only a mark of our own tells what it is after others may have changed the order, too.
     """
@@ -148,7 +150,7 @@ async def absent(gateway: Gateway, held: Held) -> None:
 
 
 async def nothing_done(gateway: Gateway, held: Held) -> None:
-    """Record that it was never sent, or that a person says so."""
+    """Record that it was never sent."""
     await _not_applied(gateway, held, NOTHING_FOUND, None)
 
 
@@ -241,6 +243,29 @@ def found_nothing(operation: Operation) -> Problem:
     )
 
 
+def cannot_be_seen(operation: Operation, reason: str) -> Problem:
+    """Return the answer of a repeat that is not sent, since nobody can see whether the first was applied."""
+    return Problem(
+        NOTHING_FOUND,
+        f"{reason} So it cannot be seen whether the first request was applied, and nothing was sent. Repeat the same "
+        "Idempotency-Key later.",
+        sent="maybe",
+        operation=operation.id,
+        retry_after=5,
+    )
+
+
+def looked_for(operation: Operation) -> Problem:
+    """Return the answer of a repeat that comes while somebody looks at the provider for what the first has done."""
+    return Problem(
+        "idempotency_in_progress",
+        "The provider is looked at this moment for what the first request has done; repeat it later.",
+        operation=operation.id,
+        order=operation.order,
+        retry_after=2,
+    )
+
+
 def outcome_unknown(operation: Operation, reason: str, provider: ProviderError | None = None) -> Problem:
     """Return the problem of a write that may have been applied."""
     person = " It cannot settle by itself: a person has to resolve it." if operation.needs_person else ""
@@ -264,7 +289,7 @@ def _record_after(gateway: Gateway, held: Held, outcome: Applied) -> OrderRecord
         return made(command, change, held.work.notices, outcome, now)
     if held.before is None:
         raise LookupError(f"{held.operation.order} is not in the journal")
-    return changed(held.before.record, change, outcome, now)
+    return changed(held.before.record, change, held.work.notices, outcome, now)
 
 
 def _needs_new_key(code: str, kind: OperationKind) -> bool:

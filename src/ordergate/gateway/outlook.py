@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from ordergate.domain.lifecycle import OperationKind, ReviewReason
+from ordergate.domain.lifecycle import OperationKind, ReviewReason, accepted_with
 from ordergate.domain.provider_order import OPERATION_MARK
 from ordergate.gateway.records import Existing, Operation
 
@@ -31,14 +31,19 @@ def _settled(existing: Existing, concerns: Collection[ReviewReason]) -> str:
     if operation.state == "succeeded" and ReviewReason.LATE_WRITE in concerns:
         return (
             "Needs a person: the provider applied it after it had been taken for not applied. Look at what was "
-            f"done in its place; if it is wanted: ordergate operations resolve {operation.id} --as applied "
-            "--evidence TEXT"
+            f"done in its place, and cancel or refund what is too much. Then: {_acceptance(operation)}"
         )
+    if operation.state == "succeeded" and accepted_with(operation.kind, concerns):
+        return f"Its order stands in review for it. An operator accepts that with: {_acceptance(operation)}"
     if operation.state == "succeeded":
         return "Nothing: it was applied. A repeat of its key gets the same answer."
     if existing.response is not None:
         return "Nothing: it was not applied. A repeat of its key gets the same refusal."
     return "Nothing by itself: it was not applied. A repeat of its key sends it again."
+
+
+def _acceptance(operation: Operation) -> str:
+    return f"ordergate operations resolve {operation.id} --as applied --evidence TEXT"
 
 
 def _unknown(operation: Operation) -> str:
@@ -50,6 +55,7 @@ def _unknown(operation: Operation) -> str:
         else f"whether the {operation.kind} of {operation.order} happened"
     )
     return (
-        f"Needs a person: look at the provider {where}. Then: ordergate operations resolve {operation.id} "
-        "--as applied or --as not-applied, --evidence TEXT"
+        f"Needs a person: let it be looked at again, with ordergate operations recheck {operation.id}, or look at the "
+        f"provider {where}. Then: ordergate operations resolve {operation.id} --as applied or --as not-applied, "
+        "--evidence TEXT"
     )

@@ -1,6 +1,6 @@
 """Pays an order, or a part of it where the provider can."""
 
-from ordergate.domain.assembly import OrderRecord, review_reasons
+from ordergate.domain.assembly import OrderRecord, currency_differs, review_reasons
 from ordergate.domain.changes import PaymentMade
 from ordergate.domain.commands import PayOrder
 from ordergate.domain.draft import PayBody, refuse_large_extensions
@@ -29,6 +29,7 @@ async def pay_order(
 
     async def prepare(operation: Operation) -> Prepared:
         account, stored = await read_again(gateway, caller, order_id, OperationKind.PAY)
+        _refuse_other_currency(stored.record)
         _judge_total(stored.record, body)
         refuse_in_review(stored.record, except_for=ReviewReason.AMOUNT_MISMATCH)
         command = PayOrder(
@@ -43,6 +44,14 @@ async def pay_order(
         return Prepared(account=account, command=command, change=change, before=stored)
 
     return await write(gateway, call_on(caller, OperationKind.PAY, order_id, body, delivery, "/pay"), prepare)
+
+
+def _refuse_other_currency(record: OrderRecord) -> None:
+    """Refuse to pay in a currency that the caller did not order in: no total confirms that."""
+    if currency_differs(record):
+        ordered, there = record.currency, record.seen.currency
+        detail = f"The order was ordered in {ordered}, and the provider has it in {there}; cancel it."
+        raise Problem("amount_mismatch", detail, order=record.id)
 
 
 def _judge_total(record: OrderRecord, body: PayBody) -> None:

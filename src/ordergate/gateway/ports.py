@@ -205,7 +205,13 @@ class Journal(EventJournal, Protocol):
         ...
 
     async def take(self, operation_id: str, owner: str, *, late: bool = False) -> Taken | None:
-        """Look after one operation of unknown outcome; None where it is settled or somebody does already."""
+        """Look after one operation of unknown outcome; None if it is settled or somebody does already.
+
+        Args:
+            operation_id: Which.
+            owner: This process.
+            late: One that was not applied, too.
+        """
         ...
 
     async def take_due(self, owner: str, limit: int) -> list[Taken]:
@@ -307,6 +313,19 @@ class Journal(EventJournal, Protocol):
 
     async def refresh(self, record: OrderRecord, revision: int) -> StoredOrder:
         """Keep what the provider said, unless the row has changed since; return what is kept now."""
+        ...
+
+    async def accept(self, operation: Operation, record: OrderRecord, revision: int) -> bool:
+        """Keep a person's word with an applied operation, and what it changes of its order.
+
+        Args:
+            operation: With the word.
+            record: The order.
+            revision: Of the row that the record was made from.
+
+        Returns:
+            False where the row has changed since: nothing is kept then.
+        """
         ...
 
     async def redact(self, record: OrderRecord, revision: int) -> StoredOrder | Busy | Stale:

@@ -7,6 +7,8 @@ import msgspec
 
 from ordergate.domain.changes import Change
 from ordergate.domain.commands import Write
+from ordergate.domain.order import Notice
+from ordergate.domain.outcome import Applied
 from ordergate.gateway.account import Account
 from ordergate.gateway.records import Operation, StoredOrder, Work
 from ordergate.redaction import MASK
@@ -19,11 +21,13 @@ class Begun(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         recorded: The event loop's time just before the attempt is made durable.
+        notices: What the merchant is to know about how the write was put into the request, or needs none.
     """
 
     plan: Plan | None
     request: WireRequest | None
     recorded: float
+    notices: tuple[Notice, ...] = ()
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,9 +62,11 @@ def begin(account: Account, command: Write | None) -> Begun:
         return Begun(plan=None, request=None, recorded=recorded)
     plan = account.adapter.plan(command, account.settings)
     try:
-        return Begun(plan=plan, request=next(plan), recorded=recorded)
-    except StopIteration:
-        return Begun(plan=None, request=None, recorded=recorded)
+        request = next(plan)
+    except StopIteration as end:
+        notices = end.value.notices if isinstance(end.value, Applied) else ()
+        return Begun(plan=None, request=None, recorded=recorded, notices=notices)
+    return Begun(plan=plan, request=request, recorded=recorded, notices=request.notices)
 
 
 def work_of(prepared: Prepared, begun: Begun) -> Work:
@@ -72,7 +78,7 @@ def work_of(prepared: Prepared, begun: Begun) -> Work:
     return Work(
         command=command,
         change=prepared.change,
-        notices=begun.request.notices if begun.request is not None else (),
+        notices=begun.notices,
         confidential=confidential,
     )
 

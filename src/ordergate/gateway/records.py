@@ -65,12 +65,14 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         key: Id of the API key that said so.
         evidence: How the person knows.
+        unseen: The provider could not show it: a retry looks there before it sends.
     """
 
     at: datetime
     key: str
     outcome: Literal["applied", "not_applied"]
     evidence: str
+    unseen: bool = False
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +119,11 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     def settled(self) -> bool:
         """Whether it is known what became of it."""
         return self.state in {"succeeded", "failed"}
+
+    @property
+    def taken_unseen(self) -> bool:
+        """Whether a person said that it was not applied though the provider could not show it."""
+        return self.resolution is not None and self.resolution.unseen
 
     @property
     def key_number(self) -> int:

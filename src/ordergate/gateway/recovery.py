@@ -90,7 +90,7 @@ async def recovering(gateway: Gateway) -> AsyncIterator[None]:
 async def tend(gateway: Gateway, at_most: int = AT_ONCE) -> list["asyncio.Task[None]"]:
     """Begin to look after operations whose time has come, and return what is under way."""
     taken = await gateway.journal.take_due(gateway.node, at_most)
-    return [gateway.run(_look_after(gateway, operation), operation.operation.id) for operation in taken]
+    return [gateway.run(look_after(gateway, operation), operation.operation.id) for operation in taken]
 
 
 async def _prolong(gateway: Gateway, *, serves: bool) -> None:
@@ -129,7 +129,8 @@ async def _recover(gateway: Gateway, woken: asyncio.Event) -> None:
             woken.clear()
 
 
-async def _look_after(gateway: Gateway, taken: Taken) -> None:
+async def look_after(gateway: Gateway, taken: Taken) -> None:
+    """Find out what became of an operation that this process has taken, and record it; failures are logged."""
     operation = taken.operation
     with in_background(gateway, "recovery"):
         note_operation(operation.id, operation.order)
@@ -164,7 +165,7 @@ async def _decide(gateway: Gateway, taken: Taken) -> None:
         await nothing_done(gateway, held)
         return
     outcome = await probe(gateway, account, work.command, taken.baseline)
-    operation = _with_probe(gateway, operation, outcome)
+    operation = with_probe(gateway, operation, outcome)
     held = msgspec.structs.replace(held, operation=operation)
     _log.info(
         "operation.probed",
@@ -225,9 +226,10 @@ def _pause(operation: Operation, settles_in: float) -> float:
     return min(jittered, settles_in + 0.05) if settles_in > 0 else jittered
 
 
-def _with_probe(
+def with_probe(
     gateway: Gateway, operation: Operation, outcome: Applied | NotApplied | Absent | Unknown
 ) -> Operation:
+    """Return the operation with one look more."""
     detail = outcome.reason if isinstance(outcome, Unknown) else None
     detail = outcome.detail if isinstance(outcome, NotApplied) else detail
     seen = Probe(at=gateway.steady_time(), found=_VERDICTS[type(outcome)], detail=detail)

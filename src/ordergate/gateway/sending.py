@@ -10,17 +10,21 @@ import structlog
 from ordergate.domain.commands import RetrieveOrder
 from ordergate.domain.errors import Problem, ProviderError
 from ordergate.domain.lifecycle import OperationKind
-from ordergate.domain.outcome import Applied, NotApplied, Outcome, Unknown
+from ordergate.domain.outcome import Absent, Applied, NotApplied, Outcome, Unknown
 from ordergate.domain.provider_order import ProviderOrder
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.conversation import FOUND, named, probe, read_order, say
 from ordergate.gateway.evidence import Exchange
 from ordergate.gateway.outcomes import (
+    LEAVES_A_MARK,
+    NOTHING_FOUND,
     STORED_REFUSALS,
     Held,
     answer_of,
     applied,
+    cannot_be_seen,
     found_nothing,
+    looked_for,
     outcome_unknown,
     refused,
     wait_until_settled,
@@ -127,32 +131,63 @@ async def look_before_sending(gateway: Gateway, operation: Operation) -> Answer 
     """Look once more for a write that counts as not applied by its absence; None if its repeat may be sent.
 
     Raises:
-        Problem: The provider cannot be looked at: to send again would be blind.
+        Problem: The provider cannot be looked at: to send again would be blind. Or somebody looks at this moment.
     """
-    if all(attempt.sent == "no" for attempt in operation.attempts):
-        return None  # there is nothing to look for
+    if not _may_turn_up(operation):
+        return None
     account = require_home(gateway.configuration, operation)
     taken = await gateway.journal.take(operation.id, gateway.node, late=True)
-    if taken is None or taken.work is None or taken.work.command is None:
-        return None
+    if taken is None:
+        now = await gateway.journal.operation(operation.id)
+        if now is not None and now.state == "failed":
+            raise looked_for(operation)
+        return None  # another repeat was faster: its claim shows it
     gateway.hold(operation.id)
+    look_again_in = gateway.configuration.late_look.total_seconds()
     try:
-        before = await gateway.journal.order(operation.order)
-        held = Held(
-            operation=taken.operation, work=taken.work, account=account, before=before, owner=gateway.node
-        )
-        outcome = await probe(gateway, account, taken.work.command, taken.baseline)
-        if isinstance(outcome, Applied):
+        outcome: Outcome = Absent()
+        if taken.work is not None and taken.work.command is not None:
+            outcome = await probe(gateway, account, taken.work.command, taken.baseline)
+        if isinstance(outcome, Applied) and taken.work is not None:
+            before = await gateway.journal.order(operation.order)
+            held = Held(
+                operation=taken.operation, work=taken.work, account=account, before=before, owner=gateway.node
+            )
             return await applied(gateway, held, outcome)
-        late_look = gateway.configuration.late_look.total_seconds()
         await gateway.journal.settle(
-            taken.operation, None, None, owner=gateway.node, late=True, look_again_in=late_look
+            taken.operation,
+            None,
+            None,
+            owner=gateway.node,
+            late=True,
+            look_again_in=look_again_in if operation.kind in LEAVES_A_MARK else None,
         )
     finally:
         gateway.release(operation.id)
-    if isinstance(outcome, Unknown) and operation.kind is OperationKind.CREATE:
-        raise found_nothing(operation)
+    if isinstance(outcome, Unknown) and _blind(operation):
+        raise cannot_be_seen(operation, outcome.reason)
     return None  # a change reads its order before it is sent, and is refused by what it finds there
+
+
+def _may_turn_up(operation: Operation) -> bool:
+    """Whether a settled write may be at the provider after all, and would be known there.
+
+    Only our own mark tells for certain after others may have changed the order; where nobody has seen that a write is
+    absent, its change has to do.
+    """
+    if operation.problem != NOTHING_FOUND or all(attempt.sent == "no" for attempt in operation.attempts):
+        return False
+    return operation.kind in LEAVES_A_MARK or operation.taken_unseen
+
+
+def _blind(operation: Operation) -> bool:
+    """Whether nothing would keep its repeat from acting twice if the provider cannot be looked at.
+
+    The order itself keeps a change from being made twice; of a payment that nobody has seen to be absent it may not.
+    """
+    if operation.kind is OperationKind.CREATE:
+        return True
+    return operation.kind is OperationKind.PAY and operation.taken_unseen
 
 
 async def ask_again(gateway: Gateway, taken: Taken, held: Held) -> None:
@@ -256,8 +291,19 @@ async def _act(gateway: Gateway, held: Held, begun: Begun) -> tuple[Held, Outcom
         return _done_here(gateway, held)
     kind = held.operation.kind
     outcome, attempt, exchanges = await say(
-        gateway, held.account, begun.plan, begun.request, held.operation, recorded=begun.recorded
+        gateway,
+        held.account,
+        begun.plan,
+        begun.request,
+        held.operation,
+        before=None if held.before is None else held.before.record.seen,
+        recorded=begun.recorded,
     )
+    if held.before is None and isinstance(outcome, Applied) and await _was_there(gateway, held, outcome):
+        outcome = Unknown(
+            reason=f"{held.account.adapter.title} has answered with {outcome.order.provider_order_id!r}, an order that "
+            "was there before."
+        )
     if isinstance(outcome, NotApplied) and not outcome.mapped:
         gateway.metrics.unmapped_error(held.account.name, kind.value, outcome.provider.code)
         if kind in MOVES_MONEY:
@@ -286,6 +332,15 @@ def _done_instead(held: Held, refusal: NotApplied) -> Applied | None:
     ):
         return Applied(order=record.seen)
     return None
+
+
+async def _was_there(gateway: Gateway, held: Held, made: Applied) -> bool:
+    """Whether what a create is answered with is another order of the journal."""
+    native = made.order.provider_order_id
+    try:
+        return bool(await gateway.journal.adopted(held.account.name, [native]))
+    except JournalUnavailableError:
+        return False  # the answer is recorded once the journal is there again
 
 
 def _done_here(gateway: Gateway, held: Held) -> tuple[Held, Outcome]:

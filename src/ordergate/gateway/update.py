@@ -45,6 +45,7 @@ async def update_order(
             metadata=metadata,
             notes=body.notes,
             customer=await _native_customer(gateway, account, operation, body),
+            email=_email(body),
             tax_percent=body.tax_percent,
             extension=_extension(body, account),
         )
@@ -123,6 +124,12 @@ async def _native_customer(
     wanted: Wanted = ("customers", body.customer.id, "/customer/id")
     native = await resolve(gateway.journal, account, operation.merchant, operation.world, [wanted])
     return native["customers", body.customer.id]
+
+
+def _email(body: UpdateBody) -> str | UnsetType | None:
+    if not isinstance(body.customer, CustomerBody):
+        return body.customer
+    return UNSET if body.customer.email is None else body.customer.email
 
 
 def _extension(body: UpdateBody, account: Account) -> dict[str, Any]:

@@ -191,6 +191,10 @@ class SqlJournal(SqlEvents):
         """Keep what the provider said, unless the row has changed since."""
         return await self._write_events(lambda: transactions.refresh(record, revision))
 
+    async def accept(self, operation: Operation, record: OrderRecord, revision: int) -> bool:
+        """Keep a person's word with an applied operation, and what it changes of its order."""
+        return await self._write_events(lambda: transactions.accept(operation, record, revision))
+
     async def redact(self, record: OrderRecord, revision: int) -> StoredOrder | Busy | Stale:
         """Replace an order's record by a redacted one, and erase what its operations held of it."""
         return await self._write(lambda: transactions.redact(record, revision))

@@ -314,6 +314,15 @@ def refresh(record: OrderRecord, revision: int) -> Transaction[StoredOrder]:
     return stored
 
 
+def accept(operation: Operation, record: OrderRecord, revision: int) -> Transaction[bool]:
+    """Keep a person's word with an applied operation and its order, unless the order's row has changed since."""
+    stored = yield from order(record.id)
+    if stored is None or stored.revision != revision or not (yield from _write_order(record, stored)):
+        return False
+    yield Query("keep_resolution", codec.operation_columns(operation))
+    return True
+
+
 def redact(record: OrderRecord, revision: int) -> Transaction[StoredOrder | Busy | Stale]:
     """Replace an order's record by a redacted one, and erase what its operations held of it."""
     rows = yield Query(

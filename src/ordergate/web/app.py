@@ -49,6 +49,7 @@ KEYED = (
     events.list_events,
     operations.get_operation,
     operations.list_operations,
+    operations.recheck_operation,
     operations.resolve_operation,
     accounts.list_accounts,
     accounts.get_account,

@@ -159,11 +159,23 @@ def test_lines_that_do_not_match_stay_the_merchants() -> None:
         (
             {"phase": Phase.UNMAPPED, "total": 1, "amount_paid": 1},
             {"canceled_here": NOON},
-            [
-                ReviewReason.UNMAPPED_STATUS,
-                ReviewReason.AMOUNT_MISMATCH,
-                ReviewReason.CANCELED_WITH_MONEY_HELD,
-            ],
+            [ReviewReason.UNMAPPED_STATUS, ReviewReason.CANCELED_WITH_MONEY_HELD],
+        ),
+        (
+            {"phase": Phase.UNMAPPED, "total": 1, "amount_paid": 2, "amount_refunded": 1},
+            {},
+            [ReviewReason.UNMAPPED_STATUS, ReviewReason.AMOUNT_MISMATCH],
+        ),
+        ({"total": 21000}, {"canceled_here": NOON}, []),
+        ({"total": 21000, "phase": Phase.CANCELED}, {}, []),
+        ({"total": 21000, "amount_paid": 500, "amount_refunded": 500}, {}, []),
+        ({"currency": "EUR"}, {"expected_total": None}, [ReviewReason.AMOUNT_MISMATCH]),
+        ({"confirmation_due": True, "amount_paid": 20001, "amount_refunded": 1}, {}, []),
+        ({"confirmation_due": True, "amount_paid": 19999, "amount_refunded": 19999}, {}, []),
+        (
+            {"confirmation_due": True, "amount_paid": 20000, "amount_refunded": 1},
+            {},
+            [ReviewReason.PAYMENT_MISMATCH],
         ),
     ],
 )

@@ -85,7 +85,7 @@ def test_what_the_provider_says_later_brings_nothing_back() -> None:
 )
 def test_changes_bring_nothing_back(change: NothingElse | HandedOver) -> None:
     """Neither a write on a redacted order nor what the provider answers to it is kept with personal data."""
-    after = changed(redacted(_record(), LATER), change, Applied(order=_seen()), LATER)
+    after = changed(redacted(_record(), LATER), change, (), Applied(order=_seen()), LATER)
 
     assert WORD.encode() not in msgspec.json.encode(after)
     assert after.seen.amount_paid == 5000

@@ -1,6 +1,7 @@
 """The lifecycle's tables, each written out once more by hand."""
 
 import itertools
+import re
 
 import pytest
 
@@ -189,13 +190,22 @@ def test_a_refusal_says_what_to_do(operation: OperationKind, status: OrderStatus
     assert word in (refusal(operation, status) or "")
 
 
+def test_a_refusal_says_one_thing_once() -> None:
+    """What follows the status is not the status again: "The order is paid: the order is paid."."""
+    for operation, statuses in REFUSALS.items():
+        for status in statuses:
+            state, why = (refusal(operation, status) or "").rstrip(".").split(": ", 1)
+            assert status.value in state
+            assert not re.search(rf"\bis {status.value}\b", why), (operation, status)
+
+
 @pytest.mark.parametrize(
     ("reason", "word"),
     [
         (ReviewReason.UNMAPPED_STATUS, "reading it again"),
         (ReviewReason.AMOUNT_MISMATCH, "expected_total"),
         (ReviewReason.CANCELED_WITH_MONEY_HELD, "refund"),
-        (ReviewReason.PAYMENT_MISMATCH, "settle the difference"),
+        (ReviewReason.PAYMENT_MISMATCH, "refund what is too much"),
         (ReviewReason.PAYMENT_NOT_RECORDED, "do not pay again"),
         (ReviewReason.UPDATE_MISMATCH, "next change"),
     ],

@@ -158,7 +158,7 @@ def _pay(command: PayOrder) -> Generator[WireRequest, WireResponse, Outcome]:
 def _update(command: UpdateOrder) -> Generator[WireRequest, WireResponse, Outcome]:
     request = requests.update(command)
     if request is None:
-        return Applied(order=command.order)
+        return Applied(order=command.order, notices=requests.update_notices(command))
     return (yield from _one_call(request, command, requests.as_asked(command)))
 
 

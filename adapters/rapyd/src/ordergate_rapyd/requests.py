@@ -55,6 +55,7 @@ JSON = (("content-type", "application/json"),)
 
 RETURNED = "returned"
 """The status after a return; no update leads from it to ``fulfilled`` (docs, Update an Order)."""
+_KEPT = "Rapyd has no place for it; the gateway keeps it."
 
 _encode = msgspec.json.Encoder().encode
 
@@ -142,7 +143,18 @@ def update(command: UpdateOrder) -> WireRequest | None:
     )
     if body == UpdateBody():
         return None
-    return _write(_order_path(command.order.provider_order_id), body, command.provider_key)
+    path = _order_path(command.order.provider_order_id)
+    return _write(path, body, command.provider_key, notices=update_notices(command))
+
+
+def update_notices(command: UpdateOrder) -> tuple[Notice, ...]:
+    """Return what of a change Rapyd has no place for: it takes the email with a new order alone."""
+    given = {"/notes": command.notes, "/customer/email": command.email}
+    return tuple(
+        Notice(pointer=pointer, kind="kept", detail=_KEPT)
+        for pointer, value in given.items()
+        if isinstance(value, str)
+    )
 
 
 def as_ordered(command: CreateOrder) -> Known:
@@ -348,11 +360,10 @@ def _metadata(command: CreateOrder, *, added_shipping: bool) -> dict[str, Any]:
 
 
 def _notices(draft: Draft, *, added_shipping: bool) -> tuple[Notice, ...]:
-    kept = "Rapyd has no place for it; the gateway keeps it."
     pointers = [pointer for index, line in enumerate(draft.line_items) for pointer in _kept_of(index, line)]
     if draft.notes is not None:
         pointers.append("/notes")
-    notices = [Notice(pointer=pointer, kind="kept", detail=kept) for pointer in pointers]
+    notices = [Notice(pointer=pointer, kind="kept", detail=_KEPT) for pointer in pointers]
     if added_shipping:
         notices.append(
             Notice(

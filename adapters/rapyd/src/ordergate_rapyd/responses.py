@@ -69,11 +69,12 @@ class Known(NamedTuple):
     lines: Sequence[ProviderLine] = ()
     coupon: str | None = None
     tax_percent: str | None = None
+    provider_order_id: str | None = None
 
 
 def known(order: ProviderOrder) -> Known:
     """Return what is known of an order that was read before."""
-    return Known(order.line_items, order.extensions.get("coupon"), order.tax_percent)
+    return Known(order.line_items, order.extensions.get("coupon"), order.tax_percent, order.provider_order_id)
 
 
 def read_order(body: bytes, before: Known | None = None) -> ProviderOrder:
@@ -84,13 +85,16 @@ def read_order(body: bytes, before: Known | None = None) -> ProviderOrder:
         before: What is known of it already.
 
     Raises:
-        UnreadableAnswerError: There is none, or an amount in it is not exact.
+        UnreadableAnswerError: There is none, it is another one, or an amount in it is not exact.
     """
     try:
         envelope = _decode_order(body)
         if envelope.status.status != "SUCCESS" or envelope.data is None:
             raise UnreadableAnswerError("the envelope holds no order")
-        return _provider_order(envelope.data, before or Known())
+        before = before or Known()
+        if before.provider_order_id not in {None, envelope.data.id}:
+            raise UnreadableAnswerError("the order in it is another one")
+        return _provider_order(envelope.data, before)
     except _UNREADABLE as error:
         raise UnreadableAnswerError(str(error)) from None
 

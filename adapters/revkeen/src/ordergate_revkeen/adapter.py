@@ -131,7 +131,7 @@ def _one_call(
 def _update(command: UpdateOrder) -> Generator[WireRequest, WireResponse, Outcome]:
     request = requests.update(command)
     if request is None:
-        return Applied(order=command.order)
+        return Applied(order=command.order, notices=requests.update_notices(command))
     return (yield from _one_call(request, command, command.order))
 
 

@@ -57,6 +57,8 @@ LIST_STATUSES = {
 }
 """Canonical status to the value of RevKeen's ``status`` filter."""
 
+_KEPT = "RevKeen has no place for it; the gateway keeps it."
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -181,7 +183,15 @@ def update(command: UpdateOrder) -> WireRequest | None:
     if body == UpdateBody():
         return None
     path = f"/orders/{path_segment(command.order.provider_order_id)}"
-    return msgspec.structs.replace(_write(path, body, command.provider_key), method="PATCH")
+    request = _write(path, body, command.provider_key, notices=update_notices(command))
+    return msgspec.structs.replace(request, method="PATCH")
+
+
+def update_notices(command: UpdateOrder) -> tuple[Notice, ...]:
+    """Return what of a change RevKeen has no place for."""
+    if not isinstance(command.email, str):
+        return ()
+    return (Notice(pointer="/customer/email", kind="kept", detail=_KEPT),)
 
 
 def _is_neutral(percent: str | None) -> bool:
@@ -224,16 +234,15 @@ def _metadata(command: CreateOrder) -> dict[str, Any]:
 
 def _notices(command: CreateOrder) -> list[Notice]:
     draft = command.draft
-    kept = "RevKeen has no place for it; the gateway keeps it."
     notices = [
         Notice(pointer=f"/line_items/{index}/sku", kind="unlinked", detail="Sent to RevKeen as a plain line.")
         for index, (line, product) in enumerate(zip(draft.line_items, command.products, strict=True))
         if line.sku is not None and product is None
     ]
     if draft.customer is not None and draft.customer.email is not None:
-        notices.append(Notice(pointer="/customer/email", kind="kept", detail=kept))
+        notices.append(Notice(pointer="/customer/email", kind="kept", detail=_KEPT))
     if draft.shipping_address is not None:
-        notices.append(Notice(pointer="/shipping_address", kind="kept", detail=kept))
+        notices.append(Notice(pointer="/shipping_address", kind="kept", detail=_KEPT))
     return notices
 
 

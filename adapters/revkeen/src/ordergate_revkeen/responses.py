@@ -44,9 +44,12 @@ def read_order(body: bytes, before: ProviderOrder | None = None) -> ProviderOrde
         before: What RevKeen said earlier: an answer may leave its lines out.
 
     Raises:
-        UNREADABLE: The bytes are not an order.
+        UNREADABLE: The bytes are not an order, or another one.
     """
-    return _provider_order(_decode_order(body), before)
+    order = _decode_order(body)
+    if before is not None and order.id != before.provider_order_id:
+        raise msgspec.ValidationError("the order is another one")
+    return _provider_order(order, before)
 
 
 def read_list(body: bytes) -> tuple[list[ProviderOrder], bool]:

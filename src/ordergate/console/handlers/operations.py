@@ -14,18 +14,18 @@ from ordergate.console.session import OPERATOR, checked_form, text_of
 from ordergate.console.timeline import of_operation
 from ordergate.domain.draft import ResolveBody
 from ordergate.domain.errors import PROBLEMS, Problem
-from ordergate.domain.lifecycle import OperationKind, ReviewReason
+from ordergate.domain.lifecycle import OperationKind, accepted_with
 from ordergate.domain.validation import decode_body
 from ordergate.gateway import read
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.outlook import what_happens_next
 from ordergate.gateway.records import Existing, Operation, OperationQuery, OperationState, StoredOrder
-from ordergate.gateway.resolve import resolve_operation
+from ordergate.gateway.resolve import recheck_operation, resolve_operation
 from ordergate.web.authentication import caller_of
 from ordergate.web.problems import FAULTS, NEXT_STEPS, STATUSES
 
 _STATES = get_args(OperationState)
-_FIELDS = ("as", "evidence", "provider_order_id")
+_FIELDS = ("as", "evidence", "provider_order_id", "unseen")
 """Of the form with which a person settles an operation."""
 
 _UNSETTLED = 100
@@ -79,13 +79,26 @@ async def resolve(request: Page, operation_id: FromPath[str]) -> Response[Any]:
     gateway, caller = gateway_of(request), caller_of(request)
     given = {name: text_of(form, name) for name in _FIELDS}
     try:
-        body = decode_body(
-            msgspec.json.encode({name: value or None for name, value in given.items()}), ResolveBody
-        )
+        said = {name: value or None for name, value in given.items()} | {"unseen": bool(given["unseen"])}
+        body = decode_body(msgspec.json.encode(said), ResolveBody)
         await resolve_operation(gateway, caller, operation_id, body)
     except Problem as problem:
         operation = await read.get_operation(gateway, caller, operation_id)
         return await _show(request, operation, refused=problem, given=given)
+    return go_to(to_page(f"operations/{operation_id}"))
+
+
+@post("/operations/{operation_id:str}/recheck", status_code=200)
+async def recheck(request: Page, operation_id: FromPath[str]) -> Response[Any]:
+    """Look at the provider now for what became of a write."""
+    await checked_form(request)
+    gateway, caller = gateway_of(request), caller_of(request)
+    caller.require("orders:write")
+    try:
+        await recheck_operation(gateway, caller, operation_id)
+    except Problem as problem:
+        operation = await read.get_operation(gateway, caller, operation_id)
+        return await _show(request, operation, refused=problem)
     return go_to(to_page(f"operations/{operation_id}"))
 
 
@@ -114,6 +127,8 @@ async def _show(
         faults=FAULTS,
         next_steps=NEXT_STEPS,
         resolvable=_resolvable(caller, existing.operation, order),
+        recheckable=existing.operation.state == "unknown"
+        and (caller.operator or "orders:write" in caller.scopes),
         creates=operation.kind is OperationKind.CREATE and not operation.settled,
         problem=None if refused is None else problem_in(request, refused),
         given=given or dict.fromkeys(_FIELDS, ""),
@@ -121,5 +136,7 @@ async def _show(
 
 
 def _resolvable(caller: Caller, operation: Operation, order: StoredOrder | None) -> bool:
-    late = order is not None and ReviewReason.LATE_WRITE in order.record.concerns
-    return caller.operator and (operation.state == "unknown" or (operation.state == "succeeded" and late))
+    accepted = accepted_with(operation.kind, order.record.concerns) if order is not None else []
+    return caller.operator and (
+        operation.state == "unknown" or (operation.state == "succeeded" and bool(accepted))
+    )

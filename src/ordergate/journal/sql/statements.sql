@@ -111,6 +111,10 @@ WHERE id = :id AND attempts = :attempts
   AND (CAST(:holder AS TEXT) IS NULL OR owner = :holder)
 RETURNING awaited;
 
+-- A person's word about an operation that was applied; when it settled stays.
+-- name: keep_resolution
+UPDATE operations SET record = :record WHERE id = :id AND state = 'succeeded';
+
 -- name: leave_unknown
 UPDATE operations SET state = 'unknown', updated_at = :updated_at, record = :record, owner = NULL, awaited = 1,
                       exchanges = COALESCE(:exchanges, exchanges),
@@ -124,7 +128,7 @@ SELECT record, work, request, settles_at - :now, :now - created_at, newest_order
        (SELECT max(orders.created_at + 0) FROM orders
         WHERE orders.account = operations.account AND orders.provider_order_id = operations.newest_order)
 FROM operations
-WHERE id = :id AND (state = 'unknown' OR (:late = 1 AND state = 'failed' AND due_at IS NOT NULL)) AND NOT EXISTS (
+WHERE id = :id AND (state = 'unknown' OR (:late = 1 AND state = 'failed')) AND NOT EXISTS (
     SELECT 1 FROM nodes WHERE nodes.id = operations.owner AND nodes.lease_until > :now);
 
 -- name: due_operations

@@ -9,6 +9,7 @@ from ordergate.documents import OperationDocument, OperationList
 from ordergate.domain.draft import ResolveBody
 from ordergate.gateway import read
 from ordergate.gateway.records import OperationQuery, OperationState
+from ordergate.gateway.resolve import recheck_operation as recheck
 from ordergate.gateway.resolve import resolve_operation as resolve
 from ordergate.web.authentication import caller_of
 from ordergate.web.documents import operation_document
@@ -61,6 +62,31 @@ async def list_operations(
 
 
 @post(
+    "/v1/operations/{operation_id:str}/recheck",
+    operation_id="recheck_operation",
+    summary="Recheck an operation",
+    tags=["operations"],
+    opt={"scope": "orders:write"},
+    status_code=200,
+    responses={
+        **PLAIN_WRITE_PROBLEMS,
+        200: answers(OperationDocument, "As it is after the look"),
+        409: problem("The operation is being worked on at this moment"),
+    },
+)
+async def recheck_operation(
+    request: Request[Any, Any, Any], operation_id: FromPath[str]
+) -> OperationDocument:
+    """Look at the provider now for what became of an unsettled write; nothing is sent again.
+
+    The answer is the operation: settled, or with one probe more that says what was found. One that is settled is
+    answered as it is.
+    """
+    gateway = request.app.state.gateway
+    return operation_document(await recheck(gateway, caller_of(request), operation_id))
+
+
+@post(
     "/v1/operations/{operation_id:str}/resolve",
     operation_id="resolve_operation",
     summary="Resolve an operation",
@@ -70,7 +96,9 @@ async def list_operations(
     responses={
         **PLAIN_WRITE_PROBLEMS,
         200: answers(OperationDocument, "As it is settled now"),
-        409: problem("The operation is settled, or being worked on"),
+        409: problem(
+            "The operation is settled or being worked on, or the provider does not show what you say"
+        ),
     },
 )
 async def resolve_operation(
@@ -79,7 +107,11 @@ async def resolve_operation(
     """Say what became of a write that could not settle itself, and how you know.
 
     `applied` reads the order at the provider and ends the write as its caller wanted it; for a create, name the order
-    there. `not_applied` lets a repeat of its key send it again.
+    there. `not_applied` lets a repeat of its key send it again. The provider is looked at before that is believed: if
+    it shows that the write was applied, the answer is 409 and the operation is settled as applied; if it cannot be
+    looked at, the answer is 409 unless you say `unseen: true`, and a repeat of the key then looks before it sends.
+
+    An operation that was applied, and whose order stands in review for it, is resolved as `applied` to clear that.
     """
     gateway = request.app.state.gateway
     return operation_document(await resolve(gateway, caller_of(request), operation_id, data))

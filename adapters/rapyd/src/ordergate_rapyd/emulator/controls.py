@@ -18,7 +18,7 @@ def act(account: Account, order: Order, action: str, amount: int | None, second:
     """
     if action not in CONTROLS:
         raise InvalidControlError(f"The action {action!r} is none of {', '.join(CONTROLS)}.")
-    if amount is not None and action != "refund":
+    if amount is not None and action not in {"refund", "payment_closed"}:
         raise InvalidControlError(f"An amount makes no sense with the action {action}.")
     CONTROLS[action](account, order, amount, second)
 
@@ -32,11 +32,14 @@ def _fail_authentication(account: Account, order: Order, _amount: int | None, se
     settlement.fail(account, payment, "ERROR_3DS_AUTHENTICATION_FAILURE", second)
 
 
-def _close_payment(account: Account, order: Order, _amount: int | None, second: int) -> None:
+def _close_payment(account: Account, order: Order, amount: int | None, second: int) -> None:
+    """Close the payment; by a bank transfer the shopper may have sent another amount."""
     payment = _open_payment(account, order)
+    if amount is not None and (payment.method.category == "card" or amount < 1):
+        raise InvalidControlError(f"The payment of {order.id} cannot be closed with {amount}.")
     if payment.method.behaviour == "3ds":
         raise InvalidControlError(f"The payment of {order.id} waits for 3-D Secure: use 3ds_ok or 3ds_fail.")
-    settlement.close(account, payment, second)
+    settlement.close(account, payment, second, amount)
 
 
 def _refund(account: Account, order: Order, amount: int | None, second: int) -> None:

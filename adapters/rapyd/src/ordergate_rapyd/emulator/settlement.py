@@ -30,9 +30,9 @@ def settle(account: Account, now: float) -> None:
             end(account, payment, "EXP", int(moment))
 
 
-def close(account: Account, payment: Payment, second: int) -> None:
-    """Collect the payment in full; its order follows where that is automatic."""
-    collect(account, payment, second)
+def close(account: Account, payment: Payment, second: int, received: int | None = None) -> None:
+    """Collect the payment, in full or what was received; its order follows where that is automatic."""
+    collect(account, payment, second, received)
     order = account.orders[payment.order]
     before = order.status
     if _order_follows(payment, account.switches):
@@ -41,11 +41,11 @@ def close(account: Account, payment: Payment, second: int) -> None:
         webhooks.tell_order(account, "ORDER_UPDATED", order, second)
 
 
-def collect(account: Account, payment: Payment, second: int) -> None:
-    """Collect the payment in full, and leave its order as it is."""
+def collect(account: Account, payment: Payment, second: int, received: int | None = None) -> None:
+    """Collect the payment, in full or what was received, and leave its order as it is."""
     account.open_payments.pop(payment.id, None)
     payment.status = "CLO"
-    payment.received = payment.amount
+    payment.received = payment.amount if received is None else received
     payment.paid_at = second
     payment.next_action = "not_applicable"
     webhooks.tell_payment(account, "PAYMENT_COMPLETED", payment, second)

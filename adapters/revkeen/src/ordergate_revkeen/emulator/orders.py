@@ -34,7 +34,15 @@ TABLE: Mapping[str, tuple[bool | str, ...]] = {
         "fulfill_canceled",
         "fulfill_refunded",
     ),
-    "refund": (False, False, "refund_partially_paid", True, "refund_fulfilled", False, "refund_refunded"),
+    "refund": (
+        False,
+        False,
+        "refund_partially_paid",
+        True,
+        "refund_fulfilled",
+        "refund_canceled",
+        "refund_refunded",
+    ),
 }
 """Operation by status."""
 

@@ -215,6 +215,8 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Refund a payment of a partly paid order; inferred."""
     refund_fulfilled: bool = True
     """Refund a payment of a fulfilled order; inferred."""
+    refund_canceled: bool = False
+    """Refund a payment that came in after its order was canceled; inferred not."""
     refund_refunded: bool = False
     """Refund a payment of a refunded order; inferred not. If allowed, the amount rule still holds."""
 

@@ -5,7 +5,7 @@ SELECT record, work, request, settles_at - :now, :now - created_at, newest_order
        (SELECT max(orders.created_at + 0) FROM orders
         WHERE orders.account = operations.account AND orders.provider_order_id = operations.newest_order)
 FROM operations
-WHERE id = :id AND (state = 'unknown' OR (:late = 1 AND state = 'failed' AND due_at IS NOT NULL)) AND NOT EXISTS (
+WHERE id = :id AND (state = 'unknown' OR (:late = 1 AND state = 'failed')) AND NOT EXISTS (
     SELECT 1 FROM nodes WHERE nodes.id = operations.owner AND nodes.lease_until > :now)
 FOR UPDATE OF operations SKIP LOCKED;
 
