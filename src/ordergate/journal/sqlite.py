@@ -1,8 +1,11 @@
 """The embedded journal: SQLite in WAL mode, durable on every commit, one writer and a few readers."""
 
 import asyncio
+import contextlib
 import fcntl
+import os
 import sqlite3
+import stat
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -21,6 +24,7 @@ from ordergate.observability import journal_time
 
 T = TypeVar("T")
 
+_OWNER_ALONE = 0o600
 _READERS = 2
 _BUSY_SECONDS = 5.0
 _OLDEST = (3, 35)
@@ -188,13 +192,33 @@ def upgrade(path: Path) -> tuple[int, int]:
         JournalUnavailableError: The file cannot be used, or a later release has upgraded it.
     """
     try:
+        _keep_private(path)
         connection = _connect(path)
         try:
             return _apply_migrations(connection, path)
         finally:
             connection.close()
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise _unavailable(path, error) from error
+
+
+def _keep_private(path: Path) -> None:
+    """Let nobody but its owner read the file, or what SQLite keeps beside it, which gets the file's mode."""
+    # A file that is there is not opened: to close it would take from this process the locks that SQLite holds on it.
+    with contextlib.suppress(FileExistsError):
+        os.close(_open_private(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+    for end in ("", "-wal", "-shm"):
+        _close_to_others(path.with_name(path.name + end))
+
+
+def _open_private(path: Path | str, flags: int) -> int:
+    return os.open(path, flags, _OWNER_ALONE)
+
+
+def _close_to_others(file: Path) -> None:
+    with contextlib.suppress(FileNotFoundError, PermissionError):  # it is another user's, who may
+        if stat.S_IMODE(file.stat().st_mode) & ~_OWNER_ALONE:
+            file.chmod(_OWNER_ALONE)
 
 
 def _unavailable(path: Path, error: Exception) -> JournalUnavailableError:
@@ -205,8 +229,10 @@ def _unavailable(path: Path, error: Exception) -> JournalUnavailableError:
 
 def _serve_alone(path: Path) -> TextIO:
     """Lock a file beside the database; the lock ends with the process, however it ends."""
+    file = path.with_name(path.name + ".lock")
     try:
-        lock = path.with_name(path.name + ".lock").open("w")
+        lock = open(file, "w", opener=_open_private)  # noqa: SIM115 - it is held as long as the process serves
+        _close_to_others(file)
     except OSError as error:
         raise JournalUnavailableError(f"SQLite cannot use {path}: {error}") from error
     try:
