@@ -15,7 +15,16 @@ from tests.chaos.callers import Town
 from tests.chaos.faults import describe, rules
 from tests.chaos.ledger import Answer, Ledger, Write
 from tests.chaos.merchant import Merchant, listening
-from tests.chaos.nodes import Database, Node, compiled, database, disconnected, emulators, killed
+from tests.chaos.nodes import (
+    Database,
+    Node,
+    compiled,
+    database,
+    disconnected,
+    emulators,
+    killed,
+    of_no_use,
+)
 from tests.chaos.plan import Plan, write_configuration
 from tests.chaos.verdict import Evidence, judge, longest_settle, may_be_behind
 from tests.scenarios.shop import Emulator, free_port, prepare_store
@@ -46,6 +55,7 @@ class Report:
     stops: int
     cut: int
     server_crashes: int
+    outages: Mapping[str, int]
     seconds: float
     settled_after: float
     longest_settle: float
@@ -103,6 +113,7 @@ async def _run(
         stops=sum(node.stops for node in nodes),
         cut=store.cut if store else 0,
         server_crashes=store.restarts if store else 0,
+        outages=store.outages if store else {},
         seconds=seconds,
         settled_after=settled_after,
         longest_settle=longest_settle(evidence.operations),
@@ -169,7 +180,7 @@ async def _chaos(
     plan: Plan, town: Town, nodes: list[Node], store: Database | None, progress: Progress
 ) -> None:
     """Let the callers write while everything else fails around them."""
-    async with disconnected(store, plan), contextlib.AsyncExitStack() as kills:
+    async with disconnected(store, plan), of_no_use(store, plan), contextlib.AsyncExitStack() as kills:
         for node in nodes:
             await kills.enter_async_context(killed(node, plan))
         callers = asyncio.gather(*(town.caller() for _ in range(plan.callers)))

@@ -97,6 +97,7 @@ def _table(report: Report) -> Table:
         "orderly stops": report.stops,
         "connections cut": report.cut,
         "database crashes": report.server_crashes,
+        **{f"database outages, {name}": count for name, count in sorted(report.outages.items())},
         "operations": f"{len(report.operations)}: {dict(states)}, {probed} probed",
         "longest settle": f"{report.longest_settle:.1f} s",
         "all settled after the end in": f"{report.settled_after:.1f} s",
