@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ordergate.conninfo import is_postgresql
 from ordergate.gateway.configuration import Configuration, Inbound, Webhooks
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.inbound_records import Pace
@@ -23,7 +24,7 @@ from ordergate.journal.sql_journal import SqlJournal
 from ordergate.journal.sqlite import SqliteJournal
 from ordergate.metrics import Metrics
 from ordergate.settings import Settings, load_settings, networks_of, rules_of
-from ordergate.settings.checks import POSTGRESQL, SQLITE
+from ordergate.settings.checks import SQLITE
 from ordergate.transport.guards import GuardedTransport
 from ordergate.transport.http import HttpTransport
 from ordergate.transport.observed import ObservedSender
@@ -43,7 +44,7 @@ async def open_journal(url: str, *, serving: bool = False, connections: int = 10
     """Open the configured journal, creating or upgrading its schema.
 
     Args:
-        url: ``sqlite:///FILE``, or ``postgresql://…`` in any form that libpq takes.
+        url: ``sqlite:///FILE``, or ``postgresql://…``, or ``host=… dbname=…``, in any form that libpq takes.
         serving: This process will serve: from a SQLite file nobody else may at the same time.
         connections: To PostgreSQL, at most.
 
@@ -52,7 +53,7 @@ async def open_journal(url: str, *, serving: bool = False, connections: int = 10
     """
     if url.startswith(SQLITE):
         return SqliteJournal(Path(url.removeprefix(SQLITE)), serving=serving)
-    if url.startswith(POSTGRESQL):
+    if is_postgresql(url):
         _require_driver()
         from ordergate.journal.postgresql import PostgresqlJournal  # noqa: PLC0415 - its driver is optional
 
@@ -68,7 +69,7 @@ async def upgrade_journal(url: str) -> tuple[int, int]:
     """
     if url.startswith(SQLITE):
         return sqlite.upgrade(Path(url.removeprefix(SQLITE)))
-    if url.startswith(POSTGRESQL):
+    if is_postgresql(url):
         _require_driver()
         from ordergate.journal import postgresql  # noqa: PLC0415 - its driver is optional
 
@@ -85,7 +86,7 @@ def back_up_journal(url: str, target: Path, *, overwrite: bool, advance: Advance
     """
     if url.startswith(SQLITE):
         return back_up(Path(url.removeprefix(SQLITE)), target, overwrite=overwrite, advance=advance)
-    if url.startswith(POSTGRESQL):
+    if is_postgresql(url):
         raise BackupRefusedError(
             "The journal is in PostgreSQL: back it up with PostgreSQL's own pg_dump --format=custom, or with its "
             "continuous archiving."
@@ -99,9 +100,9 @@ def _require_driver() -> None:
 
 
 def _unknown_store(url: str) -> JournalUnavailableError:
-    return JournalUnavailableError(
-        f"The store {url.partition(':')[0]!r} is not known; use sqlite:///FILE, or postgresql://…"
-    )
+    scheme, colon, _ = url.partition(":")  # what is no URL may be pairs with a password among them
+    named = f"The store {scheme!r} is not known" if colon and scheme.isalnum() else "That store is not known"
+    return JournalUnavailableError(f"{named}; use sqlite:///FILE, or postgresql://…")
 
 
 def configuration_of(settings: Settings) -> Configuration:

@@ -16,7 +16,16 @@ from tests.chaos.faults import describe, rules
 from tests.chaos.ledger import Answer, Ledger, Write
 from tests.chaos.logs import unwritable
 from tests.chaos.merchant import Merchant, listening
-from tests.chaos.nodes import Database, Node, compiled, database, disconnected, emulators, killed
+from tests.chaos.nodes import (
+    Database,
+    Node,
+    compiled,
+    database,
+    disconnected,
+    emulators,
+    killed,
+    of_no_use,
+)
 from tests.chaos.plan import Plan, write_configuration
 from tests.chaos.verdict import Evidence, judge, longest_settle, may_be_behind
 from tests.scenarios.shop import Emulator, free_port, prepare_store
@@ -48,6 +57,7 @@ class Report:
     cut: int
     server_crashes: int
     log_outages: int
+    outages: Mapping[str, int]
     seconds: float
     settled_after: float
     longest_settle: float
@@ -106,6 +116,7 @@ async def _run(
         cut=store.cut if store else 0,
         server_crashes=store.restarts if store else 0,
         log_outages=sum(node.log_pipe.outages for node in nodes),
+        outages=store.outages if store else {},
         seconds=seconds,
         settled_after=settled_after,
         longest_settle=longest_settle(evidence.operations),
@@ -174,7 +185,12 @@ async def _chaos(
 ) -> None:
     """Let the callers write while everything else fails around them."""
     pipes = [node.log_pipe for node in nodes]
-    async with disconnected(store, plan), unwritable(pipes, plan), contextlib.AsyncExitStack() as kills:
+    async with (
+        disconnected(store, plan),
+        of_no_use(store, plan),
+        unwritable(pipes, plan),
+        contextlib.AsyncExitStack() as kills,
+    ):
         for node in nodes:
             await kills.enter_async_context(killed(node, plan))
         callers = asyncio.gather(*(town.caller() for _ in range(plan.callers)))

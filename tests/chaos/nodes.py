@@ -5,15 +5,17 @@ import contextlib
 import json
 import os
 import random
+import secrets
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
 from tests.chaos.logs import LogPipe
-from tests.chaos.plan import Plan
-from tests.postgresql import Server, start
+from tests.chaos.plan import Outage, Plan
+from tests.postgresql import Server, _execute, start
 from tests.scenarios.shop import Command, Emulator
 
 from ordergate.gateway.registry import installed_adapters
@@ -75,18 +77,29 @@ class Database:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self.url = server.new_database()
+        owned = server.new_database()
+        self._name = urlsplit(owned).path.removeprefix("/")
+        self._role = f"ordergate_chaos_{secrets.token_hex(4)}"  # no superuser, who has a slot always
+        _execute(server.url, f"CREATE ROLE {self._role} LOGIN")
+        _execute(server.url, f'ALTER DATABASE "{self._name}" OWNER TO {self._role}')
+        self.url = urlsplit(owned)._replace(netloc=f"{self._role}@").geturl()
         self.cut = 0
         self.restarts = 0
+        self.outages: Counter[str] = Counter()
+
+    def drop(self) -> None:
+        """Leave nothing on a server that is not ours."""
+        if not self._server.owned:
+            self._server.drop_database(self.url)
+            _execute(self._server.url, f"DROP ROLE {self._role}")
 
     async def cut_some(self, draw: random.Random) -> None:
         """End some of the connections to the journal."""
-        name = urlsplit(self.url).path.removeprefix("/")
         with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
             connection = await asyncpg.connect(self._server.url, timeout=5)
             try:
                 rows = await connection.fetch(
-                    "SELECT pid FROM pg_stat_activity WHERE datname = $1 ORDER BY pid", name
+                    "SELECT pid FROM pg_stat_activity WHERE datname = $1 ORDER BY pid", self._name
                 )
                 for (process,) in rows:
                     if draw.random() < 0.5:
@@ -94,6 +107,40 @@ class Database:
                         self.cut += 1
             finally:
                 await connection.close()
+
+    async def suffer(self, outage: Outage, seconds: float) -> None:
+        """Be reachable, and of no use for so long: read-only as after a failover, or with no slot to connect by."""
+        begin, end = {
+            "read-only": (
+                f'ALTER DATABASE "{self._name}" SET default_transaction_read_only = on',
+                f'ALTER DATABASE "{self._name}" RESET default_transaction_read_only',
+            ),
+            "no slots": (
+                f"ALTER ROLE {self._role} CONNECTION LIMIT 1",
+                f"ALTER ROLE {self._role} CONNECTION LIMIT -1",
+            ),
+        }[outage]
+        await self._insist(begin)
+        await self._insist(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{self._name}'"
+        )
+        try:
+            await asyncio.sleep(seconds)
+            self.outages[outage] += 1
+        finally:
+            await self._insist(end)
+
+    async def _insist(self, statement: str) -> None:
+        """Run a statement as the administrator, however often the server is killed meanwhile."""
+        while True:
+            with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+                connection = await asyncpg.connect(self._server.url, timeout=5)
+                try:
+                    await connection.execute(statement)
+                finally:
+                    await connection.close()
+                return
+            await asyncio.sleep(0.2)
 
     def crash(self) -> None:
         """Kill the server and start it again: whatever it has confirmed must still be there."""
@@ -123,7 +170,11 @@ def database(plan: Plan) -> Iterator[Database | None]:
         yield None
         return
     with start() as server:
-        yield Database(server)
+        store = Database(server)
+        try:
+            yield store
+        finally:
+            store.drop()
 
 
 @contextlib.contextmanager
@@ -190,3 +241,28 @@ async def _cut_now_and_then(store: Database, plan: Plan) -> None:
     while True:
         await asyncio.sleep(draw.uniform(1.5, 4.0))
         await store.cut_some(draw)
+
+
+@contextlib.asynccontextmanager
+async def of_no_use(store: Database | None, plan: Plan) -> AsyncIterator[None]:
+    """Let the database suffer one outage after the other; at the end it has suffered each kind, and is well."""
+    if store is None or not plan.outages:
+        yield
+        return
+    enough = asyncio.Event()
+    task = asyncio.create_task(_suffer_in_turn(store, plan, enough))
+    try:
+        yield
+    finally:
+        enough.set()
+        await task
+
+
+async def _suffer_in_turn(store: Database, plan: Plan, enough: asyncio.Event) -> None:
+    draw = random.Random(f"{plan.seed}/outages")
+    for outage in plan.outages:
+        if enough.is_set() and store.outages[outage]:
+            continue
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(enough.wait(), draw.uniform(*plan.between_outages))
+        await store.suffer(outage, draw.uniform(*plan.outage_seconds))

@@ -10,6 +10,8 @@ import tomli_w
 from tests.scenarios.shop import Emulator, write_config
 
 Store = Literal["sqlite", "postgres"]
+Outage = Literal["read-only", "no slots"]
+"""What a PostgreSQL that answers may suffer from."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,9 @@ class Plan:
         uptime: Seconds between which a node lives before it is killed.
         orderly: The share of its ends that are no kills: it is asked to stop.
         kills_until: The share of the writes after which nodes live on; only the rest goes on failing.
+        outages: What the database suffers from, in turn.
+        between_outages: Seconds between which it is well in between.
+        outage_seconds: Seconds between which an outage lasts.
         log_level: The nodes'.
     """
 
@@ -70,6 +75,9 @@ class Plan:
     orderly: float = 0.15
     kills_until: float = 1.0
     restarts_server: bool = True
+    outages: tuple[Outage, ...] = ("read-only", "no slots") * 20
+    between_outages: tuple[float, float] = (8.0, 20.0)
+    outage_seconds: tuple[float, float] = (1.0, 3.0)
     log_level: str = "info"
 
 

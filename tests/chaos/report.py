@@ -98,6 +98,7 @@ def _table(report: Report) -> Table:
         "connections cut": report.cut,
         "database crashes": report.server_crashes,
         "times that a log could not be written": report.log_outages,
+        **{f"database outages, {name}": count for name, count in sorted(report.outages.items())},
         "operations": f"{len(report.operations)}: {dict(states)}, {probed} probed",
         "longest settle": f"{report.longest_settle:.1f} s",
         "all settled after the end in": f"{report.settled_after:.1f} s",

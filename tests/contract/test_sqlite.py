@@ -304,3 +304,20 @@ async def test_bytes_of_an_applied_write_are_gone_from_the_table(path: Path) -> 
         rows = connection.execute("SELECT * FROM operations").fetchall()
     assert len(rows) == 1
     assert "exactly-this" not in repr(rows)
+
+
+@pytest.mark.parametrize("mode", [None, 0o644, 0o666])
+async def test_only_its_owner_reads_a_journal(path: Path, mode: int | None) -> None:
+    """The file, its log, its index and its lock are their owner's alone, those of an older release, too."""
+    names = [path.with_name(path.name + end) for end in ("", "-wal", "-shm", ".lock")]
+    if mode is not None:
+        before = SqliteJournal(path, serving=True)
+        for name in names:
+            name.chmod(mode)
+        await before.close()
+
+    journal = SqliteJournal(path, serving=True)
+    await journal.claim(intent(operation()))
+
+    assert [oct(name.stat().st_mode & 0o777) for name in names] == ["0o600"] * 4
+    await journal.close()

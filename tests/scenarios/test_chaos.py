@@ -16,7 +16,7 @@ def test_sqlite_with_a_node_that_is_killed(tmp_path: Path) -> None:
 
 
 def test_postgresql_with_two_nodes_that_are_killed(tmp_path: Path) -> None:
-    """Two nodes on one database, which loses connections: the same."""
+    """Two nodes on one database, which loses connections, is read-only and has no slots for a while: the same."""
     try:
         report = _carry_out(
             Plan(
@@ -28,6 +28,9 @@ def test_postgresql_with_two_nodes_that_are_killed(tmp_path: Path) -> None:
                 callers=32,
                 kills_until=0.9,
                 restarts_server=False,
+                outages=("read-only", "no slots"),
+                between_outages=(0.5, 1.5),
+                outage_seconds=(0.5, 1.5),
             )
         )
     except PostgreSQLMissing as missing:
@@ -35,6 +38,7 @@ def test_postgresql_with_two_nodes_that_are_killed(tmp_path: Path) -> None:
 
     # On a busy machine a node may take all the time to start; connections are cut at any rate.
     assert report.kills + report.cut > 0
+    assert report.outages.keys() == set(report.plan.outages)
 
 
 def _carry_out(plan: Plan) -> Report:

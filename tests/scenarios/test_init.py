@@ -33,7 +33,7 @@ def test_questions_are_answered(tmp_path: Path) -> None:
     """Asked, a person names the accounts, their environments and the journal."""
     file = tmp_path / "mine.toml"
 
-    _init("--output", str(file), answers="n\ny\nshop\nproduction\npostgresql\n")
+    said = _init("--output", str(file), answers="n\ny\nshop\nproduction\npostgresql\n")
 
     variables = {"SHOP_API_KEY": "rk_live_x", "ORDERGATE_DATABASE_URL": "postgresql://db/x"}
     settings = load_settings(file, variables)
@@ -41,6 +41,8 @@ def test_questions_are_answered(tmp_path: Path) -> None:
         "shop": "production"
     }
     assert settings.store.url == "postgresql://db/x"
+    for told in (said, file.read_text()):
+        assert "postgresql://USER:PASSWORD@HOST/ordergate?target_session_attrs=read-write" in told
 
 
 def test_a_file_that_is_there_stays(tmp_path: Path) -> None:

@@ -8,6 +8,9 @@ import click
 from ordergate.cli.session import config_option, json_option, reports_problems, settings_of, with_gateway
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ordergate.gateway.account import World
     from ordergate.gateway.context import Gateway
     from ordergate.settings import Settings
 
@@ -21,7 +24,8 @@ def check(config: Path | None, *, connect: bool, as_json: bool) -> None:
     """Say everything that is wrong with a configuration, with file and line.
 
     Links that name an account which is no longer configured are a warning: nothing reads them. So are routes that
-    cannot take the orders that they seem to be for.
+    cannot take the orders that they seem to be for, and a PostgreSQL that allows fewer connections than may be made.
+    A note says what is as it should be, and good to know.
 
     \b
     ordergate check
@@ -36,7 +40,8 @@ def check(config: Path | None, *, connect: bool, as_json: bool) -> None:
 
     settings = settings_of(config, as_json=as_json)
     warnings = route_warnings(configuration_of(settings))
-    warnings += asyncio.run(_link_warnings(settings)) if _has_store(settings) else []
+    found, notes = asyncio.run(_of_store(settings)) if _has_store(settings) else ([], [])
+    warnings += found
     failures = with_gateway(config, _unreachable) if connect else {}
     if as_json:
         facts = {
@@ -44,6 +49,7 @@ def check(config: Path | None, *, connect: bool, as_json: bool) -> None:
             "hash": settings.hash,
             "accounts": sorted(settings.accounts),
             "warnings": warnings,
+            "notes": notes,
             "unreachable": failures,
         }
         click.echo(json.dumps(facts))
@@ -52,6 +58,8 @@ def check(config: Path | None, *, connect: bool, as_json: bool) -> None:
         click.echo(f"{settings.file}: right (hash {settings.hash}, accounts: {names})")
         for warning in warnings:
             click.echo(f"warning: {warning}", err=True)
+        for note in notes:
+            click.echo(f"note: {note}", err=True)
         for name, reason in failures.items():
             click.echo(f"{name}: {reason}", err=True)
     if failures:
@@ -82,8 +90,8 @@ def _has_store(settings: "Settings") -> bool:
     return not url.startswith(SQLITE) or Path(url.removeprefix(SQLITE)).exists()
 
 
-async def _link_warnings(settings: "Settings") -> list[str]:
-    """Return what is odd about the links in the store: no order can use them."""
+async def _of_store(settings: "Settings") -> tuple[list[str], list[str]]:
+    """Return what is odd about the store and the links in it, and what is good to know of it."""
     from ordergate.bootstrap import open_journal
     from ordergate.gateway.ports import JournalUnavailableError
 
@@ -91,10 +99,47 @@ async def _link_warnings(settings: "Settings") -> list[str]:
         journal = await open_journal(settings.store.url)
         try:
             linked = await journal.linked_accounts()
+            most = await journal.connections_allowed()
+            secrets = await journal.count_secrets()
         finally:
             await journal.close()
     except JournalUnavailableError as error:
-        return [f"links: not checked, since the store does not answer: {error}"]
+        return [f"links: not checked, since the store does not answer: {error}"], []
+    return [*_url_warnings(settings), *_room_warnings(settings, most), *_link_warnings(settings, linked)], (
+        [_unencrypted(secrets)] if secrets else []
+    )
+
+
+def _unencrypted(secrets: int) -> str:
+    secret = "secret" if secrets == 1 else "secrets"
+    return (
+        f"{secrets} signing {secret} of webhook endpoints can be read in the store: nothing encrypts them. Keep the "
+        "store, and its backups, from whoever must not sign as the gateway."
+    )
+
+
+def _url_warnings(settings: "Settings") -> list[str]:
+    from ordergate.conninfo import is_postgresql, target_of
+
+    url = settings.store.url
+    return [f"store.url: {warning}" for warning in target_of(url).warnings] if is_postgresql(url) else []
+
+
+def _room_warnings(settings: "Settings", most: int | None) -> list[str]:
+    """While a new release takes over, the processes of both have connections."""
+    wanted = 2 * settings.server.workers * settings.store.connections
+    if most is None or wanted <= most:
+        return []
+    detail = (
+        f"the database allows {most} connections. Workers times connections are {wanted // 2}, and {wanted} while a "
+        "new release takes over from an old one. Calls wait for each other then; allow more there, or make "
+        "store.connections less."
+    )
+    return [f"store.connections: {detail}"]
+
+
+def _link_warnings(settings: "Settings", linked: "Mapping[tuple[World, str], int]") -> list[str]:
+    """Return what is odd about the links in the store: no order can use them."""
     return [
         f"links: {count} {'id names' if count == 1 else 'ids name'} the account {name}, which is not configured "
         f"for {world} keys. Add [accounts.{name}] again, or see them with: "

@@ -29,9 +29,10 @@ def migrate(config: Path | None, *, as_json: bool) -> None:
     import asyncio
 
     from ordergate.bootstrap import upgrade_journal
+    from ordergate.conninfo import is_postgresql
 
     settings = settings_of(config, as_json=as_json)
-    store = settings.store.url.partition(":")[0]
+    store = "postgresql" if is_postgresql(settings.store.url) else "sqlite"
     before, now = asyncio.run(upgrade_journal(settings.store.url))
     if as_json:
         click.echo(json.dumps({"store": store, "from": before, "to": now}))

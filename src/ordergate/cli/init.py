@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _ENVIRONMENTS = ("sandbox", "production", "emulator")
 _EMULATOR_PORT = 9101
+_DATABASE = "ORDERGATE_DATABASE_URL"
+_DATABASE_URL = "postgresql://USER:PASSWORD@HOST/ordergate?target_session_attrs=read-write"
 
 
 @click.command()
@@ -52,6 +54,8 @@ def init(output: Path, *, accept_defaults: bool, force: bool) -> None:
         click.echo(f"cannot write {output}: {error.strerror}", err=True)
         sys.exit(1)
     click.echo(f"{output} is written", err=True)
+    if url == "postgresql":
+        click.echo(f"  set {_DATABASE} to {_DATABASE_URL}", err=True)
     for account in accounts:
         for variable in account["variables"]:
             click.echo(f"  set {variable}, or change the reference to a file", err=True)
@@ -114,8 +118,10 @@ def _with_accounts(template: str, url: str, accounts: list[dict[str, Any]]) -> s
     lines = []
     for line in template.splitlines():
         if line.startswith("url = "):
-            shown = '{ env = "ORDERGATE_DATABASE_URL" }' if url == "postgresql" else f'"{url}"'
-            lines.append(f"url = {shown}   # {line.partition('#')[2].strip()}")
+            database = url == "postgresql"
+            shown = f'{{ env = "{_DATABASE}" }}' if database else f'"{url}"'
+            comment = f"{_DATABASE_URL};" if database else line.partition("#")[2].strip()
+            lines.append(f"url = {shown}   # {comment}")
         elif line.startswith("# Where new orders go."):
             lines += [text for account in accounts for text in [*account["lines"], ""]] + [line]
         elif line.startswith("default = []"):

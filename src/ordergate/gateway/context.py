@@ -1,6 +1,7 @@
 """The gateway as the use cases see it: a configuration in force, and the ways out."""
 
 import asyncio
+import math
 import random
 import secrets
 from collections import Counter
@@ -23,6 +24,7 @@ from ordergate.gateway.ports import Clock, Journal, Transport
 from ordergate.gateway.records import Operation, StoredResponse
 from ordergate.gateway.shadows import Shadows
 from ordergate.gateway.steady import SteadyClock
+from ordergate.gateway.store_check import StoreCheck
 from ordergate.gateway.throttle import Throttle
 from ordergate.metrics import Metrics
 from ordergate.spi.wire import WireResponse
@@ -79,6 +81,17 @@ class Siblings(Protocol):
 
 
 @dataclass(slots=True)
+class Lease:
+    """How long others leave to a process what it holds; it is prolonged again and again.
+
+    Attributes:
+        until: When it ends, in the loop's time; never if the process took none.
+    """
+
+    until: float = math.inf
+
+
+@dataclass(slots=True)
 class Gateway:
     """Everything a use case works with; `configuration` is replaced as a whole when it changes.
 
@@ -106,6 +119,8 @@ class Gateway:
         concurrency: How many requests are let in.
         unknown_keys: By address, the keys that nobody has.
         siblings: The other processes that serve from the same socket; None where this one is alone.
+        lease: How long others leave to this process what it holds.
+        store_check: Whether the journal takes a write, as seen a moment ago.
         ends_at: When this process has to have ended, in the loop's time; None as long as it does not.
         steady: The time without the steps of `clock`; None if that has none.
     """
@@ -138,6 +153,8 @@ class Gateway:
     tracing: "Tracing | None" = None
     concurrency: ConcurrencyLimit = field(default_factory=ConcurrencyLimit)
     siblings: Siblings | None = None
+    lease: Lease = field(default_factory=Lease)
+    store_check: StoreCheck = field(default_factory=StoreCheck)
     ends_at: float | None = None
     steady: SteadyClock | None = None
 

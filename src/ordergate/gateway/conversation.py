@@ -25,6 +25,9 @@ T = TypeVar("T", bound=Outcome)
 SEND_WITHIN = 2.0
 """Seconds after it was recorded within which an attempt is sent, or not at all: settling times count from there."""
 
+_LEFT_WITHIN = 3.0
+"""Seconds in which a request that is let through has left: the limits of its account may hold it back for a while."""
+
 FOUND: dict[type[object], AttemptOutcome] = {
     Applied: "applied",
     NotApplied: "not_applied",
@@ -65,7 +68,7 @@ async def say(
     response: WireResponse | None = None
     closed = False
     try:
-        _refuse_stalled(recorded)
+        _refuse_stalled(gateway, recorded)
         response = await line.send(request)
         outcome = await _go_on(line, plan, _resume(plan, response))
         outcome = _doubted(
@@ -90,10 +93,16 @@ def _answered(response: WireResponse | None, outcome: Outcome) -> bool:
     return isinstance(outcome, Unknown) and outcome.provider is not None and outcome.provider.code is not None
 
 
-def _refuse_stalled(recorded: float) -> None:
-    """A process that stood still after it recorded an attempt may have been given up: it must not send any more."""
-    if asyncio.get_running_loop().time() - recorded > SEND_WITHIN:
+def _refuse_stalled(gateway: Gateway, recorded: float) -> None:
+    """A process that stood still after it recorded an attempt may have been given up: it must not send any more.
+
+    Nor must one whose lease is over, or may be before the request has left: others take its writes for theirs.
+    """
+    now = asyncio.get_running_loop().time()
+    if now - recorded > SEND_WITHIN:
         raise TransportError("no", "The gateway stood still before it could send; nothing was sent.")
+    if now + _LEFT_WITHIN > gateway.lease.until:
+        raise TransportError("no", "The journal does not know this gateway as alive; nothing was sent.")
 
 
 async def _go_on(line: Recorded, plan: Plan, step: WireRequest | Outcome) -> Outcome:

@@ -40,8 +40,9 @@ async def own_exposition(gateway: Gateway) -> bytes:
 
 
 async def _of_journal(gateway: Gateway) -> list[Metric]:
-    up = _gauge("ordergate_journal_up", "1 while the journal answers.")
+    up = _gauge("ordergate_journal_up", "1 while the journal answers, and takes writes.")
     try:
+        await gateway.store_check.require_writable(gateway.journal)
         unknown = await gateway.journal.unknown_operations()
         outgoing = await gateway.journal.outgoing_webhooks()
     except JournalUnavailableError:

@@ -5,6 +5,8 @@ The process that sent it, recovery and a person who resolves it all end here.
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import msgspec
 import structlog
@@ -22,7 +24,7 @@ from ordergate.gateway.evidence import Exchange
 from ordergate.gateway.order_log import log_settled, log_status
 from ordergate.gateway.overload import waiting
 from ordergate.gateway.ports import JournalUnavailableError
-from ordergate.gateway.records import Existing, Operation, StoredOrder, StoredResponse, Work
+from ordergate.gateway.records import Existing, Operation, Stale, StoredOrder, StoredResponse, Work
 
 STORED_REFUSALS = frozenset({"payment_declined", "provider_rejected", "invalid_state"})
 """Refusals that the provider decided: a repeat of the key gets them again."""
@@ -34,6 +36,10 @@ NOTHING_FOUND = "provider_unavailable"
 """The problem of an operation that was sent, not answered, and proven not applied."""
 
 _RACES = 10
+_FIRST_PAUSE = 0.05
+_LONGEST_PAUSE = 0.5
+
+T = TypeVar("T")
 _log = structlog.get_logger("ordergate.gateway")
 
 
@@ -54,6 +60,25 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     exchanges: tuple[Exchange, ...] = ()
 
 
+async def recorded(gateway: Gateway, record: Callable[[], Awaitable[T]]) -> T:
+    """Record what a provider answered; while the journal does not take it, try again as long as a caller waits.
+
+    Raises:
+        JournalUnavailableError: The caller's time is over.
+    """
+    loop = asyncio.get_running_loop()
+    deadline, pause = loop.time() + gateway.configuration.idempotency_wait, _FIRST_PAUSE
+    while True:
+        try:
+            return await record()
+        except JournalUnavailableError:
+            if loop.time() + pause > deadline:
+                raise
+        with waiting():
+            await asyncio.sleep(pause)
+        pause = min(pause * 2, _LONGEST_PAUSE)
+
+
 async def applied(gateway: Gateway, held: Held, outcome: Applied) -> Answer:
     """Record that the provider did it, the order as it is now, and the call's normal answer.
 
@@ -71,21 +96,11 @@ async def applied(gateway: Gateway, held: Held, outcome: Applied) -> Answer:
     for _ in range(_RACES):
         record = _record_after(gateway, held, outcome)
         response = normal_answer(gateway, operation.kind, record)
-        settled = await gateway.journal.settle(
-            operation, response, record, before=held.before, owner=held.owner, exchanges=held.exchanges
-        )
+        settled = await _settle(gateway, held, operation, response, record)
         if settled is False:
             record = msgspec.structs.replace(record, concerns=[*record.concerns, ReviewReason.LATE_WRITE])
             response = normal_answer(gateway, operation.kind, record)
-            settled = await gateway.journal.settle(
-                operation,
-                response,
-                record,
-                before=held.before,
-                owner=held.owner,
-                late=True,
-                exchanges=held.exchanges,
-            )
+            settled = await _settle(gateway, held, operation, response, record, late=True)
             if settled is True:
                 _log.warning("operation.late_write", operation_id=operation.id, order_id=operation.order)
         if settled is True:
@@ -97,8 +112,34 @@ async def applied(gateway: Gateway, held: Held, outcome: Applied) -> Answer:
         if settled is False:
             return await answer_of_others(gateway, operation)
         raced = True
-        held = msgspec.structs.replace(held, before=await gateway.journal.order(operation.order))
+        before = await recorded(gateway, lambda: gateway.journal.order(operation.order))
+        held = msgspec.structs.replace(held, before=before)
     raise outcome_unknown(operation, "The order keeps changing under it.")
+
+
+async def _settle(
+    gateway: Gateway,
+    held: Held,
+    operation: Operation,
+    response: StoredResponse | None,
+    record: OrderRecord | None,
+    *,
+    late: bool = False,
+    look_again_in: float | None = None,
+) -> bool | Stale:
+    return await recorded(
+        gateway,
+        lambda: gateway.journal.settle(
+            operation,
+            response,
+            record,
+            before=held.before if record is not None else None,
+            owner=held.owner,
+            late=late,
+            look_again_in=look_again_in,
+            exchanges=held.exchanges,
+        ),
+    )
 
 
 async def _read_again(gateway: Gateway, held: Held) -> None:
@@ -170,17 +211,10 @@ async def _not_applied(
         needs_person=False,
         updated_at=gateway.steady_time(),
     )
-    ended = await gateway.journal.settle(
-        settled,
-        response,
-        None,
-        owner=held.owner,
-        look_again_in=look_again_in,
-        exchanges=held.exchanges,
-    )
-    if ended is True:
+    ended = await _settle(gateway, held, settled, response, None, look_again_in=look_again_in) is True
+    if ended:
         log_settled(settled)
-    return ended is True
+    return ended
 
 
 def normal_answer(gateway: Gateway, kind: OperationKind, record: OrderRecord) -> StoredResponse:
@@ -227,7 +261,8 @@ async def wait_until_settled(gateway: Gateway, existing: Existing) -> Existing:
         with waiting():
             await asyncio.sleep(min(pause, max(deadline - loop.time(), 0)))
         pause = min(pause * 1.5, 0.5)
-        existing = await gateway.journal.by_id(existing.operation.id) or existing
+        with contextlib.suppress(JournalUnavailableError):
+            existing = await gateway.journal.by_id(existing.operation.id) or existing
     return existing
 
 

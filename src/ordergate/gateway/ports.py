@@ -553,6 +553,10 @@ class Journal(EventJournal, Protocol):
         """Forget a session, if there is one."""
         ...
 
+    async def check_writable(self) -> None:
+        """Return if the store takes a write; nothing of it stays."""
+        ...
+
     async def ping(self) -> None:
         """Return if the store answers."""
         ...

@@ -95,17 +95,25 @@ async def tend(gateway: Gateway, at_most: int = AT_ONCE) -> list["asyncio.Task[N
 
 async def _prolong(gateway: Gateway, *, serves: bool) -> None:
     gateway.steady_time()  # a step of the host's clock is noticed now, and not by the next request
+    began = asyncio.get_running_loop().time()
     gateway.transport.share_among(await gateway.journal.stay_alive(gateway.node, LEASE, serves=serves))
+    gateway.lease.until = began + LEASE
 
 
 async def _stay_alive(gateway: Gateway, *, serves: bool) -> None:
+    pause = LEASE / 3
     while True:
-        await asyncio.sleep(LEASE / 3)
+        await asyncio.sleep(pause)
+        pause = LEASE / 15  # unless it succeeds
         try:
-            await _prolong(gateway, serves=serves)
-            await gateway.journal.forget_dead(gateway.node, gateway.held)
-        except JournalUnavailableError as error:
-            _log.warning("journal.unavailable", error=str(error))
+            # One connection that nothing comes back from must not cost the lease: the next try has another.
+            async with asyncio.timeout(LEASE / 5):
+                await _prolong(gateway, serves=serves)
+            pause = LEASE / 3
+            async with asyncio.timeout(LEASE / 3):
+                await gateway.journal.forget_dead(gateway.node, gateway.held)
+        except (JournalUnavailableError, TimeoutError) as error:
+            _log.warning("journal.unavailable", error=str(error) or "It did not answer in time.")
         except Exception:  # noqa: BLE001 - a process that serves must not lose its lease by one failure
             _log.exception("lease.failed")
 

@@ -26,6 +26,7 @@ from ordergate.gateway.outcomes import (
     found_nothing,
     looked_for,
     outcome_unknown,
+    recorded,
     refused,
     wait_until_settled,
 )
@@ -71,7 +72,10 @@ async def carry_out(gateway: Gateway, held: Held, begun: Begun, elsewhere: Elsew
     try:
         held, outcome = await _act(gateway, held, begun)
         while elsewhere is not None and _nothing_happened(held.operation, outcome):
-            moved = await _move(gateway, held, elsewhere)
+            try:
+                moved = await _move(gateway, held, elsewhere)
+            except JournalUnavailableError:
+                break  # it was not sent there, and cannot be
             if moved is None:
                 break
             held, begun, elsewhere = moved
@@ -81,6 +85,14 @@ async def carry_out(gateway: Gateway, held: Held, begun: Begun, elsewhere: Elsew
         return await _conclude(gateway, held, outcome)
     except Problem:
         raise
+    except JournalUnavailableError as error:
+        _log.warning(
+            "write.not_recorded", operation=held.operation.id, order=held.operation.order, error=str(error)
+        )
+        with contextlib.suppress(JournalUnavailableError):
+            await _give_up(gateway, held, "outcome_unknown")
+        reason = f"{error}. What came of it could not be recorded; the gateway finds it out again."
+        raise outcome_unknown(held.operation, reason) from error
     except Exception as error:
         _log.exception("write.failed", operation_id=held.operation.id, order_id=held.operation.order)
         with contextlib.suppress(JournalUnavailableError):
@@ -378,7 +390,11 @@ async def _repeat(
             await asyncio.sleep(pause)
         begun = begin(held.account, held.work.command)
         operation = with_attempt(gateway, held.operation)
-        if not await gateway.journal.begin_attempt(operation, gateway.node, held.account.settling):
+        try:
+            begins = await gateway.journal.begin_attempt(operation, gateway.node, held.account.settling)
+        except JournalUnavailableError:
+            break  # what is not recorded is not sent
+        if not begins:
             break
         held, answer = await _act(gateway, msgspec.structs.replace(held, operation=operation), begun)
         if isinstance(answer, Applied):
@@ -408,8 +424,8 @@ async def _give_up(gateway: Gateway, held: Held, problem: str) -> None:
 
 async def _wait_for_recovery(gateway: Gateway, held: Held, outcome: Unknown) -> Answer:
     """Leave it to recovery, and wait for that as long as the caller's request lasts."""
-    await _give_up(gateway, held, "outcome_unknown")
-    existing = await gateway.journal.by_id(held.operation.id)
+    await recorded(gateway, lambda: _give_up(gateway, held, "outcome_unknown"))
+    existing = await recorded(gateway, lambda: gateway.journal.by_id(held.operation.id))
     if existing is None:
         raise LookupError(f"{held.operation.id} is not in the journal")
     if gateway.wake_recovery is not None:

@@ -64,13 +64,13 @@ class SqlEvents(ABC):
             JournalUnavailableError: The store failed.
         """
 
-    @abstractmethod
     async def _check(self, begin: Callable[[], Transaction[T]]) -> T:
-        """Run a transaction that asks whether the store answers, whatever others ask it at the time.
+        """Run a transaction that tries whether the store takes a write, whatever others ask it at the time.
 
         Raises:
             JournalUnavailableError: It does not.
         """
+        return await self._write_briefly(begin)
 
     async def _look_up(self, begin: Callable[[], Transaction[T]]) -> T:
         """Run a transaction that reads a few rows by their index, where a store has a shorter way for that.

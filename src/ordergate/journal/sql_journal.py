@@ -356,6 +356,18 @@ class SqlJournal(SqlEvents):
         """Forget a session."""
         await self._write(lambda: transactions.end_session(token_hash))
 
+    async def connections_allowed(self) -> int | None:
+        """Return how many connections all processes together may have; None if nothing limits them."""
+        return None
+
+    async def count_secrets(self) -> int:
+        """Return how many signing secrets of webhook endpoints the store holds."""
+        return await self._read(transactions.count_secrets)
+
+    async def check_writable(self) -> None:
+        """Return if the store takes a write."""
+        await self._check(transactions.check_writable)
+
     async def ping(self) -> None:
         """Return if the store answers."""
-        await self._check(transactions.ping)
+        await self._read(transactions.ping)

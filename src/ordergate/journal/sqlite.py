@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import fcntl
+import os
 import sqlite3
+import stat
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -25,6 +27,7 @@ from ordergate.observability import journal_time
 
 T = TypeVar("T")
 
+_OWNER_ALONE = 0o600
 _READERS = 2
 _LISTERS = 2
 _STEPS = 10_000
@@ -71,13 +74,12 @@ class SqliteJournal(SqlJournal):
         self._at_hand = self._reader(busy_seconds=0)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="journal-reader")
         self._listers = ThreadPoolExecutor(_LISTERS, thread_name_prefix="journal-list")
-        self._checker = ThreadPoolExecutor(1, thread_name_prefix="journal-check")
 
     async def close(self) -> None:
         """Finish what waits and close the file."""
         await self._writer.finish()
         await asyncio.to_thread(self._writer.close)
-        for pool in (self._readers, self._listers, self._checker):
+        for pool in (self._readers, self._listers):
             pool.shutdown()
         for connection in self._opened:
             connection.close()
@@ -134,11 +136,6 @@ class SqliteJournal(SqlJournal):
     async def _list(self, begin: Callable[[], Transaction[T]]) -> T:
         until = time.monotonic() + LIST_SECONDS
         return await self._read_in(self._listers, lambda: self._carry_out_until(until, begin()))
-
-    async def _check(self, begin: Callable[[], Transaction[T]]) -> T:
-        return await self._read_in(
-            self._checker, lambda: self._carry_out(self._reading_connection(), begin())
-        )
 
     async def _read_in(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         try:
@@ -242,13 +239,33 @@ def upgrade(path: Path) -> tuple[int, int]:
         JournalUnavailableError: The file cannot be used, or a later release has upgraded it.
     """
     try:
+        _keep_private(path)
         connection = _connect(path)
         try:
             return _apply_migrations(connection, path)
         finally:
             connection.close()
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise _unavailable(path, error) from error
+
+
+def _keep_private(path: Path) -> None:
+    """Let nobody but its owner read the file, or what SQLite keeps beside it, which gets the file's mode."""
+    # A file that is there is not opened: to close it would take from this process the locks that SQLite holds on it.
+    with contextlib.suppress(FileExistsError):
+        os.close(_open_private(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+    for end in ("", "-wal", "-shm"):
+        _close_to_others(path.with_name(path.name + end))
+
+
+def _open_private(path: Path | str, flags: int) -> int:
+    return os.open(path, flags, _OWNER_ALONE)
+
+
+def _close_to_others(file: Path) -> None:
+    with contextlib.suppress(FileNotFoundError, PermissionError):  # it is another user's, who may
+        if stat.S_IMODE(file.stat().st_mode) & ~_OWNER_ALONE:
+            file.chmod(_OWNER_ALONE)
 
 
 def _unavailable(path: Path, error: Exception) -> JournalUnavailableError:
@@ -259,8 +276,10 @@ def _unavailable(path: Path, error: Exception) -> JournalUnavailableError:
 
 def _serve_alone(path: Path) -> TextIO:
     """Lock a file beside the database; the lock ends with the process, however it ends."""
+    file = path.with_name(path.name + ".lock")
     try:
-        lock = path.with_name(path.name + ".lock").open("w")
+        lock = open(file, "w", opener=_open_private)  # noqa: SIM115 - it is held as long as the process serves
+        _close_to_others(file)
     except OSError as error:
         raise JournalUnavailableError(f"SQLite cannot use {path}: {error}") from error
     try:

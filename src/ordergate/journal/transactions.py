@@ -6,6 +6,7 @@ where another process came between. Nothing here knows which database answers.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from secrets import token_hex
 from typing import Any
 
 import msgspec
@@ -542,6 +543,19 @@ def session_key(token_hash: bytes) -> Transaction[ApiKey | None]:
 def end_session(token_hash: bytes) -> Transaction[None]:
     """Forget a session."""
     yield Query("end_session", {"token_hash": token_hash})
+
+
+def count_secrets() -> Transaction[int]:
+    """Count the signing secrets of webhook endpoints."""
+    ((count,),) = yield Query("SELECT count(*) FROM webhook_secrets", {})
+    return int(count)
+
+
+def check_writable() -> Transaction[None]:
+    """Write something, and nothing that stays: a lease that nobody has, over at once."""
+    nobody = {"node": f"nobody_{token_hex(8)}"}
+    yield Query("stay_alive", {**nobody, "lease": 0, "serves": 0})
+    yield Query("leave", nobody)
 
 
 def ping() -> Transaction[None]:

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from iso3166 import countries_by_alpha2
 
+from ordergate.conninfo import ConninfoError, as_url, is_postgresql, target_of
 from ordergate.domain.errors import FieldError
 from ordergate.domain.money import is_currency
 from ordergate.domain.validation import pointer_to
@@ -20,7 +21,6 @@ from ordergate.spi.adapter import Adapter
 
 MOST_WORKERS = 64
 SQLITE = "sqlite:///"
-POSTGRESQL = ("postgresql://", "postgres://")
 
 SAFE_CLOSED_SETTLING = 10.0
 """Seconds: a provider may still finish what it began when the connection broke."""
@@ -114,7 +114,7 @@ def password_errors(content: Mapping[str, Any]) -> list[FieldError]:
     if not isinstance(url, str) or url.startswith("sqlite:"):
         return []
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(as_url(url) if is_postgresql(url) else url)
         literal = bool(parts.password) or not {"password", "sslpassword"}.isdisjoint(parse_qs(parts.query))
     except ValueError:
         literal = False
@@ -130,7 +130,7 @@ def store_errors(url: Any) -> list[FieldError]:
         return []  # its type is judged elsewhere
     if url.startswith(SQLITE):
         detail = _sqlite_error(url.removeprefix(SQLITE))
-    elif url.startswith(POSTGRESQL):
+    elif is_postgresql(url):
         detail = _postgresql_error(url)
     else:
         detail = "A store is sqlite:///FILE (sqlite:////FILE for an absolute path) or postgresql://…"
@@ -148,13 +148,23 @@ def _sqlite_error(path: str) -> str | None:
 def _postgresql_error(url: str) -> str | None:
     """Hosts may be several, with a comma between them, and only their ports can be judged here."""
     try:
-        hosts = urlsplit(url).netloc.rpartition("@")[2].split(",")
+        hosts = urlsplit(as_url(url)).netloc.rpartition("@")[2].split(",")
+    except ConninfoError as error:
+        return f"The database cannot be reached so: {error}."
     except ValueError:
         return "The URL of the database is none: its host cannot be read."
     for host in hosts:
         port = host.rpartition("]")[2].rpartition(":")[2] if ":" in host.rpartition("]")[2] else ""
         if port and not (port.isdecimal() and 0 < int(port) <= 65535):
             return "The URL of the database has a port that is no number from 1 to 65535."
+    try:
+        target_of(url)
+    except ConninfoError as error:
+        return f"The database cannot be reached so: {error}."
+    except ValueError:
+        return (
+            "The parameters of the database's URL cannot be read: after ? stands name=value, with & between."
+        )
     return None
 
 

@@ -15,6 +15,7 @@ from urllib.parse import unquote_plus
 import msgspec
 from msgspec import Meta
 
+from ordergate.conninfo import as_url, is_postgresql
 from ordergate.domain.draft import Amount, CurrencyCode, TaxPercent
 from ordergate.domain.errors import FieldError
 from ordergate.domain.fees import Fees
@@ -421,6 +422,8 @@ def _shown(content: dict[str, Any], accounts: Mapping[str, Account]) -> dict[str
 
 def _without_password(url: str) -> str:
     """The URL with stars for a password, however oddly it is written: up to the last ``@``, or as a parameter."""
+    if is_postgresql(url):
+        url = as_url(url)
     scheme, mark, rest = url.partition("://")
     address, question, query = rest.partition("?")
     login, at, place = address.rpartition("@")

@@ -37,8 +37,9 @@ async def live() -> Readiness:
     responses=READ_PROBLEMS,
 )
 async def ready(request: Request[Any, Any, Any]) -> Readiness:
-    """Answer while the journal does, whatever the providers do."""
-    await request.app.state.gateway.journal.ping()
+    """Answer while the journal takes writes, whatever the providers do."""
+    gateway = request.app.state.gateway
+    await gateway.store_check.require_writable(gateway.journal)
     return Readiness(status="ready")
 
 
