@@ -234,8 +234,13 @@ def test_token_makes_the_request_confidential() -> None:
 
 
 def test_pay_of_nothing_is_refused() -> None:
-    """RevKeen takes no payment of zero."""
+    """RevKeen takes no payment of zero for an order that costs something."""
     assert refused(pay(amount=0)).code == "invalid_state"
+
+
+def test_pay_of_an_order_that_costs_nothing_states_no_amount() -> None:
+    """RevKeen documents no amount below 1: whether it settles such an order is for RevKeen to say."""
+    assert asked(pay(order=seen(total=0, subtotal=0), amount=0)).body == b"{}"
 
 
 def test_two_ways_to_pay_are_refused() -> None:
