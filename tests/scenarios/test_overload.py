@@ -88,7 +88,7 @@ async def test_those_who_look_after_it_are_let_in(shop: Shop) -> None:
 
     assert looks.pop("/v1/accounts") == 503
     assert set(looks.values()) == {200}
-    assert hook.status_code == 404
+    assert hook.status_code == 401
     assert beyond == [200, 503]
     assert value(samples, "ordergate_requests_shed_total") == 1
     assert value(samples, "ordergate_requests_competing") == MOST
