@@ -112,7 +112,9 @@ def _multiply(file: Path, copies: int) -> None:
 
 def _require_known_tables(connection: sqlite3.Connection) -> None:
     """See to it that a copy is whole: no other table has got a row with each order."""
-    named = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    named = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+    ).fetchall()
     grown = {
         name
         for (name,) in named
