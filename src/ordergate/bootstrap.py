@@ -156,7 +156,7 @@ async def open_gateway(settings: Settings, *, serving: bool = False) -> AsyncIte
     journal = await open_journal(settings.store.url, serving=serving, connections=settings.store.connections)
     metrics, tracing = Metrics(), _tracing() if serving and settings.server.tracing else None
     transport = GuardedTransport(
-        lambda base_url: ObservedSender(HttpTransport.to(base_url, system_clock), metrics, tracing),
+        lambda account: ObservedSender(HttpTransport.to(account, system_clock), metrics, tracing),
         time.monotonic,
     )
     gateway = Gateway(

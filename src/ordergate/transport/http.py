@@ -13,11 +13,12 @@ from importlib.metadata import version
 import httpx
 import structlog
 
+from ordergate.domain.errors import Sent
 from ordergate.gateway.account import Account
 from ordergate.gateway.ports import Clock, TransportError
 from ordergate.observability import current_call
 from ordergate.spi.wire import WireRequest, WireResponse
-from ordergate.transport.engine import AiohttpTransport
+from ordergate.transport.engine import AiohttpTransport, reached
 
 MAX_ANSWER = 16 * 2**20
 """Bytes of an answer that are read at most; no order comes near it."""
@@ -28,7 +29,7 @@ NOT_SENT = (
     httpx.PoolTimeout,
     httpx.UnsupportedProtocol,
 )
-"""Raised before a connection existed, so not one byte can have left. Every other failure may have arrived."""
+"""Raised before a connection existed, so not one byte can have left."""
 
 CLOSED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError, httpx.DecodingError)
 """The other side ended the exchange, so nothing is under way; after a time-out of ours something may be."""
@@ -51,9 +52,10 @@ class HttpTransport:
         self._engine = engine
 
     @classmethod
-    def to(cls, base_url: str, clock: Clock) -> "HttpTransport":
-        """Return the way to a base URL; certificates are loaded only where it is ``https:``."""
-        return cls(clock, AiohttpTransport(secure=base_url.startswith("https:")))
+    def to(cls, account: Account, clock: Clock) -> "HttpTransport":
+        """Return the way to an account; certificates are loaded only if its base URL is ``https:``."""
+        secure = account.base_url.startswith("https:")
+        return cls(clock, AiohttpTransport(secure=secure, egress=account.egress))
 
     async def send(self, account: Account, request: WireRequest) -> WireResponse:
         """Sign and send one request, and return the answer.
@@ -82,12 +84,10 @@ class HttpTransport:
         try:
             async with asyncio.timeout(account.total_timeout):
                 return await _exchange(self._engine, outgoing)
-        except NOT_SENT as error:
-            raise TransportError("no", _sentence(account, error)) from error
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
-            raise TransportError(
-                "maybe", _sentence(account, error), closed=isinstance(error, CLOSED)
-            ) from error
+            sent = _sent(outgoing, error)
+            closed = sent == "maybe" and isinstance(error, CLOSED)
+            raise TransportError(sent, _sentence(account, error), closed=closed) from error
 
     def _outgoing(self, account: Account, request: WireRequest) -> httpx.Request:
         """Sign just before sending; what cannot even be written has not been sent, and is not the provider's fault."""
@@ -142,6 +142,11 @@ def _request(account: Account, signed: WireRequest) -> httpx.Request:
         stream=httpx.ByteStream(signed.body),
         extensions={"timeout": timeout},
     )
+
+
+def _sent(request: httpx.Request, error: Exception) -> Sent:
+    """Whether a request that failed may have arrived: only one that never had a connection surely has not."""
+    return "no" if reached(request) is False or isinstance(error, NOT_SENT) else "maybe"
 
 
 def _sentence(account: Account, error: Exception) -> str:
