@@ -19,7 +19,9 @@ def run_within(seconds: float, work: Callable[[], T]) -> T:
         TimeoutError: It took longer.
     """
     thread, done = _started(work)
-    thread.join(max(seconds, 0.0))  # not the result alone: a process that forks wants no thread that is about to end
+    thread.join(
+        max(seconds, 0.0)
+    )  # not the result alone: a process that forks wants no thread that is about to end
     if thread.is_alive():
         raise TimeoutError(f"it did not end within {seconds:.3g} seconds")
     return done.result()

@@ -81,7 +81,9 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         return await session.request(
             request.method,
             URL(str(request.url), encoded=True),
-            headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw],
+            headers=[
+                (name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw
+            ],
             data=await request.aread() or None,
             allow_redirects=False,
             proxy=None if proxy is None else proxy.reveal(),
@@ -132,9 +134,13 @@ class _Connector(aiohttp.TCPConnector):
         except aiohttp.ClientHttpProxyError as error:
             raise httpx.ConnectError(f"the proxy {_place(req)} answered {error.status}") from error
         except aiohttp.ClientProxyConnectionError as error:
-            raise httpx.ConnectError(f"the proxy {_place(req)} could not be reached: {error.os_error}") from error
+            raise httpx.ConnectError(
+                f"the proxy {_place(req)} could not be reached: {error.os_error}"
+            ) from error
         except aiohttp.ClientConnectorError as error:
-            raise httpx.ConnectError(f"no connection to {error.host}:{error.port}: {error.os_error}") from error
+            raise httpx.ConnectError(
+                f"no connection to {error.host}:{error.port}: {error.os_error}"
+            ) from error
         request = _connecting.get()
         if request is not None:
             request.extensions[_REACHED] = True
