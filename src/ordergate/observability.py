@@ -1,11 +1,12 @@
 """Logs: one line per request and per provider attempt, JSON unless a person reads along; never a secret."""
 
 import contextlib
+import io
 import json
 import logging
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, MutableMapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
@@ -14,6 +15,7 @@ from typing import Any, Literal, ParamSpec, Protocol, TextIO, TypeVar
 import msgspec
 import structlog
 
+from ordergate.printable import printable
 from ordergate.redaction import redact_event
 
 LogFormat = Literal["auto", "json", "console"]
@@ -139,8 +141,8 @@ def configure_logging(
 
 def _renderers(*, pretty: bool) -> list[Any]:
     if pretty:
-        plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-        return [redact_event, plain]
+        plain = structlog.dev.ConsoleRenderer(exception_formatter=_printable_traceback)
+        return [redact_event, _printable_event, plain]
     # A traceback shows where, never what: its frames hold signed requests and people's data.
     where = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
     return [
@@ -148,6 +150,20 @@ def _renderers(*, pretty: bool) -> list[Any]:
         redact_event,
         structlog.processors.JSONRenderer(serializer=_json),
     ]
+
+
+def _printable_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Keep what others wrote from acting on the terminal; of values that are no text their repr is shown."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = printable(value)
+    return event
+
+
+def _printable_traceback(stream: TextIO, error: Any) -> None:
+    text = io.StringIO()
+    structlog.dev.plain_traceback(text, error)
+    stream.write("\n".join(map(printable, text.getvalue().split("\n"))))
 
 
 def _json(event: Any, default: Callable[[Any], Any]) -> str:

@@ -15,7 +15,7 @@ def default_context(environment: Mapping[str, str] = os.environ) -> ssl.SSLConte
     """Return a TLS context for connections to servers.
 
     Raises:
-        OSError: What the environment names cannot be read; the message names the variable.
+        OSError: What the environment names cannot be used; the message names the variable.
     """
     variable = next((name for name in VARIABLES if environment.get(name)), None)
     if variable is None:

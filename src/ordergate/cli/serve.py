@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ordergate.cli.session import config_option, reports_problems, settings_of
+from ordergate.cli.session import config_option, reports_problems, settings_of, tell
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -46,7 +46,7 @@ def serve(
     configure_logging(settings.server.log_format, settings.server.log_level, lasting=True)
     count = workers or settings.server.workers
     if refusal := workers_refusal(count, settings.store.url):
-        click.echo(refusal, err=True)
+        tell(refusal, err=True)
         sys.exit(1)
 
     allow_open_files()
@@ -56,7 +56,7 @@ def serve(
         try:
             return listen(chosen, settings.server.port if port is None else port)
         except OSError as error:
-            click.echo(f"cannot listen: {error}", err=True)
+            tell(f"cannot listen: {error}", err=True)
             sys.exit(1)
 
     def ready(listener: socket.socket) -> None:
@@ -71,17 +71,17 @@ def serve(
 
 def _announce(url: str, *, stdout: bool, console: bool) -> None:
     more = f", console: {url}/console" if console else ""
-    click.echo(f"ordergate serves {url} (docs: {url}/schema{more})", err=True)
+    tell(f"ordergate serves {url} (docs: {url}/schema{more})", err=True)
     if stdout:
-        click.echo(url)
+        tell(url)
 
 
 def _safe_host(host: str, *, keys_exist: bool) -> str:
     """Without a key nobody but this machine has any business here."""
     if keys_exist:
         return host
-    click.echo("no API key exists yet; make one with: ordergate keys create --merchant acme", err=True)
+    tell("no API key exists yet; make one with: ordergate keys create --merchant acme", err=True)
     if host not in _LOOPBACK:
-        click.echo(f"until then only loopback is served, not {host}", err=True)
+        tell(f"until then only loopback is served, not {host}", err=True)
         return "127.0.0.1"
     return host

@@ -11,6 +11,7 @@ import structlog
 from ordergate.domain.errors import Problem
 from ordergate.gateway.account import Account
 from ordergate.gateway.context import Gateway
+from ordergate.gateway.echoes import Echoes, credentials_of
 from ordergate.gateway.inbound_records import Arrived, Recorded
 from ordergate.gateway.ports import JournalUnavailableError, TransportError
 from ordergate.observability import note_account
@@ -45,7 +46,7 @@ async def receive(gateway: Gateway, account_name: str, delivery: Delivery) -> bo
         account = _account(gateway, account_name)
         await _verify(gateway, account, delivery)
         event = account.adapter.read_event(delivery.body)
-        told = Arrived(event=event, body=delivery.body)
+        told = Arrived(event=event, body=Echoes(credentials_of(account)).mask(delivery.body))
         recorded = await record(gateway, account, [told])
     except Problem as problem:
         count_refused(gateway, account_name, problem)

@@ -37,7 +37,7 @@ from ordergate.settings.checks import (
     settling_errors,
     store_errors,
 )
-from ordergate.settings.egress import EgressSettings, read_egress, with_egress_secrets
+from ordergate.settings.egress import EgressSettings, ignored_variables, read_egress, with_egress_secrets
 from ordergate.settings.secrets import References, holds_secret, resolve_secrets
 from ordergate.settings.source import Files, read_source
 from ordergate.spi.adapter import Adapter, Environment
@@ -241,6 +241,11 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
         accounts=accounts,
         routing=document.routing,
     )
+
+
+def environment_warnings(settings: Settings, environment: Mapping[str, str] = os.environ) -> list[str]:
+    """Return what of the environment looks as if it held here, and does not."""
+    return ignored_variables(environment, set(_references(settings.document)))
 
 
 def _with_overrides(

@@ -1,7 +1,7 @@
 """Reads how connections leave this host: ``proxy``, ``ca_file`` and ``client_cert`` of an account and of webhooks."""
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from hashlib import sha256
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ from ordergate.domain.errors import FieldError
 from ordergate.gateway.egress import Egress
 from ordergate.settings.secrets import NOT_IN_THE_FILE, References
 from ordergate.spi.secret import Secret
-from ordergate.trust import default_context
+from ordergate.trust import VARIABLES, default_context
 
 _MAX_BYTES = 4 * 2**20
 """Of a file with certificates; all public authorities together have less than a tenth of it."""
@@ -22,6 +22,14 @@ _MAX_BYTES = 4 * 2**20
 _CA, _CERT, _KEY = "/ca_file", "/client_cert/cert_file", "/client_cert/key_file"
 _PASSWORD = "/client_cert/key_password"  # noqa: S105 - a place in the document
 _PROXY = "A proxy is written http://HOST:PORT, and asked to CONNECT; what goes through it is encrypted all the same."
+
+_AUTHORITIES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_IGNORED = {
+    **dict.fromkeys(("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"), 'set proxy = {{ env = "{}" }}'),
+    "NO_PROXY": "leave out proxy",
+    **dict.fromkeys(_AUTHORITIES, "set ca_file"),
+}
+"""Variables that other programs take their way out from, and what to do here."""
 
 _Path = Annotated[str, Meta(min_length=1)]
 
@@ -174,6 +182,22 @@ def _proxy_errors(url: str | None) -> list[FieldError]:
 def _has_password(url: Any) -> bool:
     """Whether a password may stand in it, however oddly it is written."""
     return isinstance(url, str) and ":" in url.rpartition("@")[0].removeprefix("http:").removeprefix("https:")
+
+
+def ignored_variables(environment: Mapping[str, str], referred: Collection[str]) -> list[str]:
+    """Return a sentence for each variable that other programs take their way out from, and this one does not.
+
+    Args:
+        environment: The process's.
+        referred: Variables that the configuration names itself.
+    """
+    trusted = any(environment.get(name) for name in VARIABLES)  # whoever set those knows which are looked at
+    return [
+        f"the environment variable {name} is not looked at; {cure.format(name)} in [accounts.NAME] or [webhooks]"
+        for variable, cure in _IGNORED.items()
+        for name in (variable, variable.lower())
+        if environment.get(name) and name not in referred and not (trusted and variable in _AUTHORITIES)
+    ]
 
 
 def _error(pointer: str, detail: str, code: str = "invalid_value") -> FieldError:
