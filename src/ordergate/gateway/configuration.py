@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from ordergate.domain.draft import BillingType, CurrencyCode, MetadataKey, MetadataValue
 from ordergate.domain.money import MAX_AMOUNT
-from ordergate.domain.webhooks import Network
+from ordergate.domain.special_networks import Network
 from ordergate.gateway.account import Account
 from ordergate.gateway.egress import Egress
 from ordergate.gateway.inbound_records import Pace

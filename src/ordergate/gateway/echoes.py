@@ -42,7 +42,9 @@ class Echoes:
     def __init__(self, credentials: Sequence[bytes], headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
         """Look for these credentials, and for what stands in those of a request's headers that authenticate."""
         self._credentials = tuple(credentials)
-        signed = (word for name, value in headers if name.lower() in _SIGNED for word in value.split())
+        signed = (
+            word for name, value in headers if name.lower() in _SIGNED for word in _without_scheme(value)
+        )
         self._words = _longest_first((*credentials, *signed))
 
     def mask(self, body: bytes) -> bytes:
@@ -74,6 +76,11 @@ def _held(value: Any) -> Iterator[str]:
 
 def _longest_first(words: Iterator[bytes] | Sequence[bytes]) -> tuple[bytes, ...]:
     return tuple(sorted({word for word in words if len(word) >= _SHORTEST}, key=len, reverse=True))
+
+
+def _without_scheme(value: bytes) -> list[bytes]:
+    words = value.split()
+    return words[1:] or words
 
 
 def _letter(match: re.Match[bytes]) -> bytes:

@@ -18,8 +18,8 @@ from msgspec import Meta
 from ordergate.domain.draft import Amount, CurrencyCode, TaxPercent
 from ordergate.domain.errors import FieldError
 from ordergate.domain.fees import Fees
+from ordergate.domain.special_networks import Network
 from ordergate.domain.validation import explain, pointer_to
-from ordergate.domain.webhooks import Network
 from ordergate.gateway.account import Accept, Account, Trips, is_account_name
 from ordergate.gateway.configuration import ConfigurationError, Rule, Webhooks, When
 from ordergate.gateway.egress import Egress

@@ -18,7 +18,8 @@ from urllib.parse import unquote, urlsplit
 import httpcore
 
 from ordergate.blocking import run_beside
-from ordergate.domain.webhooks import Address, Network, may_be_reached
+from ordergate.domain.special_networks import Address, Network
+from ordergate.domain.webhooks import may_be_reached
 from ordergate.gateway.egress import Egress
 from ordergate.gateway.event_ports import Reply
 from ordergate.spi.secret import Secret

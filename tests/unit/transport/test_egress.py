@@ -11,7 +11,7 @@ import pytest
 from tests.unit.transport.conftest import NOW, Wire, account, serving
 from tests.unit.transport.proxy import PrivateCa, proxying
 
-from ordergate.domain.webhooks import Address
+from ordergate.domain.special_networks import Address
 from ordergate.gateway.account import Account
 from ordergate.gateway.egress import Egress
 from ordergate.gateway.ports import TransportError

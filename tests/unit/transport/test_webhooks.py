@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.scenarios.receiver import Receiver, receiving
 
-from ordergate.domain.webhooks import Address
+from ordergate.domain.special_networks import Address
 from ordergate.transport.names import SystemNames
 from ordergate.transport.webhooks import MAX_ANSWER, HttpWebhooks
 
