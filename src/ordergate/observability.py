@@ -161,9 +161,10 @@ def _printable_event(_logger: Any, _method: str, event: MutableMapping[str, Any]
 
 
 def _printable_traceback(stream: TextIO, error: Any) -> None:
+    """Write a traceback, indented: a line of an exception's text looks like no line of the log."""
     text = io.StringIO()
     structlog.dev.plain_traceback(text, error)
-    stream.write("\n".join(map(printable, text.getvalue().split("\n"))))
+    stream.write("\n".join(f"  {printable(line)}" for line in text.getvalue().split("\n")))
 
 
 def _json(event: Any, default: Callable[[Any], Any]) -> str:

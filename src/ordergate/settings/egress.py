@@ -85,7 +85,7 @@ def read_egress(settings: EgressSettings, references: References) -> tuple[Egres
     errors = _proxy_errors(settings.proxy)
     contents: dict[str, bytes] = {}
     for pointer, path in named.items():
-        if path is None:
+        if path is None or (pointer == _KEY and path == named[_CERT] and _CERT not in contents):
             continue
         try:
             contents[pointer] = _pem(path, references, _LABELS[pointer])

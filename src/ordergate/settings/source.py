@@ -61,10 +61,9 @@ class Files:
     A file may be a pipe that nobody writes to, or lie on a mount that hangs.
     """
 
-    def __init__(self, seconds: float = FILES_TIMEOUT) -> None:
+    def __init__(self) -> None:
         """Begin to count the time."""
-        self._seconds = seconds
-        self._ends_at = time.monotonic() + seconds
+        self._ends_at = time.monotonic() + FILES_TIMEOUT
 
     def read(self, file: Path, size: int) -> bytes:
         """Read a file, but never much more of it than it may have.
@@ -88,7 +87,7 @@ class Files:
         try:
             return run_within(self._left() + _GRACE, work)
         except TimeoutError as error:
-            raise TimeoutError(f"nothing was read within {self._seconds:g} seconds") from error
+            raise TimeoutError(f"nothing was read within {FILES_TIMEOUT:g} seconds") from error
 
     def _left(self) -> float:
         """The time that is left; what can be read at once gets its turn even if something else has used it up."""

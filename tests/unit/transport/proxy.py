@@ -127,3 +127,9 @@ class PrivateCa:
             key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection)
         )
         return certificate, key_file
+
+    def client_with_key(self) -> Path:
+        """Write another certificate for a client and its key into one file, and return it."""
+        both = self.folder / "both.pem"
+        self.authority.issue_cert("gateway.example").private_key_and_cert_chain_pem.write_to_path(both)
+        return both
