@@ -41,13 +41,14 @@ def check(config: Path | None, *, connect: bool, as_json: bool) -> None:
     import json
     import sys
 
+    settings = settings_of(config, as_json=as_json)
+    if wrong := _authorities_error():  # first: aiohttp reads them when it is imported
+        fail_with([wrong], as_json=as_json)
+
     from ordergate.bootstrap import configuration_of
     from ordergate.gateway.route_warnings import route_warnings
     from ordergate.settings import environment_warnings
 
-    settings = settings_of(config, as_json=as_json)
-    if wrong := _authorities_error():
-        fail_with([wrong], as_json=as_json)
     warnings = environment_warnings(settings) + route_warnings(configuration_of(settings))
     warnings += asyncio.run(_link_warnings(settings)) if _has_store(settings) else []
     failures = with_gateway(config, _unreachable) if connect else {}

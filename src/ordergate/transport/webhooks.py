@@ -16,6 +16,7 @@ from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 import httpcore
+import structlog
 
 from ordergate.blocking import run_beside
 from ordergate.domain.special_networks import Address, Network
@@ -35,6 +36,7 @@ MAX_ANSWER = 64 * 2**10
 Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
 Allowed = Callable[[], Sequence[Network]]
 
+_log = structlog.get_logger("ordergate.transport")
 _USER_AGENT = ("user-agent", f"ordergate/{version('ordergate')}")
 _KEPT_OPEN = 20
 _CONNECTIONS = 256
@@ -56,8 +58,8 @@ class AddressRefusedError(httpcore.ConnectError):
     """A name leads to no address that may be reached."""
 
 
-class ProxyFailedError(httpcore.ConnectError):
-    """The proxy makes no connection; the message is ours."""
+class EgressFailedError(httpcore.ConnectError):
+    """Our own way out fails, not the receiver; the message is ours."""
 
 
 class AnswerTooLongError(httpcore.ReadError):
@@ -135,7 +137,7 @@ class HttpWebhooks:
             if key not in self._pools:
                 tls = egress.tls
                 if tls is None and scheme == "https":
-                    tls = await run_beside(default_context)
+                    tls = await _authorities()
                 for other in [other for other in self._pools if other[1] != egress.fingerprint]:
                     self._retire(self._pools.pop(other))
                 self._pools[key] = httpcore.AsyncConnectionPool(
@@ -203,7 +205,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
             async with asyncio.timeout(seconds):
                 return await _through(self._inner, self._proxy.reveal(), address, port)
         except TimeoutError as error:
-            raise ProxyFailedError("the proxy made no connection in time") from error
+            raise EgressFailedError("the proxy made no connection in time") from error
 
     async def _permitted(self, host: str, port: int) -> Sequence[Address]:
         """A host that is not there and one that is inside are refused alike: nobody learns which names are inside."""
@@ -227,6 +229,16 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         await asyncio.sleep(seconds)
 
 
+async def _authorities() -> ssl.SSLContext:
+    try:
+        return await run_beside(default_context)
+    except OSError as error:
+        _log.error("webhooks.not_sent", reason=str(error))
+        raise EgressFailedError(
+            "the gateway cannot read the certificate authorities that it trusts"
+        ) from error
+
+
 async def _through(
     backend: httpcore.AsyncNetworkBackend, proxy: str, address: Address, port: int
 ) -> httpcore.AsyncNetworkStream:
@@ -242,7 +254,7 @@ async def _through(
     try:
         stream = BoundedStream(await backend.connect_tcp(host, proxy_port))
     except httpcore.NetworkError as error:
-        raise ProxyFailedError("the proxy could not be connected to") from error
+        raise EgressFailedError("the proxy could not be connected to") from error
     async with contextlib.AsyncExitStack() as failing:
         failing.push_async_callback(stream.aclose)
         connection = httpcore.AsyncHTTP11Connection(target.origin, stream)
@@ -251,9 +263,9 @@ async def _through(
                 httpcore.Request("CONNECT", target, headers=headers)
             )
         except (httpcore.NetworkError, httpcore.ProtocolError) as error:
-            raise ProxyFailedError("the connection to the proxy broke") from error
+            raise EgressFailedError("the connection to the proxy broke") from error
         if answer.status // 100 != 2:
-            raise ProxyFailedError(f"the proxy answered {answer.status}")
+            raise EgressFailedError(f"the proxy answered {answer.status}")
         failing.pop_all()
     tunnel: httpcore.AsyncNetworkStream = answer.extensions["network_stream"]
     return tunnel
@@ -307,7 +319,7 @@ def _reason(error: Exception) -> str:
     """Return a sentence of ours: an exception's own may hold what the receiver sent."""
     if isinstance(error.__cause__, ssl.SSLCertVerificationError):
         return _CERTIFICATE
-    if isinstance(error, ProxyFailedError):
+    if isinstance(error, EgressFailedError):
         return str(error)
     if isinstance(error, AnswerTooLongError):
         return f"the receiver sent more than {MAX_ANSWER} bytes before an answer"

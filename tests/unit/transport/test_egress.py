@@ -228,6 +228,16 @@ async def test_a_proxy_that_makes_no_tunnel_for_webhooks(trouble: str, told: str
     assert (reply.status, reply.detail) == (None, f"There was no answer: {told}.")
 
 
+async def test_webhooks_with_wrong_authorities(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The attempt fails, says that it is the gateway's fault, and shows the merchant nothing of its files."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "gone.pem"))
+    async with _webhooks(Names(), Egress()) as sending:
+        reply = await sending.post("https://shop.example.com/hooks", [], b"{}")
+
+    told = "There was no answer: the gateway cannot read the certificate authorities that it trusts."
+    assert (reply.status, reply.detail) == (None, told)
+
+
 async def test_a_new_way_out_holds_for_the_next_webhook(private: PrivateCa) -> None:
     """After a reload connections of the former way out are used no more; what is on its way ends where it began."""
     ways = [Egress(), Egress()]
