@@ -1,4 +1,4 @@
-"""A file that cannot be read, and one that never ends, keep neither the gateway from serving nor from ending."""
+"""Files that cannot be read, or never end, keep the gateway neither from serving nor from ending."""
 
 import os
 import signal
@@ -14,6 +14,7 @@ from tests.scenarios.shop import (
     Shop,
     body_of,
     eventually,
+    free_port,
     plain_client,
     prepare_store,
     run,
@@ -112,3 +113,26 @@ def test_a_check_names_what_of_the_environment_is_not_looked_at(
         in (checked.stderr)
     )
     assert "hidden" not in checked.stderr
+
+
+async def test_an_order_goes_on_where_tls_cannot_begin(
+    emulators: Mapping[str, Emulator], tmp_path: Path, start: Start
+) -> None:
+    """With wrong certificate authorities nothing was sent: the order goes to the next account, at once."""
+    config = write_config(tmp_path, emulators, routing={"default": ["secure", "revkeen"]})
+    document = tomllib.loads(config.read_text())
+    document["accounts"]["secure"] = {
+        **document["accounts"]["revkeen"],
+        "base_url": f"https://127.0.0.1:{free_port()}/v2",
+    }
+    config.write_text(tomli_w.dumps(document))
+    key, _ = await prepare_store(config, emulators)
+    wrong = str(tmp_path / "gone.pem")
+    gateway = start("serve", "--config", str(config), "--port", "0", "--announce", SSL_CERT_FILE=wrong)
+    async with plain_client() as client:
+        shop = Shop(gateway.line(), key, "revkeen", emulators["revkeen"], client, config)
+        draft = {name: value for name, value in shop.draft().items() if name != "account"}
+        created = await shop.create(draft)
+
+    assert body_of(created, 201)["account"] == "revkeen"
+    assert wrong in gateway.log.read_text()

@@ -55,7 +55,10 @@ ca_file = "{private.ca_file}"
 {shown.replace('= "client', f'= "{private.folder}/client')}
 """
     url = f"http://gate:{PASSWORD}@proxy.internal:3128"
-    webhooks = f"[webhooks]\nclient_cert = {{ cert_file = '{private.folder}/both.pem' }}\n"
+    webhooks = f"""[webhooks]
+proxy = {{ env = "HTTPS_PROXY" }}
+client_cert = {{ cert_file = "{private.folder}/both.pem" }}
+"""
     settings = _load(
         tmp_path,
         f"{ACCOUNT}{own}{ACCOUNT.replace('main', 'other')}{webhooks}",
@@ -70,9 +73,9 @@ ca_file = "{private.ca_file}"
     assert [found["subject"] for found in main.tls.get_ca_certs()] != []
     assert len(main.tls.get_ca_certs()) == 1
     assert settings.accounts["other"].egress == Egress()
-    assert (merchants.proxy, merchants.tls is not None) == (None, True)
+    assert (merchants.proxy, merchants.tls is not None) == (main.proxy, True)
     assert len({main.fingerprint, merchants.fingerprint, ""}) == 3
-    assert PASSWORD not in f"{settings.document}{settings.accounts}"
+    assert PASSWORD not in f"{settings}"
 
 
 def test_a_certificate_that_was_renewed_is_another_way_out(tmp_path: Path) -> None:

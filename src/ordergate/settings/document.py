@@ -235,7 +235,9 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
         server=document.server,
         store=document.store,
         recovery=document.recovery,
-        webhooks=document.webhooks,
+        webhooks=msgspec.structs.replace(
+            document.webhooks, proxy=None, client_cert=None
+        ),  # they hold secrets
         webhooks_egress=egress,
         inbound=document.inbound,
         accounts=accounts,
