@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ordergate.blocking import run_beside
 from ordergate.conninfo import is_postgresql
 from ordergate.gateway.configuration import Configuration, Inbound, Webhooks
 from ordergate.gateway.context import Gateway
@@ -130,6 +131,7 @@ def configuration_of(settings: Settings) -> Configuration:
             networks=networks_of(settings.webhooks),
             retries=tuple(settings.webhooks.retries),
             at_once=settings.webhooks.max_in_flight,
+            egress=settings.webhooks_egress,
         ),
         inbound=Inbound(
             pace=Pace(settle=settings.inbound.settle_seconds, every=settings.inbound.reread_seconds),
@@ -139,13 +141,13 @@ def configuration_of(settings: Settings) -> Configuration:
     )
 
 
-def reread(file: Path) -> Configuration:
-    """Read a configuration file anew.
+async def reread(file: Path) -> Configuration:
+    """Read a configuration file anew, beside the event loop: it, and the files that it names, may be slow.
 
     Raises:
         ConfigurationError: Everything that is wrong with it.
     """
-    return configuration_of(load_settings(file))
+    return configuration_of(await run_beside(lambda: load_settings(file)))
 
 
 @asynccontextmanager
@@ -159,7 +161,7 @@ async def open_gateway(settings: Settings, *, serving: bool = False) -> AsyncIte
     steady = await _steady_clock(journal)
     metrics, tracing = Metrics(), _tracing() if serving and settings.server.tracing else None
     transport = GuardedTransport(
-        lambda base_url: ObservedSender(HttpTransport.to(base_url, system_clock), metrics, tracing),
+        lambda account: ObservedSender(HttpTransport.to(account, system_clock), metrics, tracing),
         time.monotonic,
     )
     gateway = Gateway(
@@ -174,7 +176,10 @@ async def open_gateway(settings: Settings, *, serving: bool = False) -> AsyncIte
         concurrency=ConcurrencyLimit(settings.server.overload_target),
         steady=steady,
     )
-    gateway.sender = sender = HttpWebhooks(lambda: gateway.configuration.webhooks.networks)
+    gateway.sender = sender = HttpWebhooks(
+        lambda: gateway.configuration.webhooks.networks,
+        egress=lambda: gateway.configuration.webhooks.egress,
+    )
     try:
         yield gateway
     finally:

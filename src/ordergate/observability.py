@@ -1,6 +1,7 @@
 """Logs: one line per request and per provider attempt, JSON unless a person reads along; never a secret."""
 
 import contextlib
+import io
 import json
 import logging
 import os
@@ -17,6 +18,7 @@ import msgspec
 import structlog
 
 from ordergate.log_writer import LogWriter
+from ordergate.printable import printable
 from ordergate.redaction import redact_event
 
 LogFormat = Literal["auto", "json", "console"]
@@ -248,8 +250,8 @@ def _processors(*, pretty: bool) -> list[Processor]:
 
 def _renderers(*, pretty: bool) -> list[Any]:
     if pretty:
-        plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-        return [redact_event, plain]
+        plain = structlog.dev.ConsoleRenderer(exception_formatter=_printable_traceback)
+        return [redact_event, _printable_event, plain]
     # A traceback shows where, never what: its frames hold signed requests and people's data.
     where = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
     return [
@@ -257,6 +259,21 @@ def _renderers(*, pretty: bool) -> list[Any]:
         redact_event,
         structlog.processors.JSONRenderer(serializer=_json),
     ]
+
+
+def _printable_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Keep what others wrote from acting on the terminal; of values that are no text their repr is shown."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = printable(value)
+    return event
+
+
+def _printable_traceback(stream: TextIO, error: Any) -> None:
+    """Write a traceback, indented: a line of an exception's text looks like no line of the log."""
+    text = io.StringIO()
+    structlog.dev.plain_traceback(text, error)
+    stream.write("\n".join(f"  {printable(line)}" for line in text.getvalue().split("\n")))
 
 
 def _json(event: Any, default: Callable[[Any], Any]) -> str:

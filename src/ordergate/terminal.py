@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from ordergate.domain.money import minor_unit_digits, to_decimals
+from ordergate.printable import printable
 
 _PIPE_WIDTH = 200
 _STATE_COLOURS = {"succeeded": "green", "failed": "red", "unknown": "yellow", "in_progress": "cyan"}
@@ -26,8 +27,7 @@ def amount(units: int, currency: str) -> str:
 
 def plain(text: object) -> str:
     """Return text that others wrote as it stands: brackets are no markup, and control characters do nothing."""
-    shown = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in str(text))
-    return escape(shown)
+    return escape(printable(text))
 
 
 def console() -> Console:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.unit.transport.proxy import PrivateCa
 
 from ordergate.gateway.configuration import When
 from ordergate.settings.document import (
@@ -83,10 +84,18 @@ def test_comments_of_the_default_file_are_usable(tmp_path: Path) -> None:
     """With every example taken out of its comment, the file still is a configuration that holds."""
     text = re.sub(r"^# ?(?=[\[a-z_]+[^ ]* ?(=|$)|\[)", "", DEFAULT.read_text(), flags=re.MULTILINE)
     text = text.replace('environment = "sandbox"        # emulator', 'environment = "emulator" # ', 1)
+    private = PrivateCa(tmp_path)
+    certificate, key = private.client(b"opens")
+    text = text.replace("/etc/ssl/internal-ca.pem", str(private.ca_file))
+    text = text.replace("/run/secrets/client.key", str(key))
+    text = text.replace(
+        'cert_file = "/run/secrets/client.pem" }', f'cert_file = "{private.client_with_key()}" }}'
+    )
+    text = text.replace("/run/secrets/client.pem", str(certificate))
     file = tmp_path / "all.toml"
     file.write_text(text)
     environment = {"REVKEEN_API_KEY": "rk_sandbox_x", "RAPYD_ACCESS_KEY": "a", "RAPYD_SECRET_KEY": "s"}
-    environment["REVKEEN_WEBHOOK_SECRET"] = "w"
+    environment |= {"REVKEEN_WEBHOOK_SECRET": "w", "KEY_PASSWORD": "opens"}
 
     settings = load_settings(file, environment)
 

@@ -38,7 +38,8 @@ WEBHOOK = "whsec_planted_0123456789"
 OLD_WEBHOOK = "whsec_planted_old_0123456789"
 TOKEN = "tok_planted_0123456789"
 PASSWORD = "plantedpassword0123456789"
-PLANTED = (WRONG_KEY, LITERAL, WEBHOOK, OLD_WEBHOOK, TOKEN, PASSWORD)
+PROXY = "plantedproxy0123456789"
+PLANTED = (WRONG_KEY, LITERAL, WEBHOOK, OLD_WEBHOOK, TOKEN, PASSWORD, PROXY)
 
 
 def plant(config: Path, emulators: Mapping[str, Emulator]) -> dict[str, str]:
@@ -49,11 +50,14 @@ def plant(config: Path, emulators: Mapping[str, Emulator]) -> dict[str, str]:
         "PLANTED_KEY": emulators["revkeen"].credentials["api_key"],
         "PLANTED_WRONG": WRONG_KEY,
         "PLANTED_WEBHOOK": WEBHOOK,
+        "PLANTED_PROXY": f"http://gate:{PROXY}@127.0.0.1:1",
         "PLANTED_ACCESS": emulators["rapyd"].credentials["access_key"],
     }
     accounts["revkeen"]["api_key"] = {"env": "PLANTED_KEY"}
     accounts["revkeen"]["webhook_secrets"] = [OLD_WEBHOOK, {"env": "PLANTED_WEBHOOK"}]
     accounts["wrong"] = {**accounts["revkeen"], "api_key": {"env": "PLANTED_WRONG"}}
+    accounts["behind"] = {**accounts["revkeen"], "proxy": {"env": "PLANTED_PROXY"}}
+    document["webhooks"] = {**document.get("webhooks", {}), "proxy": {"env": "PLANTED_PROXY"}}
     secret = config.parent / "secret_key"
     secret.write_text(f"{accounts['rapyd']['secret_key']}\n")
     accounts["rapyd"] |= {"access_key": {"env": "PLANTED_ACCESS"}, "secret_key": {"file": str(secret)}}
@@ -177,6 +181,8 @@ async def test_no_secret_comes_out(emulators: Mapping[str, Emulator], tmp_path: 
         answers += await busy_day(replace(shop, account="rapyd", emulator=emulators["rapyd"]), operator)
         answers.append(await operator.get("/v1/accounts/wrong/orders"))
         problem_of(answers[-1], 502, "provider_unauthenticated")
+        answers.append(await operator.get("/v1/accounts/behind/orders"))
+        problem_of(answers[-1], 503, "provider_unavailable")
         listed = b"".join(processes())
         right = spoil(config)
         answers += await invalid_file(operator, gateway)

@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ordergate.cli.session import config_option, json_option, reports_problems, settings_of, with_gateway
+from ordergate.cli.session import (
+    config_option,
+    fail_with,
+    json_option,
+    reports_problems,
+    settings_of,
+    tell,
+    with_gateway,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,6 +21,8 @@ if TYPE_CHECKING:
     from ordergate.gateway.account import World
     from ordergate.gateway.context import Gateway
     from ordergate.settings import Settings
+
+_AUTHORITIES_TIMEOUT = 5.0
 
 
 @click.command()
@@ -35,11 +45,15 @@ def check(config: Path | None, *, connect: bool, as_json: bool) -> None:
     import json
     import sys
 
+    settings = settings_of(config, as_json=as_json)
+    if wrong := _authorities_error():  # first: aiohttp reads them when it is imported
+        fail_with([wrong], as_json=as_json)
+
     from ordergate.bootstrap import configuration_of
     from ordergate.gateway.route_warnings import route_warnings
+    from ordergate.settings import environment_warnings
 
-    settings = settings_of(config, as_json=as_json)
-    warnings = route_warnings(configuration_of(settings))
+    warnings = environment_warnings(settings) + route_warnings(configuration_of(settings))
     found, notes = asyncio.run(_of_store(settings)) if _has_store(settings) else ([], [])
     warnings += found
     failures = with_gateway(config, _unreachable) if connect else {}
@@ -52,18 +66,35 @@ def check(config: Path | None, *, connect: bool, as_json: bool) -> None:
             "notes": notes,
             "unreachable": failures,
         }
-        click.echo(json.dumps(facts))
+        tell(json.dumps(facts))
     else:
         names = ", ".join(sorted(settings.accounts)) or "none"
-        click.echo(f"{settings.file}: right (hash {settings.hash}, accounts: {names})")
+        tell(f"{settings.file}: right (hash {settings.hash}, accounts: {names})")
         for warning in warnings:
-            click.echo(f"warning: {warning}", err=True)
+            tell(f"warning: {warning}", err=True)
         for note in notes:
-            click.echo(f"note: {note}", err=True)
+            tell(f"note: {note}", err=True)
         for name, reason in failures.items():
-            click.echo(f"{name}: {reason}", err=True)
+            tell(f"{name}: {reason}", err=True)
     if failures:
         sys.exit(1)
+
+
+def _authorities_error() -> str | None:
+    """Return why certificates cannot be checked with what the environment names; a server starts all the same."""
+    import os
+
+    from ordergate.blocking import run_within
+    from ordergate.trust import VARIABLES, default_context
+
+    named = next((f"{name}: " for name in VARIABLES if os.environ.get(name)), "")
+    try:
+        run_within(_AUTHORITIES_TIMEOUT, default_context)
+    except TimeoutError as error:
+        return f"{named}the certificate authorities cannot be read: {error}"
+    except OSError as error:
+        return f"{named}{error}"
+    return None
 
 
 async def _unreachable(gateway: "Gateway") -> dict[str, str]:

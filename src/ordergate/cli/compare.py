@@ -15,6 +15,7 @@ from ordergate.cli.session import (
     merchant_caller,
     print_json,
     reports_problems,
+    tell,
     with_gateway,
 )
 
@@ -74,7 +75,7 @@ def compare(
     async def work(gateway: "Gateway") -> bytes:
         caller = await merchant_caller(gateway, merchant, world)
         if key is not None:
-            click.echo(f"idempotency key {key}", err=True)
+            tell(f"idempotency key {key}", err=True)
         return (await compare_accounts(gateway, caller, caller.require_merchant(), body, key)).body
 
     document = with_gateway(config, work)

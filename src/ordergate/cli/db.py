@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from ordergate.cli.session import config_option, json_option, reports_problems, settings_of
+from ordergate.cli.session import config_option, json_option, reports_problems, settings_of, tell
 
 
 @click.group()
@@ -35,11 +35,11 @@ def migrate(config: Path | None, *, as_json: bool) -> None:
     store = "postgresql" if is_postgresql(settings.store.url) else "sqlite"
     before, now = asyncio.run(upgrade_journal(settings.store.url))
     if as_json:
-        click.echo(json.dumps({"store": store, "from": before, "to": now}))
+        tell(json.dumps({"store": store, "from": before, "to": now}))
     elif before == now:
-        click.echo(f"{store}: schema {now}, up to date")
+        tell(f"{store}: schema {now}, up to date")
     else:
-        click.echo(f"{store}: schema {before} → {now}")
+        tell(f"{store}: schema {before} → {now}")
 
 
 @db.command()
@@ -71,6 +71,6 @@ def backup(file: Path, config: Path | None, *, force: bool, as_json: bool) -> No
         raise Problem("invalid_request", str(refused)) from refused
     if as_json:
         facts = {"file": made.file, "bytes": made.size, "schema": made.schema_version}
-        click.echo(json.dumps(facts))
+        tell(json.dumps(facts))
     else:
-        click.echo(f"{made.file}: {made.size} bytes, schema {made.schema_version}, checked")
+        tell(f"{made.file}: {made.size} bytes, schema {made.schema_version}, checked")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ordergate.cli.session import json_option
+from ordergate.cli.session import json_option, print_json, tell
 
 
 @click.command()
@@ -41,7 +41,7 @@ def demo(store: str | None, port: int, extra_config: Path | None, *, keep: bool,
     except asyncio.CancelledError:
         sys.exit(130)  # ended by a signal before the tour was over
     except (StageError, TourError, JournalUnavailableError) as error:
-        click.echo(f"the demonstration failed: {error}", err=True)
+        tell(f"the demonstration failed: {error}", err=True)
         sys.exit(1)
 
 
@@ -68,11 +68,11 @@ async def _run(store: str | None, port: int, extra_config: Path | None, *, keep:
                 await Tour(stage, client, screen).walk()
             screen.print(f"Done in {time.monotonic() - began:.1f} s.", highlight=False)
         if keep:
-            click.echo(
-                msgspec.json.encode(stage).decode()
-                if as_json
-                else f"\n  {stage.gateway}/schema\n  Authorization: Bearer {stage.key}\n\n"
-                f"  {stage.gateway}/console\n  operator's key: {stage.operator_key}\n\nCtrl-C ends it."
-            )
+            if as_json:
+                print_json(msgspec.json.encode(stage))
+            else:
+                tell("", f"  {stage.gateway}/schema", f"  Authorization: Bearer {stage.key}")
+                tell("", f"  {stage.gateway}/console", f"  operator's key: {stage.operator_key}")
+                tell("", "Ctrl-C ends it.")
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ordergate.cli.session import json_option
+from ordergate.cli.session import json_option, tell
 
 if TYPE_CHECKING:
     from ordergate.emulation.webhooks import WebhookSettings
@@ -61,7 +61,7 @@ def emulate(
 
     def announce(base_url: str) -> None:
         facts = announcement(name, emulator, base_url)
-        click.echo(json.dumps(facts) if as_json else _described(adapter.title, facts))
+        tell(*[json.dumps(facts)] if as_json else _described(adapter.title, facts).split("\n"))
 
     serving = serve_emulator(
         emulator,
@@ -75,7 +75,7 @@ def emulate(
     try:
         asyncio.run(serving)
     except OSError as error:
-        click.echo(f"cannot listen: {error}", err=True)
+        tell(f"cannot listen: {error}", err=True)
         sys.exit(1)
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ordergate.cli.session import tell
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -39,7 +41,7 @@ def init(output: Path, *, accept_defaults: bool, force: bool) -> None:
     from ordergate.gateway.registry import installed_adapters
 
     if output.exists() and not force:
-        click.echo(f"{output} is there already; --force overwrites it", err=True)
+        tell(f"{output} is there already; --force overwrites it", err=True)
         sys.exit(1)
     adapters = installed_adapters()
     accounts: list[dict[str, Any]] = []
@@ -51,15 +53,15 @@ def init(output: Path, *, accept_defaults: bool, force: bool) -> None:
     try:
         output.write_text(_with_accounts(_template(), url, accounts))
     except OSError as error:
-        click.echo(f"cannot write {output}: {error.strerror}", err=True)
+        tell(f"cannot write {output}: {error.strerror}", err=True)
         sys.exit(1)
-    click.echo(f"{output} is written", err=True)
+    tell(f"{output} is written", err=True)
     if url == "postgresql":
-        click.echo(f"  set {_DATABASE} to {_DATABASE_URL}", err=True)
+        tell(f"  set {_DATABASE} to {_DATABASE_URL}", err=True)
     for account in accounts:
         for variable in account["variables"]:
-            click.echo(f"  set {variable}, or change the reference to a file", err=True)
-    click.echo(f"then: ordergate check --config {output}", err=True)
+            tell(f"  set {variable}, or change the reference to a file", err=True)
+    tell(f"then: ordergate check --config {output}", err=True)
 
 
 def _account(adapter: "Adapter", taken: frozenset[str], accept_defaults: bool) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from ordergate.cli.session import (
     environment_option,
     json_option,
     reports_problems,
+    tell,
     with_gateway,
 )
 
@@ -83,7 +84,7 @@ def list_keys(config: Path | None, *, as_json: bool) -> None:
 
     found = with_gateway(config, lambda gateway: gateway.journal.keys())
     if as_json:
-        click.echo(json.dumps({"data": [{"id": key.id, **_facts(key)} for key in found]}))
+        tell(json.dumps({"data": [{"id": key.id, **_facts(key)} for key in found]}))
         return
     rows = [
         (
@@ -138,7 +139,7 @@ def rotate(
     previous = {"id": key_id, "expires_at": _time(made.previous_ends_at)}
     _show_once(made.key, made.token, as_json=as_json, replaces=previous)
     if not as_json:
-        click.echo(f"{key_id}: works until {_minute(made.previous_ends_at)} UTC", err=True)
+        tell(f"{key_id}: works until {_minute(made.previous_ends_at)} UTC", err=True)
 
 
 @keys.command()
@@ -155,15 +156,15 @@ def revoke(key_id: str, config: Path | None, *, as_json: bool) -> None:
 
     if not with_gateway(config, work):
         raise Problem("not_found", f"There is no key {key_id!r}; see: ordergate keys list")
-    click.echo(json.dumps({"id": key_id, "revoked": True}) if as_json else f"{key_id} revoked")
+    tell(json.dumps({"id": key_id, "revoked": True}) if as_json else f"{key_id} revoked")
 
 
 def _show_once(key: "ApiKey", token: str, *, as_json: bool, **more: object) -> None:
     if as_json:
-        click.echo(json.dumps({"id": key.id, "key": token, **_facts(key), **more}))
+        tell(json.dumps({"id": key.id, "key": token, **_facts(key), **more}))
     else:
-        click.echo(token)
-        click.echo(f"{key.id}: keep it now, it is not shown again", err=True)
+        tell(token)
+        tell(f"{key.id}: keep it now, it is not shown again", err=True)
 
 
 def _facts(key: "ApiKey") -> dict[str, object]:

@@ -16,8 +16,10 @@ from ordergate.cli.session import (
     operator,
     print_json,
     reports_problems,
+    tell,
     with_gateway,
 )
+from ordergate.printable import printable_json
 
 if TYPE_CHECKING:
     from ordergate.cli.link_files import LineError
@@ -90,7 +92,7 @@ def import_(file: Any, merchant: str, config: Path | None, world: str, *, as_jso
             )
 
     imported = with_gateway(config, work)
-    click.echo(json.dumps({"imported": imported}) if as_json else f"{imported} links imported")
+    tell(json.dumps({"imported": imported}) if as_json else f"{imported} links imported")
 
 
 @links.command()
@@ -218,14 +220,14 @@ def _refuse(errors: "list[LineError]", name: str, *, as_json: bool) -> NoReturn:
     shown = errors[:_MAX_ERRORS]
     if as_json:
         told = [error._asdict() for error in shown]
-        click.echo(json.dumps({"imported": 0, "errors": told, "more": len(errors) - len(shown)}))
+        tell(json.dumps({"imported": 0, "errors": told, "more": len(errors) - len(shown)}))
     else:
         for error in shown:
             column = f"{error.column}: " if error.column else ""
-            click.echo(f"{name}:{error.line}: {column}{error.detail}", err=True)
+            tell(f"{name}:{error.line}: {column}{error.detail}", err=True)
         if len(errors) > len(shown):
-            click.echo(f"and {len(errors) - len(shown)} more", err=True)
-        click.echo("nothing was imported", err=True)
+            tell(f"and {len(errors) - len(shown)} more", err=True)
+        tell("nothing was imported", err=True)
     sys.exit(1)
 
 
@@ -273,7 +275,7 @@ async def _export_json(gateway: "Gateway", query: "LinkQuery") -> None:
     async for page in _pages(gateway, query):
         if page:
             rows = ({name: getattr(link, name) for name in COLUMNS} for link in page)
-            click.echo(separator + b",".join(map(msgspec.json.encode, rows)), nl=False)
+            click.echo(printable_json(separator + b",".join(map(msgspec.json.encode, rows))), nl=False)
             separator = b","
     click.echo(b"]}")
 

@@ -16,6 +16,7 @@ from ordergate.cli.session import (
     operator,
     print_json,
     reports_problems,
+    tell,
     with_gateway,
 )
 
@@ -276,7 +277,7 @@ def redact(order_id: str, config: Path | None, world: str, *, yes: bool, as_json
     else:
         if order is not None:
             show_order(order)
-        click.echo("personal data erased")
+        tell("personal data erased")
 
 
 def _body(kind: Any, options: dict[str, Any], *names: str) -> Any:
@@ -303,7 +304,7 @@ def _write(
     async def run(gateway: "Gateway") -> "Answer":
         caller = await merchant_caller(gateway, merchant, options["world"])
         if options["key"] is None:
-            click.echo(f"idempotency key {key}", err=True)
+            tell(f"idempotency key {key}", err=True)
         return await work(gateway, caller, Delivery(key=key))
 
     answer = with_gateway(config, run)
@@ -323,8 +324,8 @@ def _print_answer(answer: "Answer", *, as_json: bool) -> None:
         return
     document = msgspec.json.decode(answer.response.body)
     if answer.response.status >= 400:
-        click.echo(f"{document['code']}: {document['detail']}", err=True)
+        tell(f"{document['code']}: {document['detail']}", err=True)
     elif document["id"].startswith("ord_"):
         show_order(msgspec.convert(document, Order))
     else:
-        click.echo(f"{document['id']}: {document['amount']} returned")
+        tell(f"{document['id']}: {document['amount']} returned")

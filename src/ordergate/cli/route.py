@@ -13,6 +13,7 @@ from ordergate.cli.session import (
     print_json,
     reports_problems,
     settings_of,
+    tell,
 )
 
 
@@ -52,7 +53,7 @@ def explain(
     if as_json:
         print_json(msgspec.json.encode(route_document(found, operator=True)))
     else:
-        click.echo(f"{found.rule}: {found.why}")
+        tell(f"{found.rule}: {found.why}")
         rows = [(account.name, "takes it" if n == 0 else "next") for n, account in enumerate(found.accounts)]
         rows += [(skipped.account, f"skipped: {skipped.reason}") for skipped in found.skipped]
         show_rows(("account", ""), rows, "no accounts")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ordergate.cli.session import config_option, reports_problems, settings_of
+from ordergate.cli.session import config_option, reports_problems, settings_of, tell
 
 if TYPE_CHECKING:
     from ordergate.settings import Settings
@@ -51,7 +51,7 @@ def serve(
     configure_logging(settings.server.log_format, settings.server.log_level, serving=True)
     count = workers or settings.server.workers
     if refusal := workers_refusal(count, settings.store.url):
-        click.echo(refusal, err=True)
+        tell(refusal, err=True)
         sys.exit(1)
 
     allow_open_files()
@@ -61,7 +61,7 @@ def serve(
         try:
             return listen(chosen, settings.server.port if port is None else port)
         except OSError as error:
-            click.echo(f"cannot listen: {error}", err=True)
+            tell(f"cannot listen: {error}", err=True)
             sys.exit(1)
 
     def ready(listener: socket.socket) -> None:
@@ -80,7 +80,7 @@ def _announce(url: str, settings: "Settings", *, stdout: bool) -> None:
     shown = ", ".join(f"{name}: {page}" for name, page in pages.items())
     _tell(settings, "info", "server.ready", f"ordergate serves {url} ({shown})", url=url, **pages)
     if stdout:
-        click.echo(url)
+        tell(url)
 
 
 def _safe_host(host: str, settings: "Settings", *, keys_exist: bool) -> str:
@@ -109,6 +109,6 @@ def _tell(settings: "Settings", level: str, event: str, sentence: str, **facts: 
 
     if is_pretty(settings.server.log_format):
         with contextlib.suppress(OSError):  # it serves all the same
-            click.echo(sentence, err=True)
+            tell(sentence, err=True)
     else:
         getattr(structlog.get_logger("ordergate.server"), level)(event, **facts)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
+from ordergate.printable import printable, printable_json
+
 if TYPE_CHECKING:
     from ordergate.gateway.caller import Caller
     from ordergate.gateway.context import Gateway
@@ -83,19 +85,13 @@ environment_option = click.option(
 
 def settings_of(config: Path | None, *, as_json: bool = False) -> "Settings":
     """Read the configuration, or end the command with everything that is wrong with it."""
-    import json
-
     from ordergate.gateway.configuration import ConfigurationError
     from ordergate.settings import find_file, load_settings
 
     try:
         return load_settings(find_file(config))
     except ConfigurationError as error:
-        if as_json:
-            click.echo(json.dumps({"errors": error.lines}))
-        for line in error.lines if not as_json else ():
-            click.echo(line, err=True)
-        sys.exit(1)
+        fail_with(error.lines, as_json=as_json)
 
 
 def with_gateway(config: Path | None, work: "Callable[[Gateway], Awaitable[T]]") -> T:
@@ -177,15 +173,32 @@ def fail(problem: Any, *, as_json: bool) -> NoReturn:
     if as_json:
         print_json(msgspec.json.encode(document(problem, instance="", reads=False)))
     else:
-        click.echo(f"{problem.code}: {problem.detail}", err=True)
+        tell(f"{problem.code}: {problem.detail}", err=True)
         for error in problem.errors:
             said = "" if error.detail in problem.detail else f"  {error.detail}"
-            click.echo(f"  {error.pointer}{said}", err=True)
+            tell(f"  {error.pointer}{said}", err=True)
         if problem.operation:
-            click.echo(f"  operation {problem.operation}", err=True)
+            tell(f"  operation {problem.operation}", err=True)
     sys.exit(1)
+
+
+def fail_with(lines: list[str], *, as_json: bool) -> NoReturn:
+    """Print what is wrong and exit with 1."""
+    import json
+
+    if as_json:
+        tell(json.dumps({"errors": lines}))
+    else:
+        tell(*lines, err=True)
+    sys.exit(1)
+
+
+def tell(*lines: str, err: bool = False) -> None:
+    """Print lines, each of which stays one: providers and merchants wrote some of it."""
+    for line in lines:
+        click.echo(printable(line), err=err)
 
 
 def print_json(document: bytes) -> None:
     """Write one JSON document to stdout."""
-    click.echo(document.decode())
+    click.echo(printable_json(document))

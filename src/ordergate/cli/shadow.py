@@ -11,6 +11,7 @@ from ordergate.cli.session import (
     json_option,
     print_json,
     reports_problems,
+    tell,
     with_gateway,
 )
 
@@ -52,18 +53,18 @@ def report(merchant: str | None, config: Path | None, world: Any, *, as_json: bo
 
 def _show(found: "Shadowing") -> None:
     if not found.accounts:
-        click.echo("no order was translated for another account; name one in [routing] shadow")
+        tell("no order was translated for another account; name one in [routing] shadow")
     for account in found.accounts:
         _show_account(account)
     if found.dropped:
-        click.echo(f"{found.dropped} orders were not translated: there was too much to do")
+        tell(f"{found.dropped} orders were not translated: there was too much to do")
 
 
 def _show_account(account: "ShadowReport") -> None:
     from ordergate.terminal import show_rows
 
     all_orders = account.accepted + account.refused
-    click.echo(f"{account.account}: {account.accepted} of {all_orders} orders would have been sent")
+    tell(f"{account.account}: {account.accepted} of {all_orders} orders would have been sent")
     parts = (
         ("refused as", account.refusals),
         ("differs", account.differences),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ordergate.cli.session import config_option, json_option, print_json, reports_problems, with_gateway
+from ordergate.cli.session import config_option, json_option, print_json, reports_problems, tell, with_gateway
 
 if TYPE_CHECKING:
     from ordergate.gateway.context import Gateway
@@ -73,7 +73,7 @@ def switch_check(
 def _show(drill: "Drill", days: int) -> None:
     from ordergate.terminal import plain, show_rows
 
-    click.echo(f"{drill.passing} of {drill.orders} orders of {days} days would pass at {drill.account}")
+    tell(f"{drill.passing} of {drill.orders} orders of {days} days would pass at {drill.account}")
     if drill.refused:
         rows = [
             (str(each.orders), each.code, plain(each.pointer), plain(each.detail), each.example)
@@ -82,8 +82,6 @@ def _show(drill: "Drill", days: int) -> None:
         show_rows(("orders", "refused as", "at", "why", "for example"), rows, "")
     for name, use in drill.staying.items():
         if use.open_orders or use.unsettled:
-            click.echo(
-                f"{use.open_orders} open orders and {use.unsettled} unsettled operations stay at {name}"
-            )
+            tell(f"{use.open_orders} open orders and {use.unsettled} unsettled operations stay at {name}")
     limit = "no limit" if drill.limit_per_minute is None else f"{drill.limit_per_minute} calls a minute"
-    click.echo(f"at most {drill.peak_per_minute} orders were made in a minute; the account takes {limit}")
+    tell(f"at most {drill.peak_per_minute} orders were made in a minute; the account takes {limit}")

@@ -14,6 +14,7 @@ from ordergate.cli.session import (
     operator,
     print_json,
     reports_problems,
+    tell,
     with_gateway,
 )
 
@@ -169,4 +170,4 @@ def replay(
             return await replay_many(gateway, caller, body, advance)
 
     number = with_gateway(config, work)
-    click.echo(json.dumps({"replayed": number}) if as_json else f"{number} deliveries queued again")
+    tell(json.dumps({"replayed": number}) if as_json else f"{number} deliveries queued again")

@@ -5,20 +5,18 @@ Nothing here reads a clock, a name server or a source of chance; all three are g
 
 import hmac
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
 import msgspec
 
 from ordergate.domain.errors import FieldError
+from ordergate.domain.special_networks import Address, Network, cloud_service, is_public
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - what every secret begins with
 MAX_URL = 2048
-
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
 
 _TRANSLATED = ip_network("64:ff9b::/96")
 """NAT64: the last 32 bits are an IPv4 address."""
@@ -121,24 +119,35 @@ def url_errors(url: str, *, live: bool, allowed: Sequence[Network]) -> list[Fiel
 def may_be_reached(address: Address, allowed: Iterable[Network]) -> bool:
     """Whether webhooks may go to an address: a public one, or one in a network that was allowed.
 
-    An IPv6 address that leads to an IPv4 one is judged as that.
+    An address that leads on to others is judged by them, too. A cloud's own service is reached only if its very
+    network was allowed, not a larger one.
     """
-    inner = _inner(address)
-    if any(inner.version == network.version and inner in network for network in allowed):
-        return True
-    if isinstance(inner, IPv6Address) and inner.is_site_local:
-        return False
-    return inner.is_global and not (inner.is_multicast or inner.is_reserved or inner.is_unspecified)
+    allowed = tuple(allowed)
+    return all(_is_open(each, allowed) for each in _leads_to(address))
 
 
-def _inner(address: Address) -> Address:
+def _is_open(address: Address, allowed: Sequence[Network]) -> bool:
+    holding = [network for network in allowed if address in network]
+    service = cloud_service(address)
+    if service is not None:
+        return any(network.prefixlen >= service.prefixlen for network in holding)
+    return bool(holding) or is_public(address)
+
+
+def _leads_to(address: Address) -> Iterator[Address]:
+    """Yield whatever is reached through an address; an IPv4 address in IPv6 notation is that IPv4 address alone."""
     if isinstance(address, IPv4Address):
-        return address
-    if address.teredo is not None:
-        return address.teredo[1]
-    if address in _TRANSLATED:
-        return IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour or address
+        yield address
+    elif address.ipv4_mapped is not None:
+        yield address.ipv4_mapped
+    elif address in _TRANSLATED:
+        yield IPv4Address(int(address) & 0xFFFFFFFF)
+    else:
+        # A tunnel's end is reached as itself, and sends on to the addresses in it.
+        yield address
+        yield from address.teredo or ()
+        if address.sixtofour is not None:
+            yield address.sixtofour
 
 
 def _literal(host: str | None) -> Address | None:

@@ -5,6 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from ordergate.domain.fees import Fees
+from ordergate.gateway.egress import Egress
 from ordergate.spi.adapter import Adapter, Environment
 from ordergate.spi.capabilities import RateLimit
 
@@ -42,6 +43,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         poll_seconds: Between two looks for what no webhook told; None for as long as elsewhere, 0 for none.
         trace_context: Requests carry the trace that they belong to (W3C ``traceparent``), where they are traced.
         trips: When calls are kept back because the provider is down.
+        egress: How connections to the provider leave this host.
     """
 
     name: str
@@ -61,6 +63,12 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     trace_context: bool = False
     trips: Trips = Trips()
     fees: Fees | None = None
+    egress: Egress = Egress()
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Where its requests go, and how: what is known of one place says nothing of another under the same name."""
+        return self.name, self.base_url, self.egress.fingerprint
 
     @property
     def limits(self) -> tuple[RateLimit, ...]:

@@ -9,8 +9,9 @@ from msgspec import Meta
 
 from ordergate.domain.draft import BillingType, CurrencyCode, MetadataKey, MetadataValue
 from ordergate.domain.money import MAX_AMOUNT
-from ordergate.domain.webhooks import Network
+from ordergate.domain.special_networks import Network
 from ordergate.gateway.account import Account
+from ordergate.gateway.egress import Egress
 from ordergate.gateway.inbound_records import Pace
 
 T = TypeVar("T")
@@ -71,11 +72,13 @@ class Webhooks(msgspec.Struct, frozen=True, kw_only=True):
         networks: May be reached although they are not public.
         retries: Seconds before each further try.
         at_once: Deliveries on their way to one endpoint at the same time, from this process.
+        egress: How they leave this host.
     """
 
     networks: tuple[Network, ...] = ()
     retries: tuple[float, ...] = (5, 30, 120, 600, 1_800, 7_200, 18_000, 43_200, 86_400, 86_400)
     at_once: int = 8
+    egress: Egress = Egress()
 
 
 class Inbound(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ import math
 import random
 import secrets
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -133,7 +133,7 @@ class Gateway:
     node: str = field(default_factory=lambda: f"node_{secrets.token_hex(8)}")
     running: set[asyncio.Task[Any]] = field(default_factory=set)
     held: Counter[str] = field(default_factory=Counter)
-    read_configuration: Callable[[], Configuration] | None = None
+    read_configuration: Callable[[], Awaitable[Configuration]] | None = None
     wake_recovery: Callable[[], None] | None = None
     wake_deliveries: Callable[[], None] | None = None
     sender: WebhookSender | None = None

@@ -13,6 +13,7 @@ from ordergate.domain.provider_event import ProviderEvent
 from ordergate.domain.validation import NULL_CHARACTER
 from ordergate.gateway.account import Account
 from ordergate.gateway.context import Gateway
+from ordergate.gateway.echoes import Echoes, credentials_of
 from ordergate.gateway.inbound_records import Arrived, Recorded
 from ordergate.gateway.ports import JournalUnavailableError, TransportError
 from ordergate.observability import note_account
@@ -48,7 +49,8 @@ async def receive(gateway: Gateway, account_name: str, delivery: Delivery) -> bo
         account = _account(gateway, account_name)
         await _verify(gateway, account, delivery)
         note_account(account_name)
-        told = Arrived(event=_event(account, delivery), body=delivery.body)
+        event = _event(account, delivery)
+        told = Arrived(event=event, body=Echoes(credentials_of(account)).mask(delivery.body))
         recorded = await record(gateway, account, [told])
     except Problem as problem:
         count_refused(gateway, account_name, problem)

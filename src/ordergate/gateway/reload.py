@@ -45,7 +45,7 @@ async def reload(gateway: Gateway) -> Reloaded:
     if gateway.read_configuration is None:
         raise Problem("invalid_state", "This process was not started from a configuration file.")
     async with gateway.reloading:
-        new = _read(gateway.read_configuration)
+        new = await _read(gateway.read_configuration)
         async with gateway.placing.writer:
             try:
                 await _refuse_orphans(gateway, new)
@@ -103,9 +103,9 @@ def _refuse_for(number: int, answer: bytes | None) -> NoReturn:
     )
 
 
-def _read(read_configuration: Callable[[], Configuration]) -> Configuration:
+async def _read(read_configuration: Callable[[], Awaitable[Configuration]]) -> Configuration:
     try:
-        return read_configuration()
+        return await read_configuration()
     except ConfigurationError as error:
         _log.error("configuration.refused", errors=error.lines)
         errors = [FieldError(pointer="", code="invalid_configuration", detail=line) for line in error.lines]

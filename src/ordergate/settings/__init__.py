@@ -3,6 +3,7 @@
 from ordergate.settings.document import (
     DEFAULT_FILE,
     Settings,
+    environment_warnings,
     find_file,
     load_settings,
     networks_of,
@@ -13,6 +14,7 @@ from ordergate.settings.document import (
 __all__ = [
     "DEFAULT_FILE",
     "Settings",
+    "environment_warnings",
     "find_file",
     "load_settings",
     "networks_of",

@@ -19,10 +19,11 @@ from ordergate.conninfo import as_url, is_postgresql
 from ordergate.domain.draft import Amount, CurrencyCode, TaxPercent
 from ordergate.domain.errors import FieldError
 from ordergate.domain.fees import Fees
+from ordergate.domain.special_networks import Network
 from ordergate.domain.validation import explain, pointer_to
-from ordergate.domain.webhooks import Network
 from ordergate.gateway.account import Accept, Account, Trips, is_account_name
 from ordergate.gateway.configuration import ConfigurationError, Rule, Webhooks, When
+from ordergate.gateway.egress import Egress
 from ordergate.gateway.registry import AdapterMissingError, installed_adapter
 from ordergate.observability import LogFormat
 from ordergate.redaction import MASK
@@ -38,8 +39,9 @@ from ordergate.settings.checks import (
     settling_errors,
     store_errors,
 )
-from ordergate.settings.secrets import dereference, holds_secret, resolve_secrets
-from ordergate.settings.source import read_source
+from ordergate.settings.egress import EgressSettings, ignored_variables, read_egress, with_egress_secrets
+from ordergate.settings.secrets import References, holds_secret, resolve_secrets
+from ordergate.settings.source import Files, read_source
 from ordergate.spi.adapter import Adapter, Environment
 
 ENVIRONMENT_PREFIX = "ORDERGATE_"
@@ -109,10 +111,10 @@ class FeeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     fixed: dict[CurrencyCode, Amount] = {}
 
 
-class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class WebhookSettings(EgressSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[webhooks]``: how merchants are told of events, and where such messages may go."""
 
-    allow_networks: list[str] = []
+    allow_networks: list[str] = msgspec.field(default_factory=list)
     retries: Annotated[list[Annotated[float, Meta(ge=0, le=604_800)]], Meta(max_length=20)] = msgspec.field(
         default_factory=lambda: list(Webhooks().retries)
     )
@@ -128,7 +130,7 @@ class InboundSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     poll_orders: Annotated[int, Meta(ge=1, le=1000)] = 20
 
 
-class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
+class AccountSettings(EgressSettings, frozen=True, kw_only=True):
     """``[accounts.NAME]``: what every account has; the other keys are its adapter's."""
 
     adapter: str
@@ -193,6 +195,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         file: Where it was read from.
         hash: Short hash of its content; references count, not the secrets behind them.
         document: The content to show: references stay, secrets that stand in it are starred.
+        webhooks_egress: How webhooks to merchants leave this host.
     """
 
     file: Path
@@ -202,6 +205,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     store: StoreSettings
     recovery: RecoverySettings
     webhooks: WebhookSettings
+    webhooks_egress: Egress
     inbound: InboundSettings
     accounts: Mapping[str, Account]
     routing: RoutingSettings
@@ -228,13 +232,18 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
     Raises:
         ConfigurationError: Everything that is wrong with it.
     """
-    source = read_source(file)
+    files = Files()
+    references = References(environment, files)
+    source = read_source(file, files)
     content, overrides, errors = _with_overrides(source.content, environment)
     errors += password_errors(source.content)
-    resolved, found = _with_store_url(content, environment)
-    errors += found + explain(resolved, Document) + server_errors(resolved)
+    resolved, found = _with_store_url(content, references)
+    resolved, more = _with_webhook_secrets(resolved, references)
+    errors += found + more + explain(resolved, Document) + server_errors(resolved)
     document = Document() if errors else msgspec.convert(resolved, Document)
-    accounts, found = _read_accounts(content.get("accounts", {}), environment)
+    egress, found = read_egress(document.webhooks, references)
+    errors += _below("/webhooks", found)
+    accounts, found = _read_accounts(content.get("accounts", {}), references)
     errors += found + routing_errors(content) + network_errors(content)
     errors += recovery_errors(content, {name: account.settling for name, account in accounts.items()})
     if errors:
@@ -246,11 +255,19 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
         server=document.server,
         store=document.store,
         recovery=document.recovery,
-        webhooks=document.webhooks,
+        webhooks=msgspec.structs.replace(
+            document.webhooks, proxy=None, client_cert=None
+        ),  # they hold secrets
+        webhooks_egress=egress,
         inbound=document.inbound,
         accounts=accounts,
         routing=document.routing,
     )
+
+
+def environment_warnings(settings: Settings, environment: Mapping[str, str] = os.environ) -> list[str]:
+    """Return what of the environment looks as if it held here, and does not."""
+    return ignored_variables(environment, set(_references(settings.document)))
 
 
 def _with_overrides(
@@ -312,7 +329,7 @@ def _typed(value: str, kind: Any) -> Any:
 
 
 def _with_store_url(
-    content: dict[str, Any], environment: Mapping[str, str]
+    content: dict[str, Any], references: References
 ) -> tuple[dict[str, Any], list[FieldError]]:
     """Put the URL in place of a reference to it, and judge it."""
     store = content.get("store")
@@ -320,34 +337,49 @@ def _with_store_url(
     if not isinstance(store, dict) or not isinstance(url, dict):
         return content, store_errors(url)
     try:
-        url = dereference(url, environment)
+        url = references.value(url)
     except ValueError as error:
         return {**content, "store": {**store, "url": ""}}, [_error("/store/url", "unresolved", str(error))]
     return {**content, "store": {**store, "url": url}}, store_errors(url)
 
 
-def _read_accounts(
-    tables: Any, environment: Mapping[str, str]
-) -> tuple[dict[str, Account], list[FieldError]]:
+def _with_webhook_secrets(
+    content: dict[str, Any], references: References
+) -> tuple[dict[str, Any], list[FieldError]]:
+    table = content.get("webhooks")
+    if not isinstance(table, dict):
+        return content, []
+    resolved, errors = with_egress_secrets(table, references)
+    return {**content, "webhooks": resolved}, _below("/webhooks", errors)
+
+
+def _below(place: str, errors: list[FieldError]) -> list[FieldError]:
+    return [msgspec.structs.replace(error, pointer=place + error.pointer) for error in errors]
+
+
+def _read_accounts(tables: Any, references: References) -> tuple[dict[str, Account], list[FieldError]]:
     accounts: dict[str, Account] = {}
     errors: list[FieldError] = []
     for name, table in tables.items() if isinstance(tables, dict) else ():
-        account, found = _read_account(name, table, environment)
-        place = pointer_to("/accounts", name)
-        errors += [msgspec.structs.replace(error, pointer=place + error.pointer) for error in found]
+        account, found = _read_account(name, table, references)
+        errors += _below(pointer_to("/accounts", name), found)
         if account is not None:
             accounts[name] = account
     return accounts, errors
 
 
-def _read_account(
-    name: str, table: Any, variables: Mapping[str, str]
-) -> tuple[Account | None, list[FieldError]]:
+def _read_account(name: str, table: Any, references: References) -> tuple[Account | None, list[FieldError]]:
     if not isinstance(table, dict):
         return None, []  # the document as a whole has said so
     own = {field.name for field in msgspec.structs.fields(AccountSettings)}
-    common = {key: value for key, value in table.items() if key in own}
-    errors = explain(common, AccountSettings)
+    common, errors = with_egress_secrets(
+        {key: value for key, value in table.items() if key in own}, references
+    )
+    errors += explain(common, AccountSettings)
+    egress, found = Egress(), list[FieldError]()
+    if not errors:
+        egress, found = read_egress(msgspec.convert(common, AccountSettings), references)
+    errors += found
     if not is_account_name(name):
         errors.append(_error("", "invalid_value", "An account's name has letters, digits, - and _."))
     adapter_name = table.get("adapter")
@@ -359,18 +391,18 @@ def _read_account(
     if adapter is None:
         return None, errors
     rest = {key: value for key, value in table.items() if key not in own}
-    settings, found = _own_settings(adapter, rest, table.get("environment"), variables)
+    settings, found = _own_settings(adapter, rest, table.get("environment"), references)
     errors += found + base_url_errors(table, adapter) + settling_errors(table, adapter)
     if errors:
         return None, errors
-    return _account(name, msgspec.convert(common, AccountSettings), adapter, settings), []
+    return _account(name, msgspec.convert(common, AccountSettings), adapter, settings, egress), []
 
 
 def _own_settings(
-    adapter: Adapter, table: dict[str, Any], environment: Any, variables: Mapping[str, str]
+    adapter: Adapter, table: dict[str, Any], environment: Any, references: References
 ) -> tuple[Any, list[FieldError]]:
     """Read the keys that are the adapter's; `environment` is as it stands in the file."""
-    resolved, errors = resolve_secrets(table, adapter, environment, variables)
+    resolved, errors = resolve_secrets(table, adapter, environment, references)
     errors += [error for error in explain(resolved, adapter.settings_type) if not _reported(error, errors)]
     if errors or environment not in get_args(Environment):
         return None, errors
@@ -378,7 +410,7 @@ def _own_settings(
     return settings, adapter.check_settings(settings, environment)
 
 
-def _account(name: str, settings: AccountSettings, adapter: Adapter, own: Any) -> Account:
+def _account(name: str, settings: AccountSettings, adapter: Adapter, own: Any, egress: Egress) -> Account:
     base_url = settings.base_url or adapter.base_urls[settings.environment]
     return Account(
         name=name,
@@ -400,6 +432,7 @@ def _account(name: str, settings: AccountSettings, adapter: Adapter, own: Any) -
         poll_seconds=settings.poll_seconds,
         trace_context=settings.trace_context,
         trips=Trips(after=settings.breaker_failures, seconds=settings.breaker_seconds),
+        egress=egress,
     )
 
 

@@ -1,21 +1,73 @@
 """Secrets stand in the configuration by reference; here they are read from the environment and from files."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import msgspec
 
 from ordergate.domain.errors import FieldError
-from ordergate.settings.source import read_at_most
+from ordergate.settings.source import Files
 from ordergate.spi.adapter import Adapter
 from ordergate.spi.secret import Secret
 
+NOT_IN_THE_FILE = 'A secret does not stand in the file; refer to it: { env = "…" } or { file = "…" }.'
+
 _MAX_BYTES = 64 * 1024
+
+T = TypeVar("T")
+
+
+class References:
+    """What references lead to: the process's environment, and files."""
+
+    def __init__(self, variables: Mapping[str, str], files: Files) -> None:
+        """Read nothing yet."""
+        self._variables = variables
+        self._files = files
+
+    def value(self, reference: Mapping[str, Any]) -> str:
+        """Return what a reference points to; the error never holds the value.
+
+        Raises:
+            ValueError: It points to nothing that can be a secret.
+        """
+        match reference:
+            case {"env": str(name)} if len(reference) == 1:
+                if not self._variables.get(name):
+                    raise ValueError(f"The environment variable {name} is not set.")
+                return _printable(self._variables[name], f"The environment variable {name}")
+            case {"file": str(path)} if len(reference) == 1:
+                try:
+                    secret = self.read(path, _MAX_BYTES).decode().strip()
+                except UnicodeDecodeError as error:
+                    raise ValueError(f"The file {path} holds other bytes than text.") from error
+                return _printable(secret, f"The file {path}")
+            case _:
+                raise ValueError('A reference is { env = "NAME" } or { file = "PATH" }.')
+
+    def read(self, path: str, size: int) -> bytes:
+        """Return the bytes of a file.
+
+        Raises:
+            ValueError: It cannot be read, not in time, or is larger; a sentence that names it.
+        """
+        try:
+            return self._files.read(Path(path), size)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"The file {path} cannot be read: {error}.") from error
+
+    def run(self, work: Callable[[], T]) -> T:
+        """Do some work that reads files.
+
+        Raises:
+            TimeoutError: It did not end in time.
+        """
+        return self._files.run(work)
 
 
 def resolve_secrets(
-    table: dict[str, Any], adapter: Adapter, environment: Any, variables: Mapping[str, str]
+    table: dict[str, Any], adapter: Adapter, environment: Any, references: References
 ) -> tuple[dict[str, Any], list[FieldError]]:
     """Put the secrets of an account in the place of their references.
 
@@ -23,7 +75,7 @@ def resolve_secrets(
         table: The adapter's own keys.
         adapter: Whose they are; it knows which of them are secrets.
         environment: As it stands in the file; an emulator's secrets may stand there too.
-        variables: The process's environment.
+        references: What the references lead to.
     """
     resolved = dict(table)
     errors = []
@@ -31,39 +83,20 @@ def resolve_secrets(
         if field.name not in table or not holds_secret(field.type):
             continue
         try:
-            resolved[field.name] = _secrets(table[field.name], environment, variables)
+            resolved[field.name] = _secrets(table[field.name], environment, references)
         except ValueError as error:
             errors.append(FieldError(pointer=f"/{field.name}", code="secret", detail=str(error)))
     return resolved, errors
 
 
-def _secrets(value: Any, environment: Any, variables: Mapping[str, str]) -> Any:
+def _secrets(value: Any, environment: Any, references: References) -> Any:
     if isinstance(value, list):
-        return tuple(_secrets(item, environment, variables) for item in value)
+        return tuple(_secrets(item, environment, references) for item in value)
     if isinstance(value, dict):
-        return Secret(dereference(value, variables))
+        return Secret(references.value(value))
     if isinstance(value, str) and environment in ("sandbox", "production"):
-        raise ValueError('A secret does not stand in the file; refer to it: { env = "…" } or { file = "…" }.')
+        raise ValueError(NOT_IN_THE_FILE)
     return Secret(_printable(value, "It")) if isinstance(value, str) else value
-
-
-def dereference(reference: Mapping[str, Any], variables: Mapping[str, str]) -> str:
-    """Return what a reference points to; the error never holds the value."""
-    match reference:
-        case {"env": str(name)} if len(reference) == 1:
-            if not variables.get(name):
-                raise ValueError(f"The environment variable {name} is not set.")
-            return _printable(variables[name], f"The environment variable {name}")
-        case {"file": str(path)} if len(reference) == 1:
-            try:
-                secret = read_at_most(Path(path), _MAX_BYTES).decode().strip()
-            except UnicodeDecodeError as error:
-                raise ValueError(f"The file {path} holds other bytes than text.") from error
-            except (OSError, ValueError) as error:
-                raise ValueError(f"The file {path} cannot be read: {error}.") from error
-            return _printable(secret, f"The file {path}")
-        case _:
-            raise ValueError('A reference is { env = "NAME" } or { file = "PATH" }.')
 
 
 def _printable(secret: str, place: str) -> str:

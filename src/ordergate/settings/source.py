@@ -1,19 +1,32 @@
 """Reads a configuration file, and says where in it something stands: bytes in, a document and its lines out."""
 
+import io
+import os
 import re
+import select
+import time
 import tomllib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
+from ordergate.blocking import run_within
 from ordergate.domain.errors import FieldError
 from ordergate.gateway.configuration import ConfigurationError
 
 MAX_BYTES = 2**20
 """Nobody writes more; what is larger is another file, or never ends."""
+
+FILES_TIMEOUT = 5.0
+"""Seconds for all files of one configuration; a local disk takes milliseconds."""
+
+_GRACE = 0.25
+_NO_WAIT = os.O_NONBLOCK | os.O_NOCTTY
+
+T = TypeVar("T")
 
 _KEY_PART = re.compile(r"""\"([^"]*)\"|'([^']*)'|([^.\s"'\[\]]+)""")
 _LINE_OF_ERROR = re.compile(r" \(at line ([0-9]+), column ([0-9]+)\)$")
@@ -42,14 +55,69 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
         return f"{place}: {'.'.join(path) or 'the file'}: {error.detail}"
 
 
-def read_source(file: Path) -> Source:
+class Files:
+    """Reads the files of one configuration: so much of each, and all of them in a limited time.
+
+    A file may be a pipe that nobody writes to, or lie on a mount that hangs.
+    """
+
+    def __init__(self) -> None:
+        """Begin to count the time."""
+        self._ends_at = time.monotonic() + FILES_TIMEOUT
+
+    def read(self, file: Path, size: int) -> bytes:
+        """Read a file, but never much more of it than it may have.
+
+        Raises:
+            OSError: It cannot be read, or not in time.
+            ValueError: It is larger.
+        """
+        ends_at = time.monotonic() + self._left()
+        content = self.run(lambda: _read(file, size, ends_at))
+        if len(content) > size:
+            raise ValueError(f"it is larger than {size} bytes")
+        return content
+
+    def run(self, work: Callable[[], T]) -> T:
+        """Do some work that reads files.
+
+        Raises:
+            TimeoutError: It did not end in time.
+        """
+        try:
+            return run_within(self._left() + _GRACE, work)
+        except TimeoutError as error:
+            raise TimeoutError(f"nothing was read within {FILES_TIMEOUT:g} seconds") from error
+
+    def _left(self) -> float:
+        """The time that is left; what can be read at once gets its turn even if something else has used it up."""
+        return max(self._ends_at - time.monotonic(), _GRACE)
+
+
+def _read(file: Path, size: int, ends_at: float) -> bytes:
+    """Read a file, and wait no longer in it than it may take: a pipe waits for its writer for ever."""
+    content = bytearray()
+    with io.FileIO(file, opener=lambda path, flags: os.open(path, flags | _NO_WAIT)) as stream:
+        waiting = select.poll()
+        waiting.register(stream, select.POLLIN)
+        while len(content) <= size:
+            if not waiting.poll(max(ends_at - time.monotonic(), 0) * 1000):
+                raise TimeoutError
+            chunk = stream.read(size + 1 - len(content))
+            if chunk == b"":
+                break
+            content += chunk or b""
+    return bytes(content)
+
+
+def read_source(file: Path, files: Files) -> Source:
     """Read a TOML file.
 
     Raises:
         ConfigurationError: It cannot be read, is too large, is not UTF-8 or not TOML.
     """
     try:
-        content = read_at_most(file, MAX_BYTES)
+        content = files.read(file, MAX_BYTES)
     except (OSError, ValueError) as error:
         raise ConfigurationError([f"{file}: cannot be read: {error}"]) from error
     try:
@@ -65,20 +133,6 @@ def read_source(file: Path) -> Source:
         raise ConfigurationError([_not_toml(file, text, str(error))]) from error
     except RecursionError as error:
         raise ConfigurationError([f"{file}:1: not valid TOML: it is nested too deeply"]) from error
-
-
-def read_at_most(file: Path, size: int) -> bytes:
-    """Read a file, but never much more of it than it may have.
-
-    Raises:
-        OSError: It cannot be read.
-        ValueError: It is larger.
-    """
-    with file.open("rb") as stream:
-        content = stream.read(size + 1)
-    if len(content) > size:
-        raise ValueError(f"it is larger than {size} bytes")
-    return content
 
 
 def _not_toml(file: Path, text: str, reason: str) -> str:

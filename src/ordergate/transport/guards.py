@@ -90,16 +90,16 @@ class _Guard:
 class GuardedTransport:
     """A way to the providers that keeps each account's limits."""
 
-    def __init__(self, connect: Callable[[str], Sender], monotonic: Monotonic) -> None:
+    def __init__(self, connect: Callable[[Account], Sender], monotonic: Monotonic) -> None:
         """Know no account yet.
 
         Args:
-            connect: Makes the way to a base URL, which is one account's own.
+            connect: Makes the way to an account, which is its own.
             monotonic: A clock in seconds that never goes back.
         """
         self._connect = connect
         self._monotonic = monotonic
-        self._guards: dict[tuple[str, str], _Guard] = {}
+        self._guards: dict[tuple[str, str, str], _Guard] = {}
         self._nodes = 1
         self._ending: dict[asyncio.Task[None], Sender] = {}
 
@@ -130,7 +130,7 @@ class GuardedTransport:
 
     def keep_only(self, accounts: Iterable[Account]) -> None:
         """Let the connections to all other accounts, and to where these led before, end once they are idle."""
-        kept = {(account.name, account.base_url) for account in accounts}
+        kept = {account.place for account in accounts}
         for key in self._guards.keys() - kept:
             guard = self._guards.pop(key)
             self._ending[task := asyncio.create_task(_end(guard))] = guard.sender
@@ -224,10 +224,9 @@ class GuardedTransport:
 
     def _guard(self, account: Account) -> _Guard:
         """One name may come to lead elsewhere: what is known of the one place says nothing of the other."""
-        key = account.name, account.base_url
-        guard = self._guards.get(key)
+        guard = self._guards.get(account.place)
         if guard is None:
-            guard = self._guards[key] = _Guard(self._connect(account.base_url))
+            guard = self._guards[account.place] = _Guard(self._connect(account))
         guard.limit(account.max_in_flight, account.limits, self._nodes)
         return guard
 

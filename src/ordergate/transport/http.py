@@ -7,17 +7,21 @@ would add all three.
 import asyncio
 import secrets
 import time
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.metadata import version
 
 import httpx
 import structlog
 
+from ordergate.domain.errors import Sent
 from ordergate.gateway.account import Account
+from ordergate.gateway.echoes import Echoes, credentials_of
 from ordergate.gateway.ports import Clock, TransportError
 from ordergate.observability import current_call
 from ordergate.spi.wire import WireRequest, WireResponse
-from ordergate.transport.engine import AiohttpTransport
+from ordergate.transport.decoding import TooLongError, read_limited
+from ordergate.transport.engine import AiohttpTransport, reached
 
 MAX_ANSWER = 16 * 2**20
 """Bytes of an answer that are read at most; no order comes near it."""
@@ -28,7 +32,7 @@ NOT_SENT = (
     httpx.PoolTimeout,
     httpx.UnsupportedProtocol,
 )
-"""Raised before a connection existed, so not one byte can have left. Every other failure may have arrived."""
+"""Raised before a connection existed, so not one byte can have left."""
 
 CLOSED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError, httpx.DecodingError)
 """The other side ended the exchange, so nothing is under way; after a time-out of ours something may be."""
@@ -49,11 +53,13 @@ class HttpTransport:
         """
         self._clock = clock
         self._engine = engine
+        self._credentials: tuple[Account, Sequence[bytes]] | None = None
 
     @classmethod
-    def to(cls, base_url: str, clock: Clock) -> "HttpTransport":
-        """Return the way to a base URL; certificates are loaded only where it is ``https:``."""
-        return cls(clock, AiohttpTransport(secure=base_url.startswith("https:")))
+    def to(cls, account: Account, clock: Clock) -> "HttpTransport":
+        """Return the way to an account; certificates are loaded only if its base URL is ``https:``."""
+        secure = account.base_url.startswith("https:")
+        return cls(clock, AiohttpTransport(secure=secure, egress=account.egress))
 
     async def send(self, account: Account, request: WireRequest) -> WireResponse:
         """Sign and send one request, and return the answer.
@@ -79,15 +85,18 @@ class HttpTransport:
 
     async def _send(self, account: Account, request: WireRequest) -> WireResponse:
         outgoing = self._outgoing(account, request)
+        if self._credentials is None or self._credentials[0] is not account:
+            self._credentials = account, credentials_of(account)
+        echoes = Echoes(self._credentials[1], outgoing.headers.raw)
         try:
             async with asyncio.timeout(account.total_timeout):
-                return await _exchange(self._engine, outgoing)
-        except NOT_SENT as error:
-            raise TransportError("no", _sentence(account, error)) from error
+                return await _exchange(self._engine, outgoing, echoes)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
-            raise TransportError(
-                "maybe", _sentence(account, error), closed=isinstance(error, CLOSED)
-            ) from error
+            sent = _sent(outgoing, error)
+            closed = sent == "maybe" and isinstance(error, CLOSED)
+            # The text of a parser's error holds what the provider sent.
+            reason = echoes.mask_text(" ".join(_sentence(account, error).split()))
+            raise TransportError(sent, reason, closed=closed) from error
 
     def _outgoing(self, account: Account, request: WireRequest) -> httpx.Request:
         """Sign just before sending; what cannot even be written has not been sent, and is not the provider's fault."""
@@ -100,22 +109,20 @@ class HttpTransport:
             raise TransportError("no", reason, code="internal_error") from error
 
 
-async def _exchange(engine: httpx.AsyncBaseTransport, outgoing: httpx.Request) -> WireResponse:
+async def _exchange(
+    engine: httpx.AsyncBaseTransport, outgoing: httpx.Request, echoes: Echoes
+) -> WireResponse:
     response = await engine.handle_async_request(outgoing)
-    headers = {name.lower(): value for name, value in response.headers.multi_items()}
+    headers = {name.lower(): echoes.mask_text(value) for name, value in response.headers.multi_items()}
     stream = response.stream
     assert isinstance(stream, httpx.AsyncByteStream)
     try:
-        # Most answers come as they are, and httpx's decoding takes long even where there is nothing to decode.
-        chunks = response.aiter_bytes() if "content-encoding" in headers else aiter(stream)
-        body = bytearray()
-        async for chunk in chunks:
-            body += chunk
-            if len(body) > MAX_ANSWER:
-                raise TransportError("maybe", f"The answer is longer than {MAX_ANSWER} bytes.")
+        body = await read_limited(stream, response.headers.get("content-encoding", ""), MAX_ANSWER)
+    except TooLongError as error:
+        raise TransportError("maybe", f"The answer is longer than {MAX_ANSWER} bytes.") from error
     finally:
         await stream.aclose()
-    return WireResponse(status=response.status_code, headers=headers, body=bytes(body))
+    return WireResponse(status=response.status_code, headers=headers, body=echoes.mask(body))
 
 
 @lru_cache(256)
@@ -142,6 +149,11 @@ def _request(account: Account, signed: WireRequest) -> httpx.Request:
         stream=httpx.ByteStream(signed.body),
         extensions={"timeout": timeout},
     )
+
+
+def _sent(request: httpx.Request, error: Exception) -> Sent:
+    """Whether a request that failed may have arrived: only one that never had a connection surely has not."""
+    return "no" if reached(request) is False or isinstance(error, NOT_SENT) else "maybe"
 
 
 def _sentence(account: Account, error: Exception) -> str:

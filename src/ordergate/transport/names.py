@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 
-from ordergate.domain.webhooks import Address
+from ordergate.domain.special_networks import Address
 
 TIMEOUT = 5.0
 """Seconds that whoever asks waits; the answer that comes later is taken by who asks then."""

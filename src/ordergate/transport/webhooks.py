@@ -1,23 +1,31 @@
 """Sends webhooks to addresses that merchants chose, and so trusts none of them.
 
 Every address is checked after its name was resolved and just before the connection is made to it, so that a name that
-leads elsewhere the second time leads nowhere. No redirects, no proxies, no cookies; what is answered is thrown away.
+leads elsewhere the second time leads nowhere. A configured proxy is asked for the address that was checked, not for the
+name. No redirects, no cookies; what is answered is thrown away as it came, and never decoded.
 """
 
 import asyncio
 import contextlib
 import ssl
+from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from importlib.metadata import version
+from ipaddress import IPv6Address
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import httpcore
-import httpx
+import structlog
 
-from ordergate.domain.webhooks import Address, Network, may_be_reached
+from ordergate.blocking import run_beside
+from ordergate.domain.special_networks import Address, Network
+from ordergate.domain.webhooks import may_be_reached
+from ordergate.gateway.egress import Egress
 from ordergate.gateway.event_ports import Reply
+from ordergate.spi.secret import Secret
 from ordergate.transport.names import SystemNames
+from ordergate.trust import default_context
 
 TIMEOUT = 15.0
 """Seconds for one attempt, from the name to the end of the answer."""
@@ -28,6 +36,7 @@ MAX_ANSWER = 64 * 2**10
 Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
 Allowed = Callable[[], Sequence[Network]]
 
+_log = structlog.get_logger("ordergate.transport")
 _USER_AGENT = ("user-agent", f"ordergate/{version('ordergate')}")
 _KEPT_OPEN = 20
 _CONNECTIONS = 256
@@ -49,6 +58,10 @@ class AddressRefusedError(httpcore.ConnectError):
     """A name leads to no address that may be reached."""
 
 
+class EgressFailedError(httpcore.ConnectError):
+    """Our own way out fails, not the receiver; the message is ours."""
+
+
 class AnswerTooLongError(httpcore.ReadError):
     """A receiver sends more than is read of an answer."""
 
@@ -56,18 +69,30 @@ class AnswerTooLongError(httpcore.ReadError):
 class HttpWebhooks:
     """The way to the merchants' receivers over HTTP."""
 
-    def __init__(self, allowed: Allowed, resolve: Resolve | None = None, *, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self,
+        allowed: Allowed,
+        resolve: Resolve | None = None,
+        *,
+        egress: Callable[[], Egress] = Egress,
+        timeout: float = TIMEOUT,
+    ) -> None:
         """Open nothing yet.
 
         Args:
             allowed: The networks that may be reached although they are not public, as they are configured now.
             resolve: Asks for a host's addresses, in place of the system.
+            egress: The way out, as it is configured now.
             timeout: Seconds for one attempt.
         """
         self._names = SystemNames()
-        self._backend = GuardedBackend(allowed, resolve or self._names)
+        self._allowed = allowed
+        self._resolve = resolve or self._names
+        self._egress = egress
         self._timeout = timeout
-        self._pools: dict[str, httpcore.AsyncConnectionPool] = {}
+        self._opening = asyncio.Lock()
+        self._pools: dict[tuple[str, str], httpcore.AsyncConnectionPool] = {}
+        self._retired: set[asyncio.Task[None]] = set()
 
     async def post(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
         """Send a webhook; whatever goes wrong is in the reply."""
@@ -85,6 +110,8 @@ class HttpWebhooks:
 
     async def close(self) -> None:
         """Close every connection."""
+        for task in self._retired:
+            task.cancel()
         for pool in self._pools.values():
             await pool.aclose()
         self._pools.clear()
@@ -93,7 +120,8 @@ class HttpWebhooks:
     async def _exchange(
         self, scheme: str, url: str, headers: Iterable[tuple[str, str]], body: bytes
     ) -> Reply:
-        async with self._pool(scheme).stream("POST", url, headers=list(headers), content=body) as response:
+        pool = await self._pool(scheme, self._egress())
+        async with pool.stream("POST", url, headers=list(headers), content=body) as response:
             with contextlib.suppress(AnswerTooLongError):
                 async for _ in response.aiter_stream():
                     pass
@@ -102,27 +130,46 @@ class HttpWebhooks:
             status=response.status, retry_after=None if asked is None else asked.decode("ascii", "replace")
         )
 
-    def _pool(self, scheme: str) -> httpcore.AsyncConnectionPool:
+    async def _pool(self, scheme: str, egress: Egress) -> httpcore.AsyncConnectionPool:
         """One for each scheme: reading certificates takes long, and not every process needs them."""
-        if scheme not in self._pools:
-            secure = httpx.create_ssl_context() if scheme == "https" else None
-            self._pools[scheme] = httpcore.AsyncConnectionPool(
-                ssl_context=secure,
-                max_connections=_CONNECTIONS,
-                max_keepalive_connections=_KEPT_OPEN,
-                keepalive_expiry=5,
-                network_backend=self._backend,
-            )
-        return self._pools[scheme]
+        key = scheme, egress.fingerprint
+        async with self._opening:
+            if key not in self._pools:
+                tls = egress.tls
+                if tls is None and scheme == "https":
+                    tls = await _authorities()
+                for other in [other for other in self._pools if other[1] != egress.fingerprint]:
+                    self._retire(self._pools.pop(other))
+                self._pools[key] = httpcore.AsyncConnectionPool(
+                    ssl_context=tls,
+                    max_connections=_CONNECTIONS,
+                    max_keepalive_connections=_KEPT_OPEN,
+                    keepalive_expiry=5,
+                    network_backend=GuardedBackend(self._allowed, self._resolve, egress.proxy),
+                )
+            return self._pools[key]
+
+    def _retire(self, pool: httpcore.AsyncConnectionPool) -> None:
+        """Close the connections of a former way out once the attempts that it carries are over."""
+
+        async def close() -> None:
+            try:
+                await asyncio.sleep(self._timeout)
+            finally:
+                await pool.aclose()
+
+        self._retired.add(task := asyncio.create_task(close()))
+        task.add_done_callback(self._retired.discard)
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
     """Connects to addresses that may be reached, and to no name: the name is for the Host header and TLS alone."""
 
-    def __init__(self, allowed: Allowed, resolve: Resolve) -> None:
-        """Know nothing yet."""
+    def __init__(self, allowed: Allowed, resolve: Resolve, proxy: Secret | None = None) -> None:
+        """Know nothing yet; with a proxy every connection goes through it."""
         self._allowed = allowed
         self._resolve = resolve
+        self._proxy = proxy
         self._inner = httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -130,8 +177,8 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         host: str,
         port: int,
         timeout: float | None = None,  # noqa: ASYNC109 - the interface's own
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
+        local_address: str | None = None,  # noqa: ARG002 - as above
+        socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - as above
     ) -> httpcore.AsyncNetworkStream:
         """Resolve a host, check what it leads to, and connect to that.
 
@@ -143,15 +190,22 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         failure: Exception | None = None
         for address in permitted[:_ADDRESSES]:
             try:
-                stream = await self._inner.connect_tcp(
-                    str(address), port, seconds, local_address, socket_options
-                )
+                stream = await self._connect(address, port, seconds)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
             else:
-                return BoundedStream(stream)
+                return stream
         assert failure is not None
         raise failure
+
+    async def _connect(self, address: Address, port: int, seconds: float) -> httpcore.AsyncNetworkStream:
+        if self._proxy is None:
+            return BoundedStream(await self._inner.connect_tcp(str(address), port, seconds))
+        try:
+            async with asyncio.timeout(seconds):
+                return await _through(self._inner, self._proxy.reveal(), address, port)
+        except TimeoutError as error:
+            raise EgressFailedError("the proxy made no connection in time") from error
 
     async def _permitted(self, host: str, port: int) -> Sequence[Address]:
         """A host that is not there and one that is inside are refused alike: nobody learns which names are inside."""
@@ -173,6 +227,48 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         await asyncio.sleep(seconds)
+
+
+async def _authorities() -> ssl.SSLContext:
+    try:
+        return await run_beside(default_context)
+    except OSError as error:
+        _log.error("webhooks.not_sent", reason=str(error))
+        raise EgressFailedError(
+            "the gateway cannot read the certificate authorities that it trusts"
+        ) from error
+
+
+async def _through(
+    backend: httpcore.AsyncNetworkBackend, proxy: str, address: Address, port: int
+) -> httpcore.AsyncNetworkStream:
+    """Have a proxy connect to an address, and return the connection as if it were straight."""
+    url = urlsplit(proxy)
+    host, proxy_port = url.hostname or "", url.port or 80
+    place = f"[{address}]:{port}" if isinstance(address, IPv6Address) else f"{address}:{port}"
+    headers = [("host", place), _USER_AGENT]
+    if url.username is not None:
+        login = f"{unquote(url.username)}:{unquote(url.password or '')}".encode()
+        headers.append(("proxy-authorization", f"Basic {b64encode(login).decode()}"))
+    target = httpcore.URL(scheme="http", host=host, port=proxy_port, target=place)
+    try:
+        stream = BoundedStream(await backend.connect_tcp(host, proxy_port))
+    except httpcore.NetworkError as error:
+        raise EgressFailedError("the proxy could not be connected to") from error
+    async with contextlib.AsyncExitStack() as failing:
+        failing.push_async_callback(stream.aclose)
+        connection = httpcore.AsyncHTTP11Connection(target.origin, stream)
+        try:
+            answer = await connection.handle_async_request(
+                httpcore.Request("CONNECT", target, headers=headers)
+            )
+        except (httpcore.NetworkError, httpcore.ProtocolError) as error:
+            raise EgressFailedError("the connection to the proxy broke") from error
+        if answer.status // 100 != 2:
+            raise EgressFailedError(f"the proxy answered {answer.status}")
+        failing.pop_all()
+    tunnel: httpcore.AsyncNetworkStream = answer.extensions["network_stream"]
+    return tunnel
 
 
 class BoundedStream(httpcore.AsyncNetworkStream):
@@ -223,6 +319,8 @@ def _reason(error: Exception) -> str:
     """Return a sentence of ours: an exception's own may hold what the receiver sent."""
     if isinstance(error.__cause__, ssl.SSLCertVerificationError):
         return _CERTIFICATE
+    if isinstance(error, EgressFailedError):
+        return str(error)
     if isinstance(error, AnswerTooLongError):
         return f"the receiver sent more than {MAX_ANSWER} bytes before an answer"
     return next((reason for kind, reason in _REASONS if isinstance(error, kind)), "the request failed")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -73,7 +74,7 @@ Handler = Callable[[Wire, asyncio.StreamReader, asyncio.StreamWriter], Awaitable
 
 
 @contextlib.asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[Wire]:
+async def serving(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[Wire]:
     """Serve connections with this handler; each is closed when it returns."""
     wire = Wire()
     tasks: set[asyncio.Task[None]] = set()
@@ -92,7 +93,7 @@ async def serving(handler: Handler) -> AsyncIterator[Wire]:
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    server = await asyncio.start_server(begin, "127.0.0.1", 0)
+    server = await asyncio.start_server(begin, "127.0.0.1", 0, ssl=tls)
     wire.port = server.sockets[0].getsockname()[1]
     try:
         yield wire

@@ -335,7 +335,7 @@ async def test_each_account_has_its_own_connections() -> None:
     """Accounts share no connections, an account keeps its own, and all are closed together."""
     made: list[Provider] = []
 
-    def connect(_: str) -> Provider:
+    def connect(_: Account) -> Provider:
         made.append(Provider())
         return made[-1]
 
@@ -351,7 +351,7 @@ async def test_an_account_that_leads_elsewhere_begins_anew() -> None:
     """Under the same name another place is reached over connections of its own, whatever was wrong at the first."""
     places = {"http://127.0.0.1:1": Provider(), "https://api.example.test": Provider()}
     first, second = (account("main", base_url=url, trips=TRIPS, requests_per_minute=9) for url in places)
-    transport = GuardedTransport(places.__getitem__, Clock())
+    transport = GuardedTransport(lambda where: places[where.base_url], Clock())
     places[first.base_url].status = 503
     for _ in range(3):
         await transport.send(first, ACT)
@@ -367,7 +367,7 @@ async def test_an_account_that_comes_back_has_connections_of_its_own() -> None:
     """The end of a removed account's last calls does not end those of the account that came back in its name."""
     made: list[Slow] = []
 
-    def connect(_: str) -> Slow:
+    def connect(_: Account) -> Slow:
         made.append(Slow())
         return made[-1]
 

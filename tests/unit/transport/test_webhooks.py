@@ -1,7 +1,9 @@
 """Where webhooks are let through, whatever a name leads to, and what a receiver can do to the sender."""
 
 import asyncio
+import gzip
 import threading
+import tracemalloc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from ipaddress import ip_address, ip_network
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 from tests.scenarios.receiver import Receiver, receiving
 
-from ordergate.domain.webhooks import Address
+from ordergate.domain.special_networks import Address
 from ordergate.transport.names import SystemNames
 from ordergate.transport.webhooks import MAX_ANSWER, HttpWebhooks
 
@@ -184,6 +186,30 @@ async def test_an_endless_answer_is_cut() -> None:
 
     assert reply.status == 200
     assert sent < 100 * MAX_ANSWER
+
+
+async def test_a_compressed_answer_is_thrown_away_as_it_is() -> None:
+    """Nothing of an answer is decoded: a little that would become gigabytes stays little."""
+    data = gzip.compress(gzip.compress(bytes(64 * 2**20)))
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip, gzip\r\nContent-Length: {len(data)}\r\n\r\n"
+        writer.write(head.encode() + data)
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, sender(Names(["127.0.0.1"])) as sending:
+        tracemalloc.start()
+        try:
+            reply = await sending.post(f"http://shop.example.com:{port}/", [], b"{}")
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert reply.status == 200
+    assert peak < 4 * 2**20
 
 
 @pytest.mark.parametrize("piece", [b"HTTP/1.1 102 \r\n\r\n", b"1\r\nx\r\n"])

@@ -4,6 +4,8 @@ import asyncio
 import gzip
 import socket
 import struct
+import tracemalloc
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import closing
 
@@ -155,6 +157,25 @@ async def test_a_compressed_answer_is_read(transport: HttpTransport) -> None:
         answer = await transport.send(_at(wire), POST)
 
     assert answer.body == b'{"id": "o_1"}'
+
+
+async def test_an_answer_that_grows_ends_at_the_limit(transport: HttpTransport) -> None:
+    """A kilobyte that was compressed twice and stands for gigabytes is an answer that is too long, and no more."""
+    coder = zlib.compressobj(9, wbits=31)
+    once = b"".join(coder.compress(bytes(2**20)) for _ in range(1000)) + coder.flush()
+    body = gzip.compress(once)
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip, gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
+    async with serving(_says(head + body)) as wire:
+        tracemalloc.start()
+        try:
+            failure = await _failure(transport, _at(wire))
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert (failure.sent, str(MAX_ANSWER) in failure.reason) == ("maybe", True)
+    assert len(body) < 16 * 1024
+    assert peak < 4 * MAX_ANSWER
 
 
 async def test_a_connection_closed_unread_may_have_arrived(transport: HttpTransport) -> None:
