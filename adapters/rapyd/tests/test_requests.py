@@ -439,7 +439,9 @@ def test_update_of_what_is_only_kept_is_no_request(notes: Any) -> None:
     with pytest.raises(StopIteration) as ended:
         next(adapter.plan(command, SETTINGS))
 
-    assert ended.value.value == Applied(order=command.order)
+    assert ended.value.value.order == command.order
+    told = [(each.pointer, each.kind) for each in ended.value.value.notices]
+    assert told == ([("/notes", "kept")] if isinstance(notes, str) else [])
 
 
 @pytest.mark.parametrize("customer", [None, CUSTOMER])

@@ -184,12 +184,14 @@ async def look_before_sending(gateway: Gateway, operation: Operation) -> Answer 
 def _may_turn_up(operation: Operation) -> bool:
     """Whether a settled write may be at the provider after all, and would be known there.
 
-    Only our own mark tells for certain after others may have changed the order; where nobody has seen that a write is
-    absent, its change has to do.
+    Only our own mark tells for certain after others may have changed the order. A return has none and can be made
+    twice: if nobody has seen that it is absent, what was refunded has to do.
     """
     if operation.problem != NOTHING_FOUND or all(attempt.sent == "no" for attempt in operation.attempts):
         return False
-    return operation.kind in LEAVES_A_MARK or operation.taken_unseen
+    return operation.kind in LEAVES_A_MARK or (
+        operation.kind is OperationKind.RETURN and operation.taken_unseen
+    )
 
 
 def _blind(operation: Operation) -> bool:
