@@ -126,9 +126,8 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(**options)
         self._all = connections
         self._limits = connections.limits
-        # Bytes of the head that comes, of its whole fields apart, and their number; no head comes within a body.
+        # Bytes of the head that comes, those of earlier pieces; no head comes within a body.
         self._head: int | None = 0
-        self._fields = self._headers = 0
         self._begun = False
         # Bytes of the body that comes, and of what came in it since the last of them: of trailers, or of chunks' lines.
         self._body = self._beside = 0
@@ -187,28 +186,20 @@ class BoundedProtocol(HttpToolsProtocol):
     # What the parser tells
 
     def on_message_begin(self) -> None:
-        """Begin to count."""
+        """Note that there is more than line breaks."""
         self._begun = True
-        self._fields = self._headers = 0
         super().on_message_begin()
-
-    def on_url(self, url: bytes) -> None:
-        """Count the address."""
-        self._count(len(url))
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Count a header, or a trailer, before it is kept."""
-        self._headers += 1
-        self._count(len(name) + len(value) + 4)  # with the colon, the space and the end of the line
-        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Go on to the body; a client that has others wait has these answered first."""
+        if self._is_too_large():
+            self._reason = self._too_large()
+            raise _RefusedError
         if len(self.pipeline) >= _PIPELINED:
             raise _RefusedError
         self._head, self._body, self._beside = None, 0, -self._piece
         super().on_headers_complete()
+        self.headers = []  # trailers are no headers of a request that is being served
 
     def on_body(self, body: bytes) -> None:
         """Count what is kept of a body."""
@@ -252,11 +243,15 @@ class BoundedProtocol(HttpToolsProtocol):
         if (self._beside if self._head is None else self._head) > self._limits.head_bytes:
             self._refuse(*self._too_large())
 
-    def _count(self, size: int) -> None:
-        self._fields += size
-        if self._fields > self._limits.head_bytes or self._headers > self._limits.headers:
-            self._reason = self._too_large()
-            raise _RefusedError
+    def _is_too_large(self) -> bool:
+        """Whether a whole head is; one that came in a single piece has no more bytes than that."""
+        if len(self.headers) > self._limits.headers:
+            return True
+        if not self._head:
+            return False
+        # With each header's colon, space and end of line.
+        fields = sum(len(name) + len(value) + 4 for name, value in self.headers)
+        return len(self.url) + fields > self._limits.head_bytes
 
     def _too_large(self) -> tuple[str, str, None]:
         limits = self._limits
