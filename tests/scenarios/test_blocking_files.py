@@ -126,7 +126,7 @@ async def test_an_order_goes_on_where_tls_cannot_begin(
         "base_url": f"https://127.0.0.1:{free_port()}/v2",
     }
     config.write_text(tomli_w.dumps(document))
-    key, _ = await prepare_store(config, emulators)
+    key, _ = await prepare_store(config, {**emulators, "secure": emulators["revkeen"]})
     wrong = str(tmp_path / "gone.pem")
     gateway = start("serve", "--config", str(config), "--port", "0", "--announce", SSL_CERT_FILE=wrong)
     async with plain_client() as client:
