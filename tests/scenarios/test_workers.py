@@ -225,7 +225,7 @@ async def test_end_in_the_middle_of_load_loses_no_answer(serve: Serve, workers: 
     async with serve(workers, server={"shutdown_timeout": 1}) as together:
         shop = together.shop
         emulator = shop.emulator
-        emulator.faults({"match": CREATE, "at": "after", "do": "delay", "seconds": 10, "times": 1})
+        emulator.faults({"match": CREATE, "at": "after", "do": "delay", "seconds": 120, "times": 1})
         slow = asyncio.create_task(shop.create(key="slow"))
         await eventually(lambda: emulator.requests == 1)
         emulator.faults({"match": CREATE, "at": "after", "do": "delay", "seconds": 0.03})
