@@ -62,8 +62,10 @@ Values = Mapping[str, tuple[Any, ...]]
 
 VALUES: Values = {
     "account": (ACCOUNT, "nosuch"),
+    "accounts": (f'["{ACCOUNT}", "nosuch"]',),
     "adapter": (ADAPTER,),
     "after": (0, LAST),
+    "api_key": ("key_1", None),
     "attempts": (1,),
     "awaited": (0,),
     "before": (0, NOW + DAY),

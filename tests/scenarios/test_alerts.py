@@ -119,6 +119,13 @@ def cases(account: str) -> dict[str, list[Case]]:
                 instance,
             )
         ],
+        "OrdergateClockStepped": [
+            Case(
+                [Set("ordergate_clock_ahead_seconds", "-691200x60")],
+                "A host's clock was set by 8d 0h 0m 0s",
+                {},
+            )
+        ],
         "OrdergateJournalBacklog": [
             Case(
                 [Set("ordergate_journal_waiting_writes", "150x60")],

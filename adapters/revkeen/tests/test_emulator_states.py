@@ -16,7 +16,7 @@ EXPECTED = {
     "pay":     "y Y Y n n n n",
     "cancel":  "Y Y n N N n n",
     "fulfill": "n n n y n n n",
-    "refund":  "N N y Y y N n",
+    "refund":  "N N y Y y n n",
 }  # fmt: skip
 
 CELLS = [

@@ -9,10 +9,8 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 
-import click
-
 from ordergate.bootstrap import open_gateway, open_journal
-from ordergate.cli.session import reports_problems
+from ordergate.cli.session import reports_problems, tell
 from ordergate.connections import Connections, Limits
 from ordergate.console.plugin import Console
 from ordergate.domain.errors import Problem
@@ -101,7 +99,7 @@ def _folder_for_sockets() -> "tempfile.TemporaryDirectory[str]":
     try:
         return tempfile.TemporaryDirectory(prefix="ordergate-")
     except OSError as error:
-        click.echo(
+        tell(
             "workers need a directory for the sockets between them: set TMPDIR to one that can be written to "
             f"(in a container, mount a tmpfs at /tmp), or serve with one worker ({error})",
             err=True,
