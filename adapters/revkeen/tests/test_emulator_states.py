@@ -16,7 +16,7 @@ EXPECTED = {
     "pay":     "y Y Y n n n n",
     "cancel":  "Y Y n N N n n",
     "fulfill": "n n n y n n n",
-    "refund":  "N N y Y y n n",
+    "refund":  "N N y Y y N n",
 }  # fmt: skip
 
 CELLS = [
@@ -81,7 +81,8 @@ def test_each_inferred_cell_has_its_switch(operation, status):
 def test_no_other_cell_has_a_switch():
     """Documented cells cannot be turned round."""
     inferred = {f"{op}_{st}" for op, st, mark in CELLS if mark in "yn"}
-    every = {f"{op}_{st}" for op, st, _ in CELLS}
+    # No canceled order of the table has a payment to refund: that switch is for one that came in later.
+    every = {f"{op}_{st}" for op, st, _ in CELLS} - {"refund_canceled"}
 
     assert set(Client().emulator.switches()) & every == inferred
 
