@@ -42,7 +42,7 @@ def _alter(shop: Shop, monkeypatch: pytest.MonkeyPatch, method: str, end: str, t
     return altered
 
 
-@pytest.mark.parametrize("told", ["", None, "..", "of another order"])
+@pytest.mark.parametrize("told", ["", None, "..", "a\0b", "of another order"])
 async def test_create_that_is_answered_with_no_id_of_its_own(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, told: str | None
 ) -> None:

@@ -171,7 +171,7 @@ def _doubted(outcome: T, account: Account, operation: str, asked: str | None) ->
 def _mistaken(order: ProviderOrder, asked: str | None) -> str | None:
     """Return how an answer is not about the order that was asked for; ids are the same in either case of letters."""
     told = order.provider_order_id
-    if told in {"", ".", ".."}:
+    if told in {"", ".", ".."} or "\0" in told:
         return f"has answered with an order whose id is {told!r}"
     if asked is not None and told.casefold() != asked.casefold():
         return f"was asked for {asked!r} and has answered with {told!r}"
