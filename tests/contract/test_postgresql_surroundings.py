@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
+from secrets import token_hex
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -19,7 +20,8 @@ from ordergate.gateway.records import Claimed, Duplicate, Existing
 from ordergate.gateway.recovery import LEASE
 from ordergate.journal.postgresql import PostgresqlJournal, upgrade
 
-ROLE = "gate"
+ROLE = f"gate_{token_hex(4)}"
+"""Roles belong to a whole server, which other tests have, too."""
 
 
 async def _fetch(url: str, *statements: str) -> list[Any]:

@@ -24,8 +24,9 @@ MAX_LINES = 8
 MAX_QUANTITY = 100
 SKUS = ("SKU-0", "SKU-1", "SKU-2")
 
-texts = st.text(max_size=60)
-descriptions = st.text(min_size=1, max_size=60)
+_characters = st.characters(codec="utf-8", exclude_characters="\0")
+texts = st.text(_characters, max_size=60)
+descriptions = st.text(_characters, min_size=1, max_size=60)
 references = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1, max_size=64)
 emails = st.from_regex(r"[a-z0-9.+]{1,12}@[a-z0-9-]{1,12}\.[a-z]{2,6}", fullmatch=True)
 metadata = st.dictionaries(
@@ -35,7 +36,7 @@ metadata = st.dictionaries(
     texts | st.booleans() | st.integers(-(2**53), 2**53),
     max_size=6,
 )
-_named = st.text(min_size=1, max_size=40).filter(lambda text: bool(text.strip()))
+_named = st.text(_characters, min_size=1, max_size=40).filter(lambda text: bool(text.strip()))
 _maybe = st.none() | texts
 addresses = st.builds(
     AddressBody,

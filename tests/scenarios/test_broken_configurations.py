@@ -141,7 +141,7 @@ KINDS: dict[str, Broken] = {
     # Keys that are none, at each level.
     "table": Broken("[recovery]", "[recovry]", "recovry", "[recovry]", "no such field here"),
     "top key": Broken("[server]", "prot = 1\n[server]", "prot", "prot = 1", "no such field here"),
-    "server key": _other("port = 8081", "prot = 1", "server.prot", "known are console, host"),
+    "server key": _other("port = 8081", "prot = 1", "server.prot", "known are body_timeout"),
     "store key": _more("[store]", "path", '"x"', "no such field here"),
     "recovery key": _more("[recovery]", "settling", "1", "no such field here"),
     "account key": _more("[accounts.live]", "region", '"eu"', "known are api_key"),
@@ -348,7 +348,10 @@ KINDS: dict[str, Broken] = {
     "store's URL that is not set": _other(STORE_URL, 'url = { env = "NOT_SET" }', "store.url", "NOT_SET is not"),
     # The environment.
     "wrong override": Broken(
-        "", "", "server.port", OVERRIDE, "Expected `int`", {"ORDERGATE_SERVER_PORT": "tcp://10.0.0.1:80"}
+        "", "", "server.port", OVERRIDE, "Expected `int`", {"ORDERGATE_SERVER_PORT": "eighty"}
+    ),
+    "variable of a Kubernetes Service": Broken(
+        "", "", "server.port", OVERRIDE, "enableServiceLinks: false", {"ORDERGATE_SERVER_PORT": "tcp://10.0.0.1:80"}
     ),
     "override out of range": Broken(
         "", "", "store.retention_days", OVERRIDE, ">= 1", {"ORDERGATE_STORE_RETENTION_DAYS": "0"}

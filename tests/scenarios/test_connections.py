@@ -93,7 +93,7 @@ async def test_largest_head(shop: Shop) -> None:
             await asyncio.sleep(0)
         assert (await wire.answer()).status_code == 200
         await wire.send(before + most)
-        assert (await wire.answer()).status_code == 404
+        assert (await wire.answer()).status_code == 401
         assert (await wire.answer()).status_code == 200
 
 

@@ -102,7 +102,11 @@ def require_route(configuration: Configuration, asked: Asked) -> Route:
         detail = f"The account {asked.account!r} cannot take this order: {route.skipped[0].reason}."
         error = FieldError(pointer="/account", code="no_route", detail=detail)
         raise Problem("no_route", detail, errors=[error])
-    reasons = "; ".join(f"{each.account}: {each.reason}" for each in route.skipped if not each.foreign)
+    passed_over: dict[str, list[str]] = {}
+    for each in route.skipped:
+        if not each.foreign:
+            passed_over.setdefault(each.reason, []).append(each.account)
+    reasons = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in passed_over.items())
     place = "the default route" if route.rule == "default" else f"the rule {route.rule}"
     raise Problem(
         "no_route", f"No account may take this order: {place} names {reasons or 'no account at all'}."
