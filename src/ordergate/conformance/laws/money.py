@@ -51,12 +51,17 @@ class MoneyLaws(Laws):
 
     @law
     def test_money_is_exact_or_refused(self) -> None:
-        """Each amount in each ISO currency stands at the provider as it was meant, or is refused unsent."""
+        """Each amount in each ISO currency stands at the provider as it was meant, or is refused unsent.
+
+        Every amount is tried in one currency of each number of decimals, and the extremes in every currency.
+        """
         case, provider = self.case, InProcess.of(self.case)
+        amounts, sample = edges(case), _sample(case)
+        extremes = [*amounts[:4], *amounts[-4:]]
         for currency in currencies():
             provider.reset(case)
             meant: dict[str, int] = {}
-            for amount in edges(case):
+            for amount in amounts if currency in sample else extremes:
                 order = _ordered(case, provider, order_of(amount, currency))
                 if order is not None:
                     meant[order.provider_order_id] = amount
