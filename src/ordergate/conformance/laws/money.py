@@ -51,11 +51,9 @@ class MoneyLaws(Laws):
 
     @law
     def test_money_is_exact_or_refused(self) -> None:
-        """Each amount in each ISO currency stands at the provider as it was meant, or is refused unsent.
-
-        Every amount is tried in one currency of each number of decimals, and the extremes in every currency.
-        """
+        """Each amount in each ISO currency stands at the provider as it was meant, or is refused unsent."""
         case, provider = self.case, InProcess.of(self.case)
+        # Only the number of decimals makes a difference: every amount in one currency of each, extremes in all.
         amounts, sample = edges(case), _sample(case)
         extremes = [*amounts[:4], *amounts[-4:]]
         for currency in currencies():
