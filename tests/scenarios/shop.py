@@ -299,7 +299,7 @@ def problem_of(answer: httpx.Response, status: int, code: str) -> dict[str, Any]
     assert problem.keys() == DOCUMENTED_MEMBERS
     assert problem["status"] == status
     assert problem["type"] == f"/problems/{code}"
-    assert said_twice(problem["detail"]) == []
+    assert said_twice(problem["detail"]) == [], problem["detail"]
     return problem
 
 

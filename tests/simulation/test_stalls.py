@@ -1,10 +1,11 @@
-"""A process that stands still may have lost its lease meanwhile: it sends nothing that it recorded before."""
+"""A process that stands still may have lost its lease meanwhile: it does nothing that it recorded before."""
 
 import asyncio
 from pathlib import Path
 
+import msgspec
 import pytest
-from tests.simulation.clock import simulate
+from tests.simulation.clock import at_once, simulate
 from tests.simulation.operations import OPERATIONS, Kind, Target
 from tests.simulation.process import Process
 from tests.simulation.world import World, alarms, disagreements, operations, read_again, unsettled
@@ -12,6 +13,7 @@ from tests.simulation.world import World, alarms, disagreements, operations, rea
 from ordergate.domain.errors import Problem
 from ordergate.gateway.context import Answer
 from ordergate.gateway.conversation import SEND_WITHIN
+from ordergate.gateway.outcomes import NOTHING_FOUND
 from ordergate.gateway.recovery import LEASE, tend
 from ordergate.gateway.write import Delivery
 
@@ -83,4 +85,38 @@ def test_what_was_recorded_before_a_standstill_is_not_sent_after_it(
             await live(process)
 
     began = world.clock.utc()
+    simulate(world.clock, run())
+
+
+def test_what_the_gateway_does_itself_is_no_late_write(folder: Path) -> None:
+    """Recovery has settled it as not applied during a standstill: the caller is told so, and a repeat does it."""
+    kind = OPERATIONS["rapyd"]["cancel"]
+    world = World("rapyd", folder / "overtaken-rapyd-cancel.db")
+    stage = simulate(world.clock, world.stage(kind.needs))
+    world.restore(stage)
+    alarms.clear()
+
+    def recover(process: Process) -> float:
+        for operation in unsettled(process):
+            not_applied = msgspec.structs.replace(
+                operation, state="failed", outcome="not_applied", problem=NOTHING_FOUND
+            )
+            assert at_once(process.journal.settle(not_applied, None, None)) is True
+        return 0.0
+
+    async def run() -> None:
+        async with world.running("first") as process:
+            await process.journal.stay_alive(process.gateway.node, 10_000)
+            process.life.pace = lambda: recover(process)
+            told = await _ask(kind, process, world, stage.target)
+            assert isinstance(told, Problem)
+            assert (told.code, told.retry) == (NOTHING_FOUND, "same_key")
+            process.life.pace = lambda: 0.0
+            assert not [*alarms, *disagreements(world, process)]
+
+            done = await _ask(kind, process, world, stage.target)
+            assert isinstance(done, Answer)
+            assert operations(process)[0].state == "succeeded"
+            assert not [*alarms, *disagreements(world, process), *unsettled(process)]
+
     simulate(world.clock, run())

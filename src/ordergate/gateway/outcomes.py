@@ -82,7 +82,8 @@ async def recorded(gateway: Gateway, record: Callable[[], Awaitable[T]]) -> T:
 async def applied(gateway: Gateway, held: Held, outcome: Applied) -> Answer:
     """Record that the provider did it, the order as it is now, and the call's normal answer.
 
-    A write that was taken for not applied before puts its order in review.
+    A write that was taken for not applied before puts its order in review. What the gateway does itself exists once it
+    is recorded: after it was taken for not applied it is not done any more.
     """
     operation = msgspec.structs.replace(
         held.operation,
@@ -97,7 +98,7 @@ async def applied(gateway: Gateway, held: Held, outcome: Applied) -> Answer:
         record = _record_after(gateway, held, outcome)
         response = normal_answer(gateway, operation.kind, record)
         settled = await _settle(gateway, held, operation, response, record)
-        if settled is False:
+        if settled is False and operation.performed_by == "provider":
             record = msgspec.structs.replace(record, concerns=[*record.concerns, ReviewReason.LATE_WRITE])
             response = normal_answer(gateway, operation.kind, record)
             settled = await _settle(gateway, held, operation, response, record, late=True)

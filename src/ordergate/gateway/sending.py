@@ -401,6 +401,8 @@ async def _repeat(
         held, answer = await _act(gateway, msgspec.structs.replace(held, operation=operation), begun)
         if isinstance(answer, Applied):
             return held, answer
+        if held.operation.attempts[-1].sent == "no":
+            continue  # a repeat that has not left tells nothing new
         if isinstance(answer, NotApplied):
             answer = Unknown(reason=f"{lost.reason} Repeated: {answer.detail}", provider=answer.provider)
         outcome = answer
