@@ -102,8 +102,9 @@ def _found(name: str) -> str | None:
 def provider(folder: Path) -> Iterator[tuple[Peer, Peer]]:
     """The provider, and a plain reverse proxy in front of it: both are nginx, one process."""
     stub, proxy = free_port(), free_port()
-    # Each order is another one, as at a provider.
-    answer = json.dumps({**json.loads(recorded_create("revkeen")), "id": "$request_id"}).replace("'", "\\'")
+    # Each order is another one, as at a provider; its metadata names no operation, as this one does not read them.
+    varied = {"id": "$request_id", "metadata": {}}
+    answer = json.dumps({**json.loads(recorded_create("revkeen")), **varied}).replace("'", "\\'")
     folder.joinpath("nginx.conf").write_text(
         f"""
 daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
