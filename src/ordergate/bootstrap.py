@@ -15,12 +15,12 @@ from ordergate.blocking import run_beside
 from ordergate.conninfo import is_postgresql
 from ordergate.gateway.configuration import Configuration, Inbound, Webhooks
 from ordergate.gateway.context import Gateway
-from ordergate.gateway.inbound_records import Pace
 from ordergate.gateway.overload import ConcurrencyLimit
-from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.steady import SteadyClock
 from ordergate.journal import sqlite
 from ordergate.journal.backup import Advance, Backup, BackupRefusedError, back_up
+from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.records.provider_events import Pace
 from ordergate.journal.sql_journal import SqlJournal
 from ordergate.journal.sqlite import SqliteJournal
 from ordergate.metrics import Metrics

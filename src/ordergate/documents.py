@@ -5,15 +5,14 @@ from typing import Any, Literal
 
 import msgspec
 
+from ordergate.domain.account import Accept, BreakerState
 from ordergate.domain.comparison import Difference
 from ordergate.domain.errors import Fault, FieldError, OutcomeWord, ProviderError, Retry, Sent
 from ordergate.domain.fees import Fee
 from ordergate.domain.lifecycle import OperationKind
+from ordergate.domain.operation import Attempt, OperationState, Probe, Resolution
 from ordergate.domain.order import Notice, Order, Record, Return
-from ordergate.gateway.account import Accept
 from ordergate.gateway.compared import AnswerDocument, RequestDocument
-from ordergate.gateway.health import BreakerState
-from ordergate.gateway.records import Attempt, OperationState, Probe, Resolution
 from ordergate.spi.adapter import Environment
 from ordergate.spi.capabilities import Support
 

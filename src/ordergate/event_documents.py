@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from ordergate.gateway.event_records import DeliveryState, DeliveryTry
+from ordergate.domain.delivery import DeliveryState, DeliveryTry
 
 _TYPE = msgspec.Meta(description="`order.created`, …; later releases may tell more.")
 

@@ -15,8 +15,9 @@ from ordergate.bootstrap import open_journal
 from ordergate.domain.changes import NothingElse
 from ordergate.domain.identifiers import new_id
 from ordergate.domain.lifecycle import OperationKind
+from ordergate.domain.operation import Attempt
 from ordergate.gateway.ports import Journal
-from ordergate.gateway.records import Attempt, Claimed, Intent, Operation, StoredResponse, Work
+from ordergate.journal.records.operations import Claimed, Intent, Operation, StoredResponse, Work
 
 ALONE = 500
 TOGETHER = 6_400

@@ -18,11 +18,12 @@ from ordergate.domain.assembly import OrderRecord
 from ordergate.domain.changes import NothingElse
 from ordergate.domain.identifiers import new_id
 from ordergate.domain.lifecycle import OperationKind
+from ordergate.domain.operation import Attempt
 from ordergate.domain.order import Customer
 from ordergate.domain.provider_order import ProviderOrder
 from ordergate.gateway.ports import Journal
-from ordergate.gateway.records import Attempt, Claimed, Intent, Operation, Work
 from ordergate.journal.postgresql import PostgresqlJournal
+from ordergate.journal.records.operations import Claimed, Intent, Operation, Work
 from ordergate.journal.sqlite import SqliteJournal
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

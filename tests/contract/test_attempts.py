@@ -9,7 +9,7 @@ from tests.contract.conftest import NODE, Store, claimed, ended, intent, keep, o
 from ordergate.domain.assembly import OrderRecord
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.gateway.ports import Journal
-from ordergate.gateway.records import Existing, Operation, StoredResponse
+from ordergate.journal.records.operations import Existing, Operation, StoredResponse
 
 OTHER = "node_2"
 HOUR = 3600.0

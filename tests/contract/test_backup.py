@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 from tests.contract.conftest import intent, operation
 
-from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.journal.backup import BackupRefusedError, back_up
+from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.sqlite import SqliteJournal
 
 

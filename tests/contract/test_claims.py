@@ -19,7 +19,7 @@ from tests.contract.conftest import (
 
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.gateway.ports import Journal
-from ordergate.gateway.records import (
+from ordergate.journal.records.operations import (
     Busy,
     Claim,
     Claimed,
@@ -27,10 +27,10 @@ from ordergate.gateway.records import (
     Existing,
     Intent,
     Operation,
-    OrderQuery,
     Stale,
     StoredResponse,
 )
+from ordergate.journal.records.orders import OrderQuery
 
 MINUTE = timedelta(minutes=1)
 ANSWER = StoredResponse(status=201, body=b"{}")

@@ -21,17 +21,11 @@ from tests.contract.conftest import (
 
 from ordergate.domain.erasure import redacted
 from ordergate.domain.identifiers import new_id
-from ordergate.gateway.evidence import (
-    EXCHANGES_KEPT,
-    Comparison,
-    ComparisonQuery,
-    Exchange,
-    ShadowCount,
-    Told,
-    compared_key,
-)
 from ordergate.gateway.ports import Journal
-from ordergate.gateway.records import Busy, OrderQuery
+from ordergate.journal.records.comparisons import Comparison, ComparisonQuery, ShadowCount, compared_key
+from ordergate.journal.records.exchanges import EXCHANGES_KEPT, Exchange, Told
+from ordergate.journal.records.operations import Busy
+from ordergate.journal.records.orders import OrderQuery
 
 
 def exchange(number: int = 1, **changes: Any) -> Exchange:

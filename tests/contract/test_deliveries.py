@@ -8,20 +8,20 @@ import msgspec
 from tests.contract.conftest import NOW, Store, keep, order, provider_order
 
 from ordergate.domain.assembly import OrderRecord
+from ordergate.domain.delivery import DeliveryTry
 from ordergate.domain.events import EventType
 from ordergate.domain.identifiers import new_id
-from ordergate.gateway.event_records import (
+from ordergate.gateway.ports import Journal
+from ordergate.journal.records.deliveries import (
     DeliveryQuery,
-    DeliveryTry,
     Due,
     Endpoint,
     EndpointQuery,
-    Feed,
     Parcel,
     Range,
     SigningSecret,
 )
-from ordergate.gateway.ports import Journal
+from ordergate.journal.records.events import Feed
 
 ACME = Feed(merchant="acme", world="test")
 NODE, OTHER = "node_1", "node_2"

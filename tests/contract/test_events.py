@@ -25,9 +25,10 @@ from ordergate.domain.erasure import redacted
 from ordergate.domain.events import EventType
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.order import Customer, Order
-from ordergate.gateway.event_records import Event, EventQuery, Feed
 from ordergate.gateway.ports import Journal
-from ordergate.gateway.records import Operation, Stale, StoredOrder
+from ordergate.journal.records.events import Event, EventQuery, Feed
+from ordergate.journal.records.operations import Operation, Stale
+from ordergate.journal.records.orders import StoredOrder
 
 ACME = Feed(merchant="acme", world="test")
 

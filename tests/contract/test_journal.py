@@ -23,21 +23,21 @@ from tests.contract.conftest import (
 
 from ordergate.domain.identifiers import new_id
 from ordergate.domain.lifecycle import OperationKind, OrderStatus
+from ordergate.domain.operation import Attempt
 from ordergate.domain.order import Customer
 from ordergate.gateway.ports import Journal
-from ordergate.gateway.records import (
-    ApiKey,
-    Attempt,
+from ordergate.journal.records.keys import ApiKey
+from ordergate.journal.records.links import LinkKey
+from ordergate.journal.records.operations import (
     Busy,
     Claimed,
     Duplicate,
     Existing,
-    LinkKey,
     OperationQuery,
-    OrderQuery,
     Stale,
     StoredResponse,
 )
+from ordergate.journal.records.orders import OrderQuery
 
 MINUTE = timedelta(minutes=1)
 ANSWER = StoredResponse(status=201, body=b'{"id": "ord_1",  "total":20000, "note":"\xc3\xa4\xff\x00"}\n')

@@ -9,7 +9,8 @@ from tests.contract.conftest import NOW, Store, claimed, ended, intent, operatio
 
 from ordergate.domain.identifiers import new_id
 from ordergate.gateway.ports import Journal
-from ordergate.gateway.records import ApiKey, Claimed, Revoked
+from ordergate.journal.records.keys import ApiKey
+from ordergate.journal.records.operations import Claimed, Revoked
 
 HOUR = timedelta(hours=1)
 ROUNDS = 25

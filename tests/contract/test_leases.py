@@ -19,8 +19,9 @@ from tests.contract.conftest import (
 )
 
 from ordergate.domain.changes import PaymentMade
+from ordergate.domain.operation import Probe
 from ordergate.gateway.ports import Journal
-from ordergate.gateway.records import Operation, Probe, StoredResponse, Taken, Work
+from ordergate.journal.records.operations import Operation, StoredResponse, Taken, Work
 from ordergate.spi.adapter import Baseline
 
 OTHER, THIRD = "node_2", "node_3"

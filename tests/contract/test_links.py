@@ -7,9 +7,10 @@ import msgspec
 import pytest
 from tests.contract.conftest import Store
 
+from ordergate.domain.link import Link
 from ordergate.gateway.ports import Journal
-from ordergate.gateway.records import Link, LinkKey, LinkQuery, StoredLink
 from ordergate.journal import transactions
+from ordergate.journal.records.links import LinkKey, LinkQuery, StoredLink
 
 
 def link(identifier: str = "CHAIR-1", **changes: Any) -> Link:

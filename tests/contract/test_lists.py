@@ -10,10 +10,10 @@ import pytest
 from tests.contract.conftest import keep, operation, order, provider_order
 
 from ordergate.gateway.ports import Journal, ListTooSlowError
-from ordergate.gateway.records import OrderQuery
 from ordergate.journal import postgresql, sqlite, transactions
 from ordergate.journal.conversation import Transaction
 from ordergate.journal.postgresql import PostgresqlJournal
+from ordergate.journal.records.orders import OrderQuery
 from ordergate.journal.sqlite import SqliteJournal
 from ordergate.web.problems import STATUSES, problem_of
 

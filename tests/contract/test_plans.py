@@ -33,8 +33,8 @@ from tests.contract.filled import (
 )
 
 from ordergate.domain.lifecycle import OrderStatus
-from ordergate.gateway.event_records import Feed
 from ordergate.journal import search
+from ordergate.journal.records.events import Feed
 from ordergate.journal.statements import statements
 
 MOST = ROWS // 20

@@ -18,9 +18,10 @@ from tests.contract.conftest import NODE, claimed, ended, intent, keep, operatio
 from tests.postgresql import Server
 
 from ordergate.bootstrap import open_journal
-from ordergate.gateway.ports import JournalUnavailableError
-from ordergate.gateway.records import Claimed, Duplicate, Existing, LinkKey
+from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.postgresql import PostgresqlJournal, upgrade
+from ordergate.journal.records.links import LinkKey
+from ordergate.journal.records.operations import Claimed, Duplicate, Existing
 from ordergate.journal.statements import migrations
 
 NEWEST = migrations("postgresql")[-1][0]

@@ -15,10 +15,10 @@ from tests.contract.conftest import NODE, claimed, ended, intent, operation, ord
 from tests.contract.pooler import PoolerMissing, pooled
 from tests.contract.wire import Wire
 
-from ordergate.gateway.ports import JournalUnavailableError
-from ordergate.gateway.records import Claimed, Duplicate, Existing
 from ordergate.gateway.recovery import LEASE
+from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.postgresql import PostgresqlJournal, upgrade
+from ordergate.journal.records.operations import Claimed, Duplicate, Existing
 
 ROLE = f"gate_{token_hex(4)}"
 """Roles belong to a whole server, which other tests have, too."""

@@ -20,7 +20,10 @@ from tests.contract.conftest import (
 
 from ordergate.domain.order import Payment
 from ordergate.domain.provider_event import ProviderEvent
-from ordergate.gateway.inbound_records import (
+from ordergate.gateway.ports import Journal
+from ordergate.journal.records.operations import StoredResponse
+from ordergate.journal.records.orders import StoredOrder
+from ordergate.journal.records.provider_events import (
     Arrived,
     InboundUse,
     Pace,
@@ -29,8 +32,6 @@ from ordergate.gateway.inbound_records import (
     operation_subject,
     order_subject,
 )
-from ordergate.gateway.ports import Journal
-from ordergate.gateway.records import StoredOrder, StoredResponse
 
 ACCOUNT, OTHER = "rapyd", "node_2"
 AT_ONCE = Pace(settle=0.0, every=0.0)

@@ -12,20 +12,19 @@ from tests.contract.conftest import NOW, Store, ended, intent, operation, order
 from ordergate.domain.assembly import OrderRecord
 from ordergate.domain.changes import FieldsSet
 from ordergate.domain.erasure import redacted
+from ordergate.domain.operation import Attempt, Resolution
 from ordergate.domain.order import Address, Customer
 from ordergate.gateway.ports import Journal
-from ordergate.gateway.records import (
-    Attempt,
+from ordergate.journal.records.operations import (
     Busy,
     Claimed,
     Existing,
     Operation,
-    Resolution,
     Stale,
-    StoredOrder,
     StoredResponse,
     Work,
 )
+from ordergate.journal.records.orders import StoredOrder
 
 LATER = NOW + timedelta(days=1)
 SECRETS = ("ada@example.com", "Lovelace Street 1", "Ring twice", "gift-for-charles")

@@ -9,7 +9,7 @@ import pytest
 from tests.contract.conftest import NOW, SINCE, Store, ended, intent, operation, retried
 
 from ordergate.gateway.ports import Journal
-from ordergate.gateway.records import Claimed, Existing, Operation, Stale, StoredResponse
+from ordergate.journal.records.operations import Claimed, Existing, Operation, Stale, StoredResponse
 
 MINUTE = timedelta(minutes=1)
 OLD = SINCE - MINUTE

@@ -5,7 +5,7 @@ from tests.contract.conftest import NOW, Store
 
 from ordergate.domain.identifiers import new_id
 from ordergate.gateway.ports import Journal
-from ordergate.gateway.records import ApiKey
+from ordergate.journal.records.keys import ApiKey
 
 
 async def _key(journal: Journal) -> ApiKey:

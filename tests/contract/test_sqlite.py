@@ -15,8 +15,8 @@ from tests.contract.conftest import NOW, ended, intent, operation
 
 from ordergate.bootstrap import open_journal
 from ordergate.gateway.caller import make_key
-from ordergate.gateway.ports import JournalUnavailableError
-from ordergate.gateway.records import Claimed, Existing, Operation
+from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.records.operations import Claimed, Existing, Operation
 from ordergate.journal.sqlite import SqliteJournal
 from ordergate.journal.statements import migrations
 
@@ -24,7 +24,7 @@ CLAIM_AND_WAIT = """
 import asyncio, sys
 from pathlib import Path
 import msgspec
-from ordergate.gateway.records import Intent
+from ordergate.journal.records.operations import Intent
 from ordergate.journal.sqlite import SqliteJournal
 
 async def main():
@@ -41,7 +41,7 @@ import asyncio, resource, sys
 from pathlib import Path
 import msgspec
 from ordergate.gateway.ports import JournalUnavailableError
-from ordergate.gateway.records import Claimed, Intent
+from ordergate.journal.records.operations import Claimed, Intent
 from ordergate.journal.sqlite import SqliteJournal
 
 async def claim(journal, line):

@@ -13,8 +13,9 @@ import msgspec
 import pytest
 from tests.contract.conftest import NODE, NOW, claimed, ended, intent, operation, order, retried
 
-from ordergate.gateway.ports import JournalUnavailableError
-from ordergate.gateway.records import Claimed, Existing, Operation, Stale, StoredOrder, StoredResponse
+from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.records.operations import Claimed, Existing, Operation, Stale, StoredResponse
+from ordergate.journal.records.orders import StoredOrder
 from ordergate.journal.sqlite import SqliteJournal, upgrade
 from ordergate.journal.statements import migrations
 

@@ -33,8 +33,8 @@ from ordergate.gateway.feed import announcing
 from ordergate.gateway.inbound import following
 from ordergate.gateway.polling import polling
 from ordergate.gateway.ports import Journal
-from ordergate.gateway.records import LinkKey
 from ordergate.gateway.recovery import alive, recovering
+from ordergate.journal.records.links import LinkKey
 from ordergate.serving import address, listen, server_of
 from ordergate.settings import load_settings
 from ordergate.web.app import create_app

@@ -10,7 +10,7 @@ from tests.scenarios.shop import Emulator, Shop, body_of, chairs, fresh_key, poi
 
 from ordergate.domain.draft import MAX_LINES
 from ordergate.gateway import compare
-from ordergate.gateway.records import LinkKey
+from ordergate.journal.records.links import LinkKey
 
 ACCOUNTS = ["revkeen", "rapyd"]
 

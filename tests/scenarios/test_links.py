@@ -25,7 +25,8 @@ from tests.scenarios.shop import (
 )
 
 from ordergate.bootstrap import open_journal
-from ordergate.gateway.records import Link, LinkQuery
+from ordergate.domain.link import Link
+from ordergate.journal.records.links import LinkQuery
 from ordergate.settings import load_settings
 
 IMPORT = "/v1/links/import"

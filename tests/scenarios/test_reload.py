@@ -16,7 +16,7 @@ from tests.scenarios.shop import (
     problem_of,
 )
 
-from ordergate.gateway.records import AccountUse
+from ordergate.journal.records.orders import AccountUse
 
 RELOAD = "/v1/admin/reload"
 CONFIG = "/v1/admin/config"

@@ -9,8 +9,8 @@ from tests.scenarios.conftest import OpenShop, Start
 from tests.scenarios.shop import Emulator, Shop, body_of, free_port, problem_of, verdict
 
 from ordergate.gateway.drill import rehearse
-from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.unlinked import missing_links
+from ordergate.journal.errors import JournalUnavailableError
 
 WRITE = {"method": "POST"}
 

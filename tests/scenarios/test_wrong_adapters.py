@@ -11,12 +11,12 @@ from tests.scenarios.shop import CUSTOMER, SKUS, Emulator, Shop, body_of, chairs
 from tests.wrong import Change, WrongAdapter, double_tax, drop_line, shift_zone
 
 from ordergate.domain.identifiers import new_id
-from ordergate.gateway.evidence import ShadowCount
-from ordergate.gateway.ports import JournalUnavailableError
-from ordergate.gateway.records import LinkKey
 from ordergate.gateway.registry import installed_adapter
 from ordergate.gateway.shadow import Shadowing, shadow_report, translate_waiting
 from ordergate.gateway.shadows import WAITING
+from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.records.comparisons import ShadowCount
+from ordergate.journal.records.links import LinkKey
 from ordergate.settings import document
 
 WRONG = "wrong"

@@ -25,10 +25,10 @@ from ordergate.gateway.create import create_order
 from ordergate.gateway.fulfill import fulfill_order
 from ordergate.gateway.pay import pay_order
 from ordergate.gateway.read import get_order
-from ordergate.gateway.records import StoredResponse
 from ordergate.gateway.returns import return_goods
 from ordergate.gateway.update import update_order
 from ordergate.gateway.write import Delivery
+from ordergate.journal.records.operations import StoredResponse
 
 MERCHANT = "acme"
 CUSTOMER = "cust-42"

@@ -11,7 +11,7 @@ from tests.simulation.network import LATEST, Network, working_on
 from ordergate.gateway.account import Account
 from ordergate.gateway.configuration import Configuration
 from ordergate.gateway.context import Gateway
-from ordergate.gateway.records import Claimed
+from ordergate.journal.records.operations import Claimed
 from ordergate.spi.wire import WireRequest, WireResponse
 from ordergate.web.rendering import JsonRenderer
 

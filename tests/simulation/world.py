@@ -29,12 +29,15 @@ from tests.simulation.process import Process, Stop
 from ordergate.conformance.driver import InProcess
 from ordergate.domain.assembly import seen_again
 from ordergate.domain.draft import PayBody
+from ordergate.domain.operation import OperationState
 from ordergate.gateway.account import Account
 from ordergate.gateway.configuration import Configuration
 from ordergate.gateway.pay import pay_order
 from ordergate.gateway.read import get_order
-from ordergate.gateway.records import LinkKey, Operation, OperationQuery, OperationState, OrderQuery
 from ordergate.gateway.write import Delivery
+from ordergate.journal.records.links import LinkKey
+from ordergate.journal.records.operations import Operation, OperationQuery
+from ordergate.journal.records.orders import OrderQuery
 
 _ALARMS = frozenset(
     {"write.failed", "recovery.failed", "adapter.failed", "operation.late_write", "operation.needs_person"}

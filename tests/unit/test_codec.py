@@ -5,8 +5,8 @@ import gc
 import pytest
 from tests.builders import NOON
 
-from ordergate.gateway.evidence import Exchange
 from ordergate.journal import codec
+from ordergate.journal.records.exchanges import Exchange
 
 EXCHANGE = Exchange(
     attempt=1,

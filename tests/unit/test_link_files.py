@@ -5,8 +5,9 @@ from tests.unit.conftest import account
 
 from ordergate.cli.link_files import LinkFile, csv_header, csv_lines
 from ordergate.cli.session import operator
+from ordergate.domain.link import Link
 from ordergate.gateway.configuration import Configuration
-from ordergate.gateway.records import Link, StoredLink
+from ordergate.journal.records.links import StoredLink
 
 ACCOUNTS = [account(), account("rapyd-eu", "rapyd"), account("bolts", merchants=frozenset({"bolt"}))]
 CONFIGURATION = Configuration(

@@ -18,7 +18,7 @@ from ordergate.cli.session import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ordergate.gateway.account import World
+    from ordergate.domain.mode import World
     from ordergate.gateway.context import Gateway
     from ordergate.settings import Settings
 
@@ -124,7 +124,7 @@ def _has_store(settings: "Settings") -> bool:
 async def _of_store(settings: "Settings") -> tuple[list[str], list[str]]:
     """Return what is odd about the store and the links in it, and what is good to know of it."""
     from ordergate.bootstrap import open_journal
-    from ordergate.gateway.ports import JournalUnavailableError
+    from ordergate.journal.errors import JournalUnavailableError
 
     try:
         journal = await open_journal(settings.store.url)

@@ -32,7 +32,7 @@ def demo(store: str | None, port: int, extra_config: Path | None, *, keep: bool,
     """
     from ordergate.demo.stage import StageError
     from ordergate.demo.tour import TourError
-    from ordergate.gateway.ports import JournalUnavailableError
+    from ordergate.journal.errors import JournalUnavailableError
 
     if as_json and not keep:
         raise click.UsageError("--json goes with --keep: it prints where everything is")

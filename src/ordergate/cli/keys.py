@@ -19,7 +19,7 @@ from ordergate.cli.session import (
 
 if TYPE_CHECKING:
     from ordergate.gateway.context import Gateway
-    from ordergate.gateway.records import ApiKey
+    from ordergate.journal.records.keys import ApiKey
 
 
 @click.group()

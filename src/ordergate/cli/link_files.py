@@ -5,10 +5,11 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, get_args
 
+from ordergate.domain.link import Link, LinkKind
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.configuration import Configuration
 from ordergate.gateway.links import link_errors
-from ordergate.gateway.records import Link, LinkKind, StoredLink
+from ordergate.journal.records.links import StoredLink
 
 COLUMNS = ("kind", "id", "account", "native")
 _KINDS: tuple[str, ...] = get_args(LinkKind)

@@ -23,10 +23,11 @@ from ordergate.printable import printable_json
 
 if TYPE_CHECKING:
     from ordergate.cli.link_files import LineError
-    from ordergate.gateway.account import Account, World
+    from ordergate.domain.mode import World
+    from ordergate.gateway.account import Account
     from ordergate.gateway.context import Gateway
-    from ordergate.gateway.records import LinkPlace, LinkQuery, StoredLink
     from ordergate.gateway.unlinked import MissingLinks
+    from ordergate.journal.records.links import LinkPlace, LinkQuery, StoredLink
 
 _MAX_ERRORS = 100
 _EXPORT_PAGE = 5_000
@@ -112,7 +113,7 @@ def export(merchant: str | None, config: Path | None, world: str, *, as_json: bo
     ordergate links export --merchant acme > links.csv
     ordergate links export --account main-eu --kind products
     """
-    from ordergate.gateway.records import LinkQuery
+    from ordergate.journal.records.links import LinkQuery
 
     async def work(gateway: "Gateway") -> None:
         owner = merchant or await _only_merchant(gateway, _world(world))
@@ -146,7 +147,7 @@ def list_links(
     """
     import msgspec
 
-    from ordergate.gateway.records import LinkQuery
+    from ordergate.journal.records.links import LinkQuery
     from ordergate.terminal import console, show_rows
 
     query = LinkQuery(
@@ -291,7 +292,7 @@ def _read_cursor(cursor: str) -> "LinkPlace":
 
     import msgspec
 
-    from ordergate.gateway.records import LinkPlace
+    from ordergate.journal.records.links import LinkPlace
 
     try:
         place: LinkPlace = msgspec.json.decode(urlsafe_b64decode(cursor), type=LinkPlace)

@@ -17,7 +17,8 @@ from ordergate.cli.session import (
 
 if TYPE_CHECKING:
     from ordergate.gateway.context import Gateway
-    from ordergate.gateway.records import Existing, Operation, StoredOrder
+    from ordergate.journal.records.operations import Existing, Operation
+    from ordergate.journal.records.orders import StoredOrder
 
 _STATES = ("unknown", "in_progress", "succeeded", "failed")
 
@@ -47,7 +48,7 @@ def list_operations(config: Path | None, world: str, *, as_json: bool, **filters
 
     from ordergate.documents import OperationList
     from ordergate.gateway import read
-    from ordergate.gateway.records import OperationQuery
+    from ordergate.journal.records.operations import OperationQuery
     from ordergate.terminal import show_operations
     from ordergate.web.documents import operation_document
 
@@ -166,7 +167,7 @@ def resolve(
 
 async def _evidence(gateway: "Gateway", operation: "Operation") -> "tuple[Existing, StoredOrder | None]":
     """The operation with its answer to give again, and its order as the journal has it."""
-    from ordergate.gateway.records import Existing
+    from ordergate.journal.records.operations import Existing
 
     found = await gateway.journal.by_id(operation.id) or Existing(operation, None)
     return found, await gateway.journal.order(operation.order)

@@ -110,7 +110,7 @@ def list_orders(
 
     from ordergate.domain.lifecycle import OrderStatus
     from ordergate.gateway import read
-    from ordergate.gateway.records import OrderQuery
+    from ordergate.journal.records.orders import OrderQuery
     from ordergate.terminal import show_orders
 
     if status is not None and status not in list(OrderStatus):

@@ -21,11 +21,11 @@ from ordergate.gateway.feed import announcing
 from ordergate.gateway.inbound import following
 from ordergate.gateway.key_use import recording_key_use
 from ordergate.gateway.polling import polling
-from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.recovery import alive, recovering
 from ordergate.gateway.reload import answers_to_siblings, reload
 from ordergate.gateway.retention import pruning
 from ordergate.gateway.shadow import shadowing
+from ordergate.journal.errors import JournalUnavailableError
 from ordergate.observability import finish_log
 from ordergate.serving import (
     Share,

@@ -152,7 +152,7 @@ def reports_problems(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         from ordergate.domain.errors import Problem
-        from ordergate.gateway.ports import JournalUnavailableError
+        from ordergate.journal.errors import JournalUnavailableError
 
         try:
             return command(*args, **kwargs)

@@ -20,7 +20,7 @@ from ordergate.cli.session import (
 
 if TYPE_CHECKING:
     from ordergate.gateway.context import Gateway
-    from ordergate.gateway.event_records import Delivery, Endpoint
+    from ordergate.journal.records.deliveries import Delivery, Endpoint
 
 _STATES = ("pending", "delivered", "failed")
 
@@ -66,8 +66,8 @@ def list_deliveries(config: Path | None, world: str, *, as_json: bool, **filters
     import msgspec
 
     from ordergate.event_documents import DeliveryList
-    from ordergate.gateway.event_records import DeliveryQuery
     from ordergate.gateway.read import trim
+    from ordergate.journal.records.deliveries import DeliveryQuery
     from ordergate.terminal import show_deliveries
     from ordergate.web.event_documents import delivery_document
 
@@ -102,8 +102,8 @@ def endpoints(config: Path | None, world: str, *, as_json: bool, **filters: Any)
     import msgspec
 
     from ordergate.event_documents import EndpointList
-    from ordergate.gateway.event_records import EndpointQuery
     from ordergate.gateway.read import trim
+    from ordergate.journal.records.deliveries import EndpointQuery
     from ordergate.terminal import show_endpoints
     from ordergate.web.event_documents import endpoint_document
 

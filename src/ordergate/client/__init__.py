@@ -115,6 +115,7 @@ from ordergate.domain.draft import (
 )
 from ordergate.domain.events import EventType
 from ordergate.domain.lifecycle import FulfillmentStatus, OrderStatus, PaymentStatus, ReviewReason
+from ordergate.domain.link import Link
 from ordergate.domain.order import Order, Return
 from ordergate.domain.webhook_bodies import EndpointBody, EndpointUpdate, ReplayBody, RotateBody
 from ordergate.event_documents import (
@@ -125,7 +126,6 @@ from ordergate.event_documents import (
     PingDocument,
 )
 from ordergate.gateway.receipted import Receipt
-from ordergate.gateway.records import Link
 
 __all__ = [
     "AccountDocument",

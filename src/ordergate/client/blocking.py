@@ -42,11 +42,11 @@ from ordergate.domain.draft import (
     ReturnBody,
     UpdateBody,
 )
+from ordergate.domain.link import Link, LinkKind
 from ordergate.domain.order import Order, Return
 from ordergate.event_documents import EventDocument, EventList
 from ordergate.gateway.pages import Page, ProviderPage
 from ordergate.gateway.receipted import Receipt
-from ordergate.gateway.records import Link, LinkKind
 
 T = TypeVar("T")
 

@@ -57,10 +57,10 @@ from ordergate.domain.draft import (
     TranslationBody,
     UpdateBody,
 )
+from ordergate.domain.link import Link, LinkKind
 from ordergate.domain.order import Order, Return
 from ordergate.gateway.pages import Page, ProviderPage
 from ordergate.gateway.receipted import Receipt
-from ordergate.gateway.records import Link, LinkKind
 
 T = TypeVar("T")
 Mode = Literal["translate", "execute"]

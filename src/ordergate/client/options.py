@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Literal, TypedDict
 
+from ordergate.domain.delivery import DeliveryState
 from ordergate.domain.draft import BillingType
 from ordergate.domain.lifecycle import OrderStatus
-from ordergate.gateway.event_records import DeliveryState
-from ordergate.gateway.records import OperationState
+from ordergate.domain.operation import OperationState
 
 
 class ReadOptions(TypedDict, total=False):

@@ -3,7 +3,7 @@
 import msgspec
 
 from ordergate.documents import ProblemDocument
-from ordergate.gateway.records import Existing
+from ordergate.journal.records.operations import Existing
 
 
 def answered_problem(existing: Existing) -> ProblemDocument | None:

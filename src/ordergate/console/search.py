@@ -10,7 +10,7 @@ from ordergate.domain.lifecycle import OrderStatus
 from ordergate.gateway import read
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Gateway
-from ordergate.gateway.records import OrderQuery
+from ordergate.journal.records.orders import OrderQuery
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ import msgspec
 from ordergate.console.formats import words
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.order import Order
-from ordergate.gateway.records import Operation
+from ordergate.journal.records.operations import Operation
 
 _NAMES = {
     OperationKind.CREATE: "Create",

@@ -21,10 +21,11 @@ import msgspec
 import tomli_w
 
 from ordergate.bootstrap import open_journal
+from ordergate.domain.link import LinkKind
 from ordergate.gateway.caller import MERCHANT_SCOPES, OPERATOR_SCOPE, hash_key, make_key
 from ordergate.gateway.ports import Journal
-from ordergate.gateway.records import LinkKey, LinkKind
 from ordergate.gateway.registry import installed_adapters
+from ordergate.journal.records.links import LinkKey
 
 MERCHANT = "acme"
 CUSTOMER = "cust-42"

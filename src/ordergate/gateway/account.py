@@ -1,18 +1,15 @@
 """One configured account at a provider, ready to be used."""
 
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
+from ordergate.domain.account import Accept
 from ordergate.domain.fees import Fees
+from ordergate.domain.mode import World
 from ordergate.gateway.egress import Egress
 from ordergate.spi.adapter import Adapter, Environment
 from ordergate.spi.capabilities import RateLimit
-
-World = Literal["test", "live"]
-"""Test keys and live keys see two separate worlds: orders, operations, references, links."""
-
-Accept = Literal["all", "existing", "none"]
 
 
 class Trips(msgspec.Struct, frozen=True, kw_only=True):

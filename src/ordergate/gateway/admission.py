@@ -10,7 +10,7 @@ from datetime import datetime
 from ordergate.domain.errors import Problem
 from ordergate.gateway.caller import Caller, key_revoked, presented_hash
 from ordergate.gateway.context import Gateway
-from ordergate.gateway.records import ApiKey
+from ordergate.journal.records.keys import ApiKey
 
 UNKNOWN_KEYS_PER_MINUTE = 20
 """Keys that nobody has which one address may present; more are answered 429."""

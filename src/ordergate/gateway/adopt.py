@@ -7,9 +7,10 @@ from ordergate.domain.commands import RetrieveOrder
 from ordergate.domain.draft import ImportBody
 from ordergate.domain.errors import Problem, invalid_request
 from ordergate.domain.identifiers import new_id
+from ordergate.domain.mode import World
 from ordergate.domain.order import Customer, Order
 from ordergate.domain.provider_order import MERCHANT_MARK, OPERATION_MARK, ProviderLine, ProviderOrder
-from ordergate.gateway.account import Account, World
+from ordergate.gateway.account import Account
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.conversation import read_order

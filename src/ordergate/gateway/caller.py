@@ -9,8 +9,8 @@ import msgspec
 
 from ordergate.domain.errors import Problem, invalid_request
 from ordergate.domain.identifiers import new_id
-from ordergate.gateway.account import World
-from ordergate.gateway.records import ApiKey
+from ordergate.domain.mode import World
+from ordergate.journal.records.keys import ApiKey
 
 MERCHANT_SCOPES = ("orders:read", "orders:write", "payments:write", "links:write", "webhooks:write")
 OPERATOR_SCOPE = "admin"

@@ -10,8 +10,8 @@ from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.existing import call_on, read_again, support
 from ordergate.gateway.prepared import Prepared
-from ordergate.gateway.records import Operation
 from ordergate.gateway.write import Delivery, write
+from ordergate.journal.records.operations import Operation
 
 
 async def cancel_order(

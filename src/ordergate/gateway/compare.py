@@ -20,12 +20,13 @@ from ordergate.gateway.account import Account
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.compared import Compared, Result
 from ordergate.gateway.context import Answer, Gateway
-from ordergate.gateway.create import COMPARISONS, create_for_comparison, unrecorded
-from ordergate.gateway.evidence import Comparison, ComparisonQuery, Exchange, compared_key
+from ordergate.gateway.create import create_for_comparison, unrecorded
 from ordergate.gateway.idempotency import check_key
 from ordergate.gateway.receipts import shown_exchange
-from ordergate.gateway.records import Existing, StoredResponse
 from ordergate.gateway.translate import Translation, check_draft, refused_side, translate_at
+from ordergate.journal.records.comparisons import COMPARISONS, Comparison, ComparisonQuery, compared_key
+from ordergate.journal.records.exchanges import Exchange
+from ordergate.journal.records.operations import Existing, StoredResponse
 from ordergate.spi.fields import Form, UnreadableDocumentError, read
 
 _PAGE_BYTES = 4_000_000

@@ -9,7 +9,7 @@ from ordergate.domain.comparison import Difference
 from ordergate.domain.draft import Draft
 from ordergate.domain.fees import Fee
 from ordergate.domain.order import Notice, Record
-from ordergate.gateway.records import StoredResponse
+from ordergate.journal.records.operations import StoredResponse
 
 
 class RequestDocument(Record, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from ordergate.domain.money import MAX_AMOUNT
 from ordergate.domain.special_networks import Network
 from ordergate.gateway.account import Account
 from ordergate.gateway.egress import Egress
-from ordergate.gateway.inbound_records import Pace
+from ordergate.journal.records.provider_events import Pace
 
 T = TypeVar("T")
 

@@ -15,8 +15,9 @@ from ordergate.gateway.account import Account
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.prepared import Prepared
-from ordergate.gateway.records import Operation, StoredOrder
 from ordergate.gateway.write import Call, Delivery, write
+from ordergate.journal.records.operations import Operation
+from ordergate.journal.records.orders import StoredOrder
 
 
 class Confirmation(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,11 +21,11 @@ from ordergate.gateway.key_use import KeyUse
 from ordergate.gateway.known_keys import KnownKeys
 from ordergate.gateway.overload import ConcurrencyLimit
 from ordergate.gateway.ports import Clock, Journal, Transport
-from ordergate.gateway.records import Operation, StoredResponse
 from ordergate.gateway.shadows import Shadows
 from ordergate.gateway.steady import SteadyClock
 from ordergate.gateway.store_check import StoreCheck
 from ordergate.gateway.throttle import Throttle
+from ordergate.journal.records.operations import Operation, StoredResponse
 from ordergate.metrics import Metrics
 from ordergate.spi.wire import WireResponse
 

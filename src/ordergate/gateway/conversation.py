@@ -8,14 +8,15 @@ import structlog
 
 from ordergate.domain.commands import CreateOrder, ListEvents, Read, RetrieveOrder, Write
 from ordergate.domain.errors import Problem, ProviderError
+from ordergate.domain.operation import Attempt
 from ordergate.domain.outcome import Absent, Applied, EventPage, NotApplied, OrderPage, Outcome, Unknown
 from ordergate.domain.provider_order import OPERATION_MARK, ProviderOrder
 from ordergate.gateway.account import Account
 from ordergate.gateway.context import Gateway
-from ordergate.gateway.evidence import Exchange
 from ordergate.gateway.ports import TransportError
 from ordergate.gateway.recording import Recorded
-from ordergate.gateway.records import Attempt, Operation
+from ordergate.journal.records.exchanges import Exchange
+from ordergate.journal.records.operations import Operation
 from ordergate.metrics import AttemptOutcome
 from ordergate.spi.adapter import Baseline, Plan
 from ordergate.spi.wire import NoAnswer, WireRequest, WireResponse

@@ -9,20 +9,23 @@ from ordergate.domain.draft import Draft, draft_errors
 from ordergate.domain.errors import Problem, invalid_request
 from ordergate.domain.identifiers import new_id
 from ordergate.domain.lifecycle import OperationKind
+from ordergate.domain.link import LinkKind
+from ordergate.domain.mode import World
+from ordergate.domain.operation import Attempt
 from ordergate.domain.validation import summary
-from ordergate.gateway.account import Account, World
+from ordergate.gateway.account import Account
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.links import NATIVE, Wanted, resolve
 from ordergate.gateway.ports import Journal
 from ordergate.gateway.prepared import Elsewhere, Prepared, begin
-from ordergate.gateway.records import Attempt, LinkKind, Operation
 from ordergate.gateway.routing import asked_by, find_route, obstacle, require_route
 from ordergate.gateway.write import Call, Delivery, write
+from ordergate.journal.records.comparisons import COMPARISONS
+from ordergate.journal.records.operations import Operation
 from ordergate.observability import note_configuration
 
 PATH = "/v1/orders"
-COMPARISONS = "/v1/comparisons"
 
 
 async def create_order(

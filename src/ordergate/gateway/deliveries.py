@@ -14,13 +14,14 @@ from typing import Any
 import msgspec
 import structlog
 
+from ordergate.domain.delivery import DeliveryTry
 from ordergate.domain.webhooks import Message, next_try_in, seconds_until, signed_headers
 from ordergate.gateway.account import Trips
 from ordergate.gateway.breaker import Breaker, after_failure, after_success, blocked_for, passing, released
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.event_ports import Reply
-from ordergate.gateway.event_records import DeliveryTry, Due, Endpoint, Parcel, SigningSecret
-from ordergate.gateway.ports import JournalUnavailableError
+from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.records.deliveries import Due, Endpoint, Parcel, SigningSecret
 
 TRIPS = Trips(after=5, seconds=10.0)
 """After so many silences in a row an endpoint is left alone for so long; then one delivery tries."""

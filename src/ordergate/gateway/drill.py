@@ -13,7 +13,8 @@ from ordergate.gateway.context import Gateway
 from ordergate.gateway.create import creation, native_ids, unrecorded
 from ordergate.gateway.links import NATIVE
 from ordergate.gateway.prepared import begin
-from ordergate.gateway.records import AccountUse, OrderQuery, Progress
+from ordergate.journal.records.links import Progress
+from ordergate.journal.records.orders import AccountUse, OrderQuery
 
 _PAGE = 200
 

@@ -10,13 +10,13 @@ from msgspec import UNSET
 from ordergate.domain.errors import Problem
 from ordergate.domain.events import EventType
 from ordergate.domain.identifiers import new_id
+from ordergate.domain.mode import World
 from ordergate.domain.validation import summary
 from ordergate.domain.webhook_bodies import EndpointBody, EndpointUpdate, RotateBody
 from ordergate.domain.webhooks import secret_of, url_errors
-from ordergate.gateway.account import World
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Gateway
-from ordergate.gateway.event_records import Endpoint, SigningSecret
+from ordergate.journal.records.deliveries import Endpoint, SigningSecret
 
 MOST = 20
 """Endpoints of one merchant in one world."""

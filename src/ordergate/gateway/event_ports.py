@@ -6,22 +6,20 @@ from typing import Protocol
 
 import msgspec
 
-from ordergate.gateway.event_records import (
+from ordergate.domain.delivery import DeliveryTry
+from ordergate.journal.records.deliveries import (
     Delivery,
     DeliveryQuery,
-    DeliveryTry,
     Due,
     Endpoint,
     EndpointQuery,
-    Event,
-    EventQuery,
-    Feed,
     OutgoingWebhooks,
     Parcel,
     Range,
     Replayed,
     SigningSecret,
 )
+from ordergate.journal.records.events import Event, EventQuery, Feed
 
 Wake = Callable[[], None]
 

@@ -14,11 +14,11 @@ from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.conversation import read_order
 from ordergate.gateway.idempotency import order_busy
 from ordergate.gateway.order_log import refresh
-from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.read import keep_told, read_command, visible_order
-from ordergate.gateway.records import StoredOrder
 from ordergate.gateway.routing import require_home
 from ordergate.gateway.write import Call, Delivery
+from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.records.orders import StoredOrder
 from ordergate.observability import note_account
 from ordergate.spi.capabilities import Support
 

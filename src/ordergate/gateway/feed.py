@@ -16,9 +16,9 @@ from ordergate.domain.errors import invalid_request
 from ordergate.domain.identifiers import is_id
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Gateway
-from ordergate.gateway.event_records import Event, EventQuery, Feed
-from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.read import visible_order
+from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.records.events import Event, EventQuery, Feed
 
 BATCH = 200
 """Events that one transaction numbers at most, and deliveries that it queues."""

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 
 from ordergate.gateway.context import Gateway
-from ordergate.gateway.ports import JournalUnavailableError
+from ordergate.journal.errors import JournalUnavailableError
 from ordergate.metrics import merged, text_of
 from ordergate.observability import lost_log_lines
 

@@ -1,10 +1,8 @@
 """How an account is doing, as this process sees it."""
 
-from typing import Literal
-
 import msgspec
 
-BreakerState = Literal["closed", "open", "half_open"]
+from ordergate.domain.account import BreakerState
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):

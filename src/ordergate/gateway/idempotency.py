@@ -5,7 +5,7 @@ import re
 from ordergate.domain.errors import Problem
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.outcomes import answer_of, outcome_unknown, wait_until_settled
-from ordergate.gateway.records import Existing, Operation
+from ordergate.journal.records.operations import Existing, Operation
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 

@@ -23,12 +23,13 @@ from ordergate.gateway.background import in_background
 from ordergate.gateway.confirm import confirm_if_due
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.conversation import read_order
-from ordergate.gateway.inbound_records import Subject
 from ordergate.gateway.order_log import refresh
-from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.read import read_command
-from ordergate.gateway.records import Operation, StoredOrder
 from ordergate.gateway.routing import home_of
+from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.records.operations import Operation
+from ordergate.journal.records.orders import StoredOrder
+from ordergate.journal.records.provider_events import Subject
 from ordergate.observability import note_order
 
 AT_ONCE = 8

@@ -14,8 +14,9 @@ from ordergate.domain.validation import NULL_CHARACTER
 from ordergate.gateway.account import Account
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.echoes import Echoes, credentials_of
-from ordergate.gateway.inbound_records import Arrived, Recorded
-from ordergate.gateway.ports import JournalUnavailableError, TransportError
+from ordergate.gateway.ports import TransportError
+from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.records.provider_events import Arrived, Recorded
 from ordergate.observability import note_account
 from ordergate.spi.webhooks import Delivery, FetchFirst
 from ordergate.spi.wire import WireResponse

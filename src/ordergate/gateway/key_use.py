@@ -7,7 +7,8 @@ from datetime import datetime
 
 import structlog
 
-from ordergate.gateway.ports import Journal, JournalUnavailableError
+from ordergate.gateway.ports import Journal
+from ordergate.journal.errors import JournalUnavailableError
 
 _PAUSE = 60.0
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from ordergate.gateway.ports import Journal
-from ordergate.gateway.records import ApiKey
+from ordergate.journal.records.keys import ApiKey
 
 KEPT = 0.25
 """Seconds after which a key is looked up again at the latest: so long may one that was revoked still be good."""

@@ -8,12 +8,14 @@ from urllib.parse import quote
 
 from ordergate.domain.draft import Body
 from ordergate.domain.errors import FieldError, Problem, invalid_request
+from ordergate.domain.link import Link, LinkKind
+from ordergate.domain.mode import World
 from ordergate.domain.validation import MAX_ERRORS, pointer_to, summary
-from ordergate.gateway.account import Account, World
+from ordergate.gateway.account import Account
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.configuration import Configuration
 from ordergate.gateway.ports import Journal
-from ordergate.gateway.records import Link, LinkKey, LinkKind, Links, Progress
+from ordergate.journal.records.links import LinkKey, Links, Progress
 
 NATIVE = "provider:"
 

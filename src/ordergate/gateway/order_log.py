@@ -5,7 +5,8 @@ import structlog
 from ordergate.domain.assembly import OrderRecord, review_reasons, settled_status
 from ordergate.domain.lifecycle import OrderStatus, ReviewReason
 from ordergate.gateway.context import Gateway
-from ordergate.gateway.records import Operation, StoredOrder
+from ordergate.journal.records.operations import Operation
+from ordergate.journal.records.orders import StoredOrder
 
 _log = structlog.get_logger("ordergate.orders")
 

@@ -20,11 +20,12 @@ from ordergate.domain.outcome import Applied, NotApplied
 from ordergate.gateway.account import Account
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.conversation import named
-from ordergate.gateway.evidence import Exchange
 from ordergate.gateway.order_log import log_settled, log_status
 from ordergate.gateway.overload import waiting
-from ordergate.gateway.ports import JournalUnavailableError
-from ordergate.gateway.records import Existing, Operation, Stale, StoredOrder, StoredResponse, Work
+from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.records.exchanges import Exchange
+from ordergate.journal.records.operations import Existing, Operation, Stale, StoredResponse, Work
+from ordergate.journal.records.orders import StoredOrder
 
 STORED_REFUSALS = frozenset({"payment_declined", "provider_rejected", "invalid_state"})
 """Refusals that the provider decided: a repeat of the key gets them again."""

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from ordergate.domain.lifecycle import OperationKind, ReviewReason, accepted_with
 from ordergate.domain.provider_order import OPERATION_MARK
-from ordergate.gateway.records import Existing, Operation
+from ordergate.journal.records.operations import Existing, Operation
 
 
 def what_happens_next(existing: Existing, concerns: Collection[ReviewReason] = ()) -> str:

@@ -13,8 +13,8 @@ from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.existing import call_on, read_again, refuse_in_review
 from ordergate.gateway.links import Wanted, resolve
 from ordergate.gateway.prepared import Prepared
-from ordergate.gateway.records import Operation
 from ordergate.gateway.write import Delivery, write
+from ordergate.journal.records.operations import Operation
 
 
 async def pay_order(

@@ -20,9 +20,9 @@ from ordergate.gateway.background import in_background
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.conversation import read_events
 from ordergate.gateway.inbound import until_kept
-from ordergate.gateway.inbound_records import Arrived, Turn
 from ordergate.gateway.intake import record, storable
-from ordergate.gateway.ports import JournalUnavailableError
+from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.records.provider_events import Arrived, Turn
 
 OVERLAP = timedelta(minutes=5)
 """How long before the last walk the next one begins: clocks differ, and a feed may tell late."""

@@ -7,43 +7,35 @@ from typing import Protocol
 
 from ordergate.domain.assembly import OrderRecord
 from ordergate.domain.errors import Sent
-from ordergate.gateway.account import Account, World
+from ordergate.domain.link import Link, LinkKind
+from ordergate.domain.mode import World
+from ordergate.gateway.account import Account
 from ordergate.gateway.event_ports import EventJournal
-from ordergate.gateway.evidence import Comparison, ComparisonQuery, Exchange, ShadowCount, Told
 from ordergate.gateway.health import Health
-from ordergate.gateway.inbound_records import Arrived, InboundUse, Pace, Recorded, Subject, Turn
-from ordergate.gateway.records import (
-    AccountUse,
-    ApiKey,
+from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.records.comparisons import Comparison, ComparisonQuery, ShadowCount
+from ordergate.journal.records.exchanges import Exchange, Told
+from ordergate.journal.records.keys import ApiKey
+from ordergate.journal.records.links import LinkKey, LinkQuery, Links, Progress, StoredLink
+from ordergate.journal.records.operations import (
     Busy,
     Claim,
     Existing,
     Intent,
-    Link,
-    LinkKey,
-    LinkKind,
-    LinkQuery,
-    Links,
     Operation,
     OperationQuery,
-    OrderQuery,
-    Progress,
     Stale,
-    StoredLink,
-    StoredOrder,
     StoredResponse,
     Taken,
     UnknownOperations,
     Work,
 )
+from ordergate.journal.records.orders import AccountUse, OrderQuery, StoredOrder
+from ordergate.journal.records.provider_events import Arrived, InboundUse, Pace, Recorded, Subject, Turn
 from ordergate.spi.wire import WireRequest, WireResponse
 
 Clock = Callable[[], datetime]
 """The time, in UTC."""
-
-
-class JournalUnavailableError(Exception):
-    """The journal cannot be read or written; the message says why, for an operator."""
 
 
 class ListTooSlowError(JournalUnavailableError):

@@ -10,7 +10,8 @@ from ordergate.domain.commands import Write
 from ordergate.domain.order import Notice
 from ordergate.domain.outcome import Applied
 from ordergate.gateway.account import Account
-from ordergate.gateway.records import Operation, StoredOrder, Work
+from ordergate.journal.records.operations import Operation, Work
+from ordergate.journal.records.orders import StoredOrder
 from ordergate.redaction import MASK
 from ordergate.spi.adapter import Plan
 from ordergate.spi.wire import WireRequest

@@ -27,8 +27,9 @@ from ordergate.gateway.conversation import read_order, read_page
 from ordergate.gateway.links import NATIVE, resolve
 from ordergate.gateway.order_log import refresh as refreshed
 from ordergate.gateway.pages import Page, ProviderPage
-from ordergate.gateway.records import Operation, OperationQuery, OrderQuery, StoredOrder
 from ordergate.gateway.routing import require_home
+from ordergate.journal.records.operations import Operation, OperationQuery
+from ordergate.journal.records.orders import OrderQuery, StoredOrder
 from ordergate.observability import note_account, note_order
 
 T = TypeVar("T")

@@ -3,9 +3,9 @@
 from datetime import datetime
 
 from ordergate.domain.lifecycle import OperationKind
+from ordergate.domain.operation import OperationState
 from ordergate.domain.order import Notice, Record
 from ordergate.gateway.compared import AnswerDocument, RequestDocument
-from ordergate.gateway.records import OperationState
 
 
 class ExchangeDocument(Record, frozen=True, kw_only=True):

@@ -7,16 +7,16 @@ from ordergate.domain.alignment import Meant, align
 from ordergate.domain.assembly import OrderRecord
 from ordergate.domain.errors import Problem
 from ordergate.domain.lifecycle import OperationKind
+from ordergate.domain.operation import Attempt
 from ordergate.domain.statements import under_line
 from ordergate.gateway.account import Account
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.compared import AnswerDocument, RequestDocument
 from ordergate.gateway.context import Gateway
-from ordergate.gateway.evidence import Exchange, Told
 from ordergate.gateway.prepared import begin
 from ordergate.gateway.read import visible_order
 from ordergate.gateway.receipted import AttemptReceipt, ExchangeDocument, OperationReceipt, Receipt
-from ordergate.gateway.records import Attempt
+from ordergate.journal.records.exchanges import Exchange, Told
 from ordergate.redaction import mask_body, redact_headers
 from ordergate.spi.fields import FieldMap, Form, UnreadableDocumentError, at_pointer, decode, read
 

@@ -9,12 +9,13 @@ import msgspec
 from ordergate.domain.assembly import OrderRecord, order_from_record, seen_again
 from ordergate.domain.commands import ListFilters, ListOrders
 from ordergate.domain.errors import Problem
+from ordergate.domain.operation import OperationState
 from ordergate.domain.provider_order import MERCHANT_MARK, OPERATION_MARK, ProviderOrder
 from ordergate.gateway.account import Account
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.conversation import read_order, read_page
 from ordergate.gateway.read import read_command
-from ordergate.gateway.records import OperationState, OrderQuery
+from ordergate.journal.records.orders import OrderQuery
 
 COMPARED = ("status", "currency", "total", "amount_paid", "amount_refunded", "fulfillment_status")
 """The members of an order that are compared; amounts in minor units."""

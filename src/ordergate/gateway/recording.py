@@ -4,9 +4,9 @@ import time
 
 from ordergate.gateway.account import Account
 from ordergate.gateway.context import Gateway
-from ordergate.gateway.evidence import ANSWER_KEPT, Exchange
 from ordergate.gateway.ports import TransportError
 from ordergate.gateway.registry import adapter_version
+from ordergate.journal.records.exchanges import ANSWER_KEPT, Exchange
 from ordergate.redaction import MASK, redact_headers, redact_json
 from ordergate.spi.wire import WireRequest, WireResponse
 

@@ -14,16 +14,17 @@ import structlog
 
 from ordergate.domain.commands import CreateOrder
 from ordergate.domain.errors import Problem
+from ordergate.domain.operation import Probe
 from ordergate.domain.outcome import Absent, Applied, NotApplied, Unknown
 from ordergate.gateway.background import in_background
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.conversation import probe
 from ordergate.gateway.create import elsewhere_as_routed
 from ordergate.gateway.outcomes import Held, absent, applied, nothing_done, refused
-from ordergate.gateway.ports import JournalUnavailableError
-from ordergate.gateway.records import Operation, Probe, Taken
 from ordergate.gateway.routing import home_of
 from ordergate.gateway.sending import carry_out_accepted
+from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.records.operations import Operation, Taken
 from ordergate.observability import note_operation
 
 LEASE = 15.0

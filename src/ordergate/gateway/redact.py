@@ -6,10 +6,11 @@ from ordergate.domain.errors import Problem
 from ordergate.domain.order import Order
 from ordergate.gateway.caller import OPERATOR_SCOPE, Caller
 from ordergate.gateway.context import Gateway
-from ordergate.gateway.create import COMPARISONS
 from ordergate.gateway.idempotency import order_busy
 from ordergate.gateway.read import visible_order
-from ordergate.gateway.records import Busy, Operation, StoredOrder
+from ordergate.journal.records.comparisons import COMPARISONS
+from ordergate.journal.records.operations import Busy, Operation
+from ordergate.journal.records.orders import StoredOrder
 
 _RACES = 5
 

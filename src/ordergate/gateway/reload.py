@@ -11,7 +11,7 @@ from ordergate.domain.errors import FieldError, Problem
 from ordergate.gateway.configuration import Configuration, ConfigurationError
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.gauges import own_exposition
-from ordergate.gateway.ports import JournalUnavailableError
+from ordergate.journal.errors import JournalUnavailableError
 
 _PATIENCE = 15.0
 """Seconds that siblings get to reload."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from ordergate.domain.delivery import DeliveryTry
 from ordergate.domain.errors import Problem, invalid_request
 from ordergate.domain.identifiers import new_id
 from ordergate.domain.webhook_bodies import ReplayBody
@@ -12,8 +13,9 @@ from ordergate.gateway.caller import Caller
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.deliveries import send
 from ordergate.gateway.endpoints import visible_endpoint
-from ordergate.gateway.event_records import Delivery, DeliveryTry, Feed, Range
 from ordergate.gateway.feed import number_feed
+from ordergate.journal.records.deliveries import Delivery, Range
+from ordergate.journal.records.events import Feed
 
 BATCH = 500
 """Events that one transaction queues again at most."""

@@ -12,6 +12,7 @@ from ordergate.domain.commands import RetrieveOrder
 from ordergate.domain.draft import ResolveBody
 from ordergate.domain.errors import FieldError, Problem, invalid_request
 from ordergate.domain.lifecycle import OperationKind, ReviewReason, accepted_with
+from ordergate.domain.operation import Resolution
 from ordergate.domain.outcome import Applied, NotApplied, Unknown
 from ordergate.domain.provider_order import MERCHANT_MARK, OPERATION_MARK, ProviderOrder
 from ordergate.gateway.caller import OPERATOR_SCOPE, Caller
@@ -20,9 +21,9 @@ from ordergate.gateway.conversation import probe, read_order
 from ordergate.gateway.order_log import log_status
 from ordergate.gateway.outcomes import Held, absent, applied, nothing_done, refused
 from ordergate.gateway.read import get_operation, read_command
-from ordergate.gateway.records import Operation, Resolution, Taken, Work
 from ordergate.gateway.recovery import look_after, with_probe
 from ordergate.gateway.routing import require_home
+from ordergate.journal.records.operations import Operation, Taken, Work
 
 
 async def recheck_operation(gateway: Gateway, caller: Caller, operation_id: str) -> Operation:

@@ -13,7 +13,7 @@ from datetime import datetime
 import structlog
 
 from ordergate.gateway.context import Gateway
-from ordergate.gateway.ports import JournalUnavailableError
+from ordergate.journal.errors import JournalUnavailableError
 
 EVERY = 60.0
 """Seconds between two rounds."""

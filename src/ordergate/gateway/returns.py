@@ -16,8 +16,8 @@ from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.existing import call_on, read_again, refuse_in_review
 from ordergate.gateway.prepared import Prepared
 from ordergate.gateway.read import visible_order
-from ordergate.gateway.records import Operation
 from ordergate.gateway.write import Delivery, write
+from ordergate.journal.records.operations import Operation
 
 
 async def return_goods(

@@ -7,7 +7,7 @@ import msgspec
 from ordergate.domain.errors import Problem
 from ordergate.gateway.caller import hash_key, make_key
 from ordergate.gateway.context import Gateway
-from ordergate.gateway.records import ApiKey
+from ordergate.journal.records.keys import ApiKey
 
 
 class Rotation(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,9 +8,10 @@ import msgspec
 from ordergate.domain.assembly import OrderRecord
 from ordergate.domain.draft import BillingType, Draft, MetadataValue
 from ordergate.domain.errors import FieldError, Problem
-from ordergate.gateway.account import Account, World
+from ordergate.domain.mode import World
+from ordergate.gateway.account import Account
 from ordergate.gateway.configuration import Configuration, Rule
-from ordergate.gateway.records import Operation
+from ordergate.journal.records.operations import Operation
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):

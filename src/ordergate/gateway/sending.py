@@ -10,11 +10,11 @@ import structlog
 from ordergate.domain.commands import RetrieveOrder
 from ordergate.domain.errors import Problem, ProviderError
 from ordergate.domain.lifecycle import OperationKind
+from ordergate.domain.operation import Attempt
 from ordergate.domain.outcome import Absent, Applied, NotApplied, Outcome, Unknown
 from ordergate.domain.provider_order import ProviderOrder
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.conversation import FOUND, named, probe, read_order, say
-from ordergate.gateway.evidence import Exchange
 from ordergate.gateway.outcomes import (
     LEAVES_A_MARK,
     NOTHING_FOUND,
@@ -31,10 +31,11 @@ from ordergate.gateway.outcomes import (
     wait_until_settled,
 )
 from ordergate.gateway.overload import waiting
-from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.prepared import Begun, Elsewhere, begin, kept_bytes, work_of
-from ordergate.gateway.records import Attempt, Operation, Taken
 from ordergate.gateway.routing import home_of, require_home
+from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.records.exchanges import Exchange
+from ordergate.journal.records.operations import Operation, Taken
 from ordergate.observability import note_account
 from ordergate.spi.wire import WireRequest
 

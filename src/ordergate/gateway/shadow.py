@@ -11,13 +11,13 @@ import structlog
 from ordergate.domain.comparison import compare
 from ordergate.domain.draft import Draft
 from ordergate.domain.errors import FieldError, Problem
+from ordergate.domain.mode import World
 from ordergate.domain.order import Record
-from ordergate.gateway.account import World
 from ordergate.gateway.context import Gateway
-from ordergate.gateway.evidence import ShadowCount, ShadowKind
-from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.shadows import Shadow
 from ordergate.gateway.translate import translate_at
+from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.records.comparisons import ShadowCount, ShadowKind
 from ordergate.spi.fields import at_pointer
 
 EVERY = 1.0

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ordergate.domain.draft import Draft
-from ordergate.gateway.account import World
-from ordergate.gateway.evidence import ShadowCount
+from ordergate.domain.mode import World
+from ordergate.journal.records.comparisons import ShadowCount
 
 if TYPE_CHECKING:
     from ordergate.gateway.caller import Caller

@@ -2,7 +2,8 @@
 
 import asyncio
 
-from ordergate.gateway.ports import Journal, JournalUnavailableError
+from ordergate.gateway.ports import Journal
+from ordergate.journal.errors import JournalUnavailableError
 
 KEPT = 0.5
 """Seconds for which an answer is given again."""

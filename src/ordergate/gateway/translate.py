@@ -15,9 +15,10 @@ from ordergate.domain.commands import CreateOrder
 from ordergate.domain.draft import Draft, draft_errors
 from ordergate.domain.errors import Problem, under
 from ordergate.domain.judging import Refusal, Side
+from ordergate.domain.mode import World
 from ordergate.domain.order import Notice
 from ordergate.domain.validation import summary
-from ordergate.gateway.account import Account, World
+from ordergate.gateway.account import Account
 from ordergate.gateway.compared import RequestDocument
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.create import creation, unrecorded

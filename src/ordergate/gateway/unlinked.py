@@ -7,11 +7,13 @@ from typing import Any
 import msgspec
 
 from ordergate.domain.assembly import OrderRecord
+from ordergate.domain.link import LinkKind
 from ordergate.domain.order import Record
 from ordergate.gateway.account import Account
 from ordergate.gateway.links import NATIVE
 from ordergate.gateway.ports import Journal
-from ordergate.gateway.records import LinkKind, OrderQuery, Progress
+from ordergate.journal.records.links import Progress
+from ordergate.journal.records.orders import OrderQuery
 
 _ORDERS_PER_PAGE = 500
 _IDS_PER_READ = 1_000

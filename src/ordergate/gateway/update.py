@@ -19,8 +19,9 @@ from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.existing import call_on, note_told, read_again
 from ordergate.gateway.links import Wanted, resolve
 from ordergate.gateway.prepared import Prepared
-from ordergate.gateway.records import Operation, StoredOrder
 from ordergate.gateway.write import Delivery, write
+from ordergate.journal.records.operations import Operation
+from ordergate.journal.records.orders import StoredOrder
 
 
 async def update_order(

@@ -15,14 +15,23 @@ import msgspec
 from ordergate.domain.errors import Problem
 from ordergate.domain.identifiers import new_id
 from ordergate.domain.lifecycle import OperationKind
+from ordergate.domain.operation import Attempt
 from ordergate.gateway.caller import Caller, key_revoked
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.idempotency import answer_again, check_body, check_key, order_busy, possible_duplicate
 from ordergate.gateway.outcomes import Held, outcome_unknown
-from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.prepared import Begun, Prepared, begin, kept_bytes, work_of
-from ordergate.gateway.records import (
-    Attempt,
+from ordergate.gateway.routing import home_of, obstacle
+from ordergate.gateway.sending import (
+    ask_again,
+    carry_out,
+    carry_out_accepted,
+    leave,
+    look_before_sending,
+    with_attempt,
+)
+from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.records.operations import (
     Busy,
     Claim,
     Claimed,
@@ -32,15 +41,6 @@ from ordergate.gateway.records import (
     Operation,
     Revoked,
     Work,
-)
-from ordergate.gateway.routing import home_of, obstacle
-from ordergate.gateway.sending import (
-    ask_again,
-    carry_out,
-    carry_out_accepted,
-    leave,
-    look_before_sending,
-    with_attempt,
 )
 from ordergate.observability import note_account, note_operation
 

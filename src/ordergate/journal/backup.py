@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from ordergate.gateway.ports import JournalUnavailableError
+from ordergate.journal.errors import JournalUnavailableError
 
 Advance = Callable[[int, int], None]
 """Told how many bytes are copied, and how many there are."""

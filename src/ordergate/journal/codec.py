@@ -7,11 +7,14 @@ from typing import Any
 import msgspec
 
 from ordergate.domain.assembly import OrderRecord
+from ordergate.domain.delivery import DeliveryTry
 from ordergate.domain.lifecycle import OrderStatus
 from ordergate.domain.provider_event import ProviderEvent
-from ordergate.gateway.event_records import DeliveryTry, Endpoint
-from ordergate.gateway.evidence import Comparison, Exchange
-from ordergate.gateway.records import ApiKey, Intent, Operation, Work
+from ordergate.journal.records.comparisons import Comparison
+from ordergate.journal.records.deliveries import Endpoint
+from ordergate.journal.records.exchanges import Exchange
+from ordergate.journal.records.keys import ApiKey
+from ordergate.journal.records.operations import Intent, Operation, Work
 
 _encoder = msgspec.json.Encoder()
 encode = _encoder.encode

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from ordergate.gateway.account import World
-from ordergate.gateway.evidence import Comparison, ComparisonQuery, ShadowCount
+from ordergate.domain.mode import World
 from ordergate.journal import codec, search
 from ordergate.journal.conversation import Query, Row, Transaction
+from ordergate.journal.records.comparisons import Comparison, ComparisonQuery, ShadowCount
 
 
 def begin_comparison(comparison: Comparison, since: datetime) -> Transaction[Comparison]:

@@ -6,24 +6,24 @@ from typing import Any
 
 import msgspec
 
+from ordergate.domain.delivery import DeliveryTry
 from ordergate.domain.identifiers import new_id
-from ordergate.gateway.event_records import (
+from ordergate.journal import codec, search
+from ordergate.journal.conversation import Batch, Query, Row, Rows, Transaction
+from ordergate.journal.event_transactions import event
+from ordergate.journal.records.deliveries import (
     Delivery,
     DeliveryQuery,
-    DeliveryTry,
     Due,
     Endpoint,
     EndpointQuery,
-    Feed,
     OutgoingWebhooks,
     Parcel,
     Range,
     Replayed,
     SigningSecret,
 )
-from ordergate.journal import codec, search
-from ordergate.journal.conversation import Batch, Query, Row, Rows, Transaction
-from ordergate.journal.event_transactions import event
+from ordergate.journal.records.events import Feed
 
 _KEPT_TRIES = 20
 _KEPT_SECRETS = 3

@@ -9,15 +9,11 @@ from ordergate.domain.erasure import without_persons
 from ordergate.domain.events import ONCE, EventType, SettledOperation, events_between
 from ordergate.domain.identifiers import new_id
 from ordergate.domain.order import Order
-from ordergate.gateway.create import COMPARISONS
-from ordergate.gateway.event_records import (
-    Event,
-    EventQuery,
-    Feed,
-)
-from ordergate.gateway.records import Operation
 from ordergate.journal import codec, search
 from ordergate.journal.conversation import Batch, Query, Row, Transaction
+from ordergate.journal.records.comparisons import COMPARISONS
+from ordergate.journal.records.events import Event, EventQuery, Feed
+from ordergate.journal.records.operations import Operation
 
 _ALL = 2**62
 

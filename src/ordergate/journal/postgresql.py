@@ -19,8 +19,9 @@ import asyncpg
 import structlog
 
 from ordergate.conninfo import ConninfoError, Target, file_error, target_of
-from ordergate.gateway.ports import JournalUnavailableError, ListTooSlowError
+from ordergate.gateway.ports import ListTooSlowError
 from ordergate.journal.conversation import Batch, Query, RolledBack, Rows, Transaction
+from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.sql_events import LIST_SECONDS
 from ordergate.journal.sql_journal import SqlJournal
 from ordergate.journal.statements import migrations, newer_schema, statements

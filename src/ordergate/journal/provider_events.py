@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ordergate.domain.provider_event import ProviderEvent
-from ordergate.gateway.inbound_records import (
+from ordergate.journal import codec
+from ordergate.journal.conversation import Query, Rows, Transaction
+from ordergate.journal.records.provider_events import (
     Arrived,
     InboundUse,
     Pace,
@@ -15,8 +17,6 @@ from ordergate.gateway.inbound_records import (
     operation_subject,
     order_subject,
 )
-from ordergate.journal import codec
-from ordergate.journal.conversation import Query, Rows, Transaction
 
 _EVENTS_OF_A_LOOK = 50
 """Events that a look takes along: they only tell which operations and merchant they name."""

@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from ordergate.gateway.event_records import DeliveryQuery, EndpointQuery, EventQuery
-from ordergate.gateway.evidence import ComparisonQuery
-from ordergate.gateway.records import LinkQuery, OperationQuery, OrderQuery
 from ordergate.journal.codec import milliseconds
+from ordergate.journal.records.comparisons import ComparisonQuery
+from ordergate.journal.records.deliveries import DeliveryQuery, EndpointQuery
+from ordergate.journal.records.events import EventQuery
+from ordergate.journal.records.links import LinkQuery
+from ordergate.journal.records.operations import OperationQuery
+from ordergate.journal.records.orders import OrderQuery
 
 T = TypeVar("T")
 

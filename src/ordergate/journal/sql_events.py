@@ -5,24 +5,22 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import TypeVar
 
-from ordergate.gateway.event_records import (
+from ordergate.domain.delivery import DeliveryTry
+from ordergate.journal import delivery_transactions, event_transactions
+from ordergate.journal.conversation import Transaction
+from ordergate.journal.records.deliveries import (
     Delivery,
     DeliveryQuery,
-    DeliveryTry,
     Due,
     Endpoint,
     EndpointQuery,
-    Event,
-    EventQuery,
-    Feed,
     OutgoingWebhooks,
     Parcel,
     Range,
     Replayed,
     SigningSecret,
 )
-from ordergate.journal import delivery_transactions, event_transactions
-from ordergate.journal.conversation import Transaction
+from ordergate.journal.records.events import Event, EventQuery, Feed
 
 T = TypeVar("T")
 

@@ -5,34 +5,28 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from ordergate.domain.assembly import OrderRecord
-from ordergate.gateway.account import World
-from ordergate.gateway.evidence import Comparison, ComparisonQuery, Exchange, ShadowCount, Told
-from ordergate.gateway.inbound_records import Arrived, InboundUse, Pace, Recorded, Subject, Turn
-from ordergate.gateway.records import (
-    AccountUse,
-    ApiKey,
+from ordergate.domain.link import Link, LinkKind
+from ordergate.domain.mode import World
+from ordergate.journal import comparison_transactions, provider_events, transactions
+from ordergate.journal.records.comparisons import Comparison, ComparisonQuery, ShadowCount
+from ordergate.journal.records.exchanges import Exchange, Told
+from ordergate.journal.records.keys import ApiKey
+from ordergate.journal.records.links import LinkKey, LinkQuery, Links, Progress, StoredLink
+from ordergate.journal.records.operations import (
     Busy,
     Claim,
     Existing,
     Intent,
-    Link,
-    LinkKey,
-    LinkKind,
-    LinkQuery,
-    Links,
     Operation,
     OperationQuery,
-    OrderQuery,
-    Progress,
     Stale,
-    StoredLink,
-    StoredOrder,
     StoredResponse,
     Taken,
     UnknownOperations,
     Work,
 )
-from ordergate.journal import comparison_transactions, provider_events, transactions
+from ordergate.journal.records.orders import AccountUse, OrderQuery, StoredOrder
+from ordergate.journal.records.provider_events import Arrived, InboundUse, Pace, Recorded, Subject, Turn
 from ordergate.journal.sql_events import SqlEvents
 
 

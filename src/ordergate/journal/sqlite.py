@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import TextIO, TypeVar
 
 from ordergate.domain.assembly import OrderRecord
-from ordergate.gateway.ports import JournalUnavailableError, ListTooSlowError
-from ordergate.gateway.records import Busy, Operation, Stale, StoredOrder
+from ordergate.gateway.ports import ListTooSlowError
 from ordergate.gateway.steady import TOLERATED, uptime
 from ordergate.journal.conversation import Batch, Query, RolledBack, Rows, Transaction
+from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.records.operations import Busy, Operation, Stale
+from ordergate.journal.records.orders import StoredOrder
 from ordergate.journal.sql_events import LIST_SECONDS
 from ordergate.journal.sql_journal import SqlJournal
 from ordergate.journal.statements import migrations, newer_schema, statements

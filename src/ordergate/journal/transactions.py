@@ -12,39 +12,33 @@ from typing import Any
 import msgspec
 
 from ordergate.domain.assembly import OrderRecord, order_from_record
-from ordergate.gateway.account import World
-from ordergate.gateway.evidence import EXCHANGES_KEPT, Exchange, Told, compared_key
-from ordergate.gateway.inbound_records import order_subject
-from ordergate.gateway.records import (
-    AccountUse,
-    ApiKey,
+from ordergate.domain.link import Link, LinkKind
+from ordergate.domain.mode import World
+from ordergate.journal import codec, search
+from ordergate.journal.conversation import Batch, Query, RolledBack, Row, Transaction
+from ordergate.journal.event_transactions import record_change, record_settled, redact_events
+from ordergate.journal.records.comparisons import compared_key
+from ordergate.journal.records.exchanges import EXCHANGES_KEPT, Exchange, Told
+from ordergate.journal.records.keys import ApiKey
+from ordergate.journal.records.links import LinkKey, LinkQuery, Links, Progress, StoredLink
+from ordergate.journal.records.operations import (
     Busy,
     Claim,
     Claimed,
     Duplicate,
     Existing,
     Intent,
-    Link,
-    LinkKey,
-    LinkKind,
-    LinkQuery,
-    Links,
     Operation,
     OperationQuery,
-    OrderQuery,
-    Progress,
     Revoked,
     Stale,
-    StoredLink,
-    StoredOrder,
     StoredResponse,
     Taken,
     UnknownOperations,
     Work,
 )
-from ordergate.journal import codec, search
-from ordergate.journal.conversation import Batch, Query, RolledBack, Row, Transaction
-from ordergate.journal.event_transactions import record_change, record_settled, redact_events
+from ordergate.journal.records.orders import AccountUse, OrderQuery, StoredOrder
+from ordergate.journal.records.provider_events import order_subject
 from ordergate.spi.adapter import Baseline
 
 _OWN_PATIENCE = 5_000

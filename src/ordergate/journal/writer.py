@@ -17,7 +17,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
-from ordergate.gateway.ports import JournalUnavailableError
+from ordergate.journal.errors import JournalUnavailableError
 
 T = TypeVar("T")
 

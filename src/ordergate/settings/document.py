@@ -16,12 +16,13 @@ import msgspec
 from msgspec import Meta
 
 from ordergate.conninfo import as_url, is_postgresql
+from ordergate.domain.account import Accept
 from ordergate.domain.draft import Amount, CurrencyCode, TaxPercent
 from ordergate.domain.errors import FieldError
 from ordergate.domain.fees import Fees
 from ordergate.domain.special_networks import Network
 from ordergate.domain.validation import explain, pointer_to
-from ordergate.gateway.account import Accept, Account, Trips, is_account_name
+from ordergate.gateway.account import Account, Trips, is_account_name
 from ordergate.gateway.configuration import ConfigurationError, Rule, Webhooks, When
 from ordergate.gateway.egress import Egress
 from ordergate.gateway.registry import AdapterMissingError, installed_adapter

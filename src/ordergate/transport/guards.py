@@ -12,6 +12,7 @@ from typing import Protocol
 
 from pyrate_limiter import InMemoryBucket, Rate, RateItem
 
+from ordergate.domain.account import BreakerState
 from ordergate.gateway.account import Account
 from ordergate.gateway.breaker import (
     Breaker,
@@ -21,7 +22,7 @@ from ordergate.gateway.breaker import (
     passing,
     released,
 )
-from ordergate.gateway.health import BreakerState, Health
+from ordergate.gateway.health import Health
 from ordergate.gateway.overload import waiting
 from ordergate.gateway.ports import TransportError
 from ordergate.spi.capabilities import RateLimit

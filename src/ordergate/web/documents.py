@@ -28,10 +28,10 @@ from ordergate.gateway.account import Account
 from ordergate.gateway.compared import Compared, Result
 from ordergate.gateway.configuration import Configuration
 from ordergate.gateway.health import Health
-from ordergate.gateway.inbound_records import InboundUse
-from ordergate.gateway.records import Operation
 from ordergate.gateway.routing import Route
 from ordergate.gateway.translate import Translation
+from ordergate.journal.records.operations import Operation
+from ordergate.journal.records.provider_events import InboundUse
 from ordergate.web.problems import document
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from ordergate.domain.delivery import DeliveryTry
 from ordergate.event_documents import (
     DeliveryDocument,
     EndpointDocument,
@@ -11,7 +12,8 @@ from ordergate.event_documents import (
     EventDocument,
     PingDocument,
 )
-from ordergate.gateway.event_records import Delivery, DeliveryTry, Endpoint, Event
+from ordergate.journal.records.deliveries import Delivery, Endpoint
+from ordergate.journal.records.events import Event
 
 
 def event_document(event: Event) -> EventDocument:

@@ -12,7 +12,8 @@ from litestar.types import Send
 from ordergate.documents import ProblemDocument
 from ordergate.domain.errors import PROBLEMS, Fault, FieldError, OutcomeWord, Problem, Retry
 from ordergate.domain.validation import summary
-from ordergate.gateway.ports import JournalUnavailableError, ListTooSlowError
+from ordergate.gateway.ports import ListTooSlowError
+from ordergate.journal.errors import JournalUnavailableError
 from ordergate.observability import current_call, root_path
 
 MEDIA_TYPE = "application/problem+json"

@@ -14,8 +14,9 @@ from ordergate.gateway.caller import hash_key, make_key
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.key_use import KeyUse, recording_key_use
 from ordergate.gateway.known_keys import KEPT
-from ordergate.gateway.ports import Journal, JournalUnavailableError
+from ordergate.gateway.ports import Journal
 from ordergate.gateway.throttle import Throttle
+from ordergate.journal.errors import JournalUnavailableError
 
 ADDRESS = "192.0.2.1"
 

@@ -7,7 +7,7 @@ from tests.builders import NOON
 from tests.unit.gateway.conftest import gateway_of
 
 from ordergate.domain.errors import Problem
-from ordergate.gateway.account import World
+from ordergate.domain.mode import World
 from ordergate.gateway.admission import identify
 from ordergate.gateway.caller import MERCHANT_SCOPES, Caller, hash_key, make_key
 from ordergate.gateway.ports import Journal

@@ -18,8 +18,9 @@ from ordergate.gateway.configuration import Webhooks
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.deliveries import DEAD_AFTER, TRIPS, Courier, Lane, changes_by
 from ordergate.gateway.event_ports import Reply
-from ordergate.gateway.event_records import DeliveryQuery, EventQuery, Feed, Parcel, SigningSecret
 from ordergate.gateway.feed import list_events, number_round
+from ordergate.journal.records.deliveries import DeliveryQuery, Parcel, SigningSecret
+from ordergate.journal.records.events import EventQuery, Feed
 from ordergate.journal.sqlite import SqliteJournal
 
 AT_ONCE = 8

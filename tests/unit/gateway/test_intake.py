@@ -13,7 +13,8 @@ from ordergate.domain.errors import Problem
 from ordergate.domain.provider_event import ProviderEvent
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.intake import receive
-from ordergate.gateway.ports import Journal, JournalUnavailableError, TransportError
+from ordergate.gateway.ports import Journal, TransportError
+from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.sqlite import SqliteJournal
 from ordergate.spi.webhooks import Delivery, FetchFirst, bad_signature
 from ordergate.spi.wire import WireRequest, WireResponse

@@ -11,7 +11,8 @@ from tests.unit.gateway.conftest import gateway_of
 
 from ordergate.gateway import key_use
 from ordergate.gateway.key_use import recording_key_use
-from ordergate.gateway.ports import Journal, JournalUnavailableError
+from ordergate.gateway.ports import Journal
+from ordergate.journal.errors import JournalUnavailableError
 
 
 class Failing:

@@ -6,11 +6,12 @@ import pytest
 from tests.unit.conftest import account
 
 from ordergate.domain.errors import Problem
+from ordergate.domain.link import Link, LinkKind
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.configuration import Configuration
 from ordergate.gateway.links import import_links, put_links, resolve
 from ordergate.gateway.ports import Journal
-from ordergate.gateway.records import Link, LinkKey, LinkKind
+from ordergate.journal.records.links import LinkKey
 
 RAPYD = account("rapyd-eu", "rapyd")
 REVKEEN = account()

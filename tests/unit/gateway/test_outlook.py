@@ -8,7 +8,7 @@ from tests.contract.conftest import ended, operation
 
 from ordergate.domain.lifecycle import OperationKind, ReviewReason
 from ordergate.gateway.outlook import what_happens_next
-from ordergate.gateway.records import Existing, StoredResponse
+from ordergate.journal.records.operations import Existing, StoredResponse
 
 ANSWER = StoredResponse(status=422, body=b"{}")
 

@@ -8,9 +8,9 @@ from tests.builders import NOON, provider_order
 from tests.unit.conftest import order_record
 
 from ordergate.domain.lifecycle import FulfillmentStatus, Phase
+from ordergate.domain.operation import OperationState
 from ordergate.domain.provider_order import MERCHANT_MARK, OPERATION_MARK, ProviderOrder
 from ordergate.gateway.reconcile import Difference, differences, known, leads_into_the_past, stranger
-from ordergate.gateway.records import OperationState
 
 DAY = timedelta(days=1)
 

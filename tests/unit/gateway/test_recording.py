@@ -10,9 +10,9 @@ from tests.unit.conftest import account
 from ordergate.gateway.account import Account
 from ordergate.gateway.configuration import Configuration
 from ordergate.gateway.context import Gateway
-from ordergate.gateway.evidence import ANSWER_KEPT, Exchange
 from ordergate.gateway.ports import Journal, TransportError
 from ordergate.gateway.recording import Recorded
+from ordergate.journal.records.exchanges import ANSWER_KEPT, Exchange
 from ordergate.spi.wire import WireRequest, WireResponse
 from ordergate.web.rendering import JsonRenderer
 

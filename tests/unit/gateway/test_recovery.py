@@ -13,9 +13,9 @@ from tests.builders import NOON
 from tests.contract.conftest import claimed, ended
 from tests.unit.gateway.conftest import gateway_of
 
+from ordergate.domain.operation import Probe
 from ordergate.gateway import recovery
 from ordergate.gateway.ports import Journal
-from ordergate.gateway.records import Probe
 from ordergate.gateway.recovery import _end_late_look, alive
 from ordergate.journal.sqlite import SqliteJournal
 

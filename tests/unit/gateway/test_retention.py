@@ -6,8 +6,8 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from ordergate.gateway.context import Gateway
-from ordergate.gateway.ports import JournalUnavailableError
 from ordergate.gateway.retention import BATCH, prune, pruning
+from ordergate.journal.errors import JournalUnavailableError
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 

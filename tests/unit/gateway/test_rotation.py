@@ -12,8 +12,8 @@ from ordergate.domain.errors import Problem
 from ordergate.gateway.admission import identify
 from ordergate.gateway.caller import hash_key, make_key
 from ordergate.gateway.ports import Journal
-from ordergate.gateway.records import ApiKey
 from ordergate.gateway.rotation import rotate_key
+from ordergate.journal.records.keys import ApiKey
 
 DAY = timedelta(days=1)
 

@@ -8,10 +8,11 @@ from tests.unit.conftest import account
 
 from ordergate.domain.errors import Problem
 from ordergate.domain.lifecycle import OperationKind
-from ordergate.gateway.account import Account, World
+from ordergate.domain.mode import World
+from ordergate.gateway.account import Account
 from ordergate.gateway.configuration import Configuration
-from ordergate.gateway.records import Operation
 from ordergate.gateway.routing import Asked, home_of, require_home, require_route
+from ordergate.journal.records.operations import Operation
 
 ACCOUNTS = {
     each.name: each

@@ -15,8 +15,8 @@ from ordergate.gateway.account import Account
 from ordergate.gateway.configuration import Configuration
 from ordergate.gateway.context import Gateway
 from ordergate.gateway.ports import Journal
-from ordergate.gateway.records import LinkKey
 from ordergate.gateway.translate import translate
+from ordergate.journal.records.links import LinkKey
 from ordergate.web.rendering import JsonRenderer
 
 

@@ -28,8 +28,8 @@ from ordergate.domain.errors import Problem, invalid_request, under
 from ordergate.domain.validation import decode_body, summary
 from ordergate.gateway import compare, read
 from ordergate.gateway.caller import Caller
-from ordergate.gateway.evidence import ComparisonQuery
 from ordergate.gateway.shadow import shadow_report
+from ordergate.journal.records.comparisons import ComparisonQuery
 from ordergate.web.authentication import caller_of
 from ordergate.web.problems import STATUSES
 

@@ -15,12 +15,14 @@ from ordergate.console.timeline import of_operation
 from ordergate.domain.draft import ResolveBody
 from ordergate.domain.errors import PROBLEMS, Problem
 from ordergate.domain.lifecycle import OperationKind, accepted_with
+from ordergate.domain.operation import OperationState
 from ordergate.domain.validation import decode_body
 from ordergate.gateway import read
 from ordergate.gateway.caller import Caller
 from ordergate.gateway.outlook import what_happens_next
-from ordergate.gateway.records import Existing, Operation, OperationQuery, OperationState, StoredOrder
 from ordergate.gateway.resolve import recheck_operation, resolve_operation
+from ordergate.journal.records.operations import Existing, Operation, OperationQuery
+from ordergate.journal.records.orders import StoredOrder
 from ordergate.web.authentication import caller_of
 from ordergate.web.problems import FAULTS, NEXT_STEPS, STATUSES
 

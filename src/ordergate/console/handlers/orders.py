@@ -15,7 +15,7 @@ from ordergate.domain.assembly import order_from_record
 from ordergate.domain.identifiers import is_id
 from ordergate.domain.lifecycle import WAYS_OUT, OrderStatus
 from ordergate.gateway import read
-from ordergate.gateway.records import OperationQuery
+from ordergate.journal.records.operations import OperationQuery
 from ordergate.web.authentication import caller_of
 
 _OPERATIONS = 40

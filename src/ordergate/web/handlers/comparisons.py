@@ -8,8 +8,8 @@ from litestar.params import BodyKwarg, FromPath, FromQuery, HeaderParameter, Que
 from ordergate.documents import ComparisonDocument, ComparisonList, TranslationList
 from ordergate.domain.draft import ComparisonBody, TranslationBody
 from ordergate.gateway import compare
-from ordergate.gateway.evidence import ComparisonQuery
 from ordergate.gateway.translate import translate
+from ordergate.journal.records.comparisons import ComparisonQuery
 from ordergate.web import examples
 from ordergate.web.authentication import caller_of
 from ordergate.web.documents import translation_document

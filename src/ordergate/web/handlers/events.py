@@ -8,7 +8,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from ordergate.domain.events import EventType
 from ordergate.event_documents import EventList
 from ordergate.gateway import feed
-from ordergate.gateway.event_records import EventQuery, Feed
+from ordergate.journal.records.events import EventQuery, Feed
 from ordergate.web.authentication import caller_of
 from ordergate.web.event_documents import event_document
 from ordergate.web.openapi import READ_PROBLEMS

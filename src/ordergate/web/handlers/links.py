@@ -8,9 +8,10 @@ from litestar.params import BodyKwarg, FromPath, FromQuery
 
 from ordergate.documents import Imported
 from ordergate.domain.errors import Problem
+from ordergate.domain.link import LinkKind
 from ordergate.gateway.links import LinkImport, bad_id, is_linkable, put_links
 from ordergate.gateway.links import import_links as import_
-from ordergate.gateway.records import LinkKey, LinkKind
+from ordergate.journal.records.links import LinkKey
 from ordergate.web import examples
 from ordergate.web.authentication import caller_of
 from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, READ_PROBLEMS, answers

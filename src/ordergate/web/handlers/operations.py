@@ -7,10 +7,11 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from ordergate.documents import OperationDocument, OperationList
 from ordergate.domain.draft import ResolveBody
+from ordergate.domain.operation import OperationState
 from ordergate.gateway import read
-from ordergate.gateway.records import OperationQuery, OperationState
 from ordergate.gateway.resolve import recheck_operation as recheck
 from ordergate.gateway.resolve import resolve_operation as resolve
+from ordergate.journal.records.operations import OperationQuery
 from ordergate.web.authentication import caller_of
 from ordergate.web.documents import operation_document
 from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, READ_PROBLEMS, answers, problem

@@ -17,8 +17,8 @@ from ordergate.gateway import cancel, create, fulfill, pay, read, receipts, retu
 from ordergate.gateway.context import Answer, Gateway
 from ordergate.gateway.pages import Page
 from ordergate.gateway.receipted import Receipt
-from ordergate.gateway.records import OrderQuery
 from ordergate.gateway.write import Delivery
+from ordergate.journal.records.orders import OrderQuery
 from ordergate.observability import note_account
 from ordergate.web import examples
 from ordergate.web.authentication import caller_of

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from litestar import Request, delete, get, patch, post
 from litestar.params import BodyKwarg, FromPath, FromQuery, JSONBody, QueryParameter
 
+from ordergate.domain.delivery import DeliveryState
 from ordergate.domain.webhook_bodies import EndpointBody, EndpointUpdate, ReplayBody, RotateBody
 from ordergate.event_documents import (
     DeliveryDocument,
@@ -16,8 +17,8 @@ from ordergate.event_documents import (
     ReplayedDocument,
 )
 from ordergate.gateway import endpoints, replay
-from ordergate.gateway.event_records import DeliveryQuery, DeliveryState, EndpointQuery
 from ordergate.gateway.read import trim
+from ordergate.journal.records.deliveries import DeliveryQuery, EndpointQuery
 from ordergate.web import examples
 from ordergate.web.authentication import caller_of
 from ordergate.web.event_documents import (

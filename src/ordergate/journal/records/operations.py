@@ -1,78 +1,21 @@
 """What the journal keeps, and what it is asked."""
 
-from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
-from msgspec import Meta
 
-from ordergate.domain.assembly import OrderRecord
 from ordergate.domain.changes import Change
 from ordergate.domain.commands import Write
-from ordergate.domain.draft import Body
-from ordergate.domain.errors import OutcomeWord, Sent
-from ordergate.domain.lifecycle import OperationKind, OrderStatus
+from ordergate.domain.errors import OutcomeWord
+from ordergate.domain.lifecycle import OperationKind
+from ordergate.domain.mode import World
+from ordergate.domain.operation import Attempt, OperationState, Probe, Resolution
 from ordergate.domain.order import Notice
-from ordergate.gateway.account import World
 from ordergate.spi.adapter import Baseline
-
-OperationState = Literal["in_progress", "succeeded", "failed", "unknown"]
-LinkKind = Literal["customers", "products", "payment_methods"]
-
 
 _KEPT_BY_NOBODY = frozenset({None, 401, 403, 408, 429})
 """Answers that come before a provider looks at the key, so that it goes on meaning the same; None for no answer."""
-
-
-class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One try to send an operation's request.
-
-    Attributes:
-        number: Counts from 1.
-        account: Where it was sent; a create may go to another one when nothing can have happened at the first.
-        started_at: Durable before the first byte may leave.
-        finished_at: Null while it runs, or when the process died.
-        sent: Whether the provider may have got it.
-        closed: The provider's side ended the exchange, so nothing of it is still under way.
-        http_status: What it answered.
-        provider_request_id: Its own id of the call, for a support ticket.
-        detail: What went wrong, for a human.
-    """
-
-    number: int
-    account: str | None = None
-    started_at: datetime
-    finished_at: datetime | None = None
-    sent: Sent = "maybe"
-    closed: bool = False
-    http_status: int | None = None
-    provider_request_id: str | None = None
-    detail: str | None = None
-
-
-class Probe(msgspec.Struct, frozen=True, kw_only=True):
-    """One look at the provider for what became of a write whose answer was lost."""
-
-    at: datetime
-    found: Literal["applied", "not_applied", "absent", "unclear"]
-    detail: str | None = None
-
-
-class Resolution(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person found out about an operation that could not settle itself.
-
-    Attributes:
-        key: Id of the API key that said so.
-        evidence: How the person knows.
-        unseen: The provider could not show it: a retry looks there before it sends.
-    """
-
-    at: datetime
-    key: str
-    outcome: Literal["applied", "not_applied"]
-    evidence: str
-    unseen: bool = False
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
@@ -237,25 +180,6 @@ class Revoked(msgspec.Struct, frozen=True):
 Claim = Claimed | Existing | Duplicate | Busy | Stale | Revoked
 
 
-class StoredOrder(msgspec.Struct, frozen=True):
-    """An order's record and the revision of its row."""
-
-    record: OrderRecord
-    revision: int
-
-
-class AccountUse(msgspec.Struct, frozen=True, kw_only=True):
-    """What an account cannot be removed for.
-
-    Attributes:
-        open_orders: Orders that are not over.
-        unsettled: Operations of unknown outcome, and those of which a late trace is looked for.
-    """
-
-    open_orders: int
-    unsettled: int
-
-
 class UnknownOperations(msgspec.Struct, frozen=True, kw_only=True):
     """How many operations there are of which it is not known what became, on all processes together.
 
@@ -267,24 +191,6 @@ class UnknownOperations(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     oldest: float
     need_person: int
-
-
-class OrderQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which orders to list; newest first by id. Those made for comparisons are listed only when asked for."""
-
-    world: World
-    merchant: str | None = None
-    status: OrderStatus | None = None
-    account: str | None = None
-    provider: str | None = None
-    customer: str | None = None
-    reference: str | None = None
-    created_gte: datetime | None = None
-    created_lte: datetime | None = None
-    purpose: Literal["comparison"] | None = None
-    limit: int = 20
-    starting_after: str | None = None
-    ending_before: str | None = None
 
 
 class OperationQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -302,82 +208,3 @@ class OperationQuery(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 20
     starting_after: str | None = None
     ending_before: str | None = None
-
-
-class LinkKey(msgspec.Struct, frozen=True, kw_only=True):
-    """One of the merchant's own ids."""
-
-    merchant: str
-    world: World
-    kind: LinkKind
-    id: str
-
-
-Links = Mapping[str, str]
-"""By account, what the provider calls it."""
-
-LinkText = Annotated[str, Meta(min_length=1, max_length=255)]
-
-
-class Link(Body, frozen=True, kw_only=True):
-    """What one of the merchant's own ids is called at one account: `native` is the provider's own id."""
-
-    kind: LinkKind
-    id: LinkText
-    account: LinkText
-    native: LinkText
-
-
-class StoredLink(msgspec.Struct, frozen=True, kw_only=True):
-    """A link, and whose it is."""
-
-    merchant: str
-    kind: LinkKind
-    id: str
-    account: str
-    native: str
-
-    @property
-    def place(self) -> "LinkPlace":
-        """Where it stands in a list."""
-        return (self.merchant, self.kind, self.id, self.account)
-
-
-LinkPlace = tuple[str, str, str, str]
-"""Merchant, kind, id and account: links are listed in this order."""
-
-
-class LinkQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which links to list; sorted by merchant, kind, id and account."""
-
-    world: World
-    merchant: str | None = None
-    account: str | None = None
-    kind: LinkKind | None = None
-    limit: int = 20
-    after: LinkPlace | None = None
-
-
-Progress = Callable[[int], None]
-"""Is told how many are done, while many are being done."""
-
-
-class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
-    """An API key without the key itself.
-
-    Attributes:
-        merchant: None for an operator's.
-        last_used_at: About when; only lists tell it.
-        replaced_by: The key that took over, once it was rotated.
-    """
-
-    id: str
-    merchant: str | None
-    world: World
-    operator: bool
-    scopes: tuple[str, ...]
-    created_at: datetime
-    expires_at: datetime | None = None
-    revoked_at: datetime | None = None
-    last_used_at: datetime | None = None
-    replaced_by: str | None = None

@@ -1,56 +1,13 @@
 """What the journal keeps of events, webhook endpoints and deliveries, and what it is asked of them."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
-from ordergate.domain.events import EventType
-from ordergate.gateway.account import World
-
-Purpose = Literal["comparison"]
-DeliveryState = Literal["pending", "delivered", "failed"]
-
-
-class Feed(msgspec.Struct, frozen=True, kw_only=True):
-    """One merchant's events in one world; those of comparisons are a feed of their own.
-
-    Each is numbered from 1 without a gap, in an order that never changes.
-    """
-
-    merchant: str
-    world: World
-    purpose: Purpose | None = None
-
-
-class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One event.
-
-    Attributes:
-        number: Its place in its feed; None for the moment before it has one.
-        type: An :class:`EventType`, or what a process of a later release calls it.
-        order: The id of the order that it is about.
-        timestamp: When it was recorded, by the store's clock.
-        data: JSON: the order as it then was, or the operation.
-    """
-
-    id: str
-    number: int | None
-    type: str
-    merchant: str
-    world: World
-    order: str
-    timestamp: datetime
-    data: msgspec.Raw
-
-
-class EventQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which events of a feed to list, in its order."""
-
-    feed: Feed
-    after: int = 0
-    type: EventType | None = None
-    limit: int = 20
+from ordergate.domain.delivery import DeliveryState, DeliveryTry
+from ordergate.domain.mode import World
+from ordergate.journal.records.events import Event
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,20 +36,6 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     def wants(self, kind: str) -> bool:
         """Whether it is told of such events."""
         return self.types is None or kind in self.types
-
-
-class DeliveryTry(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt to deliver.
-
-    Attributes:
-        http_status: What was answered; null for no answer.
-        detail: What went wrong, for a human; null where it was delivered.
-    """
-
-    at: datetime
-    milliseconds: int
-    http_status: int | None
-    detail: str | None
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,47 @@
+"""Orders as the journal keeps them."""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from ordergate.domain.assembly import OrderRecord
+from ordergate.domain.lifecycle import OrderStatus
+from ordergate.domain.mode import World
+
+
+class StoredOrder(msgspec.Struct, frozen=True):
+    """An order's record and the revision of its row."""
+
+    record: OrderRecord
+    revision: int
+
+
+class AccountUse(msgspec.Struct, frozen=True, kw_only=True):
+    """What an account cannot be removed for.
+
+    Attributes:
+        open_orders: Orders that are not over.
+        unsettled: Operations of unknown outcome, and those of which a late trace is looked for.
+    """
+
+    open_orders: int
+    unsettled: int
+
+
+class OrderQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which orders to list; newest first by id. Those made for comparisons are listed only when asked for."""
+
+    world: World
+    merchant: str | None = None
+    status: OrderStatus | None = None
+    account: str | None = None
+    provider: str | None = None
+    customer: str | None = None
+    reference: str | None = None
+    created_gte: datetime | None = None
+    created_lte: datetime | None = None
+    purpose: Literal["comparison"] | None = None
+    limit: int = 20
+    starting_after: str | None = None
+    ending_before: str | None = None
