@@ -13,7 +13,7 @@ from tests import postgresql
 from tests.postgresql import VARIABLE, PostgreSQLMissing, Server
 from tests.scenarios.shop import Command, Emulator, Shop, open_shop, start_emulator, write_config
 
-from ordergate.gateway.registry import installed_adapters
+from ordergate.gateway.accounts.registry import installed_adapters
 
 OpenShop = Callable[..., Awaitable[Shop]]
 Start = Callable[..., Command]

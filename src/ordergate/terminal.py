@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from ordergate.domain.money import minor_unit_digits, to_decimals
-from ordergate.printable import printable
+from ordergate.telemetry.printable import printable
 
 _PIPE_WIDTH = 200
 _STATE_COLOURS = {"succeeded": "green", "failed": "red", "unknown": "yellow", "in_progress": "cyan"}

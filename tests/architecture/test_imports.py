@@ -93,10 +93,10 @@ def test_serving_loads_no_library_that_it_does_not_need() -> None:
     script = (
         "import asyncio, sys\n"
         "from ordergate.web.app import create_app\n"
-        "from ordergate.gateway.context import Gateway\n"
+        "from ordergate.gateway.runtime.runtime import Gateway\n"
         "app = create_app(Gateway(*[None] * 5), max_body_bytes=1024)\n"
         "assert app.app.openapi_schema.paths\n"
-        "import ordergate.bootstrap\n"
+        "import ordergate.server.bootstrap\n"
         "print(sorted({'faker', 'opentelemetry.sdk', 'google.protobuf', 'requests'} & set(sys.modules)))\n"
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -9,7 +9,7 @@ from tests.bench.figures import Figure, percentile
 from ordergate.domain.commands import Command, CreateOrder, RetrieveOrder
 from ordergate.domain.draft import AddressBody, CustomerBody, Draft, DraftLine
 from ordergate.domain.outcome import Applied
-from ordergate.gateway.registry import installed_adapters
+from ordergate.gateway.accounts.registry import installed_adapters
 from ordergate.spi.adapter import Adapter, AdapterSettings
 from ordergate.spi.emulator import EmulatedRequest, ProviderEmulator
 from ordergate.spi.secret import Secret

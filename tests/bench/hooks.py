@@ -14,7 +14,7 @@ import tomli_w
 from tests.bench.figures import Figure
 from tests.bench.servers import processor_seconds
 
-from ordergate.gateway.registry import installed_adapter
+from ordergate.gateway.accounts.registry import installed_adapter
 from ordergate.spi.emulator import DeliveryAttempt, WebhookEvent
 
 ADAPTER = "revkeen"

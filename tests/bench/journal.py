@@ -11,13 +11,13 @@ import msgspec
 from tests.bench.figures import Figure, percentile
 from tests.postgresql import PostgreSQLMissing, start
 
-from ordergate.bootstrap import open_journal
 from ordergate.domain.changes import NothingElse
 from ordergate.domain.identifiers import new_id
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.operation import Attempt
-from ordergate.gateway.ports import Journal
+from ordergate.gateway.runtime.ports import Journal
 from ordergate.journal.records.operations import Claimed, Intent, Operation, StoredResponse, Work
+from ordergate.server.bootstrap import open_journal
 
 ALONE = 500
 TOGETHER = 6_400

@@ -32,9 +32,9 @@ LAYERS = {
     LOOP: ("uvloop/",),
     "web (ours)": (
         "ordergate/web/",
-        "ordergate/documents.py",
-        "ordergate/serving.py",
-        "ordergate/connections.py",
+        "ordergate/api/documents.py",
+        "ordergate/listener/server.py",
+        "ordergate/listener/connections.py",
         "ordergate/console/",
     ),
     "use cases (gateway, domain, spi)": (
@@ -56,8 +56,8 @@ LAYERS = {
         "propcache/",
     ),
     "journal, on the event loop": ("ordergate/journal/", "asyncpg/"),
-    "logs": ("structlog/", "ordergate/observability.py", "ordergate/redaction.py"),
-    "metrics": ("ordergate/metrics.py", "prometheus_client/", "ordergate/tracing.py"),
+    "logs": ("structlog/", "ordergate/telemetry/log.py", "ordergate/telemetry/redaction.py"),
+    "metrics": ("ordergate/telemetry/metrics.py", "prometheus_client/", "ordergate/telemetry/tracing.py"),
 }
 """Each layer, and where its code is."""
 

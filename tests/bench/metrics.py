@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from time import perf_counter_ns
 
-from ordergate.metrics import Metrics, Times
+from ordergate.telemetry.metrics import Metrics, Times
 
 ROUNDS = 100_000
 

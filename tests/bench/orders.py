@@ -17,20 +17,20 @@ from tests.bench.figures import Figure, percentile
 from tests.builders import provider_order
 from tests.postgresql import PostgreSQLMissing, start
 
-from ordergate.bootstrap import open_journal
 from ordergate.console.listing import Cursor, OrderFilters
 from ordergate.console.search import find_orders
 from ordergate.domain.assembly import OrderedLine, OrderRecord, order_from_record
 from ordergate.domain.identifiers import new_id
 from ordergate.domain.order import Customer
 from ordergate.domain.provider_order import ProviderOrder
-from ordergate.gateway.account import Account
-from ordergate.gateway.caller import Caller
-from ordergate.gateway.configuration import Configuration
-from ordergate.gateway.context import Gateway
-from ordergate.gateway.ports import Journal
-from ordergate.gateway.registry import installed_adapter, installed_adapters
+from ordergate.gateway.access.caller import Caller
+from ordergate.gateway.accounts.account import Account
+from ordergate.gateway.accounts.configuration import Configuration
+from ordergate.gateway.accounts.registry import installed_adapter, installed_adapters
+from ordergate.gateway.runtime.ports import Journal
+from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.journal import codec
+from ordergate.server.bootstrap import open_journal
 
 ORDERS = 100_000
 ROUNDS = 40

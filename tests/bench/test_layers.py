@@ -4,7 +4,7 @@ from tests.bench.layers import ELSEWHERE, LOOP, THREADS, Layer, layer_of, split
 
 _RUN = "run (uvloop/__init__.py:92)"
 _RECEIVE = "Cycle.run_asgi (uvicorn/protocols/http/httptools_impl.py:422)"
-_WRITE = "write (ordergate/gateway/write.py:60)"
+_WRITE = "write (ordergate/gateway/writes/write.py:60)"
 _LOG = "info (structlog/_native.py:137)"
 _OURS = "JSONRenderer.__call__ (json/encoder.py:200)"
 
@@ -22,7 +22,7 @@ def test_the_main_thread_is_split_by_samples_and_others_by_what_they_used() -> N
     stacks = [
         f"thread (1): MainThread;{_RUN};{_RECEIVE} 3",
         f"thread (1): MainThread;{_RUN};{_RECEIVE};{_WRITE};{_LOG} 1",
-        "thread (2): journal-writer;_run (ordergate/journal/writer.py:77) 50",
+        "thread (2): journal-writer;_run (ordergate/journal/stores/group_commit.py:77) 50",
     ]
 
     assert split(stacks, main=400.0, others=100.0) == [

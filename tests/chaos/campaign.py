@@ -30,7 +30,7 @@ from tests.chaos.plan import Plan, write_configuration
 from tests.chaos.verdict import Evidence, judge, longest_settle, may_be_behind
 from tests.scenarios.shop import Emulator, free_port, prepare_store
 
-from ordergate.gateway.registry import installed_adapter
+from ordergate.gateway.accounts.registry import installed_adapter
 
 Progress = Callable[[str, int, int], None]
 """Is told what happens, how much of it is done, and of how much."""

@@ -18,7 +18,7 @@ from tests.chaos.plan import Outage, Plan
 from tests.postgresql import Server, _execute, start
 from tests.scenarios.shop import Command, Emulator
 
-from ordergate.gateway.registry import installed_adapters
+from ordergate.gateway.accounts.registry import installed_adapters
 
 
 class Node:

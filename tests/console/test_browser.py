@@ -12,7 +12,7 @@ from tests.console.conftest import OpenShop
 from tests.console.visitor import hostile, lose_a_create
 from tests.scenarios.shop import CUSTOMER, MERCHANT, Shop, add_key, body_of, chairs
 
-from ordergate.gateway.shadow import translate_waiting
+from ordergate.gateway.comparing.shadow import translate_waiting
 
 PHONE = {"width": 390, "height": 844}
 _axe = Axe()

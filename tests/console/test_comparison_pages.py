@@ -15,7 +15,7 @@ from tests.console.visitor import Visitor, hostile, text_of, token_on
 from tests.scenarios.shop import Emulator, Shop, body_of, chairs, product
 
 from ordergate.domain.comparison import literal
-from ordergate.gateway.shadow import translate_waiting
+from ordergate.gateway.comparing.shadow import translate_waiting
 
 ACCOUNTS = ["rapyd", "revkeen"]
 README = Path(__file__).parents[2] / "README.md"

@@ -11,8 +11,8 @@ from tests.console.visitor import hostile, lose_a_create, text_of
 from tests.scenarios.shop import CUSTOMER, Emulator, Shop, body_of, product
 
 from ordergate.cli.session import operator
-from ordergate.gateway.redact import redact_order
-from ordergate.gateway.retention import prune
+from ordergate.gateway.operating.retention import prune
+from ordergate.gateway.orders.redact import redact_order
 
 
 def documents(page: str) -> list[str]:

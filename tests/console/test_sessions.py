@@ -10,7 +10,7 @@ from tests.console.conftest import OpenShop, Visit
 from tests.console.visitor import text_of, token_on
 from tests.scenarios.shop import Shop
 
-from ordergate.gateway.caller import MERCHANT_SCOPES
+from ordergate.gateway.access.caller import MERCHANT_SCOPES
 
 PAGES = (
     "/",

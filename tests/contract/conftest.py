@@ -21,10 +21,10 @@ from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.operation import Attempt
 from ordergate.domain.order import Customer
 from ordergate.domain.provider_order import ProviderOrder
-from ordergate.gateway.ports import Journal
-from ordergate.journal.postgresql import PostgresqlJournal
+from ordergate.gateway.runtime.ports import Journal
 from ordergate.journal.records.operations import Claimed, Intent, Operation, Work
-from ordergate.journal.sqlite import SqliteJournal
+from ordergate.journal.stores.postgresql import PostgresqlJournal
+from ordergate.journal.stores.sqlite import SqliteJournal
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NODE = "node_1"

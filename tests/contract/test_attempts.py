@@ -8,7 +8,7 @@ from tests.contract.conftest import NODE, Store, claimed, ended, intent, keep, o
 
 from ordergate.domain.assembly import OrderRecord
 from ordergate.domain.lifecycle import OperationKind
-from ordergate.gateway.ports import Journal
+from ordergate.gateway.runtime.ports import Journal
 from ordergate.journal.records.operations import Existing, Operation, StoredResponse
 
 OTHER = "node_2"

@@ -9,9 +9,9 @@ import pytest
 import pytest_asyncio
 from tests.contract.conftest import intent, operation
 
-from ordergate.journal.backup import BackupRefusedError, back_up
 from ordergate.journal.errors import JournalUnavailableError
-from ordergate.journal.sqlite import SqliteJournal
+from ordergate.journal.stores.backup import BackupRefusedError, back_up
+from ordergate.journal.stores.sqlite import SqliteJournal
 
 
 @pytest.fixture

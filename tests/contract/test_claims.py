@@ -18,7 +18,7 @@ from tests.contract.conftest import (
 )
 
 from ordergate.domain.lifecycle import OperationKind
-from ordergate.gateway.ports import Journal
+from ordergate.gateway.runtime.ports import Journal
 from ordergate.journal.records.operations import (
     Busy,
     Claim,

@@ -21,7 +21,7 @@ from tests.contract.conftest import (
 
 from ordergate.domain.erasure import redacted
 from ordergate.domain.identifiers import new_id
-from ordergate.gateway.ports import Journal
+from ordergate.gateway.runtime.ports import Journal
 from ordergate.journal.records.comparisons import Comparison, ComparisonQuery, ShadowCount, compared_key
 from ordergate.journal.records.exchanges import EXCHANGES_KEPT, Exchange, Told
 from ordergate.journal.records.operations import Busy

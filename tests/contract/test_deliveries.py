@@ -11,7 +11,7 @@ from ordergate.domain.assembly import OrderRecord
 from ordergate.domain.delivery import DeliveryTry
 from ordergate.domain.events import EventType
 from ordergate.domain.identifiers import new_id
-from ordergate.gateway.ports import Journal
+from ordergate.gateway.runtime.ports import Journal
 from ordergate.journal.records.deliveries import (
     DeliveryQuery,
     Due,

@@ -25,7 +25,7 @@ from ordergate.domain.erasure import redacted
 from ordergate.domain.events import EventType
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.order import Customer, Order
-from ordergate.gateway.ports import Journal
+from ordergate.gateway.runtime.ports import Journal
 from ordergate.journal.records.events import Event, EventQuery, Feed
 from ordergate.journal.records.operations import Operation, Stale
 from ordergate.journal.records.orders import StoredOrder

@@ -25,7 +25,7 @@ from ordergate.domain.identifiers import new_id
 from ordergate.domain.lifecycle import OperationKind, OrderStatus
 from ordergate.domain.operation import Attempt
 from ordergate.domain.order import Customer
-from ordergate.gateway.ports import Journal
+from ordergate.gateway.runtime.ports import Journal
 from ordergate.journal.records.keys import ApiKey
 from ordergate.journal.records.links import LinkKey
 from ordergate.journal.records.operations import (

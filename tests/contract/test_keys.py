@@ -8,7 +8,7 @@ import msgspec
 from tests.contract.conftest import NOW, Store, claimed, ended, intent, operation, retried
 
 from ordergate.domain.identifiers import new_id
-from ordergate.gateway.ports import Journal
+from ordergate.gateway.runtime.ports import Journal
 from ordergate.journal.records.keys import ApiKey
 from ordergate.journal.records.operations import Claimed, Revoked
 

@@ -20,7 +20,7 @@ from tests.contract.conftest import (
 
 from ordergate.domain.changes import PaymentMade
 from ordergate.domain.operation import Probe
-from ordergate.gateway.ports import Journal
+from ordergate.gateway.runtime.ports import Journal
 from ordergate.journal.records.operations import Operation, StoredResponse, Taken, Work
 from ordergate.spi.adapter import Baseline
 

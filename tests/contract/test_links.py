@@ -8,9 +8,9 @@ import pytest
 from tests.contract.conftest import Store
 
 from ordergate.domain.link import Link
-from ordergate.gateway.ports import Journal
-from ordergate.journal import transactions
+from ordergate.gateway.runtime.ports import Journal
 from ordergate.journal.records.links import LinkKey, LinkQuery, StoredLink
+from ordergate.journal.transactions import operations as transactions
 
 
 def link(identifier: str = "CHAIR-1", **changes: Any) -> Link:

@@ -9,12 +9,13 @@ import asyncpg
 import pytest
 from tests.contract.conftest import keep, operation, order, provider_order
 
-from ordergate.gateway.ports import Journal, ListTooSlowError
-from ordergate.journal import postgresql, sqlite, transactions
-from ordergate.journal.conversation import Transaction
-from ordergate.journal.postgresql import PostgresqlJournal
+from ordergate.gateway.runtime.ports import Journal, ListTooSlowError
 from ordergate.journal.records.orders import OrderQuery
-from ordergate.journal.sqlite import SqliteJournal
+from ordergate.journal.stores import postgresql, sqlite
+from ordergate.journal.stores.postgresql import PostgresqlJournal
+from ordergate.journal.stores.sqlite import SqliteJournal
+from ordergate.journal.transaction import Transaction
+from ordergate.journal.transactions import operations as transactions
 from ordergate.web.problems import STATUSES, problem_of
 
 ALL = OrderQuery(world="test")

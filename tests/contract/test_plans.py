@@ -33,9 +33,9 @@ from tests.contract.filled import (
 )
 
 from ordergate.domain.lifecycle import OrderStatus
-from ordergate.journal import search
 from ordergate.journal.records.events import Feed
 from ordergate.journal.statements import statements
+from ordergate.journal.transactions import search
 
 MOST = ROWS // 20
 """Rows that a statement may visit, besides those that it gives."""

@@ -17,12 +17,12 @@ import pytest_asyncio
 from tests.contract.conftest import NODE, claimed, ended, intent, keep, operation, order, retried
 from tests.postgresql import Server
 
-from ordergate.bootstrap import open_journal
 from ordergate.journal.errors import JournalUnavailableError
-from ordergate.journal.postgresql import PostgresqlJournal, upgrade
 from ordergate.journal.records.links import LinkKey
 from ordergate.journal.records.operations import Claimed, Duplicate, Existing
 from ordergate.journal.statements import migrations
+from ordergate.journal.stores.postgresql import PostgresqlJournal, upgrade
+from ordergate.server.bootstrap import open_journal
 
 NEWEST = migrations("postgresql")[-1][0]
 OTHER = "node_2"
@@ -33,7 +33,7 @@ ENOUGH = 10.0
 
 OPEN = """
 import asyncio, sys
-from ordergate.bootstrap import open_journal
+from ordergate.server.bootstrap import open_journal
 
 async def main():
     journal = await open_journal(sys.argv[1])

@@ -11,9 +11,9 @@ from tests.contract.conftest import keep, order
 from tests.contract.test_deliveries import ACME, NODE, endpoint
 
 from ordergate.domain.assembly import OrderRecord
-from ordergate.journal.postgresql import PostgresqlJournal
 from ordergate.journal.records.deliveries import SigningSecret
 from ordergate.journal.records.events import EventQuery
+from ordergate.journal.stores.postgresql import PostgresqlJournal
 
 LONG_ENOUGH = 0.3
 """Seconds after which whoever could have gone on has gone on."""

@@ -15,10 +15,10 @@ from tests.contract.conftest import NODE, claimed, ended, intent, operation, ord
 from tests.contract.pooler import PoolerMissing, pooled
 from tests.contract.wire import Wire
 
-from ordergate.gateway.recovery import LEASE
+from ordergate.gateway.writes.recovery import LEASE
 from ordergate.journal.errors import JournalUnavailableError
-from ordergate.journal.postgresql import PostgresqlJournal, upgrade
 from ordergate.journal.records.operations import Claimed, Duplicate, Existing
+from ordergate.journal.stores.postgresql import PostgresqlJournal, upgrade
 
 ROLE = f"gate_{token_hex(4)}"
 """Roles belong to a whole server, which other tests have, too."""

@@ -20,7 +20,7 @@ from tests.contract.conftest import (
 
 from ordergate.domain.order import Payment
 from ordergate.domain.provider_event import ProviderEvent
-from ordergate.gateway.ports import Journal
+from ordergate.gateway.runtime.ports import Journal
 from ordergate.journal.records.operations import StoredResponse
 from ordergate.journal.records.orders import StoredOrder
 from ordergate.journal.records.provider_events import (

@@ -14,7 +14,7 @@ from ordergate.domain.changes import FieldsSet
 from ordergate.domain.erasure import redacted
 from ordergate.domain.operation import Attempt, Resolution
 from ordergate.domain.order import Address, Customer
-from ordergate.gateway.ports import Journal
+from ordergate.gateway.runtime.ports import Journal
 from ordergate.journal.records.operations import (
     Busy,
     Claimed,

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from tests.contract.conftest import NOW, SINCE, Store, ended, intent, operation, retried
 
-from ordergate.gateway.ports import Journal
+from ordergate.gateway.runtime.ports import Journal
 from ordergate.journal.records.operations import Claimed, Existing, Operation, Stale, StoredResponse
 
 MINUTE = timedelta(minutes=1)

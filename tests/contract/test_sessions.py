@@ -4,7 +4,7 @@ import msgspec
 from tests.contract.conftest import NOW, Store
 
 from ordergate.domain.identifiers import new_id
-from ordergate.gateway.ports import Journal
+from ordergate.gateway.runtime.ports import Journal
 from ordergate.journal.records.keys import ApiKey
 
 

@@ -13,19 +13,19 @@ import msgspec
 import pytest
 from tests.contract.conftest import NOW, ended, intent, operation
 
-from ordergate.bootstrap import open_journal
-from ordergate.gateway.caller import make_key
+from ordergate.gateway.access.caller import make_key
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.operations import Claimed, Existing, Operation
-from ordergate.journal.sqlite import SqliteJournal
 from ordergate.journal.statements import migrations
+from ordergate.journal.stores.sqlite import SqliteJournal
+from ordergate.server.bootstrap import open_journal
 
 CLAIM_AND_WAIT = """
 import asyncio, sys
 from pathlib import Path
 import msgspec
 from ordergate.journal.records.operations import Intent
-from ordergate.journal.sqlite import SqliteJournal
+from ordergate.journal.stores.sqlite import SqliteJournal
 
 async def main():
     journal = SqliteJournal(Path(sys.argv[1]), serving=True)
@@ -40,9 +40,9 @@ CLAIM_UNTIL_FULL = """
 import asyncio, resource, sys
 from pathlib import Path
 import msgspec
-from ordergate.gateway.ports import JournalUnavailableError
+from ordergate.gateway.runtime.ports import JournalUnavailableError
 from ordergate.journal.records.operations import Claimed, Intent
-from ordergate.journal.sqlite import SqliteJournal
+from ordergate.journal.stores.sqlite import SqliteJournal
 
 async def claim(journal, line):
     intent = msgspec.json.decode(line, type=Intent)

@@ -16,8 +16,8 @@ from tests.contract.conftest import NODE, NOW, claimed, ended, intent, operation
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.operations import Claimed, Existing, Operation, Stale, StoredResponse
 from ordergate.journal.records.orders import StoredOrder
-from ordergate.journal.sqlite import SqliteJournal, upgrade
 from ordergate.journal.statements import migrations
+from ordergate.journal.stores.sqlite import SqliteJournal, upgrade
 
 NEWEST = migrations("sqlite")[-1][0]
 OTHER = "node_2"

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
-from ordergate.conninfo import as_url
+from ordergate.journal.stores.conninfo import as_url
 
 
 class Wire:

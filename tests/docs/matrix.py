@@ -6,7 +6,7 @@
 from pathlib import Path
 
 from ordergate.domain.lifecycle import OperationKind
-from ordergate.gateway.registry import installed_adapters
+from ordergate.gateway.accounts.registry import installed_adapters
 from ordergate.spi.capabilities import Support
 
 README = Path(__file__).parents[2] / "README.md"

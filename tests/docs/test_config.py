@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from tests.unit.transport.proxy import PrivateCa
 
-from ordergate.gateway.configuration import When
+from ordergate.gateway.accounts.configuration import When
 from ordergate.settings.document import (
     AccountSettings,
     FeeSettings,

@@ -9,7 +9,7 @@ from tests.conftest import OpenShop, Start
 from tests.scenarios import written
 from tests.scenarios.shop import Emulator, Shop
 
-from ordergate.gateway.registry import installed_adapters
+from ordergate.gateway.accounts.registry import installed_adapters
 
 __all__ = ["OpenShop", "Start"]
 

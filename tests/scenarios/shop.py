@@ -22,20 +22,20 @@ import httpx
 import tomli_w
 from tests.scenarios import written
 
-from ordergate.bootstrap import open_gateway, open_journal
-from ordergate.cli.running import limits_of
-from ordergate.connections import Connections
 from ordergate.console.plugin import Console
-from ordergate.gateway.caller import MERCHANT_SCOPES, OPERATOR_SCOPE, hash_key, make_key
-from ordergate.gateway.context import Gateway
-from ordergate.gateway.deliveries import delivering
-from ordergate.gateway.feed import announcing
-from ordergate.gateway.inbound import following
-from ordergate.gateway.polling import polling
-from ordergate.gateway.ports import Journal
-from ordergate.gateway.recovery import alive, recovering
+from ordergate.gateway.access.caller import MERCHANT_SCOPES, OPERATOR_SCOPE, hash_key, make_key
+from ordergate.gateway.inbound.poll import polling
+from ordergate.gateway.inbound.resync import following
+from ordergate.gateway.outbound.deliver import delivering
+from ordergate.gateway.outbound.feed import announcing
+from ordergate.gateway.runtime.ports import Journal
+from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.writes.recovery import alive, recovering
 from ordergate.journal.records.links import LinkKey
-from ordergate.serving import address, listen, server_of
+from ordergate.listener.connections import Connections
+from ordergate.listener.server import address, listen, server_of
+from ordergate.server.bootstrap import open_gateway, open_journal
+from ordergate.server.running import limits_of
 from ordergate.settings import load_settings
 from ordergate.web.app import create_app
 

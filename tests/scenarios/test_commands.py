@@ -26,8 +26,8 @@ from tests.scenarios.shop import (
 )
 
 from ordergate.cli import main
-from ordergate.gateway.known_keys import KEPT
-from ordergate.gateway.registry import installed_adapters
+from ordergate.gateway.accounts.registry import installed_adapters
+from ordergate.gateway.runtime.known_keys import KEPT
 
 STAGE_MEMBERS = {"gateway", "key", "operator_key", "accounts", "customer", "skus", "store"}
 ACCOUNT_MEMBERS = {"adapter", "base_url", "credentials", "webhook_secret", "customer", "products"}

@@ -9,7 +9,7 @@ from tests.scenarios.conftest import OpenShop
 from tests.scenarios.shop import Emulator, Shop, body_of, chairs, fresh_key, pointers, problem_of
 
 from ordergate.domain.draft import MAX_LINES
-from ordergate.gateway import compare
+from ordergate.gateway.comparing import compare
 from ordergate.journal.records.links import LinkKey
 
 ACCOUNTS = ["revkeen", "rapyd"]

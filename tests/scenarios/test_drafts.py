@@ -17,7 +17,7 @@ from tests.scenarios.shop import (
     verdict,
 )
 
-from ordergate.gateway.registry import installed_adapters
+from ordergate.gateway.accounts.registry import installed_adapters
 
 OWN_FIELDS = {
     "account": "the configured name of where it went",

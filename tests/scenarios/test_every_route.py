@@ -16,7 +16,7 @@ import pytest_asyncio
 from tests.scenarios.conftest import OpenShop
 from tests.scenarios.shop import CUSTOMER, DOCUMENTED_MEMBERS, Shop, body_of, chairs, fresh_key
 
-from ordergate.gateway.caller import MERCHANT_SCOPES, OPERATOR_SCOPE
+from ordergate.gateway.access.caller import MERCHANT_SCOPES, OPERATOR_SCOPE
 
 SCOPES = (*MERCHANT_SCOPES, OPERATOR_SCOPE)
 KEYLESS = {"health_live", "health_ready", "receive_webhook"}

@@ -21,8 +21,8 @@ from tests.scenarios.shop import (
 )
 from tests.scenarios.test_metrics import scrape
 
-from ordergate import bootstrap
-from ordergate.gateway.retention import prune
+from ordergate.gateway.operating.retention import prune
+from ordergate.server import bootstrap
 
 UNKNOWN_SKU = {"revkeen": "provider:00000000-0000-4000-8000-000000000000", "rapyd": "provider:sku_none"}
 

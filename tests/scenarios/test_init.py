@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from ordergate.cli import main
-from ordergate.gateway.registry import installed_adapters
+from ordergate.gateway.accounts.registry import installed_adapters
 from ordergate.settings import load_settings
 
 

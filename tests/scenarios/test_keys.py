@@ -25,8 +25,8 @@ from tests.scenarios.shop import (
 )
 from tests.scenarios.wire import connected, request
 
-from ordergate.gateway.caller import MERCHANT_SCOPES, hash_key
-from ordergate.gateway.known_keys import KEPT
+from ordergate.gateway.access.caller import MERCHANT_SCOPES, hash_key
+from ordergate.gateway.runtime.known_keys import KEPT
 from ordergate.web.app import create_app
 
 SECRETS = {

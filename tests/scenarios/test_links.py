@@ -24,9 +24,9 @@ from tests.scenarios.shop import (
     write_config,
 )
 
-from ordergate.bootstrap import open_journal
 from ordergate.domain.link import Link
 from ordergate.journal.records.links import LinkQuery
+from ordergate.server.bootstrap import open_journal
 from ordergate.settings import load_settings
 
 IMPORT = "/v1/links/import"

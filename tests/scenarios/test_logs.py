@@ -242,7 +242,7 @@ def test_what_libraries_log_is_json_too(tmp_path: Path) -> None:
     """Any logger of Python's, asyncio's and uvicorn's among them, and warnings, write lines of the log's form."""
     script = """
 import asyncio, logging, warnings
-from ordergate.observability import configure_logging, finish_log
+from ordergate.telemetry.log import configure_logging, finish_log
 configure_logging("json", "info", serving=True)
 logging.getLogger("asyncpg.pool").warning("pool is %s", "slow")
 logging.getLogger("asyncpg").debug("never")

@@ -13,9 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.scenarios.conftest import OpenShop, Start
 from tests.scenarios.shop import Emulator, Shop, plain_client, prepare_store, problem_of, write_config
 
-from ordergate.gateway.recovery import tend
+from ordergate.gateway.writes.recovery import tend
 from ordergate.journal.errors import JournalUnavailableError
-from ordergate.metrics import MOST_CODES, NO_ACCOUNT, Metrics
+from ordergate.telemetry.metrics import MOST_CODES, NO_ACCOUNT, Metrics
 
 CONFIG = Path(__file__).parents[2] / "config"
 PAY = {"method": "POST", "path": "*/pay"}

@@ -8,7 +8,7 @@ import pytest
 from tests.scenarios.conftest import OpenShop
 from tests.scenarios.shop import Shop, body_of, problem_of
 
-from ordergate.gateway.account import Account
+from ordergate.gateway.accounts.account import Account
 from ordergate.spi.wire import WireRequest, WireResponse
 
 

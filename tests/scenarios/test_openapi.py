@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
 )
 from tests.scenarios.shop import CUSTOMER, SKUS, Emulator, Shop, open_shop, write_config
 
-from ordergate.gateway.registry import installed_adapters
+from ordergate.gateway.accounts.registry import installed_adapters
 
 CHECKS = [
     not_a_server_error,

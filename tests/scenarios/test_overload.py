@@ -11,7 +11,7 @@ from tests.scenarios.shop import Shop, body_of, eventually, fresh_key, problem_o
 from tests.scenarios.test_metrics import scrape, value
 
 from ordergate.client import AsyncClient
-from ordergate.gateway.overload import MOST, Place
+from ordergate.gateway.runtime.concurrency import MOST, Place
 
 pytestmark = pytest.mark.parametrize("provider", ["revkeen"], indirect=True)
 

@@ -30,7 +30,7 @@ from tests.scenarios.shop import (
 )
 
 from ordergate.cli.check import check
-from ordergate.gateway.caller import hash_key
+from ordergate.gateway.access.caller import hash_key
 
 WRONG_KEY = "rk_sandbox_planted_wrong_0123456789"
 LITERAL = "rk_live_planted_literal_0123456789"

@@ -10,8 +10,8 @@ from tests.scenarios.conftest import OpenShop
 from tests.scenarios.shop import Emulator, Shop, body_of, fresh_key, problem_of
 
 from ordergate.cli.session import operator
-from ordergate.gateway.redact import redact_order
-from ordergate.gateway.retention import prune
+from ordergate.gateway.operating.retention import prune
+from ordergate.gateway.orders.redact import redact_order
 
 
 async def _receipt(shop: Shop, order: str) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from tests.scenarios.shop import Shop, problem_of, run
 
-from ordergate.gateway import reconcile as reconciliation
-from ordergate.gateway.reconcile import Reconciliation
+from ordergate.gateway.operating import reconcile as reconciliation
+from ordergate.gateway.operating.reconcile import Reconciliation
 
 
 async def _reconcile(shop: Shop, **ago: float) -> Reconciliation:

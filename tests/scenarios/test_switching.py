@@ -8,8 +8,8 @@ import pytest
 from tests.scenarios.conftest import OpenShop, Start
 from tests.scenarios.shop import Emulator, Shop, body_of, free_port, problem_of, verdict
 
-from ordergate.gateway.drill import rehearse
-from ordergate.gateway.unlinked import missing_links
+from ordergate.gateway.links.missing_links import missing_links
+from ordergate.gateway.operating.switch_check import rehearse
 from ordergate.journal.errors import JournalUnavailableError
 
 WRITE = {"method": "POST"}

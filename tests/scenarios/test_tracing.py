@@ -181,7 +181,7 @@ async def test_a_collector_that_is_away_disturbs_nobody(
     address = f"http://127.0.0.1:{free_port()}/token-in-an-address"
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "20")
-    monkeypatch.setattr("ordergate.tracing.CLOSE_SECONDS", 0.1)
+    monkeypatch.setattr("ordergate.telemetry.tracing.CLOSE_SECONDS", 0.1)
     config = write_config(tmp_path, emulators, server={"tracing": True})
     with capture_logs() as lines:
         async with open_shop(config, emulators, min(emulators)) as shop:

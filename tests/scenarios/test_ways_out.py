@@ -10,7 +10,7 @@ from tests.scenarios.shop import Shop, body_of, problem_of
 
 from ordergate.domain.commands import UpdateOrder
 from ordergate.domain.lifecycle import ACCEPTED_WITH, WAYS_OUT, ReviewReason
-from ordergate.gateway.routing import require_home
+from ordergate.gateway.accounts.routing import require_home
 
 Order = dict[str, Any]
 Bring = Callable[[Shop], Awaitable[Order]]

@@ -14,7 +14,7 @@ from tests.scenarios.receiver import Receiver, receiving
 from tests.scenarios.shop import Emulator, Shop, body_of, plain_client, prepare_store, write_config
 
 from ordergate.cli import main
-from ordergate.gateway.registry import installed_adapters
+from ordergate.gateway.accounts.registry import installed_adapters
 
 
 @pytest.fixture(params=sorted(installed_adapters())[:1])

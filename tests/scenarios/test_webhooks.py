@@ -25,8 +25,8 @@ from tests.scenarios.shop import (
     write_config,
 )
 
-from ordergate.gateway import inbound
-from ordergate.gateway.registry import installed_adapter
+from ordergate.gateway.accounts.registry import installed_adapter
+from ordergate.gateway.inbound import resync as inbound
 from ordergate.spi.emulator import DeliveryAttempt, WebhookEvent
 
 SOON = {"settle_seconds": 0.05, "reread_seconds": 0.1, "poll_seconds": 0}

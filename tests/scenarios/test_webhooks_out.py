@@ -13,7 +13,7 @@ from tests.scenarios.receiver import Receiver, receiving
 from tests.scenarios.shop import Shop, body_of, pointers, problem_of
 from tests.scenarios.test_metrics import scrape, value
 
-from ordergate.gateway.registry import installed_adapters
+from ordergate.gateway.accounts.registry import installed_adapters
 
 LIFE = ["order.created", "order.paid", "order.fulfilled"]
 LOOPBACK = {"allow_networks": ["127.0.0.0/8"], "retries": [0.01] * 10}

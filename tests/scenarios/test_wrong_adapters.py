@@ -11,9 +11,9 @@ from tests.scenarios.shop import CUSTOMER, SKUS, Emulator, Shop, body_of, chairs
 from tests.wrong import Change, WrongAdapter, double_tax, drop_line, shift_zone
 
 from ordergate.domain.identifiers import new_id
-from ordergate.gateway.registry import installed_adapter
-from ordergate.gateway.shadow import Shadowing, shadow_report, translate_waiting
-from ordergate.gateway.shadows import WAITING
+from ordergate.gateway.accounts.registry import installed_adapter
+from ordergate.gateway.comparing.shadow import Shadowing, shadow_report, translate_waiting
+from ordergate.gateway.runtime.shadows import WAITING
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.comparisons import ShadowCount
 from ordergate.journal.records.links import LinkKey

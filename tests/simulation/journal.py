@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from ordergate.journal.sqlite import SqliteJournal
-from ordergate.journal.transactions import RolledBack, Transaction
+from ordergate.journal.stores.sqlite import SqliteJournal
+from ordergate.journal.transactions.operations import RolledBack, Transaction
 
 T = TypeVar("T")
 

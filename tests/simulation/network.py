@@ -14,7 +14,7 @@ from ordergate.conformance.driver import InProcess, heard
 from ordergate.domain.commands import RetrieveOrder
 from ordergate.domain.provider_order import ProviderOrder
 from ordergate.emulation.provider import html_page
-from ordergate.gateway.ports import TransportError
+from ordergate.gateway.runtime.ports import TransportError
 from ordergate.spi.emulator import EmulatedResponse
 from ordergate.spi.wire import WireRequest, WireResponse
 

@@ -18,16 +18,16 @@ from ordergate.domain.draft import (
 )
 from ordergate.domain.errors import Problem
 from ordergate.domain.order import Order
-from ordergate.gateway.caller import MERCHANT_SCOPES, OPERATOR_SCOPE, Caller
-from ordergate.gateway.cancel import cancel_order
-from ordergate.gateway.context import Answer, Gateway
-from ordergate.gateway.create import create_order
-from ordergate.gateway.fulfill import fulfill_order
-from ordergate.gateway.pay import pay_order
-from ordergate.gateway.read import get_order
-from ordergate.gateway.returns import return_goods
-from ordergate.gateway.update import update_order
-from ordergate.gateway.write import Delivery
+from ordergate.gateway.access.caller import MERCHANT_SCOPES, OPERATOR_SCOPE, Caller
+from ordergate.gateway.orders.cancel import cancel_order
+from ordergate.gateway.orders.create import create_order
+from ordergate.gateway.orders.fulfill import fulfill_order
+from ordergate.gateway.orders.pay import pay_order
+from ordergate.gateway.orders.read import get_order
+from ordergate.gateway.orders.returns import return_goods
+from ordergate.gateway.orders.update import update_order
+from ordergate.gateway.runtime.runtime import Answer, Gateway
+from ordergate.gateway.writes.write import Delivery
 from ordergate.journal.records.operations import StoredResponse
 
 MERCHANT = "acme"

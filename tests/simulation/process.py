@@ -8,9 +8,9 @@ import msgspec
 from tests.simulation.journal import ImmediateJournal
 from tests.simulation.network import LATEST, Network, working_on
 
-from ordergate.gateway.account import Account
-from ordergate.gateway.configuration import Configuration
-from ordergate.gateway.context import Gateway
+from ordergate.gateway.accounts.account import Account
+from ordergate.gateway.accounts.configuration import Configuration
+from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.journal.records.operations import Claimed
 from ordergate.spi.wire import WireRequest, WireResponse
 from ordergate.web.rendering import JsonRenderer

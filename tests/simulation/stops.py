@@ -13,9 +13,9 @@ from tests.simulation.process import Process, Stop, Stopped
 from tests.simulation.world import Stage, World, alarms, disagreements, operations, read_again, unsettled
 
 from ordergate.domain.errors import Problem
-from ordergate.gateway.context import Answer
-from ordergate.gateway.recovery import LEASE, tend
-from ordergate.gateway.write import Delivery
+from ordergate.gateway.runtime.runtime import Answer
+from ordergate.gateway.writes.recovery import LEASE, tend
+from ordergate.gateway.writes.write import Delivery
 from ordergate.spi.wire import WireRequest
 
 Repeats = Literal["never", "when settled", "at once"]

@@ -9,8 +9,8 @@ from tests.simulation.process import Process
 from tests.simulation.world import World, operations
 
 from ordergate.domain.errors import Problem
-from ordergate.gateway.sending import REPEATS
-from ordergate.gateway.write import Delivery
+from ordergate.gateway.writes.attempt import REPEATS
+from ordergate.gateway.writes.write import Delivery
 from ordergate.spi.wire import WireRequest
 
 ASKS_AGAIN = {"revkeen": True, "rapyd": False}

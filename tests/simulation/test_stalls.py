@@ -11,11 +11,11 @@ from tests.simulation.process import Process
 from tests.simulation.world import World, alarms, disagreements, operations, read_again, unsettled
 
 from ordergate.domain.errors import Problem
-from ordergate.gateway.context import Answer
-from ordergate.gateway.conversation import SEND_WITHIN
-from ordergate.gateway.outcomes import NOTHING_FOUND
-from ordergate.gateway.recovery import LEASE, tend
-from ordergate.gateway.write import Delivery
+from ordergate.gateway.runtime.runtime import Answer
+from ordergate.gateway.writes.conversation import SEND_WITHIN
+from ordergate.gateway.writes.outcomes import NOTHING_FOUND
+from ordergate.gateway.writes.recovery import LEASE, tend
+from ordergate.gateway.writes.write import Delivery
 
 SENT = [
     (provider, name) for provider, kinds in OPERATIONS.items() for name, kind in kinds.items() if kind.effects

@@ -18,10 +18,10 @@ from tests.simulation.world import World, alarms, disagreements, link_all, opera
 from ordergate.domain.draft import ResolveBody
 from ordergate.domain.errors import Problem
 from ordergate.domain.lifecycle import OperationKind
-from ordergate.gateway.context import Answer
-from ordergate.gateway.recovery import alive, recovering
-from ordergate.gateway.resolve import resolve_operation
-from ordergate.gateway.write import Delivery
+from ordergate.gateway.orders.resolve import resolve_operation
+from ordergate.gateway.runtime.runtime import Answer
+from ordergate.gateway.writes.recovery import alive, recovering
+from ordergate.gateway.writes.write import Delivery
 from ordergate.spi.wire import WireRequest
 
 STEPS = 100

@@ -30,11 +30,11 @@ from ordergate.conformance.driver import InProcess
 from ordergate.domain.assembly import seen_again
 from ordergate.domain.draft import PayBody
 from ordergate.domain.operation import OperationState
-from ordergate.gateway.account import Account
-from ordergate.gateway.configuration import Configuration
-from ordergate.gateway.pay import pay_order
-from ordergate.gateway.read import get_order
-from ordergate.gateway.write import Delivery
+from ordergate.gateway.accounts.account import Account
+from ordergate.gateway.accounts.configuration import Configuration
+from ordergate.gateway.orders.pay import pay_order
+from ordergate.gateway.orders.read import get_order
+from ordergate.gateway.writes.write import Delivery
 from ordergate.journal.records.links import LinkKey
 from ordergate.journal.records.operations import Operation, OperationQuery
 from ordergate.journal.records.orders import OrderQuery

@@ -8,8 +8,8 @@ from tests.builders import NOON, provider_order
 from ordergate.domain.assembly import OrderedLine, OrderRecord
 from ordergate.domain.draft import Draft, DraftLine
 from ordergate.domain.provider_order import ProviderOrder
-from ordergate.gateway.account import Account
-from ordergate.gateway.registry import installed_adapter
+from ordergate.gateway.accounts.account import Account
+from ordergate.gateway.accounts.registry import installed_adapter
 
 
 def draft(**changes: Any) -> Draft:

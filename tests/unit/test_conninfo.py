@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from ordergate.conninfo import ConninfoError, as_url, file_error, is_postgresql, target_of
+from ordergate.journal.stores.conninfo import ConninfoError, as_url, file_error, is_postgresql, target_of
 
 NEON = "postgresql://me:pw@ep-1.eu.neon.tech/orders?sslmode=require&channel_binding=require"
 

@@ -6,7 +6,7 @@ from tests.unit.conftest import account
 from ordergate.cli.link_files import LinkFile, csv_header, csv_lines
 from ordergate.cli.session import operator
 from ordergate.domain.link import Link
-from ordergate.gateway.configuration import Configuration
+from ordergate.gateway.accounts.configuration import Configuration
 from ordergate.journal.records.links import StoredLink
 
 ACCOUNTS = [account(), account("rapyd-eu", "rapyd"), account("bolts", merchants=frozenset({"bolt"}))]

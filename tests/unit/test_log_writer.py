@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ordergate import log_writer
-from ordergate.log_writer import LogWriter
+from ordergate.telemetry import log_writer
+from ordergate.telemetry.log_writer import LogWriter
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import structlog
 
-from ordergate.observability import configure_logging
-from ordergate.redaction import MASK
 from ordergate.spi.secret import Secret
+from ordergate.telemetry.log import configure_logging
+from ordergate.telemetry.redaction import MASK
 
 
 def _logged(**facts: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordergate.redaction import (
+from ordergate.telemetry.redaction import (
     MASK,
     PERSONAL_NAMES,
     SECRET_NAMES,

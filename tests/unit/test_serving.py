@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ordergate.serving import MOST_OPEN_FILES, address, allow_open_files, connections_within, listen
+from ordergate.listener.server import MOST_OPEN_FILES, address, allow_open_files, connections_within, listen
 
 
 @pytest.fixture

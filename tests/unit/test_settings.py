@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ordergate.gateway.configuration import ConfigurationError
+from ordergate.gateway.accounts.configuration import ConfigurationError
 from ordergate.settings import DEFAULT_FILE, Settings, find_file, load_settings
 from ordergate.settings.source import line_of
 from ordergate.spi.secret import Secret

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from tests.unit.transport.proxy import PrivateCa
 
-from ordergate.gateway.configuration import ConfigurationError
-from ordergate.gateway.egress import Egress
+from ordergate.gateway.accounts.configuration import ConfigurationError
+from ordergate.gateway.accounts.egress import Egress
 from ordergate.settings import Settings, environment_warnings, load_settings, source
 
 PASSWORD = "planted0123456789"

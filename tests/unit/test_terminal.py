@@ -14,7 +14,7 @@ from ordergate.cli import session
 from ordergate.cli.session import fail, fail_with, print_json
 from ordergate.domain.assembly import order_from_record
 from ordergate.domain.errors import FieldError, Problem
-from ordergate.observability import configure_logging
+from ordergate.telemetry.log import configure_logging
 from ordergate.terminal import plain, progress, show_order, show_rows
 
 

@@ -6,7 +6,7 @@ import sys
 
 SCRIPT = """
 import os, signal, sys, time
-from ordergate.workers import Supervisor, Worker
+from ordergate.listener.workers import Supervisor, Worker
 
 def work(worker: Worker) -> None:
 {work}

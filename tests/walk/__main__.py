@@ -18,7 +18,7 @@ from rich.table import Table
 from tests.scenarios.shop import Emulator, start_emulator
 from tests.walk.machine import Tally, Walk
 
-from ordergate.gateway.registry import installed_adapters
+from ordergate.gateway.accounts.registry import installed_adapters
 
 STEPS_OF_A_WALK = 50
 WALKS_OF_A_SEED = 10

@@ -20,9 +20,9 @@ def accounts(config: Path | None, *, as_json: bool) -> None:
     """
     import msgspec
 
+    from ordergate.api.documents import AccountList
     from ordergate.cli.session import print_json
-    from ordergate.documents import AccountList
-    from ordergate.gateway.health import Health
+    from ordergate.gateway.accounts.health import Health
     from ordergate.terminal import show_rows
     from ordergate.web.documents import account_document
 

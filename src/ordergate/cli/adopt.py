@@ -16,7 +16,7 @@ from ordergate.cli.session import (
 )
 
 if TYPE_CHECKING:
-    from ordergate.gateway.context import Gateway
+    from ordergate.gateway.runtime.runtime import Gateway
 
 
 @click.command(name="import")
@@ -38,7 +38,7 @@ def import_(
     import msgspec
 
     from ordergate.domain.draft import ImportBody
-    from ordergate.gateway.adopt import import_order
+    from ordergate.gateway.orders.imports import import_order
     from ordergate.terminal import show_order
 
     body = ImportBody(provider_order_id=provider_order_id, merchant=merchant)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ordergate.domain.mode import World
-    from ordergate.gateway.context import Gateway
+    from ordergate.gateway.runtime.runtime import Gateway
     from ordergate.settings import Settings
 
 _AUTHORITIES_TIMEOUT = 5.0
@@ -49,8 +49,8 @@ def check(config: Path | None, *, connect: bool, as_json: bool) -> None:
     if wrong := _authorities_error():  # first: aiohttp reads them when it is imported
         fail_with([wrong], as_json=as_json)
 
-    from ordergate.bootstrap import configuration_of
-    from ordergate.gateway.route_warnings import route_warnings
+    from ordergate.gateway.accounts.route_warnings import route_warnings
+    from ordergate.server.bootstrap import configuration_of
     from ordergate.settings import environment_warnings
 
     warnings = environment_warnings(settings) + route_warnings(configuration_of(settings))
@@ -84,8 +84,8 @@ def _authorities_error() -> str | None:
     """Return why certificates cannot be checked with what the environment names; a server starts all the same."""
     import os
 
-    from ordergate.blocking import run_within
-    from ordergate.trust import VARIABLES, default_context
+    from ordergate.host.blocking import run_within
+    from ordergate.host.certificates import VARIABLES, default_context
 
     named = next((f"{name}: " for name in VARIABLES if os.environ.get(name)), "")
     try:
@@ -101,7 +101,7 @@ async def _unreachable(gateway: "Gateway") -> dict[str, str]:
     """Read one row at each account; return why it did not work where it did not."""
     from ordergate.domain.commands import ListFilters, ListOrders
     from ordergate.domain.errors import Problem
-    from ordergate.gateway.conversation import read_page
+    from ordergate.gateway.writes.conversation import read_page
 
     command = ListOrders(limit=1, cursor=None, filters=ListFilters())
     failures = {}
@@ -123,8 +123,8 @@ def _has_store(settings: "Settings") -> bool:
 
 async def _of_store(settings: "Settings") -> tuple[list[str], list[str]]:
     """Return what is odd about the store and the links in it, and what is good to know of it."""
-    from ordergate.bootstrap import open_journal
     from ordergate.journal.errors import JournalUnavailableError
+    from ordergate.server.bootstrap import open_journal
 
     try:
         journal = await open_journal(settings.store.url)
@@ -150,7 +150,7 @@ def _unencrypted(secrets: int) -> str:
 
 
 def _url_warnings(settings: "Settings") -> list[str]:
-    from ordergate.conninfo import is_postgresql, target_of
+    from ordergate.journal.stores.conninfo import is_postgresql, target_of
 
     url = settings.store.url
     return [f"store.url: {warning}" for warning in target_of(url).warnings] if is_postgresql(url) else []

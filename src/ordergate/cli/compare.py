@@ -20,7 +20,7 @@ from ordergate.cli.session import (
 )
 
 if TYPE_CHECKING:
-    from ordergate.gateway.context import Gateway
+    from ordergate.gateway.runtime.runtime import Gateway
 
 _COLOURS = {"different": "red", "only_in": "yellow", "own": "cyan", "equivalent": "green", "equal": "dim"}
 
@@ -65,7 +65,7 @@ def compare(
 
     from ordergate.domain.draft import ComparisonBody, Draft
     from ordergate.domain.validation import decode_body
-    from ordergate.gateway.compare import compare_accounts
+    from ordergate.gateway.comparing.compare import compare_accounts
 
     body = ComparisonBody(
         order=decode_body(draft.read(), Draft), accounts=accounts, mode="execute" if execute else "translate"

@@ -28,8 +28,8 @@ def migrate(config: Path | None, *, as_json: bool) -> None:
     """
     import asyncio
 
-    from ordergate.bootstrap import upgrade_journal
-    from ordergate.conninfo import is_postgresql
+    from ordergate.journal.stores.conninfo import is_postgresql
+    from ordergate.server.bootstrap import upgrade_journal
 
     settings = settings_of(config, as_json=as_json)
     store = "postgresql" if is_postgresql(settings.store.url) else "sqlite"
@@ -58,9 +58,9 @@ def backup(file: Path, config: Path | None, *, force: bool, as_json: bool) -> No
     ordergate db backup /var/backups/ordergate-2026-11-22.db
     ordergate db backup latest.db --force --json
     """
-    from ordergate.bootstrap import back_up_journal
     from ordergate.domain.errors import Problem
-    from ordergate.journal.backup import BackupRefusedError
+    from ordergate.journal.stores.backup import BackupRefusedError
+    from ordergate.server.bootstrap import back_up_journal
     from ordergate.terminal import progress
 
     settings = settings_of(config, as_json=as_json)

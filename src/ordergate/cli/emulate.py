@@ -80,7 +80,7 @@ def emulate(
 
 
 def _adapter(name: str) -> "Adapter":
-    from ordergate.gateway.registry import AdapterMissingError, installed_adapter
+    from ordergate.gateway.accounts.registry import AdapterMissingError, installed_adapter
 
     try:
         return installed_adapter(name)

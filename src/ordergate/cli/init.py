@@ -38,7 +38,7 @@ def init(output: Path, *, accept_defaults: bool, force: bool) -> None:
     ordergate init
     ordergate init --accept-defaults --config /etc/ordergate.toml
     """
-    from ordergate.gateway.registry import installed_adapters
+    from ordergate.gateway.accounts.registry import installed_adapters
 
     if output.exists() and not force:
         tell(f"{output} is there already; --force overwrites it", err=True)
@@ -81,7 +81,7 @@ def _account(adapter: "Adapter", taken: frozenset[str], accept_defaults: bool) -
 
 
 def _unused_name(text: str, taken: frozenset[str]) -> str:
-    from ordergate.gateway.account import is_account_name
+    from ordergate.gateway.accounts.account import is_account_name
 
     if not is_account_name(text):
         raise click.UsageError("a name has letters, digits, - and _")

@@ -18,7 +18,7 @@ from ordergate.cli.session import (
 )
 
 if TYPE_CHECKING:
-    from ordergate.gateway.context import Gateway
+    from ordergate.gateway.runtime.runtime import Gateway
     from ordergate.journal.records.keys import ApiKey
 
 
@@ -55,7 +55,7 @@ def create(
     ordergate keys create --merchant acme --env live --scope orders:read --expires-in 90d
     ordergate keys create --operator --json
     """
-    from ordergate.gateway.caller import MERCHANT_SCOPES, OPERATOR_SCOPE, hash_key, make_key
+    from ordergate.gateway.access.caller import MERCHANT_SCOPES, OPERATOR_SCOPE, hash_key, make_key
 
     if bool(merchant) == operator:
         raise click.UsageError("give --merchant NAME, or --operator")
@@ -131,7 +131,7 @@ def rotate(
     ordergate keys rotate key_0199…
     ordergate keys rotate key_0199… --overlap 30m --json
     """
-    from ordergate.gateway.rotation import rotate_key
+    from ordergate.gateway.access.rotation import rotate_key
 
     made = with_gateway(
         config, lambda gateway: rotate_key(gateway, key_id, overlap=overlap, lifetime=lifetime)

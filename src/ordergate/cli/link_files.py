@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, get_args
 
 from ordergate.domain.link import Link, LinkKind
-from ordergate.gateway.caller import Caller
-from ordergate.gateway.configuration import Configuration
-from ordergate.gateway.links import link_errors
+from ordergate.gateway.access.caller import Caller
+from ordergate.gateway.accounts.configuration import Configuration
+from ordergate.gateway.links.links import link_errors
 from ordergate.journal.records.links import StoredLink
 
 COLUMNS = ("kind", "id", "account", "native")

@@ -19,14 +19,14 @@ from ordergate.cli.session import (
     tell,
     with_gateway,
 )
-from ordergate.printable import printable_json
+from ordergate.telemetry.printable import printable_json
 
 if TYPE_CHECKING:
     from ordergate.cli.link_files import LineError
     from ordergate.domain.mode import World
-    from ordergate.gateway.account import Account
-    from ordergate.gateway.context import Gateway
-    from ordergate.gateway.unlinked import MissingLinks
+    from ordergate.gateway.accounts.account import Account
+    from ordergate.gateway.links.missing_links import MissingLinks
+    from ordergate.gateway.runtime.runtime import Gateway
     from ordergate.journal.records.links import LinkPlace, LinkQuery, StoredLink
 
 _MAX_ERRORS = 100
@@ -77,7 +77,7 @@ def import_(file: Any, merchant: str, config: Path | None, world: str, *, as_jso
     ordergate links export --merchant acme | ordergate links import - --merchant acme --env live
     """
     from ordergate.cli.link_files import LinkFile
-    from ordergate.gateway.links import import_links
+    from ordergate.gateway.links.links import import_links
     from ordergate.terminal import progress
 
     links = LinkFile(file.read())
@@ -192,7 +192,7 @@ def missing(
     """
     import msgspec
 
-    from ordergate.gateway.unlinked import missing_links
+    from ordergate.gateway.links.missing_links import missing_links
     from ordergate.terminal import progress
 
     async def work(gateway: "Gateway") -> "MissingLinks":

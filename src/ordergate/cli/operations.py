@@ -16,7 +16,7 @@ from ordergate.cli.session import (
 )
 
 if TYPE_CHECKING:
-    from ordergate.gateway.context import Gateway
+    from ordergate.gateway.runtime.runtime import Gateway
     from ordergate.journal.records.operations import Existing, Operation
     from ordergate.journal.records.orders import StoredOrder
 
@@ -46,8 +46,8 @@ def list_operations(config: Path | None, world: str, *, as_json: bool, **filters
     """
     import msgspec
 
-    from ordergate.documents import OperationList
-    from ordergate.gateway import read
+    from ordergate.api.documents import OperationList
+    from ordergate.gateway.orders import read
     from ordergate.journal.records.operations import OperationQuery
     from ordergate.terminal import show_operations
     from ordergate.web.documents import operation_document
@@ -74,7 +74,7 @@ def show(operation_id: str, config: Path | None, world: str, *, as_json: bool) -
     ordergate operations show op_01a2…
     ordergate operations show op_01a2… --json
     """
-    from ordergate.gateway.read import get_operation
+    from ordergate.gateway.orders.read import get_operation
 
     async def work(gateway: "Gateway") -> "tuple[Existing, StoredOrder | None]":
         operation = await get_operation(gateway, operator(world), operation_id)
@@ -95,7 +95,7 @@ def recheck(operation_id: str, config: Path | None, world: str, *, as_json: bool
     \b
     ordergate operations recheck op_01a2…
     """
-    from ordergate.gateway.resolve import recheck_operation
+    from ordergate.gateway.orders.resolve import recheck_operation
 
     async def work(gateway: "Gateway") -> "tuple[Existing, StoredOrder | None]":
         operation = await recheck_operation(gateway, operator(world), operation_id)
@@ -148,7 +148,7 @@ def resolve(
 
     from ordergate.domain.draft import ResolveBody
     from ordergate.domain.validation import decode_body
-    from ordergate.gateway.resolve import resolve_operation
+    from ordergate.gateway.orders.resolve import resolve_operation
 
     given = {
         "as": outcome.replace("-", "_"),
@@ -176,7 +176,7 @@ async def _evidence(gateway: "Gateway", operation: "Operation") -> "tuple[Existi
 def _print(existing: "Existing", order: "StoredOrder | None", *, as_json: bool) -> None:
     import msgspec
 
-    from ordergate.gateway.outlook import what_happens_next
+    from ordergate.gateway.writes.next_step import what_happens_next
     from ordergate.terminal import show_operation
     from ordergate.web.documents import operation_document
 

@@ -21,9 +21,9 @@ from ordergate.cli.session import (
 )
 
 if TYPE_CHECKING:
-    from ordergate.gateway.caller import Caller
-    from ordergate.gateway.context import Answer, Gateway
-    from ordergate.gateway.write import Delivery
+    from ordergate.gateway.access.caller import Caller
+    from ordergate.gateway.runtime.runtime import Answer, Gateway
+    from ordergate.gateway.writes.write import Delivery
 
 _merchant_option = click.option(
     "--merchant",
@@ -56,7 +56,7 @@ def create(draft: Any, config: Path | None, merchant: str | None, **options: Any
     """
     from ordergate.domain.draft import Draft
     from ordergate.domain.validation import decode_body
-    from ordergate.gateway.create import create_order
+    from ordergate.gateway.orders.create import create_order
 
     body = decode_body(draft.read(), Draft)
 
@@ -77,7 +77,7 @@ def get(order_id: str, config: Path | None, world: str, *, refresh: bool, as_jso
     """Show the order ORDER_ID."""
     import msgspec
 
-    from ordergate.gateway.read import get_order
+    from ordergate.gateway.orders.read import get_order
     from ordergate.terminal import show_order
 
     async def work(gateway: "Gateway") -> Any:
@@ -109,7 +109,7 @@ def list_orders(
     import msgspec
 
     from ordergate.domain.lifecycle import OrderStatus
-    from ordergate.gateway import read
+    from ordergate.gateway.orders import read
     from ordergate.journal.records.orders import OrderQuery
     from ordergate.terminal import show_orders
 
@@ -143,7 +143,7 @@ def pay(order_id: str, config: Path | None, merchant: str | None, **options: Any
     ordergate orders pay ord_01a2… --expected-total 41000
     """
     from ordergate.domain.draft import PayBody
-    from ordergate.gateway.pay import pay_order
+    from ordergate.gateway.orders.pay import pay_order
 
     body = _body(PayBody, options, "payment_method", "amount", "expected_total")
     _write(
@@ -166,7 +166,7 @@ def pay(order_id: str, config: Path | None, merchant: str | None, **options: Any
 def cancel(order_id: str, config: Path | None, merchant: str | None, **options: Any) -> None:
     """Cancel the unpaid order ORDER_ID."""
     from ordergate.domain.draft import CancelBody
-    from ordergate.gateway.cancel import cancel_order
+    from ordergate.gateway.orders.cancel import cancel_order
 
     body = _body(CancelBody, options, "reason")
     _write(
@@ -192,7 +192,7 @@ def cancel(order_id: str, config: Path | None, merchant: str | None, **options: 
 def fulfill(order_id: str, config: Path | None, merchant: str | None, **options: Any) -> None:
     """Say that the order ORDER_ID was handed over."""
     from ordergate.domain.draft import FulfillBody
-    from ordergate.gateway.fulfill import fulfill_order
+    from ordergate.gateway.orders.fulfill import fulfill_order
 
     options["line_item_ids"] = list(options["line_item_ids"]) or None
     names = ("line_item_ids", "tracking_number", "carrier", "notify_customer")
@@ -224,7 +224,7 @@ def return_(order_id: str, config: Path | None, merchant: str | None, **options:
     ordergate orders return ord_01a2… --line li_01a2…=1
     """
     from ordergate.domain.draft import ReturnBody
-    from ordergate.gateway.returns import return_goods
+    from ordergate.gateway.orders.returns import return_goods
 
     lines = [line.partition("=") for line in options["lines"]]
     if not all(quantity.isdecimal() for _, _, quantity in lines):
@@ -260,7 +260,7 @@ def redact(order_id: str, config: Path | None, world: str, *, yes: bool, as_json
     """
     import msgspec
 
-    from ordergate.gateway.redact import redact_order
+    from ordergate.gateway.orders.redact import redact_order
     from ordergate.terminal import show_order
 
     if not yes and (as_json or not sys.stdin.isatty()):
@@ -297,7 +297,7 @@ def _write(
     work: "Callable[[Gateway, Caller, Delivery], Awaitable[Answer]]",
 ) -> None:
     """Run one write for a merchant, and print what came of it."""
-    from ordergate.gateway.write import Delivery
+    from ordergate.gateway.writes.write import Delivery
 
     key = options["key"] or str(uuid.uuid4())
 

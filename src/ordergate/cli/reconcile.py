@@ -10,8 +10,8 @@ import click
 from ordergate.cli.session import config_option, json_option, print_json, reports_problems, with_gateway
 
 if TYPE_CHECKING:
-    from ordergate.gateway.context import Gateway
-    from ordergate.gateway.reconcile import Reconciliation
+    from ordergate.gateway.operating.reconcile import Reconciliation
+    from ordergate.gateway.runtime.runtime import Gateway
 
 
 @click.command()
@@ -34,7 +34,7 @@ def reconcile(account: str, since: str, config: Path | None, *, as_json: bool) -
     import msgspec
 
     from ordergate.domain.errors import Problem
-    from ordergate.gateway import reconcile as reconciliation
+    from ordergate.gateway.operating import reconcile as reconciliation
     from ordergate.terminal import progress, show_reconciliation
 
     begin = _time(since)

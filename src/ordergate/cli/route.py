@@ -40,10 +40,10 @@ def explain(
     """
     import msgspec
 
-    from ordergate.bootstrap import configuration_of
     from ordergate.domain.draft import Draft
     from ordergate.domain.validation import decode_body
-    from ordergate.gateway.routing import asked_by, find_route
+    from ordergate.gateway.accounts.routing import asked_by, find_route
+    from ordergate.server.bootstrap import configuration_of
     from ordergate.terminal import show_rows
     from ordergate.web.documents import route_document
 

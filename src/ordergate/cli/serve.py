@@ -42,10 +42,10 @@ def serve(
     ordergate serve --workers 4     # one for each core; the store is PostgreSQL
     """
     gc.disable()  # what is loaded now stays: looking for garbage in it would make the start longer
-    from ordergate.cli.running import serve_alone, serve_together
-    from ordergate.observability import configure_logging
-    from ordergate.serving import STDIN, address, allow_open_files, listen
+    from ordergate.listener.server import STDIN, address, allow_open_files, listen
+    from ordergate.server.running import serve_alone, serve_together
     from ordergate.settings.checks import workers_refusal
+    from ordergate.telemetry.log import configure_logging
 
     settings = settings_of(config)
     configure_logging(settings.server.log_format, settings.server.log_level, serving=True)
@@ -105,7 +105,7 @@ def _tell(settings: "Settings", level: str, event: str, sentence: str, **facts: 
     """Tell a person who reads along in a sentence, and a log that machines read in a line of its form."""
     import structlog
 
-    from ordergate.observability import is_pretty
+    from ordergate.telemetry.log import is_pretty
 
     if is_pretty(settings.server.log_format):
         with contextlib.suppress(OSError):  # it serves all the same

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from ordergate.printable import printable, printable_json
+from ordergate.telemetry.printable import printable, printable_json
 
 if TYPE_CHECKING:
-    from ordergate.gateway.caller import Caller
-    from ordergate.gateway.context import Gateway
+    from ordergate.gateway.access.caller import Caller
+    from ordergate.gateway.runtime.runtime import Gateway
     from ordergate.settings import Settings
 
 T = TypeVar("T")
@@ -85,7 +85,7 @@ environment_option = click.option(
 
 def settings_of(config: Path | None, *, as_json: bool = False) -> "Settings":
     """Read the configuration, or end the command with everything that is wrong with it."""
-    from ordergate.gateway.configuration import ConfigurationError
+    from ordergate.gateway.accounts.configuration import ConfigurationError
     from ordergate.settings import find_file, load_settings
 
     try:
@@ -96,9 +96,9 @@ def settings_of(config: Path | None, *, as_json: bool = False) -> "Settings":
 
 def with_gateway(config: Path | None, work: "Callable[[Gateway], Awaitable[T]]") -> T:
     """Open a gateway on the configured store for one command, and run it."""
-    from ordergate.bootstrap import open_gateway
-    from ordergate.gateway.recovery import alive
-    from ordergate.observability import configure_logging
+    from ordergate.gateway.writes.recovery import alive
+    from ordergate.server.bootstrap import open_gateway
+    from ordergate.telemetry.log import configure_logging
 
     settings = settings_of(config)
     configure_logging(settings.server.log_format, "warning")
@@ -112,7 +112,7 @@ def with_gateway(config: Path | None, work: "Callable[[Gateway], Awaitable[T]]")
 
 def operator(world: str) -> "Caller":
     """Return the caller that a command acts as: whoever can open the store may see it all."""
-    from ordergate.gateway.caller import Caller
+    from ordergate.gateway.access.caller import Caller
 
     return Caller(
         key="cli",
@@ -138,7 +138,7 @@ async def merchant_caller(gateway: "Gateway", named: str | None, world: str) -> 
     """Return the merchant as a caller that may do all that its keys may."""
     import msgspec
 
-    from ordergate.gateway.caller import MERCHANT_SCOPES
+    from ordergate.gateway.access.caller import MERCHANT_SCOPES
 
     merchant = await merchant_of(gateway, named)
     return msgspec.structs.replace(

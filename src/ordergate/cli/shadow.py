@@ -16,7 +16,7 @@ from ordergate.cli.session import (
 )
 
 if TYPE_CHECKING:
-    from ordergate.gateway.shadow import Shadowing, ShadowReport
+    from ordergate.gateway.comparing.shadow import Shadowing, ShadowReport
 
 
 @click.group()
@@ -42,7 +42,7 @@ def report(merchant: str | None, config: Path | None, world: Any, *, as_json: bo
     """
     import msgspec
 
-    from ordergate.gateway.shadow import shadow_report
+    from ordergate.gateway.comparing.shadow import shadow_report
 
     found = with_gateway(config, lambda gateway: shadow_report(gateway, world, merchant))
     if as_json:

@@ -10,8 +10,8 @@ import click
 from ordergate.cli.session import config_option, json_option, print_json, reports_problems, tell, with_gateway
 
 if TYPE_CHECKING:
-    from ordergate.gateway.context import Gateway
-    from ordergate.gateway.drill import Drill
+    from ordergate.gateway.operating.switch_check import Drill
+    from ordergate.gateway.runtime.runtime import Gateway
 
 
 @click.command(name="switch-check")
@@ -36,7 +36,7 @@ def switch_check(
     """
     import msgspec
 
-    from ordergate.gateway.drill import rehearse
+    from ordergate.gateway.operating.switch_check import rehearse
     from ordergate.terminal import progress
 
     async def work(gateway: "Gateway") -> "Drill":

@@ -18,8 +18,8 @@ from ordergate.cli.session import (
 )
 
 if TYPE_CHECKING:
-    from ordergate.gateway.context import Gateway
-    from ordergate.gateway.translate import Translation
+    from ordergate.gateway.comparing.translate import Translation
+    from ordergate.gateway.runtime.runtime import Gateway
 
 
 @click.command()
@@ -45,10 +45,10 @@ def translate(
     """
     import msgspec
 
-    from ordergate.documents import TranslationList
+    from ordergate.api.documents import TranslationList
     from ordergate.domain.draft import Draft
     from ordergate.domain.validation import decode_body
-    from ordergate.gateway.translate import translate as translate_draft
+    from ordergate.gateway.comparing.translate import translate as translate_draft
     from ordergate.web.documents import translation_document
 
     body = decode_body(draft.read(), Draft)

@@ -19,7 +19,7 @@ from ordergate.cli.session import (
 )
 
 if TYPE_CHECKING:
-    from ordergate.gateway.context import Gateway
+    from ordergate.gateway.runtime.runtime import Gateway
     from ordergate.journal.records.deliveries import Delivery, Endpoint
 
 _STATES = ("pending", "delivered", "failed")
@@ -65,8 +65,8 @@ def list_deliveries(config: Path | None, world: str, *, as_json: bool, **filters
     """
     import msgspec
 
-    from ordergate.event_documents import DeliveryList
-    from ordergate.gateway.read import trim
+    from ordergate.api.event_documents import DeliveryList
+    from ordergate.gateway.orders.read import trim
     from ordergate.journal.records.deliveries import DeliveryQuery
     from ordergate.terminal import show_deliveries
     from ordergate.web.event_documents import delivery_document
@@ -101,8 +101,8 @@ def endpoints(config: Path | None, world: str, *, as_json: bool, **filters: Any)
     """
     import msgspec
 
-    from ordergate.event_documents import EndpointList
-    from ordergate.gateway.read import trim
+    from ordergate.api.event_documents import EndpointList
+    from ordergate.gateway.orders.read import trim
     from ordergate.journal.records.deliveries import EndpointQuery
     from ordergate.terminal import show_endpoints
     from ordergate.web.event_documents import endpoint_document
@@ -156,7 +156,7 @@ def replay(
         raise click.UsageError("--failed, --since and --until go with --endpoint.")
 
     from ordergate.domain.webhook_bodies import ReplayBody
-    from ordergate.gateway.replay import replay_many, replay_one
+    from ordergate.gateway.outbound.replay import replay_many, replay_one
     from ordergate.terminal import progress
 
     caller = operator(world)

@@ -74,6 +74,22 @@ Webhooks are believed once they are verified, from the exact bytes that came:
     print(message.id, message.type)  # the id is the same for every delivery of one event
 """
 
+from ordergate.api.documents import (
+    AccountDocument,
+    ComparisonDocument,
+    OperationDocument,
+    ProblemDocument,
+    RouteDocument,
+    TranslationDocument,
+)
+from ordergate.api.event_documents import (
+    DeliveryDocument,
+    EndpointDocument,
+    EndpointSecretDocument,
+    EventDocument,
+    PingDocument,
+)
+from ordergate.api.receipts import Receipt
 from ordergate.client import calls
 from ordergate.client.asynchronous import AsyncClient
 from ordergate.client.blocking import Client
@@ -92,14 +108,6 @@ from ordergate.client.exceptions import (
     WebhookVerificationError,
 )
 from ordergate.client.webhooks import WebhookMessage, verify_webhook
-from ordergate.documents import (
-    AccountDocument,
-    ComparisonDocument,
-    OperationDocument,
-    ProblemDocument,
-    RouteDocument,
-    TranslationDocument,
-)
 from ordergate.domain.draft import (
     AddressBody,
     CancelBody,
@@ -118,14 +126,6 @@ from ordergate.domain.lifecycle import FulfillmentStatus, OrderStatus, PaymentSt
 from ordergate.domain.link import Link
 from ordergate.domain.order import Order, Return
 from ordergate.domain.webhook_bodies import EndpointBody, EndpointUpdate, ReplayBody, RotateBody
-from ordergate.event_documents import (
-    DeliveryDocument,
-    EndpointDocument,
-    EndpointSecretDocument,
-    EventDocument,
-    PingDocument,
-)
-from ordergate.gateway.receipted import Receipt
 
 __all__ = [
     "AccountDocument",

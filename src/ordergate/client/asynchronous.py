@@ -6,6 +6,18 @@ from typing import Self, TypeVar, Unpack
 
 import httpx
 
+from ordergate.api.documents import (
+    AccountDocument,
+    ComparisonDocument,
+    ComparisonList,
+    OperationDocument,
+    OperationList,
+    RouteDocument,
+    TranslationDocument,
+)
+from ordergate.api.event_documents import EventDocument, EventList
+from ordergate.api.pages import Page, ProviderPage
+from ordergate.api.receipts import Receipt
 from ordergate.client import calls, event_calls
 from ordergate.client.asynchronous_events import AsyncEvents, AsyncWebhookDeliveries, AsyncWebhookEndpoints
 from ordergate.client.calls import Mode
@@ -24,15 +36,6 @@ from ordergate.client.options import (
     WriteOptions,
 )
 from ordergate.client.wire import access_to
-from ordergate.documents import (
-    AccountDocument,
-    ComparisonDocument,
-    ComparisonList,
-    OperationDocument,
-    OperationList,
-    RouteDocument,
-    TranslationDocument,
-)
 from ordergate.domain.draft import (
     CancelBody,
     Draft,
@@ -44,9 +47,6 @@ from ordergate.domain.draft import (
 )
 from ordergate.domain.link import Link, LinkKind
 from ordergate.domain.order import Order, Return
-from ordergate.event_documents import EventDocument, EventList
-from ordergate.gateway.pages import Page, ProviderPage
-from ordergate.gateway.receipted import Receipt
 
 T = TypeVar("T")
 

@@ -3,11 +3,7 @@
 from collections.abc import Iterator
 from typing import Unpack
 
-from ordergate.client import event_calls
-from ordergate.client.connections import Connection
-from ordergate.client.options import DeliveryFilters, EventFilters, OwnedOptions, PageOptions, ReadOptions
-from ordergate.domain.webhook_bodies import EndpointBody, EndpointUpdate, ReplayBody, RotateBody
-from ordergate.event_documents import (
+from ordergate.api.event_documents import (
     DeliveryDocument,
     DeliveryList,
     EndpointDocument,
@@ -17,6 +13,10 @@ from ordergate.event_documents import (
     EventList,
     PingDocument,
 )
+from ordergate.client import event_calls
+from ordergate.client.connections import Connection
+from ordergate.client.options import DeliveryFilters, EventFilters, OwnedOptions, PageOptions, ReadOptions
+from ordergate.domain.webhook_bodies import EndpointBody, EndpointUpdate, ReplayBody, RotateBody
 
 
 class Events:

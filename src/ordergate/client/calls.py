@@ -6,6 +6,21 @@ from typing import Literal, TypeVar, Unpack, cast
 
 import msgspec
 
+from ordergate.api.documents import (
+    AccountDocument,
+    AccountList,
+    ComparisonDocument,
+    ComparisonList,
+    Imported,
+    OperationDocument,
+    OperationList,
+    ReturnList,
+    RouteDocument,
+    TranslationDocument,
+    TranslationList,
+)
+from ordergate.api.pages import Page, ProviderPage
+from ordergate.api.receipts import Receipt
 from ordergate.client.building import (
     Listing,
     acting,
@@ -31,19 +46,6 @@ from ordergate.client.options import (
     ReadOptions,
     WriteOptions,
 )
-from ordergate.documents import (
-    AccountDocument,
-    AccountList,
-    ComparisonDocument,
-    ComparisonList,
-    Imported,
-    OperationDocument,
-    OperationList,
-    ReturnList,
-    RouteDocument,
-    TranslationDocument,
-    TranslationList,
-)
 from ordergate.domain.draft import (
     CancelBody,
     ComparisonBody,
@@ -59,8 +61,6 @@ from ordergate.domain.draft import (
 )
 from ordergate.domain.link import Link, LinkKind
 from ordergate.domain.order import Order, Return
-from ordergate.gateway.pages import Page, ProviderPage
-from ordergate.gateway.receipted import Receipt
 
 T = TypeVar("T")
 Mode = Literal["translate", "execute"]

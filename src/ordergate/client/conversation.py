@@ -10,6 +10,7 @@ from typing import Any, Generic, NamedTuple, NoReturn, TypeVar
 
 import msgspec
 
+from ordergate.api.documents import ProblemDocument
 from ordergate.client.exceptions import (
     NoAnswerError,
     OrdergateError,
@@ -17,7 +18,6 @@ from ordergate.client.exceptions import (
     UnreadableAnswerError,
     error_of,
 )
-from ordergate.documents import ProblemDocument
 
 T = TypeVar("T")
 

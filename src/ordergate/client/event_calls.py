@@ -3,6 +3,17 @@
 from dataclasses import replace
 from typing import Unpack, cast
 
+from ordergate.api.event_documents import (
+    DeliveryDocument,
+    DeliveryList,
+    EndpointDocument,
+    EndpointList,
+    EndpointSecretDocument,
+    EventDocument,
+    EventList,
+    PingDocument,
+    ReplayedDocument,
+)
 from ordergate.client.building import (
     Listing,
     acting,
@@ -24,17 +35,6 @@ from ordergate.client.options import (
 )
 from ordergate.domain.order import Order
 from ordergate.domain.webhook_bodies import EndpointBody, EndpointUpdate, ReplayBody, RotateBody
-from ordergate.event_documents import (
-    DeliveryDocument,
-    DeliveryList,
-    EndpointDocument,
-    EndpointList,
-    EndpointSecretDocument,
-    EventDocument,
-    EventList,
-    PingDocument,
-    ReplayedDocument,
-)
 
 
 def list_events(**filters: Unpack[EventFilters]) -> Listing[EventList, EventDocument]:

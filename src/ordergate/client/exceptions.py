@@ -19,7 +19,7 @@ A write that may have been applied raises :class:`OutcomeUnknown` and nothing el
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ordergate.documents import ProblemDocument
+from ordergate.api.documents import ProblemDocument
 
 
 class OrdergateError(Exception):

@@ -28,7 +28,7 @@ from ordergate.domain.draft import Draft
 from ordergate.domain.errors import Problem
 from ordergate.domain.outcome import Applied, EventPage, OrderPage, Outcome
 from ordergate.domain.provider_order import ProviderOrder
-from ordergate.gateway.registry import installed_adapter
+from ordergate.gateway.accounts.registry import installed_adapter
 from ordergate.spi.adapter import Adapter, AdapterSettings, Baseline, Plan
 from ordergate.spi.emulator import EmulatedRequest, EmulatedResponse
 from ordergate.spi.webhooks import Delivery, FetchFirst

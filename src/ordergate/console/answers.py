@@ -2,7 +2,7 @@
 
 import msgspec
 
-from ordergate.documents import ProblemDocument
+from ordergate.api.documents import ProblemDocument
 from ordergate.journal.records.operations import Existing
 
 

@@ -8,14 +8,14 @@ from typing import Any, Literal
 
 import msgspec
 
+from ordergate.api.documents import ComparisonDocument, ProblemDocument, ResultDocument
+from ordergate.api.exchanges import AnswerDocument, RequestDocument
 from ordergate.console.documents import Spoken, answer_shown, request_shown, weight
 from ordergate.console.formats import shown
-from ordergate.documents import ComparisonDocument, ProblemDocument, ResultDocument
 from ordergate.domain.comparison import DifferenceKind, literal
 from ordergate.domain.draft import Draft
 from ordergate.domain.fees import Fee
 from ordergate.domain.order import Notice, Order
-from ordergate.gateway.compared import AnswerDocument, RequestDocument
 
 KINDS: Mapping[DifferenceKind, tuple[str, str, str]] = {
     "different": ("≠", "bad", ""),

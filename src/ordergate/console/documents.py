@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import msgspec
 from markupsafe import escape
 
+from ordergate.api.exchanges import AnswerDocument, RequestDocument
 from ordergate.console.formats import shown
-from ordergate.gateway.compared import AnswerDocument, RequestDocument
 
 _BYTE = re.compile(r"\(byte ([0-9]+)\)")
 

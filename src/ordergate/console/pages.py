@@ -12,8 +12,8 @@ from litestar.response import Redirect, Response, Template
 
 from ordergate.console.session import PATH, form_token, signed_in
 from ordergate.domain.errors import Problem
-from ordergate.gateway.context import Gateway
-from ordergate.observability import root_path
+from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.telemetry.log import root_path
 from ordergate.web.problems import NEXT_STEPS, OUTCOMES, document, problem_of
 
 Page = Request[Any, Any, Any]

@@ -5,9 +5,9 @@ from datetime import datetime
 
 import msgspec
 
+from ordergate.api.receipts import AttemptReceipt, ExchangeDocument, OperationReceipt, Receipt
 from ordergate.console.documents import Spoken, answer_shown, request_shown, weight
 from ordergate.console.formats import shown
-from ordergate.gateway.receipted import AttemptReceipt, ExchangeDocument, OperationReceipt, Receipt
 
 OPERATIONS = 12
 """Of one order, on its page: the latest."""

@@ -7,9 +7,9 @@ import msgspec
 from ordergate.console.listing import ROWS, Cursor, OrderFilters, begins, ends
 from ordergate.domain.assembly import OrderRecord
 from ordergate.domain.lifecycle import OrderStatus
-from ordergate.gateway import read
-from ordergate.gateway.caller import Caller
-from ordergate.gateway.context import Gateway
+from ordergate.gateway.access.caller import Caller
+from ordergate.gateway.orders import read
+from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.journal.records.orders import OrderQuery
 
 

@@ -14,10 +14,10 @@ from litestar.handlers import BaseRouteHandler
 
 from ordergate.domain.errors import Problem, invalid_request
 from ordergate.domain.validation import NULL_CHARACTER, pointer_to
-from ordergate.gateway.caller import OPERATOR_SCOPE, Caller
-from ordergate.gateway.context import Gateway
-from ordergate.gateway.sessions import SCOPE, SESSION_SECONDS, caller_in_session, confirm_session
-from ordergate.observability import root_path
+from ordergate.gateway.access.caller import OPERATOR_SCOPE, Caller
+from ordergate.gateway.access.sessions import SCOPE, SESSION_SECONDS, caller_in_session, confirm_session
+from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.telemetry.log import root_path
 
 PATH = "/console"
 SESSION_COOKIE = "ordergate_session"

@@ -20,12 +20,12 @@ from typing import Any
 import msgspec
 import tomli_w
 
-from ordergate.bootstrap import open_journal
 from ordergate.domain.link import LinkKind
-from ordergate.gateway.caller import MERCHANT_SCOPES, OPERATOR_SCOPE, hash_key, make_key
-from ordergate.gateway.ports import Journal
-from ordergate.gateway.registry import installed_adapters
+from ordergate.gateway.access.caller import MERCHANT_SCOPES, OPERATOR_SCOPE, hash_key, make_key
+from ordergate.gateway.accounts.registry import installed_adapters
+from ordergate.gateway.runtime.ports import Journal
 from ordergate.journal.records.links import LinkKey
+from ordergate.server.bootstrap import open_journal
 
 MERCHANT = "acme"
 CUSTOMER = "cust-42"

@@ -13,7 +13,7 @@ from ordergate.emulation.app import EmulatorApplication, create_app
 from ordergate.emulation.exchange import CONNECTION
 from ordergate.emulation.session import Clock
 from ordergate.emulation.webhooks import NO_WEBHOOKS, WebhookSettings
-from ordergate.serving import STDIN, Server, address, listen, stop_when_closed
+from ordergate.listener.server import STDIN, Server, address, listen, stop_when_closed
 from ordergate.spi.emulator import ProviderEmulator
 
 OnReady = Callable[[str], None]

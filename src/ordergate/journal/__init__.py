@@ -1,1 +1,1 @@
-"""The journal's stores, behind the contract in ``ordergate.gateway.ports``. SQL stands in ``sql``."""
+"""The journal's stores, behind the contract in ``ordergate.gateway.runtime.ports``. SQL stands in ``sql``."""

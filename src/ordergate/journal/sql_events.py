@@ -6,8 +6,6 @@ from datetime import datetime
 from typing import TypeVar
 
 from ordergate.domain.delivery import DeliveryTry
-from ordergate.journal import delivery_transactions, event_transactions
-from ordergate.journal.conversation import Transaction
 from ordergate.journal.records.deliveries import (
     Delivery,
     DeliveryQuery,
@@ -21,6 +19,9 @@ from ordergate.journal.records.deliveries import (
     SigningSecret,
 )
 from ordergate.journal.records.events import Event, EventQuery, Feed
+from ordergate.journal.transaction import Transaction
+from ordergate.journal.transactions import deliveries as delivery_transactions
+from ordergate.journal.transactions import events as event_transactions
 
 T = TypeVar("T")
 
@@ -29,7 +30,7 @@ LIST_SECONDS = 5.0
 
 
 class SqlEvents(ABC):
-    """Implements :class:`ordergate.gateway.event_ports.EventJournal`; the methods are described there."""
+    """Implements :class:`ordergate.gateway.runtime.event_ports.EventJournal`; the methods are described there."""
 
     _wake: Callable[[], None] | None = None
 

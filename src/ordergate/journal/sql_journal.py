@@ -7,7 +7,6 @@ from datetime import datetime
 from ordergate.domain.assembly import OrderRecord
 from ordergate.domain.link import Link, LinkKind
 from ordergate.domain.mode import World
-from ordergate.journal import comparison_transactions, provider_events, transactions
 from ordergate.journal.records.comparisons import Comparison, ComparisonQuery, ShadowCount
 from ordergate.journal.records.exchanges import Exchange, Told
 from ordergate.journal.records.keys import ApiKey
@@ -28,10 +27,13 @@ from ordergate.journal.records.operations import (
 from ordergate.journal.records.orders import AccountUse, OrderQuery, StoredOrder
 from ordergate.journal.records.provider_events import Arrived, InboundUse, Pace, Recorded, Subject, Turn
 from ordergate.journal.sql_events import SqlEvents
+from ordergate.journal.transactions import comparisons as comparison_transactions
+from ordergate.journal.transactions import operations as transactions
+from ordergate.journal.transactions import provider_events
 
 
 class SqlJournal(SqlEvents):
-    """Implements :class:`ordergate.gateway.ports.Journal`; the methods are described there."""
+    """Implements :class:`ordergate.gateway.runtime.ports.Journal`; the methods are described there."""
 
     @abstractmethod
     async def close(self) -> None:

@@ -13,10 +13,10 @@ from urllib.parse import parse_qs, urlsplit
 
 from iso3166 import countries_by_alpha2
 
-from ordergate.conninfo import ConninfoError, as_url, is_postgresql, target_of
 from ordergate.domain.errors import FieldError
 from ordergate.domain.money import is_currency
 from ordergate.domain.validation import pointer_to
+from ordergate.journal.stores.conninfo import ConninfoError, as_url, is_postgresql, target_of
 from ordergate.spi.adapter import Adapter
 
 MOST_WORKERS = 64

@@ -15,19 +15,17 @@ from urllib.parse import unquote_plus
 import msgspec
 from msgspec import Meta
 
-from ordergate.conninfo import as_url, is_postgresql
 from ordergate.domain.account import Accept
 from ordergate.domain.draft import Amount, CurrencyCode, TaxPercent
 from ordergate.domain.errors import FieldError
 from ordergate.domain.fees import Fees
 from ordergate.domain.special_networks import Network
 from ordergate.domain.validation import explain, pointer_to
-from ordergate.gateway.account import Account, Trips, is_account_name
-from ordergate.gateway.configuration import ConfigurationError, Rule, Webhooks, When
-from ordergate.gateway.egress import Egress
-from ordergate.gateway.registry import AdapterMissingError, installed_adapter
-from ordergate.observability import LogFormat
-from ordergate.redaction import MASK
+from ordergate.gateway.accounts.account import Account, Trips, is_account_name
+from ordergate.gateway.accounts.configuration import ConfigurationError, Rule, Webhooks, When
+from ordergate.gateway.accounts.egress import Egress
+from ordergate.gateway.accounts.registry import AdapterMissingError, installed_adapter
+from ordergate.journal.stores.conninfo import as_url, is_postgresql
 from ordergate.settings.checks import (
     base_url_errors,
     network_errors,
@@ -44,6 +42,8 @@ from ordergate.settings.egress import EgressSettings, ignored_variables, read_eg
 from ordergate.settings.secrets import References, holds_secret, resolve_secrets
 from ordergate.settings.source import Files, read_source
 from ordergate.spi.adapter import Adapter, Environment
+from ordergate.telemetry.log import LogFormat
+from ordergate.telemetry.redaction import MASK
 
 ENVIRONMENT_PREFIX = "ORDERGATE_"
 DEFAULT_FILE = Path("config/default.toml")

@@ -11,10 +11,10 @@ import msgspec
 from msgspec import Meta
 
 from ordergate.domain.errors import FieldError
-from ordergate.gateway.egress import Egress
+from ordergate.gateway.accounts.egress import Egress
+from ordergate.host.certificates import VARIABLES, default_context
 from ordergate.settings.secrets import NOT_IN_THE_FILE, References
 from ordergate.spi.secret import Secret
-from ordergate.trust import VARIABLES, default_context
 
 _MAX_BYTES = 4 * 2**20
 """Of a file with certificates; all public authorities together have less than a tenth of it."""

@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from ordergate.blocking import run_within
 from ordergate.domain.errors import FieldError
-from ordergate.gateway.configuration import ConfigurationError
+from ordergate.gateway.accounts.configuration import ConfigurationError
+from ordergate.host.blocking import run_within
 
 MAX_BYTES = 2**20
 """Nobody writes more; what is larger is another file, or never ends."""

@@ -14,9 +14,9 @@ from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 from yarl import URL
 
-from ordergate.blocking import run_beside
-from ordergate.gateway.egress import Egress
-from ordergate.trust import default_context
+from ordergate.gateway.accounts.egress import Egress
+from ordergate.host.blocking import run_beside
+from ordergate.host.certificates import default_context
 
 KEEP_ALIVE = 15.0
 """Seconds for which an idle connection is kept: less than providers' proxies do, so that none closes under a send."""

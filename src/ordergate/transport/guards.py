@@ -13,8 +13,8 @@ from typing import Protocol
 from pyrate_limiter import InMemoryBucket, Rate, RateItem
 
 from ordergate.domain.account import BreakerState
-from ordergate.gateway.account import Account
-from ordergate.gateway.breaker import (
+from ordergate.gateway.accounts.account import Account
+from ordergate.gateway.accounts.breaker import (
     Breaker,
     after_failure,
     after_success,
@@ -22,9 +22,9 @@ from ordergate.gateway.breaker import (
     passing,
     released,
 )
-from ordergate.gateway.health import Health
-from ordergate.gateway.overload import waiting
-from ordergate.gateway.ports import TransportError
+from ordergate.gateway.accounts.health import Health
+from ordergate.gateway.runtime.concurrency import waiting
+from ordergate.gateway.runtime.ports import TransportError
 from ordergate.spi.capabilities import RateLimit
 from ordergate.spi.wire import WireRequest, WireResponse
 
@@ -41,7 +41,7 @@ class Sender(Protocol):
     """What is guarded: it sends whatever it is given."""
 
     async def send(self, account: Account, request: WireRequest) -> WireResponse:
-        """Send one request, as :meth:`ordergate.gateway.ports.Transport.send`."""
+        """Send one request, as :meth:`ordergate.gateway.runtime.ports.Transport.send`."""
         ...
 
     async def close(self) -> None:

@@ -15,11 +15,11 @@ import httpx
 import structlog
 
 from ordergate.domain.errors import Sent
-from ordergate.gateway.account import Account
-from ordergate.gateway.echoes import Echoes, credentials_of
-from ordergate.gateway.ports import Clock, TransportError
-from ordergate.observability import current_call
+from ordergate.gateway.accounts.account import Account
+from ordergate.gateway.accounts.echoes import Echoes, credentials_of
+from ordergate.gateway.runtime.ports import Clock, TransportError
 from ordergate.spi.wire import WireRequest, WireResponse
+from ordergate.telemetry.log import current_call
 from ordergate.transport.decoding import TooLongError, read_limited
 from ordergate.transport.engine import AiohttpTransport, reached
 

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ordergate.gateway.account import Account
-from ordergate.gateway.ports import TransportError
-from ordergate.metrics import Metrics
+from ordergate.gateway.accounts.account import Account
+from ordergate.gateway.runtime.ports import TransportError
 from ordergate.spi.wire import WireRequest, WireResponse
+from ordergate.telemetry.metrics import Metrics
 from ordergate.transport.guards import Sender
 
 if TYPE_CHECKING:
-    from ordergate.tracing import ProviderSpan, Tracing
+    from ordergate.telemetry.tracing import ProviderSpan, Tracing
 
 
 class ObservedSender:
@@ -25,7 +25,7 @@ class ObservedSender:
         self._tracing = tracing
 
     async def send(self, account: Account, request: WireRequest) -> WireResponse:
-        """Send one request, as :meth:`ordergate.gateway.ports.Transport.send`."""
+        """Send one request, as :meth:`ordergate.gateway.runtime.ports.Transport.send`."""
         started = time.perf_counter()
         try:
             if self._tracing is None:

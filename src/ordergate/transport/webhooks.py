@@ -18,14 +18,14 @@ from urllib.parse import unquote, urlsplit
 import httpcore
 import structlog
 
-from ordergate.blocking import run_beside
 from ordergate.domain.special_networks import Address, Network
 from ordergate.domain.webhooks import may_be_reached
-from ordergate.gateway.egress import Egress
-from ordergate.gateway.event_ports import Reply
+from ordergate.gateway.accounts.egress import Egress
+from ordergate.gateway.runtime.event_ports import Reply
+from ordergate.host.blocking import run_beside
+from ordergate.host.certificates import default_context
 from ordergate.spi.secret import Secret
 from ordergate.transport.names import SystemNames
-from ordergate.trust import default_context
 
 TIMEOUT = 15.0
 """Seconds for one attempt, from the name to the end of the answer."""

@@ -11,7 +11,7 @@ from litestar.datastructures import State
 from litestar.plugins import InitPlugin
 from litestar.response import Response
 
-from ordergate.gateway.context import Gateway
+from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.web import openapi
 from ordergate.web.authentication import require_key
 from ordergate.web.edge import Edge

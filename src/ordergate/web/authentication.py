@@ -5,10 +5,10 @@ from typing import Any
 
 from litestar.connection import ASGIConnection
 
-from ordergate.gateway.admission import count_request, identify
-from ordergate.gateway.caller import Caller
-from ordergate.gateway.context import Gateway
-from ordergate.gateway.known_keys import KEPT
+from ordergate.gateway.access.authentication import count_request, identify
+from ordergate.gateway.access.caller import Caller
+from ordergate.gateway.runtime.known_keys import KEPT
+from ordergate.gateway.runtime.runtime import Gateway
 
 SCOPE = "scope"
 """Where a handler says, in its ``opt``, which scope a key needs for it."""

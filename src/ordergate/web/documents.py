@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from ordergate.documents import (
+from ordergate.api.documents import (
     AccountDocument,
     CapabilitiesDocument,
     ComparisonDocument,
@@ -24,12 +24,12 @@ from ordergate.documents import (
 from ordergate.domain.draft import Draft
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.order import Order
-from ordergate.gateway.account import Account
-from ordergate.gateway.compared import Compared, Result
-from ordergate.gateway.configuration import Configuration
-from ordergate.gateway.health import Health
-from ordergate.gateway.routing import Route
-from ordergate.gateway.translate import Translation
+from ordergate.gateway.accounts.account import Account
+from ordergate.gateway.accounts.configuration import Configuration
+from ordergate.gateway.accounts.health import Health
+from ordergate.gateway.accounts.routing import Route
+from ordergate.gateway.comparing.translate import Translation
+from ordergate.gateway.runtime.comparison import Compared, Result
 from ordergate.journal.records.operations import Operation
 from ordergate.journal.records.provider_events import InboundUse
 from ordergate.web.problems import document

@@ -12,13 +12,13 @@ import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from ordergate.connections import REFUSED_BODY, Answer
 from ordergate.domain.errors import Problem
 from ordergate.domain.identifiers import is_id, new_id
-from ordergate.gateway.context import Gateway
-from ordergate.gateway.overload import Place
-from ordergate.metrics import Times
-from ordergate.observability import CallFacts, current_call
+from ordergate.gateway.runtime.concurrency import Place
+from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.listener.connections import REFUSED_BODY, Answer
+from ordergate.telemetry.log import CallFacts, current_call
+from ordergate.telemetry.metrics import Times
 from ordergate.web import door
 from ordergate.web.overload import Overload
 from ordergate.web.problems import READS, document, headers_and_body, send_problem

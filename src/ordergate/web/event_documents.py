@@ -4,14 +4,14 @@ from typing import Any
 
 import msgspec
 
-from ordergate.domain.delivery import DeliveryTry
-from ordergate.event_documents import (
+from ordergate.api.event_documents import (
     DeliveryDocument,
     EndpointDocument,
     EndpointSecretDocument,
     EventDocument,
     PingDocument,
 )
+from ordergate.domain.delivery import DeliveryTry
 from ordergate.journal.records.deliveries import Delivery, Endpoint
 from ordergate.journal.records.events import Event
 

@@ -27,7 +27,7 @@ from litestar.openapi.spec import (
 from litestar.routes import HTTPRoute
 from litestar.static_files import create_static_files_router
 
-from ordergate.documents import ProblemDocument
+from ordergate.api.documents import ProblemDocument
 from ordergate.domain.draft import Body
 from ordergate.domain.errors import Problem
 from ordergate.web.authentication import SCOPE

@@ -8,9 +8,9 @@ import structlog
 from litestar.types import Receive, Send
 
 from ordergate.domain.errors import Problem
-from ordergate.gateway.context import Gateway
-from ordergate.gateway.overload import Place, current_place
-from ordergate.observability import CallFacts
+from ordergate.gateway.runtime.concurrency import Place, current_place
+from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.telemetry.log import CallFacts
 from ordergate.web.problems import READS, document, send_problem
 
 ALWAYS = frozenset({"/health/live", "/health/ready", "/metrics"})

@@ -9,12 +9,12 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, ValidationException
 from litestar.types import Send
 
-from ordergate.documents import ProblemDocument
+from ordergate.api.documents import ProblemDocument
 from ordergate.domain.errors import PROBLEMS, Fault, FieldError, OutcomeWord, Problem, Retry
 from ordergate.domain.validation import summary
-from ordergate.gateway.ports import ListTooSlowError
+from ordergate.gateway.runtime.ports import ListTooSlowError
 from ordergate.journal.errors import JournalUnavailableError
-from ordergate.observability import current_call, root_path
+from ordergate.telemetry.log import current_call, root_path
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -4,7 +4,7 @@ import msgspec
 
 from ordergate.domain.errors import Problem
 from ordergate.domain.order import Order, Return
-from ordergate.gateway.compared import Compared
+from ordergate.gateway.runtime.comparison import Compared
 from ordergate.journal.records.operations import Operation, StoredResponse
 from ordergate.web.documents import comparison_document, operation_document
 from ordergate.web.problems import document

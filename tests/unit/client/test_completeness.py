@@ -9,7 +9,7 @@ import pytest
 
 from ordergate.client import blocking, blocking_events, calls, event_calls
 from ordergate.client.building import Listing
-from ordergate.gateway.context import Gateway
+from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.web.app import create_app
 
 NOT_CALLED = {

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from ordergate.conformance import LAWS, Case, Conformance, Facts
-from ordergate.gateway.registry import installed_adapters
+from ordergate.gateway.accounts.registry import installed_adapters
 
 ROOT = Path(__file__).parents[3]
 

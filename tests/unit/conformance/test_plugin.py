@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from ordergate.gateway.registry import installed_adapters
+from ordergate.gateway.accounts.registry import installed_adapters
 
 ROOT = Path(__file__).parents[3]
 NAME = next(iter(installed_adapters()))
 HEAD = f"""
 import pytest
 from ordergate.conformance import Case, Conformance, Facts
-from ordergate.gateway.registry import installed_adapter
+from ordergate.gateway.accounts.registry import installed_adapter
 
 def facts(state, order_id):
     return Facts(status="open", currency="USD", total=1, paid=0, refunded=0)

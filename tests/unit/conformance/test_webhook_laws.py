@@ -12,7 +12,7 @@ from ordergate.conformance import Case, Conformance, Facts, GenuineWebhook, InPr
 from ordergate.domain.commands import ListFilters, ListOrders
 from ordergate.domain.errors import Problem
 from ordergate.domain.provider_event import ProviderEvent
-from ordergate.gateway.registry import installed_adapters
+from ordergate.gateway.accounts.registry import installed_adapters
 from ordergate.spi.adapter import AdapterSettings
 from ordergate.spi.secret import Secret
 from ordergate.spi.webhooks import Delivery, FetchFirst, bad_signature, read_document

@@ -19,7 +19,7 @@ from ordergate.domain.webhooks import (
     signed_headers,
     url_errors,
 )
-from ordergate.gateway.configuration import Webhooks
+from ordergate.gateway.accounts.configuration import Webhooks
 
 PLAN = Webhooks().retries
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

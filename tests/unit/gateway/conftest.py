@@ -7,10 +7,10 @@ from typing import Any
 import pytest_asyncio
 from tests.builders import NOON
 
-from ordergate.gateway.configuration import Configuration
-from ordergate.gateway.context import Gateway
-from ordergate.gateway.ports import Journal
-from ordergate.journal.sqlite import SqliteJournal
+from ordergate.gateway.accounts.configuration import Configuration
+from ordergate.gateway.runtime.ports import Journal
+from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.journal.stores.sqlite import SqliteJournal
 
 
 @pytest_asyncio.fixture

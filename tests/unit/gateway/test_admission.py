@@ -9,13 +9,13 @@ from tests.builders import NOON
 from tests.unit.gateway.conftest import gateway_of
 
 from ordergate.domain.errors import Problem
-from ordergate.gateway.admission import UNKNOWN_KEYS_PER_MINUTE, count_request, identify
-from ordergate.gateway.caller import hash_key, make_key
-from ordergate.gateway.context import Gateway
-from ordergate.gateway.key_use import KeyUse, recording_key_use
-from ordergate.gateway.known_keys import KEPT
-from ordergate.gateway.ports import Journal
-from ordergate.gateway.throttle import Throttle
+from ordergate.gateway.access.authentication import UNKNOWN_KEYS_PER_MINUTE, count_request, identify
+from ordergate.gateway.access.caller import hash_key, make_key
+from ordergate.gateway.runtime.key_use import KeyUse, recording_key_use
+from ordergate.gateway.runtime.known_keys import KEPT
+from ordergate.gateway.runtime.ports import Journal
+from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.throttle import Throttle
 from ordergate.journal.errors import JournalUnavailableError
 
 ADDRESS = "192.0.2.1"
@@ -142,7 +142,7 @@ async def test_use_is_written_down_in_the_end(journal: Journal) -> None:
 
 async def test_use_is_written_down_by_the_way(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """While it runs, the record is brought up to date every now and then."""
-    monkeypatch.setattr("ordergate.gateway.key_use._PAUSE", 0.01)
+    monkeypatch.setattr("ordergate.gateway.runtime.key_use._PAUSE", 0.01)
     gateway = gateway_of(journal)
     _, token = await _key(journal)
 

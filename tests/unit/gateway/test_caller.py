@@ -8,9 +8,9 @@ from tests.unit.gateway.conftest import gateway_of
 
 from ordergate.domain.errors import Problem
 from ordergate.domain.mode import World
-from ordergate.gateway.admission import identify
-from ordergate.gateway.caller import MERCHANT_SCOPES, Caller, hash_key, make_key
-from ordergate.gateway.ports import Journal
+from ordergate.gateway.access.authentication import identify
+from ordergate.gateway.access.caller import MERCHANT_SCOPES, Caller, hash_key, make_key
+from ordergate.gateway.runtime.ports import Journal
 
 
 async def _identified(journal: Journal, authorization: str | None) -> Caller:

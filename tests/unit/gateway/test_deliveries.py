@@ -12,16 +12,16 @@ from tests.contract.conftest import order
 from tests.contract.test_deliveries import endpoint
 from tests.unit.gateway.conftest import gateway_of
 
-from ordergate.gateway import deliveries
-from ordergate.gateway.breaker import Breaker, after_failure, after_success, passing
-from ordergate.gateway.configuration import Webhooks
-from ordergate.gateway.context import Gateway
-from ordergate.gateway.deliveries import DEAD_AFTER, TRIPS, Courier, Lane, changes_by
-from ordergate.gateway.event_ports import Reply
-from ordergate.gateway.feed import list_events, number_round
+from ordergate.gateway.accounts.breaker import Breaker, after_failure, after_success, passing
+from ordergate.gateway.accounts.configuration import Webhooks
+from ordergate.gateway.outbound import deliver as deliveries
+from ordergate.gateway.outbound.deliver import DEAD_AFTER, TRIPS, Courier, Lane, changes_by
+from ordergate.gateway.outbound.feed import list_events, number_round
+from ordergate.gateway.runtime.event_ports import Reply
+from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.journal.records.deliveries import DeliveryQuery, Parcel, SigningSecret
 from ordergate.journal.records.events import EventQuery, Feed
-from ordergate.journal.sqlite import SqliteJournal
+from ordergate.journal.stores.sqlite import SqliteJournal
 
 AT_ONCE = 8
 

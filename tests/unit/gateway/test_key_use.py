@@ -9,9 +9,9 @@ import pytest
 from tests.builders import NOON
 from tests.unit.gateway.conftest import gateway_of
 
-from ordergate.gateway import key_use
-from ordergate.gateway.key_use import recording_key_use
-from ordergate.gateway.ports import Journal
+from ordergate.gateway.runtime import key_use
+from ordergate.gateway.runtime.key_use import recording_key_use
+from ordergate.gateway.runtime.ports import Journal
 from ordergate.journal.errors import JournalUnavailableError
 
 

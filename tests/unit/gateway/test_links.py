@@ -7,10 +7,10 @@ from tests.unit.conftest import account
 
 from ordergate.domain.errors import Problem
 from ordergate.domain.link import Link, LinkKind
-from ordergate.gateway.caller import Caller
-from ordergate.gateway.configuration import Configuration
-from ordergate.gateway.links import import_links, put_links, resolve
-from ordergate.gateway.ports import Journal
+from ordergate.gateway.access.caller import Caller
+from ordergate.gateway.accounts.configuration import Configuration
+from ordergate.gateway.links.links import import_links, put_links, resolve
+from ordergate.gateway.runtime.ports import Journal
 from ordergate.journal.records.links import LinkKey
 
 RAPYD = account("rapyd-eu", "rapyd")

@@ -7,7 +7,7 @@ import pytest
 from tests.contract.conftest import ended, operation
 
 from ordergate.domain.lifecycle import OperationKind, ReviewReason
-from ordergate.gateway.outlook import what_happens_next
+from ordergate.gateway.writes.next_step import what_happens_next
 from ordergate.journal.records.operations import Existing, StoredResponse
 
 ANSWER = StoredResponse(status=422, body=b"{}")

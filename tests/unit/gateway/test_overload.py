@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordergate.gateway import overload
-from ordergate.gateway.overload import (
+from ordergate.gateway.runtime import concurrency as overload
+from ordergate.gateway.runtime.concurrency import (
     LEAST,
     LONGEST_BACKOFF,
     LONGEST_HOLD,

@@ -10,7 +10,13 @@ from tests.unit.conftest import order_record
 from ordergate.domain.lifecycle import FulfillmentStatus, Phase
 from ordergate.domain.operation import OperationState
 from ordergate.domain.provider_order import MERCHANT_MARK, OPERATION_MARK, ProviderOrder
-from ordergate.gateway.reconcile import Difference, differences, known, leads_into_the_past, stranger
+from ordergate.gateway.operating.reconcile import (
+    Difference,
+    differences,
+    known,
+    leads_into_the_past,
+    stranger,
+)
 
 DAY = timedelta(days=1)
 

@@ -7,11 +7,11 @@ import msgspec
 from tests.builders import NOON
 from tests.unit.conftest import account
 
-from ordergate.gateway.account import Account
-from ordergate.gateway.configuration import Configuration
-from ordergate.gateway.context import Gateway
-from ordergate.gateway.ports import Journal, TransportError
-from ordergate.gateway.recording import Recorded
+from ordergate.gateway.accounts.account import Account
+from ordergate.gateway.accounts.configuration import Configuration
+from ordergate.gateway.runtime.ports import Journal, TransportError
+from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.writes.recording import Recorded
 from ordergate.journal.records.exchanges import ANSWER_KEPT, Exchange
 from ordergate.spi.wire import WireRequest, WireResponse
 from ordergate.web.rendering import JsonRenderer

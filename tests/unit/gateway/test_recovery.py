@@ -14,10 +14,10 @@ from tests.contract.conftest import claimed, ended
 from tests.unit.gateway.conftest import gateway_of
 
 from ordergate.domain.operation import Probe
-from ordergate.gateway import recovery
-from ordergate.gateway.ports import Journal
-from ordergate.gateway.recovery import _end_late_look, alive
-from ordergate.journal.sqlite import SqliteJournal
+from ordergate.gateway.runtime.ports import Journal
+from ordergate.gateway.writes import recovery
+from ordergate.gateway.writes.recovery import _end_late_look, alive
+from ordergate.journal.stores.sqlite import SqliteJournal
 
 
 class Shares:

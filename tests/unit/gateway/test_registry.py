@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ordergate.gateway.registry import (
+from ordergate.gateway.accounts.registry import (
     AdapterClashError,
     AdapterMissingError,
     installed_adapter,

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
-from ordergate.gateway.context import Gateway
-from ordergate.gateway.retention import BATCH, prune, pruning
+from ordergate.gateway.operating.retention import BATCH, prune, pruning
+from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.journal.errors import JournalUnavailableError
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

@@ -9,10 +9,10 @@ from tests.builders import NOON
 from tests.unit.gateway.conftest import gateway_of
 
 from ordergate.domain.errors import Problem
-from ordergate.gateway.admission import identify
-from ordergate.gateway.caller import hash_key, make_key
-from ordergate.gateway.ports import Journal
-from ordergate.gateway.rotation import rotate_key
+from ordergate.gateway.access.authentication import identify
+from ordergate.gateway.access.caller import hash_key, make_key
+from ordergate.gateway.access.rotation import rotate_key
+from ordergate.gateway.runtime.ports import Journal
 from ordergate.journal.records.keys import ApiKey
 
 DAY = timedelta(days=1)

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 from tests.unit.conftest import account
 
-from ordergate.gateway.configuration import Configuration, Rule, When
-from ordergate.gateway.route_warnings import route_warnings
+from ordergate.gateway.accounts.configuration import Configuration, Rule, When
+from ordergate.gateway.accounts.route_warnings import route_warnings
 
 ACCOUNTS = {
     each.name: each

@@ -9,9 +9,9 @@ from tests.unit.conftest import account
 from ordergate.domain.errors import Problem
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.mode import World
-from ordergate.gateway.account import Account
-from ordergate.gateway.configuration import Configuration
-from ordergate.gateway.routing import Asked, home_of, require_home, require_route
+from ordergate.gateway.accounts.account import Account
+from ordergate.gateway.accounts.configuration import Configuration
+from ordergate.gateway.accounts.routing import Asked, home_of, require_home, require_route
 from ordergate.journal.records.operations import Operation
 
 ACCOUNTS = {

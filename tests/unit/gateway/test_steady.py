@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from tests.builders import NOON
 
-from ordergate.gateway.steady import TOLERATED, SteadyClock
+from ordergate.gateway.runtime.steady_clock import TOLERATED, SteadyClock
 
 DAYS = timedelta(days=8)
 

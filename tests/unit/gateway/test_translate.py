@@ -11,11 +11,11 @@ from tests.unit.conftest import account
 from ordergate.conformance.case import settings_from_credentials
 from ordergate.domain.draft import CustomerBody, Draft, DraftLine
 from ordergate.domain.errors import Problem
-from ordergate.gateway.account import Account
-from ordergate.gateway.configuration import Configuration
-from ordergate.gateway.context import Gateway
-from ordergate.gateway.ports import Journal
-from ordergate.gateway.translate import translate
+from ordergate.gateway.accounts.account import Account
+from ordergate.gateway.accounts.configuration import Configuration
+from ordergate.gateway.comparing.translate import translate
+from ordergate.gateway.runtime.ports import Journal
+from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.journal.records.links import LinkKey
 from ordergate.web.rendering import JsonRenderer
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from ordergate.gateway.account import Account
+from ordergate.gateway.accounts.account import Account
 from ordergate.spi.adapter import AdapterSettings
 from ordergate.spi.wire import WireRequest
 

@@ -12,9 +12,9 @@ import pytest
 import respx
 from tests.unit.transport.conftest import NOW, PlainAdapter, account
 
-from ordergate.gateway.account import Account
-from ordergate.gateway.egress import Egress
-from ordergate.gateway.ports import TransportError
+from ordergate.gateway.accounts.account import Account
+from ordergate.gateway.accounts.egress import Egress
+from ordergate.gateway.runtime.ports import TransportError
 from ordergate.spi.adapter import AdapterSettings
 from ordergate.spi.secret import Secret
 from ordergate.spi.wire import WireRequest

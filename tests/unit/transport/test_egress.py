@@ -12,9 +12,9 @@ from tests.unit.transport.conftest import NOW, Wire, account, serving
 from tests.unit.transport.proxy import PrivateCa, proxying
 
 from ordergate.domain.special_networks import Address
-from ordergate.gateway.account import Account
-from ordergate.gateway.egress import Egress
-from ordergate.gateway.ports import TransportError
+from ordergate.gateway.accounts.account import Account
+from ordergate.gateway.accounts.egress import Egress
+from ordergate.gateway.runtime.ports import TransportError
 from ordergate.settings.egress import ClientCertSettings, EgressSettings, read_egress
 from ordergate.settings.secrets import References
 from ordergate.settings.source import Files

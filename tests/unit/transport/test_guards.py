@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from tests.unit.conftest import account
 
-from ordergate.gateway.account import Account, Trips
-from ordergate.gateway.breaker import (
+from ordergate.gateway.accounts.account import Account, Trips
+from ordergate.gateway.accounts.breaker import (
     Breaker,
     after_failure,
     after_success,
@@ -17,7 +17,7 @@ from ordergate.gateway.breaker import (
     passing,
     released,
 )
-from ordergate.gateway.ports import TransportError
+from ordergate.gateway.runtime.ports import TransportError
 from ordergate.spi.wire import WireRequest, WireResponse
 from ordergate.transport.guards import GuardedTransport
 

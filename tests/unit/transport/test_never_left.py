@@ -10,9 +10,9 @@ import pytest
 import pytest_asyncio
 from tests.unit.transport.conftest import NOW, Wire, account, serving
 
-from ordergate.gateway.account import Account
-from ordergate.gateway.egress import Egress
-from ordergate.gateway.ports import TransportError
+from ordergate.gateway.accounts.account import Account
+from ordergate.gateway.accounts.egress import Egress
+from ordergate.gateway.runtime.ports import TransportError
 from ordergate.spi.wire import WireRequest
 from ordergate.transport.engine import AiohttpTransport
 from ordergate.transport.http import HttpTransport

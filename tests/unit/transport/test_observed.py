@@ -8,10 +8,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode
 from tests.unit.transport.conftest import NOW, account
 
-from ordergate.gateway.ports import TransportError
-from ordergate.metrics import Metrics
+from ordergate.gateway.runtime.ports import TransportError
 from ordergate.spi.wire import WireRequest
-from ordergate.tracing import Tracing
+from ordergate.telemetry.metrics import Metrics
+from ordergate.telemetry.tracing import Tracing
 from ordergate.transport.http import HttpTransport
 from ordergate.transport.observed import ObservedSender
 

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.transport.conftest import NOW, account
 
-from ordergate.gateway.ports import TransportError
-from ordergate.observability import CallFacts, current_call
+from ordergate.gateway.runtime.ports import TransportError
 from ordergate.spi.refusals import path_segment
 from ordergate.spi.wire import WireRequest
+from ordergate.telemetry.log import CallFacts, current_call
 from ordergate.transport.http import HttpTransport
 
 GET = WireRequest(method="GET", path="/orders/o_1")

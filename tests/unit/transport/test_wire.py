@@ -13,8 +13,8 @@ import pytest
 import pytest_asyncio
 from tests.unit.transport.conftest import NOW, Handler, Wire, account, serving
 
-from ordergate.gateway.account import Account
-from ordergate.gateway.ports import TransportError
+from ordergate.gateway.accounts.account import Account
+from ordergate.gateway.runtime.ports import TransportError
 from ordergate.spi.wire import WireRequest
 from ordergate.transport.engine import AiohttpTransport
 from ordergate.transport.http import MAX_ANSWER, HttpTransport

@@ -5,9 +5,9 @@ from typing import cast
 
 from structlog.testing import capture_logs
 
-from ordergate.gateway.context import Gateway
-from ordergate.gateway.overload import ConcurrencyLimit
-from ordergate.metrics import Metrics
+from ordergate.gateway.runtime.concurrency import ConcurrencyLimit
+from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.telemetry.metrics import Metrics
 from ordergate.web.overload import Overload
 
 

@@ -5,7 +5,7 @@ from litestar.response import Template
 
 from ordergate.console.pages import Page, gateway_of, page
 from ordergate.domain.lifecycle import OperationKind
-from ordergate.gateway import read
+from ordergate.gateway.orders import read
 from ordergate.web.authentication import caller_of
 from ordergate.web.documents import account_document
 

@@ -26,9 +26,10 @@ from ordergate.domain.assembly import draft_of
 from ordergate.domain.draft import ComparisonBody, Draft
 from ordergate.domain.errors import Problem, invalid_request, under
 from ordergate.domain.validation import decode_body, summary
-from ordergate.gateway import compare, read
-from ordergate.gateway.caller import Caller
-from ordergate.gateway.shadow import shadow_report
+from ordergate.gateway.access.caller import Caller
+from ordergate.gateway.comparing import compare
+from ordergate.gateway.comparing.shadow import shadow_report
+from ordergate.gateway.orders import read
 from ordergate.journal.records.comparisons import ComparisonQuery
 from ordergate.web.authentication import caller_of
 from ordergate.web.problems import STATUSES

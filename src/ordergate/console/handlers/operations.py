@@ -17,10 +17,10 @@ from ordergate.domain.errors import PROBLEMS, Problem
 from ordergate.domain.lifecycle import OperationKind, accepted_with
 from ordergate.domain.operation import OperationState
 from ordergate.domain.validation import decode_body
-from ordergate.gateway import read
-from ordergate.gateway.caller import Caller
-from ordergate.gateway.outlook import what_happens_next
-from ordergate.gateway.resolve import recheck_operation, resolve_operation
+from ordergate.gateway.access.caller import Caller
+from ordergate.gateway.orders import read
+from ordergate.gateway.orders.resolve import recheck_operation, resolve_operation
+from ordergate.gateway.writes.next_step import what_happens_next
 from ordergate.journal.records.operations import Existing, Operation, OperationQuery
 from ordergate.journal.records.orders import StoredOrder
 from ordergate.web.authentication import caller_of

@@ -14,7 +14,7 @@ from ordergate.console.timeline import events
 from ordergate.domain.assembly import order_from_record
 from ordergate.domain.identifiers import is_id
 from ordergate.domain.lifecycle import WAYS_OUT, OrderStatus
-from ordergate.gateway import read
+from ordergate.gateway.orders import read
 from ordergate.journal.records.operations import OperationQuery
 from ordergate.web.authentication import caller_of
 

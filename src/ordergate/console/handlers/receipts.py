@@ -6,14 +6,14 @@ from litestar import get
 from litestar.params import FromPath
 from litestar.response import Response
 
+from ordergate.api.documents import ProblemDocument
+from ordergate.api.receipts import OperationReceipt
 from ordergate.console.answers import answered_problem
 from ordergate.console.pages import Page, gateway_of, page
 from ordergate.console.receipting import receipt_view
-from ordergate.documents import ProblemDocument
 from ordergate.domain.errors import PROBLEMS, ProblemKind
-from ordergate.gateway.context import Gateway
-from ordergate.gateway.receipted import OperationReceipt
-from ordergate.gateway.receipts import get_receipt
+from ordergate.gateway.orders.receipts import get_receipt
+from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.web.authentication import caller_of
 from ordergate.web.problems import FAULTS, NEXT_STEPS
 

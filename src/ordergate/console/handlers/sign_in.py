@@ -18,7 +18,7 @@ from ordergate.console.session import (
     text_of,
 )
 from ordergate.domain.errors import Problem
-from ordergate.gateway.sessions import caller_in_session, close_session, new_token, open_session
+from ordergate.gateway.access.sessions import caller_in_session, close_session, new_token, open_session
 from ordergate.web.problems import STATUSES
 
 

@@ -6,13 +6,14 @@ from typing import Annotated, Any
 from litestar import Request, get, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
-from ordergate.documents import AccountDocument, AccountList
+from ordergate.api.documents import AccountDocument, AccountList
+from ordergate.api.pages import ProviderPage
 from ordergate.domain.commands import ListFilters
 from ordergate.domain.draft import BillingType, ImportBody
 from ordergate.domain.lifecycle import OrderStatus
 from ordergate.domain.order import Order
-from ordergate.gateway import adopt, read
-from ordergate.gateway.pages import ProviderPage
+from ordergate.gateway.orders import imports as adopt
+from ordergate.gateway.orders import read
 from ordergate.web.authentication import caller_of
 from ordergate.web.documents import account_document
 from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, READ_PROBLEMS, answers

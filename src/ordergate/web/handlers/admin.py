@@ -4,8 +4,8 @@ from typing import Any
 
 from litestar import Request, get, post
 
-from ordergate.documents import ConfigurationDocument, ReloadDocument
-from ordergate.gateway.reload import reload_all
+from ordergate.api.documents import ConfigurationDocument, ReloadDocument
+from ordergate.gateway.operating.reload import reload_all
 from ordergate.web.documents import configuration_document
 from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, READ_PROBLEMS, answers, problem
 

@@ -5,10 +5,10 @@ from typing import Annotated, Any
 from litestar import Request, Response, get, post
 from litestar.params import BodyKwarg, FromPath, FromQuery, HeaderParameter, QueryParameter
 
-from ordergate.documents import ComparisonDocument, ComparisonList, TranslationList
+from ordergate.api.documents import ComparisonDocument, ComparisonList, TranslationList
 from ordergate.domain.draft import ComparisonBody, TranslationBody
-from ordergate.gateway import compare
-from ordergate.gateway.translate import translate
+from ordergate.gateway.comparing import compare
+from ordergate.gateway.comparing.translate import translate
 from ordergate.journal.records.comparisons import ComparisonQuery
 from ordergate.web import examples
 from ordergate.web.authentication import caller_of

@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 from litestar import Request, get
 from litestar.params import FromPath, FromQuery, QueryParameter
 
+from ordergate.api.event_documents import EventList
 from ordergate.domain.events import EventType
-from ordergate.event_documents import EventList
-from ordergate.gateway import feed
+from ordergate.gateway.outbound import feed
 from ordergate.journal.records.events import EventQuery, Feed
 from ordergate.web.authentication import caller_of
 from ordergate.web.event_documents import event_document

@@ -10,10 +10,10 @@ from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
 from ordergate.domain.errors import Problem
-from ordergate.gateway.context import Gateway
-from ordergate.gateway.intake import count_refused, receive
-from ordergate.observability import note_quiet
+from ordergate.gateway.inbound.receive import count_refused, receive
+from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.spi.webhooks import Delivery
+from ordergate.telemetry.log import note_quiet
 from ordergate.web.openapi import RAW_BODY, READ_PROBLEMS, answers, problem
 
 _TOO_LARGE = 413

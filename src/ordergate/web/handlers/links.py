@@ -6,11 +6,11 @@ from urllib.parse import unquote_to_bytes
 from litestar import Request, delete, get, post, put
 from litestar.params import BodyKwarg, FromPath, FromQuery
 
-from ordergate.documents import Imported
+from ordergate.api.documents import Imported
 from ordergate.domain.errors import Problem
 from ordergate.domain.link import LinkKind
-from ordergate.gateway.links import LinkImport, bad_id, is_linkable, put_links
-from ordergate.gateway.links import import_links as import_
+from ordergate.gateway.links.links import LinkImport, bad_id, is_linkable, put_links
+from ordergate.gateway.links.links import import_links as import_
 from ordergate.journal.records.links import LinkKey
 from ordergate.web import examples
 from ordergate.web.authentication import caller_of

@@ -5,12 +5,12 @@ from typing import Annotated, Any
 from litestar import Request, get, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
-from ordergate.documents import OperationDocument, OperationList
+from ordergate.api.documents import OperationDocument, OperationList
 from ordergate.domain.draft import ResolveBody
 from ordergate.domain.operation import OperationState
-from ordergate.gateway import read
-from ordergate.gateway.resolve import recheck_operation as recheck
-from ordergate.gateway.resolve import resolve_operation as resolve
+from ordergate.gateway.orders import read
+from ordergate.gateway.orders.resolve import recheck_operation as recheck
+from ordergate.gateway.orders.resolve import resolve_operation as resolve
 from ordergate.journal.records.operations import OperationQuery
 from ordergate.web.authentication import caller_of
 from ordergate.web.documents import operation_document

@@ -8,18 +8,18 @@ from litestar.openapi.spec import Example
 from litestar.params import BodyKwarg, FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 from litestar.response.base import ASGIResponse
 
-from ordergate.documents import OperationDocument, ReturnList
+from ordergate.api.documents import OperationDocument, ReturnList
+from ordergate.api.pages import Page
+from ordergate.api.receipts import Receipt
 from ordergate.domain.draft import CancelBody, Draft, FulfillBody, PayBody, ReturnBody, UpdateBody
 from ordergate.domain.errors import Problem, invalid_request
 from ordergate.domain.lifecycle import OrderStatus
 from ordergate.domain.order import Order, Return
-from ordergate.gateway import cancel, create, fulfill, pay, read, receipts, returns, update
-from ordergate.gateway.context import Answer, Gateway
-from ordergate.gateway.pages import Page
-from ordergate.gateway.receipted import Receipt
-from ordergate.gateway.write import Delivery
+from ordergate.gateway.orders import cancel, create, fulfill, pay, read, receipts, returns, update
+from ordergate.gateway.runtime.runtime import Answer, Gateway
+from ordergate.gateway.writes.write import Delivery
 from ordergate.journal.records.orders import OrderQuery
-from ordergate.observability import note_account
+from ordergate.telemetry.log import note_account
 from ordergate.web import examples
 from ordergate.web.authentication import caller_of
 from ordergate.web.openapi import IDEMPOTENCY_KEY, READ_PROBLEMS, WRITE_PROBLEMS, answers

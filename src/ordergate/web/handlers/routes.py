@@ -5,9 +5,9 @@ from typing import Any
 from litestar import Request, post
 from litestar.params import FromQuery, JSONBody
 
-from ordergate.documents import RouteDocument
+from ordergate.api.documents import RouteDocument
 from ordergate.domain.draft import RouteBody
-from ordergate.gateway.routing import asked_by, find_route
+from ordergate.gateway.accounts.routing import asked_by, find_route
 from ordergate.web.authentication import caller_of
 from ordergate.web.documents import route_document
 from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, answers

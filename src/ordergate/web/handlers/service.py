@@ -6,11 +6,11 @@ from typing import Any
 from litestar import MediaType, Request, Response, get
 from litestar.params import FromPath
 
-from ordergate.documents import Readiness
+from ordergate.api.documents import Readiness
 from ordergate.domain.errors import PROBLEMS, Problem
-from ordergate.gateway.gauges import exposition
-from ordergate.metrics import MEDIA_TYPE
-from ordergate.observability import root_path
+from ordergate.gateway.operating.gauges import exposition
+from ordergate.telemetry.log import root_path
+from ordergate.telemetry.metrics import MEDIA_TYPE
 from ordergate.web.authentication import admit
 from ordergate.web.loopback import made_here
 from ordergate.web.openapi import READ_PROBLEMS

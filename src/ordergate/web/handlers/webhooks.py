@@ -5,9 +5,7 @@ from typing import Annotated, Any
 from litestar import Request, delete, get, patch, post
 from litestar.params import BodyKwarg, FromPath, FromQuery, JSONBody, QueryParameter
 
-from ordergate.domain.delivery import DeliveryState
-from ordergate.domain.webhook_bodies import EndpointBody, EndpointUpdate, ReplayBody, RotateBody
-from ordergate.event_documents import (
+from ordergate.api.event_documents import (
     DeliveryDocument,
     DeliveryList,
     EndpointDocument,
@@ -16,8 +14,10 @@ from ordergate.event_documents import (
     PingDocument,
     ReplayedDocument,
 )
-from ordergate.gateway import endpoints, replay
-from ordergate.gateway.read import trim
+from ordergate.domain.delivery import DeliveryState
+from ordergate.domain.webhook_bodies import EndpointBody, EndpointUpdate, ReplayBody, RotateBody
+from ordergate.gateway.orders.read import trim
+from ordergate.gateway.outbound import endpoints, replay
 from ordergate.journal.records.deliveries import DeliveryQuery, EndpointQuery
 from ordergate.web import examples
 from ordergate.web.authentication import caller_of

@@ -1,0 +1,73 @@
+"""Lets callers in: finds out whose key it is, and how often that key, or who guesses keys, may come.
+
+A key that ends is refused from then on; one that is revoked by every process within a second
+(:data:`ordergate.gateway.runtime.known_keys.KEPT`). A request whose body takes longer than that to come is let in a second
+time, and the journal lets no write begin for a revoked key.
+"""
+
+from datetime import datetime
+
+from ordergate.domain.errors import Problem
+from ordergate.gateway.access.caller import Caller, key_revoked, presented_hash
+from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.journal.records.keys import ApiKey
+
+UNKNOWN_KEYS_PER_MINUTE = 20
+"""Keys that nobody has which one address may present; more are answered 429."""
+
+
+async def identify(gateway: Gateway, authorization: str | None, address: str) -> Caller:
+    """Return who calls.
+
+    Args:
+        gateway: Its journal keeps keys by hash, so the comparison leaks nothing about a key.
+        authorization: The header's value.
+        address: Where the connection comes from. Behind a proxy all callers share one, so a good key is let in
+            whatever others present there.
+
+    Raises:
+        Problem: ``unauthenticated``, or ``rate_limited`` where too many unknown keys came from the address.
+    """
+    key = await gateway.known_keys.find(gateway.journal, presented_hash(authorization))
+    if key is None:
+        detail = "Too many unknown API keys came from this address; wait, and send a key that exists."
+        gateway.unknown_keys.require_room(address, UNKNOWN_KEYS_PER_MINUTE, detail)
+        await gateway.unknown_keys.count(address, UNKNOWN_KEYS_PER_MINUTE)
+    now = gateway.clock()
+    caller = caller_with(key, now)
+    gateway.key_use.note(caller.key, now)
+    return caller
+
+
+async def count_request(gateway: Gateway, caller: Caller) -> None:
+    """Count a request of a key, where the configuration limits how many it may make.
+
+    Raises:
+        Problem: ``rate_limited``: nothing of the request has been done.
+    """
+    limit = gateway.configuration.key_requests_per_minute
+    if limit:
+        detail = (
+            f"This key may make {limit} requests a minute here; repeat this one, as it is, a little later."
+        )
+        gateway.key_requests.require_room(caller.key, limit, detail)
+        await gateway.key_requests.count(caller.key, limit)
+
+
+def caller_with(key: ApiKey | None, now: datetime) -> Caller:
+    """Return who calls with a key.
+
+    Raises:
+        Problem: ``unauthenticated``: there is no such key, it was revoked, or its time is over.
+    """
+    if key is None or key.revoked_at is not None:
+        raise key_revoked()
+    if key.expires_at is not None and key.expires_at <= now:
+        raise Problem("unauthenticated", "This API key has expired; make another with: ordergate keys create")
+    return Caller(
+        key=key.id,
+        merchant=key.merchant,
+        world=key.world,
+        operator=key.operator,
+        scopes=frozenset(key.scopes),
+    )

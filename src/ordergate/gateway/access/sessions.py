@@ -1,0 +1,84 @@
+"""Sessions of people at the console: opened with an API key, kept in the journal, over when the key is.
+
+The browser holds a random token of the session alone, and the journal that token's hash beside the key's id. So a
+session works on every process that shares the journal and outlives a restart, no secret has to be configured, and a
+key that is revoked, or that ends, ends its sessions with the next request.
+"""
+
+import secrets
+from hashlib import sha256
+
+import msgspec
+
+from ordergate.domain.errors import Problem
+from ordergate.gateway.access.authentication import caller_with, count_request, identify
+from ordergate.gateway.access.caller import Caller, is_key
+from ordergate.gateway.runtime.runtime import Gateway
+
+SESSION_SECONDS = 8 * 3600
+"""How long a session lasts, whatever is done in it."""
+
+SCOPE = "orders:read"
+"""What a key must be good for to open one."""
+
+_SESSIONS_PER_KEY = 50
+_TOKEN_BYTES = 32
+
+
+def new_token() -> str:
+    """Return a token that nobody can guess."""
+    return secrets.token_urlsafe(_TOKEN_BYTES)
+
+
+async def open_session(gateway: Gateway, key: str, address: str) -> str:
+    """Return the token of a new session.
+
+    Args:
+        gateway: Its journal keeps the session.
+        key: The API key itself; it is not kept.
+        address: Where the connection comes from; wrong keys are counted by it, as the API counts them.
+
+    Raises:
+        Problem: ``unauthenticated``, ``rate_limited``, or ``forbidden`` for a key that may not read orders.
+    """
+    if not is_key(key):
+        raise Problem("unauthenticated", "An API key begins with og_test_ or og_live_; give the whole key.")
+    caller = await identify(gateway, f"Bearer {key}", address)
+    caller.require(SCOPE)
+    token = new_token()
+    await gateway.journal.add_session(
+        caller.key, _hash(token), seconds=SESSION_SECONDS, kept=_SESSIONS_PER_KEY
+    )
+    return token
+
+
+async def caller_in_session(gateway: Gateway, token: str) -> Caller:
+    """Return whose session it is, and count the request: beside the key's own, so that a page takes none of them.
+
+    Raises:
+        Problem: ``unauthenticated`` where there is none or its key is not good any more, or ``rate_limited``.
+    """
+    caller = await confirm_session(gateway, token)
+    await count_request(gateway, msgspec.structs.replace(caller, key=f"{caller.key} at the console"))
+    return caller
+
+
+async def confirm_session(gateway: Gateway, token: str) -> Caller:
+    """Return whose session it is.
+
+    Raises:
+        Problem: ``unauthenticated``: there is none, or its key is not good any more.
+    """
+    key = await gateway.journal.session_key(_hash(token))
+    if key is None:
+        raise Problem("unauthenticated", "Nobody is signed in, or the session is over; sign in again.")
+    return caller_with(key, gateway.clock())
+
+
+async def close_session(gateway: Gateway, token: str) -> None:
+    """End a session, everywhere and at once."""
+    await gateway.journal.end_session(_hash(token))
+
+
+def _hash(token: str) -> bytes:
+    return sha256(token.encode()).digest()

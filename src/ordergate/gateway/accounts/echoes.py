@@ -1,0 +1,105 @@
+"""Masks our own credentials in what a provider sends: some say which key was wrong.
+
+What is masked here reaches neither a merchant nor the journal, nor a log.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from ordergate.gateway.accounts.account import Account
+from ordergate.spi.secret import Secret
+from ordergate.telemetry.redaction import MASK, SECRET_NAMES
+
+_SHORTEST = 8
+"""Characters of a credential that is looked for: a shorter one stands in many a text by chance."""
+
+_MAX_ESCAPED = 64 * 1024
+"""Bytes of a body in which escaped credentials are looked for, which takes long; errors are short."""
+
+_NAMED = {b"quot": b'"', b"amp": b"&", b"lt": b"<", b"gt": b">", b"apos": b"'"}
+_ESCAPE = re.compile(
+    rb"\\u([0-9A-Fa-f]{4})|%([0-9A-Fa-f]{2})|&#x([0-9A-Fa-f]{1,4});|&#([0-9]{1,4});|&(quot|amp|lt|gt|apos);|\\(.)",
+    re.DOTALL,
+)
+_SIGNED = frozenset(name.encode() for name in SECRET_NAMES)
+_STARS = MASK.encode()
+
+
+def credentials_of(account: Account) -> tuple[bytes, ...]:
+    """Return what an account's requests are authenticated with, the longest first."""
+    found = set(_held(account.settings))
+    if account.egress.proxy is not None:
+        found.add(unquote(urlsplit(account.egress.proxy.reveal()).password or ""))
+    return _longest_first(secret.encode() for secret in found)
+
+
+class Echoes:
+    """What of one request must not come back: the account's credentials, and what was made of them for it."""
+
+    def __init__(self, credentials: Sequence[bytes], headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
+        """Look for these credentials, and for what stands in those of a request's headers that authenticate."""
+        self._credentials = tuple(credentials)
+        signed = (
+            word for name, value in headers if name.lower() in _SIGNED for word in _without_scheme(value)
+        )
+        self._words = _longest_first((*credentials, *signed))
+
+    def mask(self, body: bytes) -> bytes:
+        """Return a body with stars for each credential, however it is escaped."""
+        for word in self._words:
+            body = body.replace(word, _STARS)
+        if len(body) <= _MAX_ESCAPED and any(mark in body for mark in (b"\\", b"%", b"&")):
+            unescaped = _ESCAPE.sub(_letter, body)
+            if any(secret in unescaped for secret in self._credentials):
+                return _escaped(self._credentials).sub(_STARS, body)
+        return body
+
+    def mask_text(self, text: str) -> str:
+        """Return text with stars for each credential."""
+        return self.mask(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+
+
+def _held(value: Any) -> Iterator[str]:
+    """Every secret in an adapter's settings."""
+    if isinstance(value, Secret):
+        yield value.reveal()
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from _held(item)
+    else:
+        for name in getattr(value, "__struct_fields__", ()):
+            yield from _held(getattr(value, name))
+
+
+def _longest_first(words: Iterator[bytes] | Sequence[bytes]) -> tuple[bytes, ...]:
+    return tuple(sorted({word for word in words if len(word) >= _SHORTEST}, key=len, reverse=True))
+
+
+def _without_scheme(value: bytes) -> list[bytes]:
+    words = value.split()
+    return words[1:] or words
+
+
+def _letter(match: re.Match[bytes]) -> bytes:
+    """Return what an escape stands for, as far as a credential can hold it."""
+    unicode, percent, hexadecimal, decimal, named, itself = match.groups()
+    if named is not None or itself is not None:
+        return itself or _NAMED[named]
+    code = int(decimal) if decimal is not None else int(unicode or percent or hexadecimal, 16)
+    return bytes((code,)) if code < 128 else match[0]
+
+
+@lru_cache(64)
+def _escaped(secrets: Sequence[bytes]) -> re.Pattern[bytes]:
+    r"""Match each secret with any of its characters spelt ``\\u0061``, ``\\/``, ``%61`` or ``&#97;``."""
+    return re.compile(b"|".join(b"".join(map(_spellings, secret)) for secret in secrets))
+
+
+def _spellings(code: int) -> bytes:
+    letter = re.escape(chr(code)).encode()
+    named = b"".join(b"|&" + name + b";" for name, meant in _NAMED.items() if meant == bytes((code,)))
+    escapes = rf"\\u(?i:{code:04x})|%(?i:{code:02x})|&#(?:0*{code}|x0*(?i:{code:x}));"
+    return b"(?:\\\\?" + letter + b"|" + escapes.encode() + named + b")"

@@ -1,0 +1,319 @@
+"""Compares what accounts make of one draft: what each would be sent, or, executed, what each really answers."""
+
+import asyncio
+from datetime import timedelta
+from hashlib import sha256
+
+import msgspec
+
+from ordergate.domain.assembly import expected_total
+from ordergate.domain.comparison import compare
+from ordergate.domain.draft import ComparisonBody, Draft
+from ordergate.domain.errors import FieldError, Problem
+from ordergate.domain.fees import Fee, fee_for
+from ordergate.domain.identifiers import new_id
+from ordergate.domain.judging import Side
+from ordergate.domain.order import Order
+from ordergate.domain.statements import Reading
+from ordergate.domain.validation import summary
+from ordergate.gateway.access.caller import Caller
+from ordergate.gateway.accounts.account import Account
+from ordergate.gateway.comparing.translate import Translation, check_draft, refused_side, translate_at
+from ordergate.gateway.orders.create import create_for_comparison, unrecorded
+from ordergate.gateway.orders.receipts import shown_exchange
+from ordergate.gateway.runtime.comparison import Compared, Result
+from ordergate.gateway.runtime.runtime import Answer, Gateway
+from ordergate.gateway.writes.idempotency import check_key
+from ordergate.journal.records.comparisons import COMPARISONS, Comparison, ComparisonQuery, compared_key
+from ordergate.journal.records.exchanges import Exchange
+from ordergate.journal.records.operations import Existing, StoredResponse
+from ordergate.spi.fields import Form, UnreadableDocumentError, read
+
+_PAGE_BYTES = 4_000_000
+"""Of documents on one page of a list, but for the first."""
+
+_CHUNK = 10
+"""Documents that are taken from the journal at once."""
+
+WRITE = "orders:write"
+"""The scope that an executed comparison needs: it creates orders."""
+
+
+class ComparisonAnswer(msgspec.Struct, frozen=True):
+    """A comparison's document, and whether it was given before."""
+
+    body: bytes
+    replayed: bool
+
+
+class _Refused(msgspec.Struct, frozen=True):
+    """What of a problem's document a comparison reads."""
+
+    code: str
+    detail: str
+    errors: tuple[FieldError, ...] = ()
+    retry: str = ""
+
+
+async def compare_accounts(
+    gateway: Gateway, caller: Caller, merchant: str, body: ComparisonBody, key: str | None
+) -> ComparisonAnswer:
+    """Compare accounts, and keep the comparison; a repeat of its key finds out what was not known yet.
+
+    Args:
+        gateway: What to work with.
+        caller: Who asks.
+        merchant: Whose order it is; an operator's key belongs to none, and may only translate.
+        body: What to compare.
+        key: The Idempotency-Key, if any.
+
+    Raises:
+        Problem: The draft is wrong wherever it would go; for ``execute``, ``forbidden``, ``idempotency_key_missing``,
+            or an account that is no emulator or sandbox; ``idempotency_key_reused``.
+    """
+    check_key(key)
+    check_draft(body.order)
+    if body.mode == "execute":
+        _check_execution(gateway, caller, body, key)
+    wanted = Comparison(
+        id=new_id("cmp"),
+        merchant=merchant,
+        world=caller.world,
+        key=key,
+        content_hash=sha256(msgspec.json.encode(body, order="deterministic")).hexdigest(),
+        created_at=gateway.steady_time(),
+        reference=body.order.reference,
+    )
+    kept = await gateway.journal.begin_comparison(
+        wanted, gateway.steady_time() - gateway.configuration.retention
+    )
+    if kept.content_hash != wanted.content_hash:
+        detail = "This Idempotency-Key was used for another comparison; use a new key for a new one."
+        raise Problem("idempotency_key_reused", detail)
+    if kept.ended:
+        return ComparisonAnswer(_unless_erased(kept), replayed=True)
+    compared = await _compared(gateway, caller, kept, body)
+    ended = await gateway.journal.end_comparison(
+        msgspec.structs.replace(
+            kept,
+            body=gateway.renderer.comparison(compared),
+            ended=not any(result.retryable for result in compared.results),
+        )
+    )
+    return ComparisonAnswer(_unless_erased(ended), replayed=False)
+
+
+async def get_comparison(gateway: Gateway, caller: Caller, comparison_id: str) -> bytes:
+    """Return a comparison's document.
+
+    Raises:
+        Problem: ``not_found``.
+    """
+    found = await gateway.journal.comparison(comparison_id)
+    if found is None or found.body is None or not caller.sees(found.merchant, found.world):
+        raise Problem("not_found", f"There is no comparison {comparison_id!r}.")
+    return found.body
+
+
+async def list_comparisons(gateway: Gateway, query: ComparisonQuery) -> tuple[list[bytes], bool]:
+    """Return the documents of one page of comparisons, newest first, and whether there are more.
+
+    A page ends before its limit where its documents are large.
+    """
+    backwards = query.ending_before is not None
+    page: list[bytes] = []
+    size, at = 0, query
+    while True:
+        at = msgspec.structs.replace(at, limit=min(_CHUNK, query.limit - len(page)))
+        found = await gateway.journal.comparisons(at)
+        outwards = found[::-1] if backwards else found
+        for each in outwards[: at.limit]:
+            body = each.body or b""
+            size += len(body)
+            if page and size > _PAGE_BYTES:
+                return page[::-1] if backwards else page, True
+            page.append(body)
+        if len(found) <= at.limit or len(page) == query.limit:
+            return page[::-1] if backwards else page, len(found) > at.limit
+        beyond = outwards[at.limit - 1].id
+        at = msgspec.structs.replace(at, **{"ending_before" if backwards else "starting_after": beyond})
+
+
+def _unless_erased(comparison: Comparison) -> bytes:
+    if comparison.body is None:
+        detail = (
+            "An order of this comparison was redacted, and the comparison erased; use a new Idempotency-Key."
+        )
+        raise Problem("idempotency_key_reused", detail)
+    return comparison.body
+
+
+def _check_execution(gateway: Gateway, caller: Caller, body: ComparisonBody, key: str | None) -> None:
+    caller.require(WRITE)
+    caller.require_merchant()
+    if key is None:
+        raise Problem(
+            "idempotency_key_missing",
+            "An executed comparison creates orders: send an Idempotency-Key, and the same one when you repeat it.",
+        )
+    configured = gateway.configuration.accounts
+    errors = [
+        FieldError(
+            pointer=f"/accounts/{index}",
+            code="production_account",
+            detail=f"{name} is a production account; a comparison creates orders at emulators and sandboxes only.",
+        )
+        for index, name in enumerate(body.accounts)
+        if name in configured
+        and configured[name].open_to(caller.merchant, caller.world)
+        and configured[name].environment == "production"
+    ]
+    if errors:
+        raise Problem("invalid_request", summary(errors), errors=errors)
+
+
+async def _compared(gateway: Gateway, caller: Caller, kept: Comparison, body: ComparisonBody) -> Compared:
+    names = list(dict.fromkeys(body.accounts))
+    pairs = await asyncio.gather(*(_result(gateway, caller, kept, body, name) for name in names))
+    sides = [side for _, side in pairs]
+    differences = await asyncio.to_thread(compare, body.order, sides)  # with many lines this takes long
+    return Compared(
+        id=kept.id,
+        mode=body.mode,
+        created_at=kept.created_at,
+        draft=body.order,
+        results=tuple(result for result, _ in pairs),
+        differences=tuple(differences),
+    )
+
+
+async def _result(
+    gateway: Gateway, caller: Caller, kept: Comparison, body: ComparisonBody, name: str
+) -> tuple[Result, Side]:
+    translation = await translate_at(gateway, kept.merchant, kept.world, body.order, name)
+    account = gateway.configuration.accounts.get(name)
+    refused = translation.problem is not None and not (
+        # What was asked for before has its own answer, whatever links and routes say by now.
+        body.mode == "execute" and await _recorded(gateway, kept, compared_key(kept.id, name))
+    )
+    if body.mode == "translate" or account is None or refused:
+        return _translated(gateway, account, body.order, translation), translation.side
+    return await _executed(gateway, caller, kept, body.order, account, translation)
+
+
+def _translated(gateway: Gateway, account: Account | None, draft: Draft, translation: Translation) -> Result:
+    refused = translation.problem
+    # A foreign account must not be told from one that does not exist.
+    known = account if refused is None or refused.code != "no_route" else None
+    return Result(
+        account=translation.account,
+        adapter=known.adapter.name if known is not None else None,
+        request=translation.requests[0] if translation.requests else None,
+        notices=translation.notices,
+        problem=gateway.renderer.problem(refused) if refused is not None else None,
+        fee=_fee(known, _expected(known, draft), draft.currency),
+    )
+
+
+async def _executed(
+    gateway: Gateway,
+    caller: Caller,
+    kept: Comparison,
+    draft: Draft,
+    account: Account,
+    translation: Translation,
+) -> tuple[Result, Side]:
+    """Create the order at one account, and read from its receipt what was said."""
+    key = compared_key(kept.id, account.name)
+    draft_there = msgspec.structs.replace(draft, account=account.name)
+    try:
+        answer = await create_for_comparison(gateway, caller, draft_there, key=key, comparison=kept.id)
+    except Problem as problem:
+        answer = Answer(gateway.renderer.problem(problem), account.name)
+    operation, exchanges = await _said(gateway, kept, key)
+    acting = next((each for each in reversed(exchanges) if each.acts), None)
+    document = shown_exchange(acting, account) if acting is not None else None
+    refused = _refusal(answer.response)
+    order = None if refused is not None else msgspec.json.decode(answer.response.body, type=Order)
+    result = Result(
+        account=account.name,
+        adapter=account.adapter.name,
+        request=document.request if document is not None else None,
+        notices=acting.notices if acting is not None else (),
+        answer=document.answer if document is not None else None,
+        order=answer.response if refused is None else None,
+        problem=answer.response if refused is not None else None,
+        retryable=refused is not None and refused.retry == "same_key",
+        latency_ms=round(sum(each.milliseconds for each in exchanges), 1) if exchanges else None,
+        calls=len(exchanges),
+        fee=_fee(account, order.total if order is not None else None, draft.currency),
+        operation=operation,
+    )
+    return result, _side(gateway, account, translation.side, acting, order, refused)
+
+
+async def _recorded(gateway: Gateway, kept: Comparison, key: str) -> Existing | None:
+    """The operation behind a sub-key, if there is one."""
+    wanted = msgspec.structs.replace(
+        unrecorded(gateway, kept.merchant, kept.world), path=COMPARISONS, key=key
+    )
+    return await gateway.journal.by_key(wanted)
+
+
+async def _said(gateway: Gateway, kept: Comparison, key: str) -> tuple[str | None, list[Exchange]]:
+    """The operation behind a sub-key, and what is kept of what was said of it."""
+    existing = await _recorded(gateway, kept, key)
+    if existing is None:
+        return None, []
+    found = existing.operation
+    told = await gateway.journal.told(found.order)
+    return found.id, [
+        exchange for each in told if each.operation.id == found.id for exchange in each.exchanges
+    ]
+
+
+def _refusal(response: StoredResponse) -> _Refused | None:
+    return msgspec.json.decode(response.body, type=_Refused) if response.status >= 400 else None
+
+
+def _side(
+    gateway: Gateway,
+    account: Account,
+    side: Side,
+    acting: Exchange | None,
+    order: Order | None,
+    refused: _Refused | None,
+) -> Side:
+    if refused is not None:
+        problem = Problem(refused.code, refused.detail, errors=refused.errors)
+        return refused_side(gateway, account.name, problem)
+    if acting is None:
+        return msgspec.structs.replace(side, order=order)
+    fields = account.adapter.fields
+    return msgspec.structs.replace(
+        side,
+        notices=acting.notices,
+        sent=_read(fields.request, acting.body) or side.sent,
+        answered=_read(fields.order, acting.answer),
+        order=order,
+        asked=(acting.started_at, acting.started_at + timedelta(milliseconds=acting.milliseconds)),
+    )
+
+
+def _read(form: Form, body: bytes) -> Reading | None:
+    try:
+        return read(form, body)
+    except UnreadableDocumentError:
+        return None
+
+
+def _expected(account: Account | None, draft: Draft) -> int | None:
+    """What the order would cost, where a merchant can know."""
+    extension = (draft.extensions or {}).get(account.adapter.name if account is not None else "", {})
+    return expected_total(draft, coupon=extension.get("coupon") is not None)
+
+
+def _fee(account: Account | None, total: int | None, currency: str) -> Fee | None:
+    if account is None or account.fees is None or total is None:
+        return None
+    return fee_for(account.fees, total, currency)

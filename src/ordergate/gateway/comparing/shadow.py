@@ -1,0 +1,225 @@
+"""Translates new orders for other accounts, too, off their callers' way, and counts what would come of them there."""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+
+import msgspec
+import structlog
+
+from ordergate.domain.comparison import compare
+from ordergate.domain.draft import Draft
+from ordergate.domain.errors import FieldError, Problem
+from ordergate.domain.mode import World
+from ordergate.domain.order import Record
+from ordergate.gateway.comparing.translate import translate_at
+from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.shadows import Shadow
+from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.records.comparisons import ShadowCount, ShadowKind
+from ordergate.spi.fields import at_pointer
+
+EVERY = 1.0
+"""Seconds between two looks at what waits; what was counted is recorded after each."""
+
+_log = structlog.get_logger("ordergate.shadow")
+
+
+class ShadowReason(Record, frozen=True, kw_only=True):
+    """One reason for many orders; `example` is the latest order's reference."""
+
+    code: str
+    pointer: str
+    detail: str
+    orders: int
+    example: str
+
+
+class ShadowReport(Record, frozen=True, kw_only=True):
+    """What became of the orders that were translated for one account.
+
+    Attributes:
+        accepted: Orders that the account would have been sent.
+        refused: Orders that it would not.
+        refusals: Why, the most frequent first; an order may have several reasons.
+        differences: Fields in which a request says otherwise than its draft.
+        links_missing: The merchant's ids that have no link there: `code` is their kind, `pointer` the id.
+    """
+
+    account: str
+    accepted: int
+    refused: int
+    refusals: list[ShadowReason]
+    differences: list[ShadowReason]
+    links_missing: list[ShadowReason]
+
+
+class Shadowing(Record, frozen=True, kw_only=True):
+    """What was counted since the retention began; `dropped` orders were not translated, under load."""
+
+    dropped: int
+    accounts: list[ShadowReport]
+
+
+@contextlib.asynccontextmanager
+async def shadowing(gateway: Gateway, every: float = EVERY) -> AsyncIterator[None]:
+    """Translate what waits in the background, each `every` seconds, and what is left at the end."""
+    task = asyncio.create_task(_translate_for_ever(gateway, every))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        with contextlib.suppress(Exception):  # the process ends all the same
+            await translate_waiting(gateway)
+
+
+async def translate_waiting(gateway: Gateway) -> None:
+    """Translate every order that waits, and record what came of them.
+
+    Raises:
+        JournalUnavailableError: The journal does not answer; what was not recorded waits for the next time.
+    """
+    shadows = gateway.shadows
+    counts, shadows.uncounted = shadows.uncounted, []
+    dropped, shadows.dropped = shadows.dropped, Counter()
+    now = gateway.steady_time()
+    counts += [
+        ShadowCount(world=world, merchant=merchant, account="", kind="dropped", orders=orders, last_at=now)
+        for (world, merchant), orders in dropped.items()
+    ]
+    while shadows.waiting:
+        try:
+            counts += await _counts(gateway, shadows.waiting.popleft())
+        except Exception:  # noqa: BLE001 - one order must not cost the others their counts
+            _log.exception("shadow.failed")
+        await asyncio.sleep(0)  # whoever waits for an answer comes first
+    if not counts:
+        return
+    together = list(_together(counts))
+    try:
+        await gateway.journal.count_shadows(together)
+    except JournalUnavailableError:
+        shadows.uncounted = together
+        raise
+
+
+async def shadow_report(gateway: Gateway, world: World, merchant: str | None) -> Shadowing:
+    """Return what was counted, of all merchants or of one."""
+    counts = await gateway.journal.shadow_counts(world, merchant)
+    names = sorted({count.account for count in counts if count.account})
+    return Shadowing(
+        dropped=sum(count.orders for count in counts if count.kind == "dropped"),
+        accounts=[_report(name, [count for count in counts if count.account == name]) for name in names],
+    )
+
+
+async def _translate_for_ever(gateway: Gateway, every: float) -> None:
+    while True:
+        try:
+            await translate_waiting(gateway)
+        except JournalUnavailableError as error:
+            _log.warning("journal.unavailable", error=str(error))
+        except Exception:  # noqa: BLE001 - a failure here must never reach an order
+            _log.exception("shadow.failed")
+        await asyncio.sleep(every)
+
+
+async def _counts(gateway: Gateway, shadow: Shadow) -> list[ShadowCount]:
+    """What one order comes to at each shadow account that its merchant may use."""
+    found = []
+    for name in gateway.configuration.shadow:
+        account = gateway.configuration.accounts.get(name)
+        if account is not None and name != shadow.account and account.open_to(shadow.merchant, shadow.world):
+            found += await _counts_at(gateway, shadow, name)
+    return found
+
+
+async def _counts_at(gateway: Gateway, shadow: Shadow, name: str) -> list[ShadowCount]:
+    draft = shadow.draft
+    translation = await translate_at(gateway, shadow.merchant, shadow.world, draft, name)
+
+    def count(kind: ShadowKind, code: str = "", pointer: str = "", detail: str = "") -> ShadowCount:
+        return ShadowCount(
+            world=shadow.world,
+            merchant=shadow.merchant,
+            account=name,
+            kind=kind,
+            code=code,
+            pointer=pointer,
+            detail=detail,
+            example=draft.reference or "",
+            last_at=gateway.steady_time(),
+        )
+
+    if translation.problem is not None:
+        return [count("refused"), *(count(*reason) for reason in _reasons(draft, translation.problem))]
+    wrong = {general(each.pointer) for each in compare(draft, [translation.side]) if each.kind == "different"}
+    # Values are not kept: they may be somebody's address, and nobody would find them here to erase them.
+    why = "The request does not say what the draft means; compare such an order to see how."
+    return [count("accepted"), *(count("difference", "", pointer, why) for pointer in sorted(wrong))]
+
+
+def _reasons(draft: Draft, problem: Problem) -> Iterable[tuple[ShadowKind, str, str, str]]:
+    errors = problem.errors or (FieldError(pointer="", code=problem.code, detail=problem.detail),)
+    for error in errors:
+        if error.code == "link_missing":
+            kind = "customers" if error.pointer == "/customer/id" else "products"
+            yield (
+                "link_missing",
+                kind,
+                str(at_pointer(msgspec.to_builtins(draft), error.pointer)),
+                error.detail,
+            )
+    for pointer, detail in {general(error.pointer): error.detail for error in errors}.items():
+        yield "refused", problem.code, pointer, detail
+
+
+def general(pointer: str) -> str:
+    """Return a pointer in which the same field of any line is the same."""
+    return "/".join("*" if part.isdecimal() else part for part in pointer.split("/"))
+
+
+def _together(counts: Iterable[ShadowCount]) -> Iterable[ShadowCount]:
+    """Counts of one thing as one count."""
+    found: dict[tuple[str, ...], ShadowCount] = {}
+    for count in counts:
+        key = (count.world, count.merchant, count.account, count.kind, count.code, count.pointer)
+        before = found.get(key)
+        orders = count.orders + (before.orders if before is not None else 0)
+        found[key] = msgspec.structs.replace(count, orders=orders)
+    return found.values()
+
+
+def _report(name: str, counts: list[ShadowCount]) -> ShadowReport:
+    def orders(kind: ShadowKind) -> int:
+        return sum(count.orders for count in counts if count.kind == kind and not count.code)
+
+    def reasons(kind: ShadowKind) -> list[ShadowReason]:
+        kept: Counter[tuple[str, str]] = Counter()
+        latest: dict[tuple[str, str], ShadowCount] = {}
+        for count in counts:
+            if count.kind == kind and (count.code or count.pointer):
+                kept[count.code, count.pointer] += count.orders
+                latest[count.code, count.pointer] = count
+        return [
+            ShadowReason(
+                code=code,
+                pointer=pointer,
+                detail=latest[code, pointer].detail,
+                orders=number,
+                example=latest[code, pointer].example,
+            )
+            for (code, pointer), number in kept.most_common()
+        ]
+
+    return ShadowReport(
+        account=name,
+        accepted=orders("accepted"),
+        refused=orders("refused"),
+        refusals=reasons("refused"),
+        differences=reasons("difference"),
+        links_missing=reasons("link_missing"),
+    )

@@ -1,0 +1,165 @@
+"""Takes a provider's webhooks in: verified, recorded once, and answered before anything is done because of them.
+
+Whatever is not the provider's own changes nothing, and costs neither the journal nor the log any room.
+"""
+
+import asyncio
+
+import msgspec
+import structlog
+
+from ordergate.domain.errors import Problem
+from ordergate.domain.provider_event import ProviderEvent
+from ordergate.domain.validation import NULL_CHARACTER
+from ordergate.gateway.accounts.account import Account
+from ordergate.gateway.accounts.echoes import Echoes, credentials_of
+from ordergate.gateway.runtime.ports import TransportError
+from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.records.provider_events import Arrived, Recorded
+from ordergate.spi.webhooks import Delivery, FetchFirst
+from ordergate.spi.wire import WireResponse
+from ordergate.telemetry.log import note_account
+
+_FETCHES = 3
+_FETCHES_A_MINUTE = 10
+_KEPT_FETCHES = 100
+_LOG_EVERY = 10.0
+_UNKNOWN_ACCOUNT = "(unknown)"
+_UNVERIFIED = frozenset({"not_found", "bad_signature"})
+_RESULTS = {
+    "bad_signature": "refused",
+    "payload_too_large": "oversized",
+    "invalid_json": "unreadable",
+    "invalid_request": "unreadable",
+    "not_found": "unknown_account",
+}
+
+_log = structlog.get_logger("ordergate.webhooks")
+
+
+async def receive(gateway: Gateway, account_name: str, delivery: Delivery) -> bool:
+    """Record a webhook; when this returns, it is durable. Return whether it was new.
+
+    Raises:
+        Problem: ``bad_signature`` for what no provider of the account sent just now, and for an account that is none;
+            ``invalid_json`` or ``invalid_request`` for what holds no event.
+        JournalUnavailableError: It could not be recorded; the provider will send it again.
+    """
+    try:
+        account = _account(gateway, account_name)
+        await _verify(gateway, account, delivery)
+        note_account(account_name)
+        event = _event(account, delivery)
+        told = Arrived(event=event, body=Echoes(credentials_of(account)).mask(delivery.body))
+        recorded = await record(gateway, account, [told])
+    except Problem as problem:
+        count_refused(gateway, account_name, problem)
+        raise _unverified() if problem.code in _UNVERIFIED else problem from problem
+    except JournalUnavailableError:
+        gateway.metrics.webhook(account_name, "unavailable")
+        raise
+    gateway.metrics.webhook(account.name, "accepted" if recorded.new else "duplicate")
+    return bool(recorded.new)
+
+
+def _account(gateway: Gateway, name: str) -> Account:
+    account = gateway.configuration.accounts.get(name)
+    if account is None:
+        raise Problem("not_found", "There is no account of this name.")
+    return account
+
+
+def _unverified() -> Problem:
+    """Return what everybody is told who cannot sign: it does not tell whether there is such an account."""
+    return Problem(
+        "bad_signature",
+        "No account of this name has signed this just now; what is wrong with it, the gateway's log tells.",
+    )
+
+
+def _event(account: Account, delivery: Delivery) -> ProviderEvent:
+    event = account.adapter.read_event(delivery.body)
+    if not storable(event):
+        raise Problem("invalid_request", f"An id in the event cannot be kept. {NULL_CHARACTER}")
+    return event
+
+
+def storable(event: ProviderEvent) -> bool:
+    """Tell whether every store can hold an event's ids: one that cannot would fail again and again."""
+    names = (event.id, event.type, event.merchant, event.provider_order_id, event.provider_payment_id)
+    return not any("\0" in name for name in (*names, *event.operations) if name is not None)
+
+
+async def record(gateway: Gateway, account: Account, told: list[Arrived]) -> Recorded:
+    """Record events, however they came, and let what they concern be looked at soon.
+
+    Raises:
+        JournalUnavailableError: They could not be recorded.
+    """
+    pace = gateway.configuration.inbound.pace
+    recorded = await gateway.journal.record_events(account.name, told, pace)
+    for event in recorded.new:
+        if not event.known:
+            gateway.metrics.unknown_event(account.name, event.type)
+    if recorded.new and gateway.wake_inbound is not None:
+        gateway.wake_inbound()
+    if recorded.named and gateway.wake_recovery is not None:
+        gateway.wake_recovery()
+    return recorded
+
+
+def count_refused(gateway: Gateway, account_name: str, problem: Problem) -> None:
+    """Count a webhook that is refused; the log tells of them now and then, however many come."""
+    name = account_name if account_name in gateway.configuration.accounts else _UNKNOWN_ACCOUNT
+    gateway.metrics.webhook(name, _RESULTS.get(problem.code, "refused"))
+    gateway.refused_webhooks[name] += 1
+    if gateway.refused_webhooks[name] > 1:
+        return
+    # The first is told of at once; what comes in the seconds after it, in one line at their end.
+    _log.warning("webhook.refused", account=name, code=problem.code, detail=problem.detail)
+    asyncio.get_running_loop().call_later(_LOG_EVERY, _tell_refused, gateway, name)
+
+
+def _tell_refused(gateway: Gateway, name: str) -> None:
+    further = gateway.refused_webhooks.pop(name, 1) - 1
+    if further:
+        _log.warning("webhooks.refused", account=name, further=further)
+
+
+async def _verify(gateway: Gateway, account: Account, delivery: Delivery) -> None:
+    """Verify a delivery; what that takes is read at the provider, and kept for the next ones.
+
+    Raises:
+        Problem: ``bad_signature``, or what kept it from being read.
+    """
+    now = int(gateway.clock().timestamp())
+    for _ in range(_FETCHES):
+        try:
+            account.adapter.verify(delivery, account.settings, now)
+        except FetchFirst as wanted:
+            fetched = {**delivery.fetched, wanted.request.path: await _fetch(gateway, account, wanted)}
+            delivery = msgspec.structs.replace(delivery, fetched=fetched)
+        else:
+            return
+    raise Problem("bad_signature", "What verifying it takes leads to more and more that has to be read.")
+
+
+async def _fetch(gateway: Gateway, account: Account, wanted: FetchFirst) -> WireResponse:
+    """Read what a delivery needs; anybody can send deliveries, so that is not done often."""
+    place = (account.name, wanted.request.path)
+    if place in gateway.fetched:
+        return gateway.fetched[place]
+    if wanted.request.acts:
+        raise TypeError("verifying a webhook only reads")
+    name = f"webhook {account.name}"
+    detail = "Verifying it takes a look at the provider, and too many were taken lately."
+    gateway.unknown_keys.require_room(name, _FETCHES_A_MINUTE, detail)
+    await gateway.unknown_keys.count(name, _FETCHES_A_MINUTE)
+    try:
+        answer = await gateway.transport.send(account, wanted.request)
+    except TransportError as error:
+        raise Problem(error.code, error.reason, retry_after=error.retry_after) from error
+    if 200 <= answer.status < 300 and len(gateway.fetched) < _KEPT_FETCHES:
+        gateway.fetched[place] = answer
+    return answer

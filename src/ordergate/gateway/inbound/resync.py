@@ -1,0 +1,316 @@
+"""Brings orders up to date after their providers told of them: an event is a hint, and the order is the truth.
+
+What is told of an order is gathered for a moment, and the order is read once, however much was told. That is tried
+again until it has worked. Any process may do so, on any number of hosts; each order is looked at by one at a time.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+
+from ordergate.domain.assembly import OrderRecord, seen_again
+from ordergate.domain.commands import RetrieveOrder
+from ordergate.domain.errors import Problem
+from ordergate.domain.provider_order import MERCHANT_MARK, OPERATION_MARK, ProviderOrder
+from ordergate.gateway.accounts.account import Account
+from ordergate.gateway.accounts.routing import home_of
+from ordergate.gateway.orders.confirm import confirm_if_due
+from ordergate.gateway.orders.imports import adopt_marked
+from ordergate.gateway.orders.read import read_command
+from ordergate.gateway.runtime.background import in_background
+from ordergate.gateway.runtime.order_log import refresh
+from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.writes.conversation import read_order
+from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.records.operations import Operation
+from ordergate.journal.records.orders import StoredOrder
+from ordergate.journal.records.provider_events import Subject
+from ordergate.telemetry.log import note_order
+
+AT_ONCE = 8
+"""Orders of one account that one process looks at at the same time, so that no provider holds up another's."""
+
+GRACE = 5.0
+"""Seconds that an event of an unknown order waits, for the create that makes it known, before it is asked for."""
+
+_IDLE = 1.0
+_LATER = 0.01
+_RACES = 5
+_FIRST_PAUSE = 0.5
+_LONGEST_WAIT = 4.0
+_LONGEST_PAUSE = 300.0
+_REFUSALS = 8
+"""Looks that a provider may refuse for good before the order is taken for gone there."""
+_LASTING = frozenset({"provider_rejected", "not_found"})
+
+T = TypeVar("T")
+
+_UnderWay = dict["asyncio.Task[None]", tuple[str, str]]
+"""The looks that this process takes, each with its account and what it looks at."""
+
+_log = structlog.get_logger("ordergate.inbound")
+
+
+class _NotYet(Exception):  # noqa: N818 - it is how a look ends that cannot be taken yet
+    """A write is under way that makes the order known, or changes it."""
+
+
+@contextlib.asynccontextmanager
+async def following(gateway: Gateway) -> AsyncIterator[None]:
+    """Look at what providers tell of in the background, from now on; failures of the journal are waited out."""
+    bell = _Bell(gateway)
+    gateway.wake_inbound = bell.ring_after_pause
+    task = asyncio.create_task(_follow(gateway, bell))
+    try:
+        yield
+    finally:
+        gateway.wake_inbound = None
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+class _Bell:
+    """Says that there may be something to look at: now, or once what was told has been gathered."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._rung = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def ring(self) -> None:
+        self._rung.set()
+
+    def ring_after_pause(self) -> None:
+        if self._timer is None:
+            pause = self._gateway.configuration.inbound.pace.settle + _LATER
+            self._timer = asyncio.get_running_loop().call_later(pause, self._end_pause)
+
+    def _end_pause(self) -> None:
+        self._timer = None
+        self.ring()
+
+    async def heard(self) -> None:
+        """Wait for it, or for so long that something may be due all the same."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._rung.wait(), _IDLE)
+        self._rung.clear()
+
+
+async def _follow(gateway: Gateway, bell: _Bell) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        under_way: _UnderWay = {}
+        stack.push_async_callback(_end, under_way)
+        while True:
+            if not await _begin(gateway, under_way, bell):
+                await bell.heard()
+
+
+async def _end(under_way: _UnderWay) -> None:
+    """Break off what is being looked at: what was not finished is begun anew by whoever comes next."""
+    for task in under_way:
+        task.cancel()
+    await asyncio.gather(*under_way, return_exceptions=True)
+
+
+async def _begin(gateway: Gateway, under_way: _UnderWay, bell: _Bell) -> int:
+    """Begin to look at what is due, as far as there is room; return how many looks were begun."""
+    held = set(under_way.values())
+    busy = Counter(account for account, _ in held)
+    room = {
+        account.name: AT_ONCE - busy[account.name]
+        for account in gateway.configuration.accounts.values()
+        if account.accept != "none"
+        and busy[account.name] < AT_ONCE
+        and gateway.transport.health(account).has_room
+    }
+    try:
+        taken = await gateway.journal.take_subjects(gateway.node, room, held) if room else []
+    except JournalUnavailableError as error:
+        _log.warning("journal.unavailable", error=str(error))
+        return 0
+    except Exception:  # noqa: BLE001 - whatever fails once, orders must be looked at again
+        _log.exception("inbound.failed")
+        return 0
+
+    def end(ended: "asyncio.Task[None]") -> None:
+        del under_way[ended]
+        bell.ring()
+
+    for subject in taken:
+        task = asyncio.create_task(_look_at(gateway, subject))
+        under_way[task] = (subject.account, subject.name)
+        task.add_done_callback(end)
+    return len(taken)
+
+
+async def _look_at(gateway: Gateway, subject: Subject) -> None:
+    """Look at one order, and say when that is done again."""
+    with in_background(gateway, "inbound"):
+        await _look(gateway, subject)
+
+
+async def _look(gateway: Gateway, subject: Subject) -> None:
+    """Bring an order up to date, or say when that is tried again."""
+    pace = gateway.configuration.inbound.pace
+    try:
+        record = await _bring_up_to_date(gateway, subject)
+    except _NotYet:
+        await _postpone(gateway, subject, min(_FIRST_PAUSE * 2.0**subject.tries, _LONGEST_WAIT))
+    except Problem as problem:
+        if problem.code in _LASTING and subject.tries >= _REFUSALS:
+            await _park(gateway, subject, problem.detail)
+            return
+        _log.info("inbound.postponed", account=subject.account, subject=subject.name, code=problem.code)
+        await _postpone(gateway, subject, max(_pause(subject), problem.retry_after or 0))
+    except JournalUnavailableError as error:
+        _log.warning("journal.unavailable", error=str(error))
+        await _postpone(gateway, subject, _IDLE)
+    except Exception:  # noqa: BLE001 - others wait for their turn
+        _log.exception("inbound.failed", account=subject.account, subject=subject.name)
+        await _postpone(gateway, subject, max(_pause(subject), _LONGEST_PAUSE / 10))
+    else:
+        if record is None:
+            await _park(gateway, subject, "Nobody here knows it.")
+            return
+        erase = record.redacted_at is not None
+        await until_kept(lambda: gateway.journal.finish_subject(subject, gateway.node, pace, erase=erase))
+
+
+async def _bring_up_to_date(gateway: Gateway, subject: Subject) -> OrderRecord | None:
+    """Read the order that was told of, and keep what the provider says; None where nobody here knows it.
+
+    Raises:
+        _NotYet: A write is under way, of which this may be a trace.
+        Problem: What kept it from being read.
+    """
+    account = gateway.configuration.accounts[subject.account]
+    stored = await _known(gateway, subject)
+    if stored is None:
+        return await _become_known(gateway, account, subject)
+    note_order(stored.record.id)
+    unsettled = await gateway.journal.unsettled(stored.record.id)
+    if unsettled is not None and unsettled.state == "in_progress":
+        raise _NotYet  # its answer is on the way, and may be older than what would be read now
+    home = home_of(gateway.configuration, stored.record)
+    if home is None:
+        raise Problem("no_route", f"The account {subject.account!r} has become another's.")
+    return (await read_anew(gateway, home, stored)).record
+
+
+async def read_anew(gateway: Gateway, account: Account, stored: StoredOrder) -> StoredOrder:
+    """Read an order at its provider and keep what it says, confirming its payment where that is due.
+
+    Whoever writes the order at the same time may have asked the provider earlier than this reading: then it is read
+    once more, so that what is kept in the end is what the provider said last.
+
+    Raises:
+        Problem: It could not be read, or it keeps changing.
+    """
+    for _ in range(_RACES):
+        seen = await read_order(gateway, account, read_command(stored.record))
+        record = seen_again(stored.record, seen, gateway.steady_time())
+        kept = await refresh(gateway, record, stored)
+        if kept.record == record:
+            return await confirm_if_due(gateway, account, kept)
+        stored = kept
+    raise Problem("order_busy", "The order keeps changing while it is read.", retry_after=1)
+
+
+async def _known(gateway: Gateway, subject: Subject) -> StoredOrder | None:
+    native = subject.provider_order_id
+    if native is not None:
+        record = (await gateway.journal.adopted(subject.account, [native])).get(native)
+        return None if record is None else await gateway.journal.order(record.id)
+    for operation in await _operations(gateway, subject.account, subject.operations):
+        stored = await gateway.journal.order(operation.order)
+        if stored is not None:
+            return stored
+    return None
+
+
+async def _become_known(gateway: Gateway, account: Account, subject: Subject) -> OrderRecord | None:
+    """Adopt an order whose mark names its merchant, unless an operation here makes it, or has yet to.
+
+    Raises:
+        _NotYet: An operation here may be about to make it.
+        Problem: What kept it from being read.
+    """
+    made_here = await _operations(gateway, account.name, subject.operations)
+    _wait_for(gateway, made_here, subject)
+    native = subject.provider_order_id
+    if made_here or native is None or (subject.parked and subject.merchant is None):
+        return None
+    if subject.age < GRACE:
+        raise _NotYet
+    seen = await read_order(gateway, account, RetrieveOrder(provider_order_id=native))
+    merchant, mark = seen.marks.get(MERCHANT_MARK), seen.marks.get(OPERATION_MARK)
+    if isinstance(mark, str):
+        made_here = await _operations(gateway, account.name, [mark])
+        _wait_for(gateway, made_here, subject)
+    if made_here or not isinstance(merchant, str) or not account.open_to(merchant, account.world):
+        return None
+    return await _adopt(gateway, account, merchant, seen)
+
+
+async def _adopt(gateway: Gateway, account: Account, merchant: str, seen: ProviderOrder) -> OrderRecord:
+    record = await adopt_marked(gateway, account, merchant, seen)
+    _log.info("order.adopted", order_id=record.id, account=account.name, merchant=merchant)
+    stored = await gateway.journal.order(record.id)
+    assert stored is not None
+    return (await confirm_if_due(gateway, account, stored)).record
+
+
+def _wait_for(gateway: Gateway, operations: list[Operation], subject: Subject) -> None:
+    """Wait for operations that make the order known when they settle, or when their late trace is looked at.
+
+    Raises:
+        _NotYet: There are such operations.
+    """
+    late_look = gateway.configuration.late_look.total_seconds()
+    if any(
+        not operation.settled or (operation.state == "failed" and subject.age < late_look)
+        for operation in operations
+    ):
+        raise _NotYet
+
+
+async def _operations(
+    gateway: Gateway, account: str, named: "tuple[str, ...] | list[str]"
+) -> list[Operation]:
+    """Those operations that are ours, at this account."""
+    found = [await gateway.journal.operation(operation) for operation in named]
+    return [operation for operation in found if operation is not None and operation.account == account]
+
+
+async def _park(gateway: Gateway, subject: Subject, reason: str) -> None:
+    if not subject.parked:
+        gateway.metrics.parked_event(subject.account)
+        _log.warning("event.parked", account=subject.account, subject=subject.name, reason=reason)
+    pace = gateway.configuration.inbound.pace
+    await until_kept(lambda: gateway.journal.finish_subject(subject, gateway.node, pace, parked=True))
+
+
+async def _postpone(gateway: Gateway, subject: Subject, seconds: float) -> None:
+    await until_kept(lambda: gateway.journal.postpone_subject(subject, gateway.node, seconds))
+
+
+def _pause(subject: Subject) -> float:
+    """Longer after each look that came to nothing."""
+    pause = min(_FIRST_PAUSE * 2.0 ** min(subject.tries, 12), _LONGEST_PAUSE)
+    return pause * random.uniform(0.75, 1.25)  # noqa: S311 - it decides nothing
+
+
+async def until_kept(write: Callable[[], Awaitable[T]]) -> T:
+    """Write what nobody else would: while this process lives, what it holds is nobody else's."""
+    while True:
+        try:
+            return await write()
+        except JournalUnavailableError as error:
+            _log.warning("journal.unavailable", error=str(error))
+            await asyncio.sleep(_IDLE)

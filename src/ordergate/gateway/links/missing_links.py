@@ -1,0 +1,180 @@
+"""Which of the merchant's ids stand in the way of a switch: used by orders lately, and without a link there."""
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from ordergate.domain.assembly import OrderRecord
+from ordergate.domain.link import LinkKind
+from ordergate.domain.order import Record
+from ordergate.gateway.accounts.account import Account
+from ordergate.gateway.links.links import NATIVE
+from ordergate.gateway.runtime.ports import Journal
+from ordergate.journal.records.links import Progress
+from ordergate.journal.records.orders import OrderQuery
+
+_ORDERS_PER_PAGE = 500
+_IDS_PER_READ = 1_000
+
+
+class MissingLink(Record, frozen=True, kw_only=True):
+    """An id without a link at the account.
+
+    Attributes:
+        orders: How many orders used it.
+        last_used_at: When the newest of them was made.
+        required: Orders with it are refused there; else they are sent without it, as a plain line.
+    """
+
+    merchant: str
+    kind: LinkKind
+    id: str
+    orders: int
+    last_used_at: datetime
+    required: bool
+
+
+class NativeId(Record, frozen=True, kw_only=True):
+    """A provider's own id, written in orders: it means nothing at another account.
+
+    Attributes:
+        accounts: Where the orders with it are.
+    """
+
+    merchant: str
+    kind: LinkKind
+    id: str
+    orders: int
+    last_used_at: datetime
+    accounts: list[str]
+
+
+class MissingLinks(Record, frozen=True, kw_only=True):
+    """What lacks a link at an account, the most used first, and what no link can carry there.
+
+    Attributes:
+        since: Orders made from then on were looked at.
+        orders: How many those are.
+        not_covered: Kinds of ids that orders do not keep, so that none of them can stand here.
+    """
+
+    account: str
+    since: datetime
+    orders: int
+    missing: list[MissingLink]
+    native: list[NativeId]
+    not_covered: list[LinkKind]
+
+
+class _Use(msgspec.Struct):
+    orders: int
+    last_used_at: datetime
+    accounts: set[str]
+
+
+_UsedId = tuple[str, LinkKind, str]
+"""Merchant, kind and id."""
+
+
+async def missing_links(
+    journal: Journal,
+    account: Account,
+    *,
+    merchant: str | None,
+    since: datetime,
+    progress: Progress | None = None,
+) -> MissingLinks:
+    """Find every id that orders used lately and that has no link at the account.
+
+    Orders name customers and products; which payment method paid one is not kept by the merchant's id.
+
+    Args:
+        journal: Where orders and links are.
+        account: Where orders shall go.
+        merchant: Whose; None for all to whom the account is open.
+        since: How far to look back.
+        progress: Is told how many orders have been looked at.
+    """
+    used: dict[_UsedId, _Use] = {}
+    count = 0
+    query = OrderQuery(world=account.world, merchant=merchant, created_gte=since, limit=_ORDERS_PER_PAGE)
+    async for record in _orders(journal, query):
+        if account.open_to(record.merchant, account.world):
+            count += 1
+            _note(used, record)
+        if progress is not None and count % _ORDERS_PER_PAGE == 0:
+            progress(count)
+    ranked = sorted(used.items(), key=lambda item: (-item[1].orders, item[0]))
+    linked = await _linked(journal, account, used)
+    return MissingLinks(
+        account=account.name,
+        since=since,
+        orders=count,
+        missing=[
+            _missing(account, key, use)
+            for key, use in ranked
+            if key not in linked and not key[2].startswith(NATIVE)
+        ],
+        native=[_native(key, use) for key, use in ranked if key[2].startswith(NATIVE)],
+        not_covered=["payment_methods"],
+    )
+
+
+async def _orders(journal: Journal, query: OrderQuery) -> AsyncIterator[OrderRecord]:
+    while True:
+        page = await journal.orders(query)
+        for record in page[: query.limit]:
+            yield record
+        if len(page) <= query.limit:
+            return
+        query = msgspec.structs.replace(query, starting_after=page[query.limit - 1].id)
+
+
+def _note(used: dict[_UsedId, _Use], record: OrderRecord) -> None:
+    """Count an order once for each id that it names."""
+    ids: set[tuple[LinkKind, str]] = {("products", line.sku) for line in record.lines if line.sku}
+    if record.customer is not None and record.customer.id:
+        ids.add(("customers", record.customer.id))
+    made = record.seen.created_at
+    for kind, identifier in ids:
+        use = used.setdefault((record.merchant, kind, identifier), _Use(0, made, set()))
+        use.orders += 1
+        use.last_used_at = max(use.last_used_at, made)
+        use.accounts.add(record.account)
+
+
+async def _linked(journal: Journal, account: Account, used: Mapping[_UsedId, Any]) -> set[_UsedId]:
+    linked: set[_UsedId] = set()
+    for merchant in sorted({merchant for merchant, _, _ in used}):
+        ids = [(kind, text) for owner, kind, text in used if owner == merchant]
+        for start in range(0, len(ids), _IDS_PER_READ):
+            part = ids[start : start + _IDS_PER_READ]
+            found = await journal.native_ids(merchant, account.world, account.name, part)
+            linked |= {(merchant, kind, text) for kind, text in found}
+    return linked
+
+
+def _missing(account: Account, key: _UsedId, use: _Use) -> MissingLink:
+    merchant, kind, identifier = key
+    return MissingLink(
+        merchant=merchant,
+        kind=kind,
+        id=identifier,
+        orders=use.orders,
+        last_used_at=use.last_used_at,
+        required=kind in account.adapter.capabilities.links_required,
+    )
+
+
+def _native(key: _UsedId, use: _Use) -> NativeId:
+    merchant, kind, identifier = key
+    return NativeId(
+        merchant=merchant,
+        kind=kind,
+        id=identifier,
+        orders=use.orders,
+        last_used_at=use.last_used_at,
+        accounts=sorted(use.accounts),
+    )

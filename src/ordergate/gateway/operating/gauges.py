@@ -1,0 +1,149 @@
+"""What holds at the moment when somebody reads the metrics: looked up then, and kept by nobody."""
+
+import platform
+from collections.abc import Iterator
+from importlib.metadata import version
+
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+
+from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.journal.errors import JournalUnavailableError
+from ordergate.telemetry.log import lost_log_lines
+from ordergate.telemetry.metrics import merged, text_of
+
+BREAKER_STATES = ("closed", "half_open", "open")
+"""By the number that the metrics show."""
+
+_PATIENCE = 2.0
+"""Seconds that siblings get to tell their metrics; one that is slower is left out, as if it were down."""
+
+
+async def exposition(gateway: Gateway) -> bytes:
+    """Return every metric as Prometheus reads them, whether or not the journal answers.
+
+    Those of siblings are in it, so that it does not matter which of them is asked: what is each one's own has the label
+    ``worker``, and what is the same for all stands there once.
+    """
+    of_all = [*await _of_journal(gateway), _of_release()]
+    gateway.metrics.know(gateway.configuration.accounts)
+    if gateway.siblings is None:
+        return gateway.metrics.exposition([*of_all, *_of_accounts(gateway), *_of_process(gateway)])
+    others = await gateway.siblings.ask("metrics", seconds=_PATIENCE)
+    return merged([text_of(of_all), await own_exposition(gateway), *filter(None, others.values())])
+
+
+async def own_exposition(gateway: Gateway) -> bytes:
+    """Return what this process alone knows, labelled as its own."""
+    gateway.metrics.know(gateway.configuration.accounts)
+    labels = {"worker": str(gateway.siblings.number)} if gateway.siblings is not None else {}
+    return gateway.metrics.exposition([*_of_accounts(gateway), *_of_process(gateway)], labels)
+
+
+async def _of_journal(gateway: Gateway) -> list[Metric]:
+    up = _gauge("ordergate_journal_up", "1 while the journal answers, and takes writes.")
+    try:
+        await gateway.store_check.require_writable(gateway.journal)
+        unknown = await gateway.journal.unknown_operations()
+        outgoing = await gateway.journal.outgoing_webhooks()
+    except JournalUnavailableError:
+        up.add_metric((), 0)
+        return [up]
+    up.add_metric((), 1)
+    number = _gauge("ordergate_unknown_operations", "Operations of which it is not known yet what became.")
+    number.add_metric((), unknown.number)
+    oldest = _gauge(
+        "ordergate_oldest_unknown_operation_seconds", "Age of the oldest of them; 0 where there is none."
+    )
+    oldest.add_metric((), unknown.oldest)
+    person = _gauge("ordergate_operations_needing_person", "Those of them that the gateway has given up on.")
+    person.add_metric((), unknown.need_person)
+    waiting = _gauge("ordergate_waiting_deliveries", "Webhooks to merchants that are not delivered yet.")
+    waiting.add_metric((), outgoing.waiting)
+    age = _gauge(
+        "ordergate_oldest_waiting_delivery_seconds", "Age of the oldest of them; 0 if there is none."
+    )
+    age.add_metric((), outgoing.oldest)
+    disabled = _gauge(
+        "ordergate_disabled_webhook_endpoints", "Endpoints of merchants that nothing is sent to."
+    )
+    disabled.add_metric((), outgoing.disabled)
+    return [up, number, oldest, person, waiting, age, disabled]
+
+
+def _of_release() -> Metric:
+    return _info(
+        "ordergate_build",
+        "What runs.",
+        version=version("ordergate"),
+        python=platform.python_version(),
+    )
+
+
+def _of_accounts(gateway: Gateway) -> Iterator[Metric]:
+    breaker = _gauge(
+        "ordergate_breaker_state",
+        "0: calls go through. 1: it was open, and no call has gone through since. 2: nothing is sent.",
+        "account",
+    )
+    in_flight = _gauge(
+        "ordergate_provider_calls_in_flight",
+        "Calls on their way now, those that wait for their turn included.",
+        "account",
+    )
+    paused = _gauge(
+        "ordergate_provider_paused_seconds",
+        "Seconds for which the provider asked to be left alone.",
+        "account",
+    )
+    for name, account in gateway.configuration.accounts.items():
+        health = gateway.transport.health(account)
+        breaker.add_metric((name,), BREAKER_STATES.index(health.breaker))
+        in_flight.add_metric((name,), health.in_flight)
+        paused.add_metric((name,), health.paused_for)
+    yield from (breaker, in_flight, paused)
+
+
+def _of_process(gateway: Gateway) -> Iterator[Metric]:
+    figures = {
+        "ordergate_journal_waiting_writes": (
+            gateway.journal.waiting_writes(),
+            "Writes that wait for the journal in this process.",
+        ),
+        "ordergate_requests_in_flight": (gateway.metrics.in_flight, "Requests that are being served now."),
+        "ordergate_requests_competing": (
+            gateway.concurrency.competing,
+            "Of these, those that do not wait for a provider.",
+        ),
+        "ordergate_requests_limit": (
+            gateway.concurrency.limit,
+            "From how many such requests on further ones are refused; the gateway finds it out.",
+        ),
+        "ordergate_clock_ahead_seconds": (
+            gateway.steady.ahead.total_seconds() if gateway.steady is not None else 0.0,
+            "By how much the host's clock was set since this process started; keys expire as if it had not been.",
+        ),
+        "ordergate_running_writes": (len(gateway.running), "Writes and looks at providers under way."),
+        "ordergate_waiting_shadows": (
+            len(gateway.shadows.waiting),
+            "New orders that wait to be translated for the accounts of [routing] shadow.",
+        ),
+    }
+    for name, (figure, meaning) in figures.items():
+        gauge = _gauge(name, meaning)
+        gauge.add_metric((), figure)
+        yield gauge
+    lost = "Log lines that were lost because the log could not be written, and no more would fit into memory."
+    yield CounterMetricFamily("ordergate_log_lines_lost", lost, value=lost_log_lines())
+    loaded = _gauge("ordergate_configuration_loaded_timestamp_seconds", "When the one in force was loaded.")
+    if gateway.configuration.loaded_at is not None:
+        loaded.add_metric((), gateway.configuration.loaded_at.timestamp())
+    yield loaded
+    yield _info("ordergate_configuration", "The one in force.", hash=gateway.configuration.hash)
+
+
+def _gauge(name: str, meaning: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, meaning, labels=labels)
+
+
+def _info(name: str, meaning: str, **values: str) -> InfoMetricFamily:
+    return InfoMetricFamily(name, meaning, value=values)

@@ -1,0 +1,154 @@
+"""Takes a new configuration into force while the gateway runs: checked as a whole, swapped at once, or not at all."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import NoReturn
+
+import msgspec
+import structlog
+
+from ordergate.domain.errors import FieldError, Problem
+from ordergate.gateway.accounts.configuration import Configuration, ConfigurationError
+from ordergate.gateway.operating.gauges import own_exposition
+from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.journal.errors import JournalUnavailableError
+
+_PATIENCE = 15.0
+"""Seconds that siblings get to reload."""
+
+_DONE = b"reloaded"
+
+_log = structlog.get_logger("ordergate.configuration")
+
+
+class Reloaded(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a reload.
+
+    Attributes:
+        changed: The content is another one than before.
+        restart_needed: Keys whose new values hold only after a restart.
+    """
+
+    configuration: Configuration
+    changed: bool
+    restart_needed: tuple[str, ...]
+
+
+async def reload(gateway: Gateway) -> Reloaded:
+    """Read the configuration anew and swap it in; operations under way end where they began.
+
+    Raises:
+        Problem: ``invalid_request`` with everything that is wrong, or ``invalid_state`` where an account that still
+            has open orders or unsettled operations is gone. Nothing is changed then.
+        JournalUnavailableError: Whether any are left cannot be seen; nothing is changed.
+    """
+    if gateway.read_configuration is None:
+        raise Problem("invalid_state", "This process was not started from a configuration file.")
+    async with gateway.reloading:
+        new = await _read(gateway.read_configuration)
+        async with gateway.placing.writer:
+            try:
+                await _refuse_orphans(gateway, new)
+            except JournalUnavailableError as error:
+                _log.error("configuration.refused", errors=[str(error)])
+                raise
+            before = gateway.configuration
+            # What is fixed is what the process was started with, until it is started again.
+            gateway.configuration = msgspec.structs.replace(new, fixed=before.fixed)
+            gateway.transport.keep_only(new.accounts.values())
+    if gateway.siblings is not None:
+        gateway.siblings.reloaded()
+    restart = tuple(_differences(before, new))
+    _log.info("configuration.loaded", hash=new.hash, before=before.hash, restart_needed=list(restart))
+    return Reloaded(configuration=new, changed=new.hash != before.hash, restart_needed=restart)
+
+
+async def reload_all(gateway: Gateway) -> Reloaded:
+    """Reload this process, and then the others that serve from the same socket.
+
+    Raises:
+        Problem: This process refused, as :func:`reload` does, and nothing is changed; or one of the others did, which
+            goes on with what it had while the rest has the new configuration.
+        JournalUnavailableError: As :func:`reload`.
+    """
+    done = await reload(gateway)
+    if gateway.siblings is not None:
+        for number, answer in (await gateway.siblings.ask("reload", seconds=_PATIENCE)).items():
+            if answer != _DONE:
+                _refuse_for(number, answer)
+    return done
+
+
+def answers_to_siblings(gateway: Gateway) -> Mapping[str, Callable[[], Awaitable[bytes]]]:
+    """Return what this process does when another that serves from the same socket asks it."""
+    return {"metrics": partial(own_exposition, gateway), "reload": partial(_reload_for_sibling, gateway)}
+
+
+async def _reload_for_sibling(gateway: Gateway) -> bytes:
+    try:
+        await reload(gateway)
+    except Problem as problem:
+        return msgspec.json.encode((problem.code, problem.detail))
+    except JournalUnavailableError as error:
+        return msgspec.json.encode(("store_unavailable", f"{error}."))
+    return _DONE
+
+
+def _refuse_for(number: int, answer: bytes | None) -> NoReturn:
+    code, detail = ("overloaded", "It did not answer.") if answer is None else _refusal.decode(answer)
+    raise Problem(
+        code,
+        f"Worker {number} goes on with the configuration that it had, and the one that answers has the new one. "
+        f"{detail} Reload again.",
+    )
+
+
+async def _read(read_configuration: Callable[[], Awaitable[Configuration]]) -> Configuration:
+    try:
+        return await read_configuration()
+    except ConfigurationError as error:
+        _log.error("configuration.refused", errors=error.lines)
+        errors = [FieldError(pointer="", code="invalid_configuration", detail=line) for line in error.lines]
+        raise Problem(
+            "invalid_request",
+            f"The configuration is wrong, so nothing was changed: {error.lines[0]}",
+            errors=errors,
+        ) from error
+
+
+async def _refuse_orphans(gateway: Gateway, new: Configuration) -> None:
+    """An order stays with its account for life, so that account stays too; nor does an account become another."""
+    errors = []
+    for name, account in gateway.configuration.accounts.items():
+        kept = new.accounts.get(name)
+        if kept is not None and (kept.adapter.name, kept.environment) == (
+            account.adapter.name,
+            account.environment,
+        ):
+            continue
+        use = await gateway.journal.use_of_account(name)
+        if use.open_orders or use.unsettled:
+            what = "removed" if kept is None else "turned into another provider's or environment's"
+            detail = (
+                f"[accounts.{name}] cannot be {what}: {use.open_orders} open orders and {use.unsettled} unsettled "
+                'operations live there. Keep it with accept = "existing" until they are over.'
+            )
+            errors.append(FieldError(pointer=f"/accounts/{name}", code="account_in_use", detail=detail))
+    if errors:
+        _log.error("configuration.refused", errors=[error.detail for error in errors])
+        raise Problem("invalid_state", f"Nothing was changed. {errors[0].detail}", errors=errors)
+
+
+def _differences(before: Configuration, new: Configuration) -> list[str]:
+    return [
+        f"{section}.{key}"
+        for section, values in new.fixed.items()
+        for key, value in values.items()
+        if key not in _TAKEN_OVER and before.fixed.get(section, {}).get(key) != value
+    ]
+
+
+_refusal = msgspec.json.Decoder(tuple[str, str])
+
+_TAKEN_OVER = frozenset({"idempotency_wait", "retention_days", "key_requests_per_minute"})
+"""Keys of ``[server]`` and ``[store]`` that hold at once."""

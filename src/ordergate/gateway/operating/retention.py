@@ -1,0 +1,84 @@
+"""Forgets, after the retention, what is kept of settled operations for repeats and recovery alone.
+
+Keys become free, and requests, their commands and stored answers go; the operations' own records stay. Deliveries of
+webhooks that ended go, their events stay; what providers told goes, once it waits for nothing. Any number of processes
+may do it at once.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
+
+import structlog
+
+from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.journal.errors import JournalUnavailableError
+
+EVERY = 60.0
+"""Seconds between two rounds."""
+
+BATCH = 500
+"""Operations that one transaction prunes at most, so that no write waits long behind it."""
+
+_PAUSE = 0.05
+
+_log = structlog.get_logger("ordergate.retention")
+
+
+@contextlib.asynccontextmanager
+async def pruning(gateway: Gateway, every: float = EVERY) -> AsyncIterator[None]:
+    """Prune in the background, from now on, each `every` seconds; failures of the journal are waited out."""
+    task = asyncio.create_task(_prune_for_ever(gateway, every))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def prune(gateway: Gateway, batch: int = BATCH) -> int:
+    """Prune all operations that have expired, in small batches with pauses for other writes; return how many.
+
+    Raises:
+        JournalUnavailableError: The journal does not answer; the batches before are pruned.
+    """
+    pruned = await _in_batches(gateway, gateway.journal.prune, batch)
+    await _in_batches(gateway, gateway.journal.prune_deliveries, batch)
+    return pruned
+
+
+async def prune_events(gateway: Gateway, batch: int = BATCH) -> int:
+    """Prune what providers told before, unless it waits for its order to be read again; return how many events.
+
+    Raises:
+        JournalUnavailableError: The journal does not answer; the batches before are pruned.
+    """
+    return await _in_batches(gateway, gateway.journal.prune_events, batch)
+
+
+async def _in_batches(gateway: Gateway, forget: Callable[[datetime, int], Awaitable[int]], batch: int) -> int:
+    since = gateway.steady_time() - gateway.configuration.retention
+    total = 0
+    while True:
+        pruned = await forget(since, batch)
+        total += pruned
+        if pruned < batch:
+            return total
+        await asyncio.sleep(_PAUSE)
+
+
+async def _prune_for_ever(gateway: Gateway, every: float) -> None:
+    while True:
+        try:
+            pruned = await prune(gateway)
+            events = await prune_events(gateway)
+        except JournalUnavailableError as error:
+            _log.warning("journal.unavailable", error=str(error))
+        else:
+            if pruned:
+                _log.info("operations.pruned", operations=pruned)
+            if events:
+                _log.info("events.pruned", events=events)
+        await asyncio.sleep(every)

@@ -1,0 +1,49 @@
+"""Cancels an unpaid order; where the provider cannot, here alone, so that it is never paid through us."""
+
+from ordergate.domain.assembly import OrderRecord
+from ordergate.domain.changes import CanceledHere, NothingElse
+from ordergate.domain.commands import CancelOrder
+from ordergate.domain.draft import CancelBody
+from ordergate.domain.errors import Problem
+from ordergate.domain.lifecycle import WAYS_OUT, OperationKind, ReviewReason
+from ordergate.gateway.access.caller import Caller
+from ordergate.gateway.orders.existing import call_on, read_again, support
+from ordergate.gateway.runtime.runtime import Answer, Gateway
+from ordergate.gateway.writes.prepared import Prepared
+from ordergate.gateway.writes.write import Delivery, write
+from ordergate.journal.records.operations import Operation
+
+
+async def cancel_order(
+    gateway: Gateway, caller: Caller, order_id: str, body: CancelBody, delivery: Delivery
+) -> Answer:
+    """Cancel an order of which no money was taken.
+
+    Raises:
+        Problem: As :func:`ordergate.gateway.writes.write.write`.
+    """
+
+    async def prepare(operation: Operation) -> Prepared:
+        account, stored = await read_again(gateway, caller, order_id, OperationKind.CANCEL)
+        _refuse_unrecorded_payment(stored.record)
+        if support(account, OperationKind.CANCEL).level == "gateway":
+            change = CanceledHere(at=gateway.clock())
+            return Prepared(account=account, command=None, change=change, before=stored)
+        command = CancelOrder(
+            operation=operation.id,
+            key_number=operation.key_number,
+            order=stored.record.seen,
+            reason=body.reason,
+        )
+        return Prepared(account=account, command=command, change=NothingElse(), before=stored)
+
+    return await write(
+        gateway, call_on(caller, OperationKind.CANCEL, order_id, body, delivery, "/cancel"), prepare
+    )
+
+
+def _refuse_unrecorded_payment(record: OrderRecord) -> None:
+    """Refuse to cancel an order whose money was taken though its status does not show it."""
+    if ReviewReason.PAYMENT_NOT_RECORDED in record.concerns:
+        way = WAYS_OUT[ReviewReason.PAYMENT_NOT_RECORDED]
+        raise Problem("invalid_state", f"The order is in review: {way}.", order=record.id)

@@ -1,0 +1,213 @@
+"""Creates an order: routes it, resolves the merchant's ids, and keeps what the provider has no place for."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+from ordergate.domain.changes import OrderMade
+from ordergate.domain.commands import CreateOrder
+from ordergate.domain.draft import Draft, draft_errors
+from ordergate.domain.errors import Problem, invalid_request
+from ordergate.domain.identifiers import new_id
+from ordergate.domain.lifecycle import OperationKind
+from ordergate.domain.link import LinkKind
+from ordergate.domain.mode import World
+from ordergate.domain.operation import Attempt
+from ordergate.domain.validation import summary
+from ordergate.gateway.access.caller import Caller
+from ordergate.gateway.accounts.account import Account
+from ordergate.gateway.accounts.routing import asked_by, find_route, obstacle, require_route
+from ordergate.gateway.links.links import NATIVE, Wanted, resolve
+from ordergate.gateway.runtime.ports import Journal
+from ordergate.gateway.runtime.runtime import Answer, Gateway
+from ordergate.gateway.writes.prepared import Elsewhere, Prepared, begin
+from ordergate.gateway.writes.write import Call, Delivery, write
+from ordergate.journal.records.comparisons import COMPARISONS
+from ordergate.journal.records.operations import Operation
+from ordergate.telemetry.log import note_configuration
+
+PATH = "/v1/orders"
+
+
+async def create_order(
+    gateway: Gateway, caller: Caller, draft: Draft, delivery: Delivery, *, allow_duplicate: bool
+) -> Answer:
+    """Create an order at the account that the draft names, or that the routing chooses.
+
+    Raises:
+        Problem: As :func:`ordergate.gateway.writes.write.write`.
+    """
+    errors = draft_errors(draft)
+    if errors:
+        raise Problem("invalid_request", summary(errors), errors=errors)
+
+    async def prepare(operation: Operation) -> Prepared:
+        configuration = gateway.configuration
+        note_configuration(configuration.hash)
+        asked = asked_by(draft, operation.merchant, operation.world, operation.key)
+        return await _prepare(gateway, draft, operation, require_route(configuration, asked).accounts)
+
+    call = Call(
+        caller=caller,
+        kind=OperationKind.CREATE,
+        method="POST",
+        path=PATH,
+        delivery=delivery,
+        body=draft,
+        reference=draft.reference,
+        allow_duplicate=allow_duplicate,
+    )
+    answer = await write(gateway, call, prepare)
+    if not answer.replayed and answer.response.status < 400:
+        gateway.shadows.offer(gateway, caller, draft, answer.account)
+    return answer
+
+
+async def create_for_comparison(
+    gateway: Gateway, caller: Caller, draft: Draft, *, key: str, comparison: str
+) -> Answer:
+    """Create an order at the account that the draft names, to see what comes of it there.
+
+    It runs like any create under its key. Its reference blocks no other create, and no other create blocks it.
+
+    Args:
+        gateway: What to work with.
+        caller: Whose order it is.
+        draft: One that is right in itself.
+        key: The Idempotency-Key; its path is :data:`COMPARISONS`.
+        comparison: Id of the comparison.
+
+    Raises:
+        Problem: As :func:`ordergate.gateway.writes.write.write`.
+    """
+
+    async def prepare(operation: Operation) -> Prepared:
+        asked = asked_by(draft, operation.merchant, operation.world, operation.key)
+        accounts = require_route(gateway.configuration, asked).accounts
+        if (
+            accounts[0].environment == "production"
+        ):  # by now, whatever it was when the comparison was asked for
+            raise invalid_request(
+                "/account", "production_account", f"{accounts[0].name} is a production account."
+            )
+        return await _prepare(gateway, draft, operation, accounts, comparison)
+
+    call = Call(
+        caller=caller,
+        kind=OperationKind.CREATE,
+        method="POST",
+        path=COMPARISONS,
+        delivery=Delivery(key=key),
+        body=draft,
+    )
+    return await write(gateway, call, prepare)
+
+
+def elsewhere_as_routed(gateway: Gateway, operation: Operation, command: CreateOrder) -> Elsewhere:
+    """Return where a create may go that another process accepted: on from its account, as it is routed now."""
+    asked = asked_by(command.draft, operation.merchant, operation.world, operation.key)
+    accounts = find_route(gateway.configuration, asked).accounts
+    names = [account.name for account in accounts]
+    behind = names.index(operation.account) + 1 if operation.account in names else 0
+    return _first_of(gateway, command.draft, accounts[behind:])
+
+
+def _first_of(gateway: Gateway, draft: Draft, accounts: Sequence[Account]) -> Elsewhere:
+    """Return what prepares the create for the first of the accounts that would not refuse it."""
+
+    async def elsewhere(now: Operation) -> Prepared | None:
+        if native_ids(draft):
+            return None
+        for position, routed in enumerate(accounts):
+            account = gateway.configuration.accounts.get(routed.name)
+            if account is None or obstacle(account, now.merchant, now.world) is not None:
+                continue  # it is gone, or closed, since the order was routed
+            with contextlib.suppress(Problem):  # an account that would refuse the draft is passed over
+                prepared = await _prepare(gateway, draft, now, [account, *accounts[position + 1 :]])
+                begin(prepared.account, prepared.command)  # its adapter may refuse what its links allow
+                return prepared
+        return None
+
+    return elsewhere
+
+
+async def _prepare(
+    gateway: Gateway,
+    draft: Draft,
+    operation: Operation,
+    accounts: Sequence[Account],
+    comparison: str | None = None,
+) -> Prepared:
+    """Prepare the create for the first of the accounts; the others are where it may go instead."""
+    account, *others = accounts
+    command = await creation(gateway.journal, draft, account, operation)
+    change = OrderMade(
+        order=operation.order,
+        world=operation.world,
+        account=account.name,
+        adapter=account.adapter.name,
+        comparison=comparison,
+    )
+    elsewhere = _first_of(gateway, draft, others)
+    return Prepared(account=account, command=command, change=change, before=None, elsewhere=elsewhere)
+
+
+async def creation(journal: Journal, draft: Draft, account: Account, operation: Operation) -> CreateOrder:
+    """Return the command that creates the draft at an account, every id of the merchant's resolved.
+
+    Raises:
+        Problem: ``link_missing`` for every id that has no link where the provider needs one.
+    """
+    native = await resolve(journal, account, operation.merchant, operation.world, _wanted(draft))
+    return CreateOrder(
+        operation=operation.id,
+        key_number=operation.key_number,
+        merchant=operation.merchant,
+        draft=draft,
+        customer=_native_customer(draft, native),
+        products=tuple(native.get(("products", line.sku)) if line.sku else None for line in draft.line_items),
+        extension=(draft.extensions or {}).get(account.adapter.name, {}),
+    )
+
+
+def native_ids(draft: Draft) -> list[str]:
+    """Return where a draft names ids of one provider's own, with which it can go nowhere else."""
+    return [pointer for _, text, pointer in _wanted(draft) if text.startswith(NATIVE)]
+
+
+def unrecorded(gateway: Gateway, merchant: str, world: World) -> Operation:
+    """Return an operation that is never recorded: a command needs one to be planned."""
+    now = gateway.clock()
+    return Operation(
+        id=new_id("op"),
+        merchant=merchant,
+        world=world,
+        kind=OperationKind.CREATE,
+        method="POST",
+        path=PATH,
+        key=None,
+        content_hash="",
+        account="",
+        order=new_id("ord"),
+        reference=None,
+        state="in_progress",
+        performed_by="provider",
+        attempts=(Attempt(number=1, started_at=now),),
+        outcome=None,
+        problem=None,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def _wanted(draft: Draft) -> Iterator[Wanted]:
+    if draft.customer is not None and draft.customer.id is not None:
+        yield "customers", draft.customer.id, "/customer/id"
+    for index, line in enumerate(draft.line_items):
+        if line.sku is not None:
+            yield "products", line.sku, f"/line_items/{index}/sku"
+
+
+def _native_customer(draft: Draft, native: dict[tuple[LinkKind, str], str]) -> str | None:
+    if draft.customer is None or draft.customer.id is None:
+        return None
+    return native.get(("customers", draft.customer.id))

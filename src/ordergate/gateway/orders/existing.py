@@ -1,0 +1,111 @@
+"""What every change of an existing order begins with: read it again, and refuse what its state does not allow."""
+
+import contextlib
+
+import msgspec
+
+from ordergate.domain.assembly import OrderRecord, review_reasons, seen_again, settled_status
+from ordergate.domain.errors import Problem
+from ordergate.domain.lifecycle import WAYS_OUT, OperationKind, ReviewReason, refusal
+from ordergate.gateway.access.caller import Caller
+from ordergate.gateway.accounts.account import Account
+from ordergate.gateway.accounts.routing import require_home
+from ordergate.gateway.orders.confirm import confirm_if_due
+from ordergate.gateway.orders.read import keep_told, read_command, visible_order
+from ordergate.gateway.runtime.order_log import refresh
+from ordergate.gateway.runtime.runtime import Answer, Gateway
+from ordergate.gateway.writes.conversation import read_order
+from ordergate.gateway.writes.idempotency import order_busy
+from ordergate.gateway.writes.write import Call, Delivery
+from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.records.orders import StoredOrder
+from ordergate.spi.capabilities import Support
+from ordergate.telemetry.log import note_account
+
+
+def call_on(
+    caller: Caller,
+    kind: OperationKind,
+    order_id: str,
+    body: msgspec.Struct,
+    delivery: Delivery,
+    path: str = "",
+) -> Call:
+    """Return the call that changes one order; its path is part of the idempotency key's scope."""
+    return Call(
+        caller=caller,
+        kind=kind,
+        method="PATCH" if kind is OperationKind.UPDATE else "POST",
+        path=f"/v1/orders/{order_id}{path}",
+        delivery=delivery,
+        body=body,
+        order=order_id,
+    )
+
+
+async def read_again(
+    gateway: Gateway, caller: Caller, order_id: str, kind: OperationKind
+) -> tuple[Account, StoredOrder]:
+    """Read an order at the provider, and keep what it says.
+
+    Raises:
+        Problem: ``not_found``, ``unsupported_operation``, ``order_busy``, ``invalid_state``, or what kept the
+            provider from being read.
+    """
+    stored = await visible_order(gateway, caller, order_id)
+    account = require_home(gateway.configuration, stored.record)
+    note_account(account.name)
+    support(account, kind)
+    unsettled = await gateway.journal.unsettled(order_id)
+    if unsettled is not None:
+        raise order_busy(unsettled)
+    seen = await read_order(gateway, account, read_command(stored.record))
+    stored = await refresh(gateway, seen_again(stored.record, seen, gateway.steady_time()), stored)
+    stored = await confirm_if_due(gateway, account, stored)
+    why = refusal(kind, settled_status(stored.record))
+    if why is not None:
+        raise Problem("invalid_state", why, order=order_id)
+    return account, stored
+
+
+async def note_told(gateway: Gateway, order_id: str, answer: Answer) -> None:
+    """Keep that the merchant was told the total in an answer; the write stands, even if that cannot be kept."""
+    if answer.accepted or answer.response.status >= 400:
+        return
+    with contextlib.suppress(JournalUnavailableError):
+        stored = await gateway.journal.order(order_id)
+        if stored is not None:
+            await keep_told(gateway, stored, msgspec.json.decode(answer.response.body, type=_Told).total)
+
+
+class _Told(msgspec.Struct):
+    """What of an order a merchant has to be told before it is charged."""
+
+    total: int
+
+
+def support(account: Account, kind: OperationKind) -> Support:
+    """Return how far the provider can do this.
+
+    Raises:
+        Problem: ``unsupported_operation``, with what would work instead.
+    """
+    declared = account.adapter.capabilities.support(kind)
+    if declared.level == "no":
+        raise Problem(
+            "unsupported_operation",
+            f"{account.adapter.title} cannot {kind.value} an order. {declared.detail}",
+        )
+    return declared
+
+
+def refuse_in_review(record: OrderRecord, *, except_for: ReviewReason | None = None) -> None:
+    """Refuse to move money of an order that a person must look at first.
+
+    Raises:
+        Problem: ``invalid_state``, with each reason's way out.
+    """
+    reasons = [reason for reason in review_reasons(record) if reason is not except_for]
+    if reasons:
+        ways = "; ".join(f"{reason}: {WAYS_OUT[reason]}" for reason in reasons)
+        raise Problem("invalid_state", f"The order is in review. {ways}.", order=record.id)

@@ -1,0 +1,145 @@
+"""Imports an order that was made at the provider without the gateway."""
+
+from collections.abc import Mapping
+
+from ordergate.domain.assembly import OrderedLine, OrderRecord, order_from_record, seen_again
+from ordergate.domain.commands import RetrieveOrder
+from ordergate.domain.draft import ImportBody
+from ordergate.domain.errors import Problem, invalid_request
+from ordergate.domain.identifiers import new_id
+from ordergate.domain.mode import World
+from ordergate.domain.order import Customer, Order
+from ordergate.domain.provider_order import MERCHANT_MARK, OPERATION_MARK, ProviderLine, ProviderOrder
+from ordergate.gateway.access.caller import Caller
+from ordergate.gateway.accounts.account import Account
+from ordergate.gateway.orders.read import keep_told, read_command, require_whole_account, visible_account
+from ordergate.gateway.runtime.order_log import log_status, refresh
+from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.writes.conversation import read_order
+from ordergate.gateway.writes.idempotency import order_busy
+from ordergate.telemetry.log import note_order
+
+
+async def import_order(gateway: Gateway, caller: Caller, account_name: str, body: ImportBody) -> Order:
+    """Adopt an order of an account for a merchant; one that is known already is read again.
+
+    Raises:
+        Problem: ``forbidden`` on a shared account, ``provider_rejected`` where there is no such order.
+    """
+    account = visible_account(gateway, caller, account_name)
+    require_whole_account(account, caller)
+    merchant = _merchant(caller, body)
+    known = (await gateway.journal.adopted(account.name, [body.provider_order_id])).get(
+        body.provider_order_id
+    )
+    if known is not None and known.merchant != merchant:
+        raise _no_such_order(body)
+    command = (
+        RetrieveOrder(provider_order_id=body.provider_order_id) if known is None else read_command(known)
+    )
+    seen = await read_order(gateway, account, command)
+    marked = seen.marks.get(MERCHANT_MARK)
+    if marked is not None and marked != merchant:
+        raise _no_such_order(body)
+    await _refuse_unsettled(gateway, seen)
+    if known is not None:
+        stored = await gateway.journal.order(known.id)
+        assert stored is not None
+        again = await refresh(gateway, seen_again(stored.record, seen, gateway.steady_time()), stored)
+        if caller.merchant is not None:
+            again = await keep_told(gateway, again, again.record.seen.total)
+        return order_from_record(again.record)
+    record = await _record(gateway, account, caller.world, merchant, seen)
+    adopted = await _adopt(gateway, record)
+    if adopted.merchant != merchant:
+        raise _no_such_order(body)
+    note_order(adopted.id)
+    return order_from_record(adopted)
+
+
+async def adopt_marked(gateway: Gateway, account: Account, merchant: str, seen: ProviderOrder) -> OrderRecord:
+    """Adopt an order that bears a merchant's mark; return what is kept of it.
+
+    The caller has made sure that no operation here is about to make it an order of its own.
+    """
+    return await _adopt(gateway, await _record(gateway, account, account.world, merchant, seen))
+
+
+async def _adopt(gateway: Gateway, record: OrderRecord) -> OrderRecord:
+    adopted = await gateway.journal.adopt(record)
+    if adopted.id == record.id:
+        log_status(None, adopted)
+    return adopted
+
+
+def _no_such_order(body: ImportBody) -> Problem:
+    """Return the same answer whether the order is not there or another merchant's."""
+    return Problem("not_found", f"There is no order {body.provider_order_id!r} to import.")
+
+
+async def _refuse_unsettled(gateway: Gateway, seen: ProviderOrder) -> None:
+    """Refuse an order whose create here has not settled: it is about to become an order of its own."""
+    mark = seen.marks.get(OPERATION_MARK)
+    creating = await gateway.journal.operation(mark) if isinstance(mark, str) else None
+    if creating is not None and creating.state in {"in_progress", "unknown"}:
+        raise order_busy(creating)
+
+
+def _merchant(caller: Caller, body: ImportBody) -> str:
+    if caller.merchant is None and body.merchant is None:
+        raise invalid_request("/merchant", "required", "An operator's key must name the merchant.")
+    if caller.merchant is not None and body.merchant not in {None, caller.merchant}:
+        raise Problem("forbidden", "This key belongs to another merchant.")
+    return caller.merchant or body.merchant or ""
+
+
+async def _record(
+    gateway: Gateway, account: Account, world: World, merchant: str, seen: ProviderOrder
+) -> OrderRecord:
+    natives = {line.product for line in seen.line_items if line.product}
+    skus = {
+        native: await gateway.journal.merchant_id(merchant, world, account.name, "products", native)
+        for native in natives
+    }
+    customer = seen.customer and await gateway.journal.merchant_id(
+        merchant, world, account.name, "customers", seen.customer
+    )
+    return OrderRecord(
+        id=new_id("ord"),
+        merchant=merchant,
+        world=world,
+        account=account.name,
+        adapter=account.adapter.name,
+        reference=seen.reference,
+        lines=[_line(line, skus) for line in seen.line_items],
+        customer=Customer(id=customer, email=seen.email) if customer or seen.email else None,
+        shipping_address=seen.shipping_address,
+        metadata=seen.metadata,
+        notes=seen.notes,
+        tax_percent=seen.tax_percent,
+        expires_at=seen.expires_at,
+        currency=seen.currency,
+        expected_total=None,
+        extensions={},
+        notices=[],
+        fulfillments=[],
+        returns=[],
+        canceled_here=None,
+        concerns=[],
+        purpose=None,
+        seen=seen,
+        synced_at=gateway.steady_time(),
+    )
+
+
+def _line(line: ProviderLine, skus: Mapping[str, str | None]) -> OrderedLine:
+    return OrderedLine(
+        id=new_id("li"),
+        type=line.type,
+        sku=skus.get(line.product) if line.product else None,
+        product=line.product,
+        description=line.description,
+        quantity=line.quantity,
+        unit_amount=line.unit_amount,
+        metadata=line.metadata,
+    )

@@ -1,0 +1,72 @@
+"""Erases the personal data of one order for good, here; what the provider keeps is the provider's."""
+
+from ordergate.domain.assembly import order_from_record
+from ordergate.domain.erasure import redacted
+from ordergate.domain.errors import Problem
+from ordergate.domain.order import Order
+from ordergate.gateway.access.caller import OPERATOR_SCOPE, Caller
+from ordergate.gateway.orders.read import visible_order
+from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.writes.idempotency import order_busy
+from ordergate.journal.records.comparisons import COMPARISONS
+from ordergate.journal.records.operations import Busy, Operation
+from ordergate.journal.records.orders import StoredOrder
+
+_RACES = 5
+
+
+async def redact_order(gateway: Gateway, caller: Caller, order_id: str) -> Order | None:
+    """Erase an order's personal data, and what its operations held of them; done again, it changes nothing more.
+
+    Returns:
+        The order as it is now; None where its create was refused, and only what was said of it could be erased.
+
+    Raises:
+        Problem: ``forbidden``, ``not_found``; ``order_busy`` while an operation of the order is unsettled, or will be
+            looked at again.
+    """
+    caller.require(OPERATOR_SCOPE)
+    for _ in range(_RACES):
+        unmade = await _unmade(gateway, caller, order_id)
+        if unmade is not None:
+            busy = await gateway.journal.redact_unmade(unmade, _comparison_of(unmade))
+            if busy is not None:
+                raise _busy(gateway, busy.operation)
+            return None
+        stored = await visible_order(gateway, caller, order_id)
+        result = await gateway.journal.redact(redacted(stored.record, gateway.clock()), stored.revision)
+        match result:
+            case StoredOrder():
+                return order_from_record(result.record)
+            case Busy():
+                raise _busy(gateway, result.operation)
+    raise Problem("overloaded", "The order keeps changing; try again.", order=order_id, retry_after=1)
+
+
+async def _unmade(gateway: Gateway, caller: Caller, order_id: str) -> Operation | None:
+    """The create of an order that there is not, if it has ended."""
+    if await gateway.journal.order(order_id) is not None:
+        return None
+    told = [each.operation for each in await gateway.journal.told(order_id)]
+    return next((each for each in told if each.settled and caller.sees(each.merchant, each.world)), None)
+
+
+def _comparison_of(operation: Operation) -> str | None:
+    """The comparison that an operation's order would have been made for: its key begins with it."""
+    if operation.path != COMPARISONS or operation.key is None:
+        return None
+    return operation.key.partition(".")[0]
+
+
+def _busy(gateway: Gateway, operation: Operation) -> Problem:
+    if not operation.settled:
+        return order_busy(operation)
+    minutes = gateway.configuration.late_look.total_seconds() / 60
+    return Problem(
+        "order_busy",
+        f"The {operation.kind} of this order counts as not applied, and is looked at once more {minutes:g} minutes "
+        "after that, by a gateway that serves; what that needs is erased afterwards. Try again then.",
+        operation=operation.id,
+        order=operation.order,
+        retry_after=60,
+    )

@@ -1,0 +1,240 @@
+"""Lets a person look again at a write that could not settle itself, or say what became of it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from math import ceil
+
+import msgspec
+
+from ordergate.domain.assembly import OrderRecord
+from ordergate.domain.commands import RetrieveOrder
+from ordergate.domain.draft import ResolveBody
+from ordergate.domain.errors import FieldError, Problem, invalid_request
+from ordergate.domain.lifecycle import OperationKind, ReviewReason, accepted_with
+from ordergate.domain.operation import Resolution
+from ordergate.domain.outcome import Applied, NotApplied, Unknown
+from ordergate.domain.provider_order import MERCHANT_MARK, OPERATION_MARK, ProviderOrder
+from ordergate.gateway.access.caller import OPERATOR_SCOPE, Caller
+from ordergate.gateway.accounts.routing import require_home
+from ordergate.gateway.orders.read import get_operation, read_command
+from ordergate.gateway.runtime.order_log import log_status
+from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.writes.conversation import probe, read_order
+from ordergate.gateway.writes.outcomes import Held, absent, applied, nothing_done, refused
+from ordergate.gateway.writes.recovery import look_after, with_probe
+from ordergate.journal.records.operations import Operation, Taken, Work
+
+
+async def recheck_operation(gateway: Gateway, caller: Caller, operation_id: str) -> Operation:
+    """Look at the provider now for what became of an unsettled operation, and return it as it is then.
+
+    One that is settled is returned as it is.
+
+    Raises:
+        Problem: ``not_found``, ``forbidden``, or ``invalid_state`` for what is being worked on or cannot be looked for.
+    """
+    caller.require("orders:write")
+    operation = await get_operation(gateway, caller, operation_id)
+    if operation.settled:
+        return operation
+    require_home(gateway.configuration, operation)
+    taken = await _take(gateway, operation)
+    await asyncio.shield(gateway.run(look_after(gateway, taken), operation.id))
+    _require_work(taken)
+    return await get_operation(gateway, caller, operation_id)
+
+
+async def resolve_operation(
+    gateway: Gateway, caller: Caller, operation_id: str, body: ResolveBody
+) -> Operation:
+    """Settle an operation of unknown outcome as a person found it; the evidence is kept with it.
+
+    The provider is looked at first: what it shows stands against a person's word that it was not applied.
+
+    An applied operation is resolved as applied to accept what its order stands in review for: that changes the order
+    alone.
+
+    Raises:
+        Problem: ``not_found``, ``forbidden``, ``invalid_state`` for what is settled or being worked on, or for a word
+            that the provider contradicts or cannot confirm, or what kept the provider's order from being read.
+    """
+    caller.require(OPERATOR_SCOPE)
+    if body.unseen and body.as_ == "applied":
+        raise invalid_request("/unseen", "conflicting_fields", "Only what was not applied can be unseen.")
+    operation = await get_operation(gateway, caller, operation_id)
+    resolution = Resolution(
+        at=gateway.clock(), key=caller.key, outcome=body.as_, evidence=body.evidence, unseen=body.unseen
+    )
+    if operation.state == "succeeded" and body.as_ == "applied":
+        await _accept(gateway, msgspec.structs.replace(operation, resolution=resolution))
+        return await get_operation(gateway, caller, operation_id)
+    if operation.settled:
+        raise Problem(
+            "invalid_state",
+            f"The operation is settled as {operation.outcome}; there is nothing to resolve.",
+            operation=operation.id,
+        )
+    taken = await _take(gateway, operation)
+    gateway.hold(operation.id)
+    try:
+        if body.as_ == "applied":
+            await _settle_as_applied(gateway, taken, body, resolution)
+        else:
+            await _settle_as_not_applied(gateway, taken, resolution)
+    finally:
+        gateway.release(operation.id)
+    return await get_operation(gateway, caller, operation_id)
+
+
+async def _take(gateway: Gateway, operation: Operation) -> Taken:
+    taken = await gateway.journal.take(operation.id, gateway.node)
+    if taken is None:
+        raise Problem(
+            "invalid_state",
+            "The operation is being worked on at this moment; try again in a few seconds.",
+            operation=operation.id,
+            retry_after=5,
+        )
+    return taken
+
+
+def _require_work(taken: Taken) -> Work:
+    if taken.work is None:
+        raise Problem(
+            "invalid_state",
+            "An older release recorded this operation without what its order needs; import the order instead.",
+            operation=taken.operation.id,
+        )
+    return taken.work
+
+
+async def _held(gateway: Gateway, taken: Taken) -> Held:
+    account = require_home(gateway.configuration, taken.operation)
+    work = _require_work(taken)
+    before = await gateway.journal.order(taken.operation.order)
+    return Held(operation=taken.operation, work=work, account=account, before=before, owner=gateway.node)
+
+
+@contextlib.asynccontextmanager
+async def _left_unless_settled(gateway: Gateway, operation: Operation) -> AsyncIterator[None]:
+    """Leave an operation as it is, to whoever looks after it, if what is done within fails."""
+    try:
+        yield
+    except BaseException:
+        look_in = None if operation.needs_person else 0
+        await gateway.journal.leave_unknown(operation, gateway.node, settles_in=None, look_in=look_in)
+        raise
+
+
+async def _settle_as_not_applied(gateway: Gateway, taken: Taken, resolution: Resolution) -> None:
+    """Believe a person, unless the provider shows otherwise."""
+    async with _left_unless_settled(gateway, taken.operation):
+        held = await _held(gateway, taken)
+        if held.work.command is None:
+            await nothing_done(gateway, _resolved(gateway, held, resolution))
+            return
+        outcome = await probe(gateway, held.account, held.work.command, taken.baseline)
+    held = msgspec.structs.replace(held, operation=with_probe(gateway, held.operation, outcome))
+    async with _left_unless_settled(gateway, held.operation):
+        if isinstance(outcome, Applied):
+            await applied(gateway, held, outcome)
+        else:
+            if isinstance(outcome, Unknown) and not resolution.unseen:
+                raise _cannot_be_seen(held.operation, outcome.reason)
+            if taken.settles_in > 0 and not isinstance(outcome, NotApplied):
+                raise Problem(
+                    "invalid_state",
+                    "What was sent may still arrive; say so once nothing can.",
+                    operation=held.operation.id,
+                    retry_after=ceil(taken.settles_in),
+                )
+            held = _resolved(gateway, held, resolution)
+            if isinstance(outcome, NotApplied):
+                with contextlib.suppress(Problem):  # the refusal itself, for a caller that waits
+                    await refused(gateway, held, outcome)
+            else:
+                await absent(gateway, held)
+    if isinstance(outcome, Applied):
+        raise Problem(
+            "invalid_state",
+            "The provider shows that it was applied: the operation is settled as that.",
+            operation=held.operation.id,
+            order=held.operation.order,
+        )
+
+
+def _cannot_be_seen(operation: Operation, reason: str) -> Problem:
+    detail = (
+        f"{reason} So the provider does not show that it was not applied. Look again later; or, if you know it from "
+        "elsewhere, say unseen: true (--unseen)."
+    )
+    error = FieldError(pointer="/unseen", code="required", detail=detail)
+    return Problem("invalid_state", detail, errors=[error], operation=operation.id)
+
+
+def _resolved(gateway: Gateway, held: Held, resolution: Resolution) -> Held:
+    operation = msgspec.structs.replace(
+        held.operation, resolution=resolution, updated_at=gateway.steady_time(), needs_person=False
+    )
+    return msgspec.structs.replace(held, operation=operation)
+
+
+async def _settle_as_applied(
+    gateway: Gateway, taken: Taken, body: ResolveBody, resolution: Resolution
+) -> None:
+    """Read the order at the provider, and end the write as its caller wanted it."""
+    async with _left_unless_settled(gateway, taken.operation):
+        held = _resolved(gateway, await _held(gateway, taken), resolution)
+        command = _reading(held, body)
+        seen = await read_order(gateway, held.account, command)
+        await _refuse_foreign(gateway, held.operation, seen)
+        await applied(gateway, held, Applied(order=seen))
+
+
+def _reading(held: Held, body: ResolveBody) -> RetrieveOrder:
+    if held.operation.kind is not OperationKind.CREATE:
+        if held.before is None:
+            raise LookupError(f"{held.operation.order} is not in the journal")
+        return read_command(held.before.record)
+    if body.provider_order_id is None:
+        raise invalid_request(
+            "/provider_order_id", "required", "Say which order at the provider the create has made."
+        )
+    return RetrieveOrder(provider_order_id=body.provider_order_id)
+
+
+async def _refuse_foreign(gateway: Gateway, operation: Operation, seen: ProviderOrder) -> None:
+    """Refuse an order that another operation has made, or that is in the journal already."""
+    if operation.kind is not OperationKind.CREATE:
+        return
+    known = await gateway.journal.adopted(operation.account, [seen.provider_order_id])
+    marked = {OPERATION_MARK: operation.id, MERCHANT_MARK: operation.merchant}
+    foreign = any(seen.marks.get(mark, own) != own for mark, own in marked.items())
+    if known or foreign:
+        raise invalid_request(
+            "/provider_order_id",
+            "another_order",
+            "That order was made by another operation, or is known here already: it is not what this create made.",
+        )
+
+
+async def _accept(gateway: Gateway, operation: Operation) -> None:
+    """Clear what an operator accepts of an order in review, and keep the evidence."""
+    stored = await gateway.journal.order(operation.order)
+    accepted = accepted_with(operation.kind, stored.record.concerns) if stored is not None else []
+    if stored is None or not accepted:
+        raise Problem(
+            "invalid_state",
+            "The operation is settled as applied; there is nothing to resolve.",
+            operation=operation.id,
+        )
+    after = _without(stored.record, accepted)
+    if not await gateway.journal.accept(operation, after, stored.revision):
+        raise Problem("order_busy", "The order has just changed; try again.", order=operation.order)
+    log_status(stored.record, after)
+
+
+def _without(record: OrderRecord, accepted: list[ReviewReason]) -> OrderRecord:
+    left = [concern for concern in record.concerns if concern not in accepted]
+    return msgspec.structs.replace(record, concerns=left)

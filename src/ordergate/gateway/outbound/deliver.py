@@ -1,0 +1,325 @@
+"""Brings events to the merchants' endpoints: at least once, in order for each order, whatever dies.
+
+A delivery that failed holds back the later ones of its order at its endpoint, and no others. Each endpoint has slots
+of its own, so that one which never answers keeps nobody waiting. Any number of processes share the work.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import structlog
+
+from ordergate.domain.delivery import DeliveryTry
+from ordergate.domain.webhooks import Message, next_try_in, seconds_until, signed_headers
+from ordergate.gateway.accounts.account import Trips
+from ordergate.gateway.accounts.breaker import (
+    Breaker,
+    after_failure,
+    after_success,
+    blocked_for,
+    passing,
+    released,
+)
+from ordergate.gateway.runtime.event_ports import Reply
+from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.records.deliveries import Due, Endpoint, Parcel, SigningSecret
+
+TRIPS = Trips(after=5, seconds=10.0)
+"""After so many silences in a row an endpoint is left alone for so long; then one delivery tries."""
+
+AT_ONCE = 128
+"""Deliveries on their way from one process, to all endpoints together."""
+
+GONE = 410
+DEAD_AFTER = timedelta(days=5)
+"""So long without a delivery, and the next one that fails for good disables its endpoint."""
+
+_LONGEST_DETAIL = 200
+_ASKS_FOR_PATIENCE = frozenset({429, 503})
+_IDLE = 1.0
+_RELEASE_EVERY = 5.0
+_LONGEST_REST = 3600.0
+"""Seconds for which one Retry-After keeps all of an endpoint's deliveries back; its own it does for longer."""
+
+_SOON = 60.0
+"""Seconds before a try that this process does not leave to its next look around."""
+
+_FAREWELL = 2.0
+"""Seconds that deliveries under way get in the end; others make them again."""
+
+_log = structlog.get_logger("ordergate.webhooks")
+
+
+@dataclass(slots=True)
+class Lane:
+    """One endpoint as this process sees it.
+
+    Attributes:
+        in_flight: Deliveries on their way now.
+        paused_until: The receiver has asked for patience; seconds of the loop's clock.
+    """
+
+    in_flight: int = 0
+    breaker: Breaker = field(default_factory=Breaker)
+    paused_until: float = 0.0
+
+    def room(self, now: float, at_once: int) -> int:
+        """Return how many more deliveries may be on their way."""
+        if self.paused_until > now or blocked_for(self.breaker, TRIPS, now) is not None:
+            return 0
+        most = at_once if self.breaker.opened_at is None else 1
+        return max(most - self.in_flight, 0)
+
+    def forgettable(self, now: float) -> bool:
+        """Whether a new one is as good."""
+        quiet = self.breaker.opened_at is None and not self.breaker.failures
+        return not self.in_flight and self.paused_until <= now and quiet
+
+
+@contextlib.asynccontextmanager
+async def delivering(gateway: Gateway) -> AsyncIterator[None]:
+    """Deliver in the background, from now on; failures of the journal are waited out."""
+    woken = asyncio.Event()
+    gateway.wake_deliveries = woken.set
+    courier = Courier(gateway)
+    task = asyncio.create_task(_deliver_for_ever(courier, woken))
+    try:
+        yield
+    finally:
+        gateway.wake_deliveries = None
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        await courier.stop()
+
+
+class Courier:
+    """Makes the deliveries of one process."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        """Hold nothing yet."""
+        self._gateway = gateway
+        self._lanes: dict[str, Lane] = {}
+        self._held: dict[str, asyncio.Task[None]] = {}
+
+    async def release(self) -> None:
+        """Let others make what the dead have taken, and what this process has without knowing.
+
+        Raises:
+            JournalUnavailableError: The journal does not answer.
+        """
+        await self._gateway.journal.release_deliveries(self._gateway.node, self._held.keys())
+
+    async def begin(self) -> int:
+        """Begin what is due and has room; return how many deliveries that are.
+
+        Raises:
+            JournalUnavailableError: The journal does not answer.
+        """
+        gateway, begun = self._gateway, 0
+        now, at_once = asyncio.get_running_loop().time(), gateway.configuration.webhooks.at_once
+        self._lanes = {key: lane for key, lane in self._lanes.items() if not lane.forgettable(now)}
+        for endpoint_id in await gateway.journal.due_endpoints():
+            lane = self._lanes.setdefault(endpoint_id, Lane())
+            room = min(lane.room(now, at_once), AT_ONCE - len(self._held))
+            if room <= 0:
+                continue
+            try:
+                begun += await self._begin_at(endpoint_id, lane, room)
+            except JournalUnavailableError:
+                raise
+            except Exception:  # noqa: BLE001 - it is one endpoint's; the others' deliveries go on
+                _log.exception("deliveries.failed", endpoint_id=endpoint_id)
+        return begun
+
+    async def _begin_at(self, endpoint_id: str, lane: Lane, room: int) -> int:
+        parcel = await self._gateway.journal.take_deliveries(endpoint_id, self._gateway.node, room)
+        if parcel is None:
+            return 0
+        for due in parcel.due:
+            lane.in_flight += 1
+            lane.breaker = passing(lane.breaker)
+            self._held[due.delivery.id] = asyncio.create_task(self._make(lane, parcel, due))
+        return len(parcel.due)
+
+    async def stop(self) -> None:
+        """Let deliveries under way end, for a moment; what then still runs is made again, by whoever comes."""
+        tasks = list(self._held.values())
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=_FAREWELL)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        with contextlib.suppress(JournalUnavailableError):
+            await self.release()
+
+    async def _make(self, lane: Lane, parcel: Parcel, due: Due) -> None:
+        gateway, generation = self._gateway, lane.breaker.generation
+        try:
+            reply, made = await attempt(gateway, parcel.endpoint, parcel.secrets, due)
+            self._learn(lane, generation, reply)
+            pause = self._pause(due, reply)
+            gateway.metrics.delivery(delivered=made.detail is None, last=pause is None)
+            await _judge(gateway, parcel.endpoint, reply, made, last=pause is None)
+            await _persist(gateway, due, made, pause)
+            if pause is not None and made.detail is not None and pause < _SOON:
+                asyncio.get_running_loop().call_later(pause, self._wake)
+        except asyncio.CancelledError:
+            lane.breaker = released(lane.breaker, generation)
+            raise
+        except JournalUnavailableError as error:
+            _log.warning("journal.unavailable", error=str(error))
+        except Exception:  # noqa: BLE001 - it counts as a try that failed; others wait for their turn
+            lane.breaker = released(lane.breaker, generation)
+            _log.exception("webhook.broken", delivery_id=due.delivery.id, order_id=due.event.order)
+            await self._give_up_try(due)
+        finally:
+            lane.in_flight -= 1
+            self._held.pop(due.delivery.id, None)
+            self._wake()
+
+    async def _give_up_try(self, due: Due) -> None:
+        detail = "The gateway could not make this try; its log says why."
+        made = DeliveryTry(at=self._gateway.steady_time(), milliseconds=0, http_status=None, detail=detail)
+        try:
+            await _persist(self._gateway, due, made, self._pause(due, Reply(status=None)))
+        except Exception:  # noqa: BLE001 - it is let go of and made again
+            _log.exception("webhook.broken", delivery_id=due.delivery.id, order_id=due.event.order)
+
+    def _wake(self) -> None:
+        if self._gateway.wake_deliveries is not None:
+            self._gateway.wake_deliveries()
+
+    def _learn(self, lane: Lane, generation: int, reply: Reply) -> None:
+        """Silence opens the breaker; whoever answers, whatever it is, is there."""
+        now = asyncio.get_running_loop().time()
+        if reply.status is None:
+            lane.breaker = after_failure(lane.breaker, generation, TRIPS, now, reply.detail or "")
+        else:
+            lane.breaker = after_success(lane.breaker, generation)
+        asked = seconds_until(reply.retry_after, self._gateway.clock())
+        if reply.status in _ASKS_FOR_PATIENCE and asked:
+            lane.paused_until = max(lane.paused_until, now + min(asked, _LONGEST_REST))
+
+    def _pause(self, due: Due, reply: Reply) -> float | None:
+        if reply.status == GONE:
+            return 0.0
+        asked = seconds_until(reply.retry_after, self._gateway.clock())
+        plan = self._gateway.configuration.webhooks.retries
+        return next_try_in(due.failures + 1, plan, self._gateway.chance(), asked)
+
+
+async def attempt(
+    gateway: Gateway, endpoint: Endpoint, secrets: Sequence[SigningSecret], due: Due
+) -> tuple[Reply, DeliveryTry]:
+    """Sign and send one event, and say how it went."""
+    event = due.event
+    message = Message(type=event.type, timestamp=event.timestamp, data=event.data)
+    reply, made = await send(gateway, endpoint, secrets, event.id, message)
+    _log.info(
+        "webhook.attempt",
+        endpoint_id=endpoint.id,
+        delivery_id=due.delivery.id,
+        event_id=event.id,
+        type=event.type,
+        order_id=event.order,
+        status=reply.status,
+        milliseconds=made.milliseconds,
+        error=made.detail,
+    )
+    return reply, made
+
+
+async def send(
+    gateway: Gateway, endpoint: Endpoint, secrets: Sequence[SigningSecret], message_id: str, message: Message
+) -> tuple[Reply, DeliveryTry]:
+    """Sign a message afresh, send it once, and say how that went."""
+    assert gateway.sender is not None
+    body, at, loop = msgspec.json.encode(message), gateway.steady_time(), asyncio.get_running_loop()
+    began = loop.time()
+    headers = signed_headers(message_id, gateway.clock(), body, [secret.value for secret in secrets])
+    reply = await gateway.sender.post(endpoint.url, headers, body)
+    failed = f"The receiver answered {reply.status}; only a 2xx counts as delivered."
+    ok = reply.status is not None and 200 <= reply.status < 300
+    return reply, DeliveryTry(
+        at=at,
+        milliseconds=round((loop.time() - began) * 1000),
+        http_status=reply.status,
+        detail=None if ok else (reply.detail or failed)[:_LONGEST_DETAIL],
+    )
+
+
+def changes_by(
+    endpoint: Endpoint, reply: Reply, now: datetime, *, delivered: bool, last: bool
+) -> dict[str, Any]:
+    """Return what a try changes of its endpoint: since when it fails, and whether it is still sent to.
+
+    Args:
+        endpoint: As it was when the delivery was taken.
+        reply: What came of the try.
+        now: The time.
+        delivered: The receiver has taken the event.
+        last: The delivery has failed for good.
+    """
+    if delivered:
+        return {} if endpoint.failing_since is None else {"failing_since": None}
+    off = {"enabled": False, "updated_at": now}
+    if reply.status == GONE:
+        return {**off, "disabled_reason": "The receiver answered 410 Gone."}
+    if endpoint.failing_since is None:
+        return {"failing_since": now}
+    if last and now - endpoint.failing_since >= DEAD_AFTER:
+        reason = f"Nothing could be delivered since {endpoint.failing_since:%Y-%m-%d %H:%M} UTC."
+        return {**off, "disabled_reason": reason}
+    return {}
+
+
+async def _judge(
+    gateway: Gateway, endpoint: Endpoint, reply: Reply, made: DeliveryTry, *, last: bool
+) -> None:
+    """Keep what a try says of its endpoint, unless that is at another place by now."""
+    changes = changes_by(endpoint, reply, made.at, delivered=made.detail is None, last=last)
+    if "disabled_reason" in changes:
+        gateway.metrics.endpoint_disabled()
+        _log.warning("webhook.disabled", endpoint_id=endpoint.id, reason=changes["disabled_reason"])
+    if changes:
+        await gateway.journal.change_endpoint(endpoint.id, changes, only_at=endpoint.url)
+
+
+async def _persist(gateway: Gateway, due: Due, made: DeliveryTry, pause: float | None) -> None:
+    """Record how it went; while the store does not answer the delivery stays this process's own."""
+    while True:
+        try:
+            await gateway.journal.end_delivery(due, gateway.node, made, next_try_in=pause)
+        except JournalUnavailableError as error:
+            _log.warning("journal.unavailable", error=str(error))
+            await asyncio.sleep(_IDLE)
+        else:
+            return
+
+
+async def _deliver_for_ever(courier: Courier, woken: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    release_at = loop.time()
+    while True:
+        begun = 0
+        try:
+            if loop.time() >= release_at:
+                await courier.release()
+                release_at = loop.time() + _RELEASE_EVERY
+            begun = await courier.begin()
+        except JournalUnavailableError as error:
+            release_at = loop.time()  # what was taken just now may have been taken all the same
+            _log.warning("journal.unavailable", error=str(error))
+        except Exception:  # noqa: BLE001 - whatever fails once, deliveries must be made
+            _log.exception("deliveries.failed")
+        if not begun:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(woken.wait(), _IDLE)
+        woken.clear()

@@ -1,0 +1,173 @@
+"""The merchants' feeds of events: numbered once they are committed, complete and in an order that never changes.
+
+Events are recorded with the change that they tell, by many processes at once, and become visible in any order. A pass
+gives them their numbers afterwards, one process at a time for each feed, and queues their deliveries. It runs after
+every write of this process, and now and then for those of processes that died before.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import msgspec
+import structlog
+
+from ordergate.domain.errors import invalid_request
+from ordergate.domain.identifiers import is_id
+from ordergate.gateway.access.caller import Caller
+from ordergate.gateway.orders.read import visible_order
+from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.records.events import Event, EventQuery, Feed
+
+BATCH = 200
+"""Events that one transaction numbers at most, and deliveries that it queues."""
+
+_FEEDS = 100
+_PASSES = 40
+"""Transactions that a reader waits for at most: others may write faster than it numbers."""
+_IDLE = 1.0
+_GATHER = 0.05
+"""Seconds between a write and the pass that it wakes, and between passes: writes of the same moment share one."""
+_DIGITS = 19
+"""Of a number that may not fit the stores' 64 bits any more."""
+
+_log = structlog.get_logger("ordergate.events")
+
+
+class EventPage(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of a feed, and whether there are more after it."""
+
+    data: list[Event]
+    has_more: bool
+
+
+@contextlib.asynccontextmanager
+async def announcing(gateway: Gateway) -> AsyncIterator[None]:
+    """Number events in the background, from now on; failures of the journal are waited out."""
+    woken = asyncio.Event()
+    gateway.journal.on_events(woken.set)
+    task = asyncio.create_task(_number_for_ever(gateway, woken))
+    try:
+        yield
+    finally:
+        gateway.journal.on_events(None)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def number_round(gateway: Gateway) -> int:
+    """Number a batch of each feed that has events without a number, and return how many there were.
+
+    A feed that cannot be numbered is logged, and keeps no other from it.
+
+    Raises:
+        JournalUnavailableError: The journal does not answer; what was numbered is.
+    """
+    total = 0
+    for feed in await gateway.journal.unnumbered_feeds(_FEEDS):
+        try:
+            total += await gateway.journal.number_events(feed, BATCH)
+        except JournalUnavailableError:
+            raise
+        except Exception:  # noqa: BLE001 - it is one merchant's; the others' feeds go on
+            _log.exception("numbering.failed", merchant=feed.merchant, world=feed.world)
+    if total:
+        _wake_deliveries(gateway)
+    return total
+
+
+async def number_feed(gateway: Gateway, feed: Feed) -> None:
+    """Number what is committed of one feed, however much others go on writing.
+
+    Raises:
+        JournalUnavailableError: The journal does not answer; what was numbered is.
+    """
+    total = 0
+    for _ in range(_PASSES):
+        numbered = await gateway.journal.number_events(feed, BATCH)
+        total += numbered
+        if not numbered:
+            break
+    if total:
+        _wake_deliveries(gateway)
+
+
+async def list_events(gateway: Gateway, query: EventQuery) -> EventPage:
+    """Return one page of a feed; what was committed before is in it, or on a page after it."""
+    if query.feed in await gateway.journal.unnumbered_feeds(_FEEDS):
+        await number_feed(gateway, query.feed)
+    events = await gateway.journal.events(query)
+    return _page(events, query.limit)
+
+
+async def order_timeline(
+    gateway: Gateway, caller: Caller, order_id: str, *, after: str | None = None, limit: int = 100
+) -> EventPage:
+    """Return a page of what happened to one order, the oldest first.
+
+    Args:
+        gateway: The gateway.
+        caller: Who asks.
+        order_id: The order.
+        after: The id of the event of this order after which to read; None for the beginning.
+        limit: Events on the page.
+
+    Raises:
+        Problem: ``not_found``; ``invalid_request`` where `after` is no event of this order.
+    """
+    await visible_order(gateway, caller, order_id)
+    if after is not None:
+        last = await gateway.journal.event(after) if is_id(after, "evt") else None
+        if last is None or last.order != order_id:
+            raise invalid_request(
+                "/after", "invalid_cursor", "Give the id of the last event of this order that you have."
+            )
+    return _page(await gateway.journal.order_events(order_id, after=after, limit=limit), limit)
+
+
+async def place_in_feed(gateway: Gateway, feed: Feed, after: str | None) -> int:
+    """Return the number after which to read: `after` is a number, or an event's id.
+
+    Raises:
+        Problem: ``invalid_request``: it is neither, or no event of this feed.
+    """
+    if after is None:
+        return 0
+    if after.isascii() and after.isdigit() and len(after) < _DIGITS:
+        return int(after)
+    place = await gateway.journal.place_in_feed(feed, after) if is_id(after, "evt") else None
+    if place is None:
+        raise invalid_request(
+            "/after",
+            "invalid_cursor",
+            "Give the number or the id of the last event that you have; 0 is the beginning.",
+        )
+    return place
+
+
+def _page(events: list[Event], limit: int) -> EventPage:
+    return EventPage(data=events[:limit], has_more=len(events) > limit)
+
+
+def _wake_deliveries(gateway: Gateway) -> None:
+    if gateway.wake_deliveries is not None:
+        gateway.wake_deliveries()
+
+
+async def _number_for_ever(gateway: Gateway, woken: asyncio.Event) -> None:
+    while True:
+        numbered = 0
+        try:
+            numbered = await number_round(gateway)
+        except JournalUnavailableError as error:
+            _log.warning("journal.unavailable", error=str(error))
+        except Exception:  # noqa: BLE001 - whatever fails once, events must be numbered
+            _log.exception("numbering.failed")
+        if not numbered:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(woken.wait(), _IDLE)
+        if numbered < BATCH:
+            woken.clear()
+            await asyncio.sleep(_GATHER)

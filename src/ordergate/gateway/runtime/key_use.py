@@ -1,0 +1,72 @@
+"""When keys were last used: kept in memory, and written down once a minute, off the callers' path."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import datetime
+
+import structlog
+
+from ordergate.gateway.runtime.ports import Journal
+from ordergate.journal.errors import JournalUnavailableError
+
+_PAUSE = 60.0
+
+_log = structlog.get_logger("ordergate.keys")
+
+
+class KeyUse:
+    """When keys that this process has let in came last; only keys that are kept get here, so there are no more."""
+
+    def __init__(self) -> None:
+        """Know none."""
+        self._unwritten: dict[str, datetime] = {}
+
+    def note(self, key_id: str, now: datetime) -> None:
+        """Remember that a key was good just now."""
+        self._unwritten[key_id] = now
+
+    async def write_down(self, journal: Journal) -> None:
+        """Record in the journal when keys were used since the last time.
+
+        Whatever keeps it from that, the next time it will be recorded.
+
+        Raises:
+            JournalUnavailableError: Nothing was recorded.
+        """
+        uses, self._unwritten = self._unwritten, {}
+        if not uses:
+            return
+        try:
+            await journal.touch_keys(uses)
+        except BaseException:
+            self._unwritten = uses | self._unwritten
+            raise
+
+
+@contextlib.asynccontextmanager
+async def recording_key_use(use: KeyUse, journal: Journal) -> AsyncIterator[None]:
+    """Record once a minute, and in the end, when keys were used; what a crash loses of it is lost."""
+    task = asyncio.create_task(_record(use, journal))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        await _write_down(use, journal)
+
+
+async def _record(use: KeyUse, journal: Journal) -> None:
+    while True:
+        await asyncio.sleep(_PAUSE)
+        await _write_down(use, journal)
+
+
+async def _write_down(use: KeyUse, journal: Journal) -> None:
+    try:
+        await use.write_down(journal)
+    except JournalUnavailableError as error:
+        _log.warning("journal.unavailable", error=str(error))
+    except Exception:  # noqa: BLE001 - one failure must not end the recording
+        _log.exception("key_use.failed")

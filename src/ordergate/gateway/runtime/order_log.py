@@ -1,0 +1,58 @@
+"""Tells the log of each change of an order's status, whichever way it came about."""
+
+import structlog
+
+from ordergate.domain.assembly import OrderRecord, review_reasons, settled_status
+from ordergate.domain.lifecycle import OrderStatus, ReviewReason
+from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.journal.records.operations import Operation
+from ordergate.journal.records.orders import StoredOrder
+
+_log = structlog.get_logger("ordergate.orders")
+
+
+def log_status(before: OrderRecord | None, after: OrderRecord) -> None:
+    """Write a line if the order's status is another than before; None for an order that is new."""
+    was = None if before is None else _standing(before)
+    now = _standing(after)
+    if was == now:
+        return
+    _log.info(
+        "order.status",
+        order_id=after.id,
+        account=after.account,
+        status=now[0],
+        before=None if was is None else was[0],
+        review_reasons=now[1],
+        provider_status=after.seen.provider_status,
+        provider_order_id=after.seen.provider_order_id,
+    )
+
+
+def _standing(record: OrderRecord) -> tuple[OrderStatus, list[ReviewReason]]:
+    """Return what the order's status is, and why a person has to look."""
+    reasons = review_reasons(record)
+    return OrderStatus.REVIEW if reasons else settled_status(record), reasons
+
+
+def log_settled(operation: Operation) -> None:
+    """Write a line that says what became of a write."""
+    _log.info(
+        "operation.settled",
+        operation_id=operation.id,
+        order_id=operation.order,
+        account=operation.account,
+        kind=operation.kind,
+        outcome=operation.outcome,
+        problem=operation.problem,
+        attempts=len(operation.attempts),
+        performed_by=operation.performed_by,
+    )
+
+
+async def refresh(gateway: Gateway, record: OrderRecord, stored: StoredOrder) -> StoredOrder:
+    """Keep what the provider said of an order, unless the order has changed since; return what is kept."""
+    kept = await gateway.journal.refresh(record, stored.revision)
+    if kept.record == record:
+        log_status(stored.record, record)
+    return kept

@@ -1,0 +1,216 @@
+"""The gateway as the use cases see it: a configuration in force, and the ways out."""
+
+import asyncio
+import math
+import random
+import secrets
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from aiorwlock import RWLock
+
+from ordergate.domain.errors import Problem
+from ordergate.domain.order import Order, Return
+from ordergate.gateway.accounts.configuration import Configuration
+from ordergate.gateway.runtime.comparison import Compared
+from ordergate.gateway.runtime.concurrency import ConcurrencyLimit
+from ordergate.gateway.runtime.event_ports import WebhookSender
+from ordergate.gateway.runtime.key_use import KeyUse
+from ordergate.gateway.runtime.known_keys import KnownKeys
+from ordergate.gateway.runtime.ports import Clock, Journal, Transport
+from ordergate.gateway.runtime.shadows import Shadows
+from ordergate.gateway.runtime.steady_clock import SteadyClock
+from ordergate.gateway.runtime.store_check import StoreCheck
+from ordergate.gateway.runtime.throttle import Throttle
+from ordergate.journal.records.operations import Operation, StoredResponse
+from ordergate.spi.wire import WireResponse
+from ordergate.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from ordergate.telemetry.tracing import Tracing
+
+T = TypeVar("T")
+
+_LAST_MOMENT = 1.0
+"""Seconds beyond its time that a process waits for writes: an answer may be here, and not recorded yet."""
+
+
+class Renderer(Protocol):
+    """Writes answers as they are given to callers, and stored to be given again."""
+
+    def order(self, order: Order, *, created: bool) -> StoredResponse:
+        """Return the answer of a write that was applied."""
+        ...
+
+    def returned(self, made: Return) -> StoredResponse:
+        """Return the answer of a return that was made."""
+        ...
+
+    def accepted(self, operation: Operation) -> StoredResponse:
+        """Return the answer of a write that goes on without its caller."""
+        ...
+
+    def problem(self, problem: Problem) -> StoredResponse:
+        """Return the answer of a write that the provider refused."""
+        ...
+
+    def comparison(self, compared: Compared) -> bytes:
+        """Return the document of a comparison."""
+        ...
+
+
+class Siblings(Protocol):
+    """The other processes that serve from the same socket as this one.
+
+    Attributes:
+        number: Of this one, among them.
+    """
+
+    number: int
+
+    async def ask(self, question: str, *, seconds: float) -> dict[int, bytes | None]:
+        """Return what those that are there answer, by number; None for one that gives no answer in time."""
+        ...
+
+    def reloaded(self) -> None:
+        """Say that this one has taken a new configuration into force."""
+        ...
+
+
+@dataclass(slots=True)
+class Lease:
+    """How long others leave to a process what it holds; it is prolonged again and again.
+
+    Attributes:
+        until: When it ends, in the loop's time; never if the process took none.
+    """
+
+    until: float = math.inf
+
+
+@dataclass(slots=True)
+class Gateway:
+    """Everything a use case works with; `configuration` is replaced as a whole when it changes.
+
+    Attributes:
+        node: Names this process among those that share the journal.
+        running: Writes and looks that are under way, whether or not their callers still wait.
+        held: The operations that this process works on, and in how many places.
+        read_configuration: Reads the configuration anew, for a reload; None where there is none to read.
+        wake_recovery: Makes recovery look now; None where this process has none.
+        wake_deliveries: Makes what is due be delivered now; None where this process delivers nothing.
+        sender: The way to the merchants' receivers; None where this process has none.
+        chance: From 0 to 1: spreads what would otherwise be tried again all at once.
+        wake_inbound: Says that an event came; None where this process does not look after them.
+        key_use: When keys came last, until it is recorded.
+        known_keys: Whose the keys are that came a moment ago.
+        key_requests: The requests of each key.
+        reloading: Held by the reload that is under way.
+        placing: Held by each create from the look whether its account takes it until it is recorded there, and by a
+            reload from the look whether an account can go until it is gone.
+        shadows: New orders that are translated for other accounts, too.
+        refused_webhooks: By account, those since the log last told of them.
+        pinged: The webhook endpoints to which a ping is under way.
+        fetched: By account and path, what verifying webhooks took.
+        tracing: Where requests are traced.
+        concurrency: How many requests are let in.
+        unknown_keys: By address, the keys that nobody has.
+        siblings: The other processes that serve from the same socket; None where this one is alone.
+        lease: How long others leave to this process what it holds.
+        store_check: Whether the journal takes a write, as seen a moment ago.
+        ends_at: When this process has to have ended, in the loop's time; None as long as it does not.
+        steady: The time without the steps of `clock`; None if that has none.
+    """
+
+    configuration: Configuration
+    journal: Journal
+    transport: Transport
+    clock: Clock
+    renderer: Renderer
+    node: str = field(default_factory=lambda: f"node_{secrets.token_hex(8)}")
+    running: set[asyncio.Task[Any]] = field(default_factory=set)
+    held: Counter[str] = field(default_factory=Counter)
+    read_configuration: Callable[[], Awaitable[Configuration]] | None = None
+    wake_recovery: Callable[[], None] | None = None
+    wake_deliveries: Callable[[], None] | None = None
+    sender: WebhookSender | None = None
+    chance: Callable[[], float] = random.random
+    wake_inbound: Callable[[], None] | None = None
+    metrics: Metrics = field(default_factory=Metrics)
+    key_use: KeyUse = field(default_factory=KeyUse)
+    known_keys: KnownKeys = field(default_factory=KnownKeys)
+    key_requests: Throttle = field(default_factory=Throttle)
+    reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    placing: RWLock = field(default_factory=lambda: RWLock(fast=True))
+    unknown_keys: Throttle = field(default_factory=Throttle)
+    shadows: Shadows = field(default_factory=Shadows)
+    refused_webhooks: Counter[str] = field(default_factory=Counter)
+    pinged: set[str] = field(default_factory=set)
+    fetched: dict[tuple[str, str], WireResponse] = field(default_factory=dict)
+    tracing: "Tracing | None" = None
+    concurrency: ConcurrencyLimit = field(default_factory=ConcurrencyLimit)
+    siblings: Siblings | None = None
+    lease: Lease = field(default_factory=Lease)
+    store_check: StoreCheck = field(default_factory=StoreCheck)
+    ends_at: float | None = None
+    steady: SteadyClock | None = None
+
+    def steady_time(self) -> datetime:
+        """Return the time by which ages are counted, and so which keys have expired: nobody can set it."""
+        return (self.steady or self.clock)()
+
+    def hold(self, operation_id: str) -> None:
+        """Say that this process works on an operation."""
+        self.held[operation_id] += 1
+
+    def release(self, operation_id: str) -> None:
+        """Say that it does so in one place less."""
+        self.held[operation_id] -= 1
+        if self.held[operation_id] <= 0:
+            del self.held[operation_id]
+
+    def run(self, work: Coroutine[None, None, T], operation_id: str) -> "asyncio.Task[T]":
+        """Let work on an operation go on whatever becomes of whoever wanted it."""
+        self.hold(operation_id)
+        task = asyncio.create_task(work)
+        self.running.add(task)
+
+        def forget(ended: asyncio.Task[T]) -> None:
+            self.running.discard(ended)
+            self.release(operation_id)
+            if not ended.cancelled():
+                ended.exception()  # marks it as seen: the caller may be gone
+
+        task.add_done_callback(forget)
+        return task
+
+    def end_within(self, seconds: float) -> None:
+        """Say that this process ends, and how long that may take, all in all."""
+        self.ends_at = asyncio.get_running_loop().time() + seconds
+
+    async def drain(self, seconds: float) -> None:
+        """Let the writes under way end, for so long at most; what then still runs is found out about later."""
+        if self.ends_at is not None:
+            left = self.ends_at + _LAST_MOMENT - asyncio.get_running_loop().time()
+            seconds = min(seconds, max(left, 0.0))
+        if self.running:
+            await asyncio.wait(self.running, timeout=seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a write answers, byte for byte, and what its headers tell.
+
+    Attributes:
+        account: The account that was chosen.
+        replayed: The answer was given before and is given again.
+        accepted: The write goes on; the answer says where to ask for it.
+    """
+
+    response: StoredResponse
+    account: str
+    replayed: bool = False
+    accepted: bool = False

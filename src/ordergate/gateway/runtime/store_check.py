@@ -1,0 +1,36 @@
+"""Whether the journal takes a write now: asked for by whoever watches the gateway, and tried once for all of them."""
+
+import asyncio
+
+from ordergate.gateway.runtime.ports import Journal
+from ordergate.journal.errors import JournalUnavailableError
+
+KEPT = 0.5
+"""Seconds for which an answer is given again."""
+PATIENCE = 3.0
+"""Seconds within which a write has to be durable."""
+
+
+class StoreCheck:
+    """The last try. One that hangs is waited for by everybody who asks, and no second one is begun."""
+
+    def __init__(self) -> None:
+        """Have tried nothing."""
+        self._trying: asyncio.Task[None] | None = None
+        self._began = 0.0
+
+    async def require_writable(self, journal: Journal) -> None:
+        """Return if the journal takes a write.
+
+        Raises:
+            JournalUnavailableError: It does not, or not soon enough.
+        """
+        now = asyncio.get_running_loop().time()
+        trying = self._trying
+        if trying is None or (trying.done() and now - self._began > KEPT):
+            self._trying = trying = asyncio.create_task(journal.check_writable())
+            self._began = now
+        await asyncio.wait([trying], timeout=PATIENCE)
+        if not trying.done():
+            raise JournalUnavailableError(f"The journal made no write durable within {PATIENCE:g} s")
+        trying.result()

@@ -1,0 +1,341 @@
+"""The embedded journal: SQLite in WAL mode, durable on every commit, one writer and a few readers."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import sqlite3
+import stat
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import TextIO, TypeVar
+
+from ordergate.domain.assembly import OrderRecord
+from ordergate.gateway.runtime.ports import ListTooSlowError
+from ordergate.gateway.runtime.steady_clock import TOLERATED, uptime
+from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.records.operations import Busy, Operation, Stale
+from ordergate.journal.records.orders import StoredOrder
+from ordergate.journal.sql_events import LIST_SECONDS
+from ordergate.journal.sql_journal import SqlJournal
+from ordergate.journal.statements import migrations, newer_schema, statements
+from ordergate.journal.stores.group_commit import GroupWriter
+from ordergate.journal.transaction import Batch, Query, RolledBack, Rows, Transaction
+from ordergate.telemetry.log import journal_time
+
+T = TypeVar("T")
+
+_OWNER_ALONE = 0o600
+_READERS = 2
+_LISTERS = 2
+_STEPS = 10_000
+"""Instructions of SQLite's machine between two looks at the clock: some tenths of a millisecond."""
+_BUSY_SECONDS = 5.0
+_OLDEST = (3, 35)
+"""SQLite's first release with RETURNING and DROP COLUMN (March 2021)."""
+
+Seconds = Callable[[], float]
+
+
+class SqliteJournal(SqlJournal):
+    """A journal in one file. Several processes may open it; one may serve."""
+
+    def __init__(self, path: Path, *, serving: bool = False, clock: Seconds | None = None) -> None:
+        """Open the file, creating or upgrading its schema.
+
+        Args:
+            path: The database.
+            serving: Hold it as the one process that serves from it; whoever did before is gone.
+            clock: Unix time in seconds, for leases and settling times.
+
+        Raises:
+            JournalUnavailableError: The file cannot be used, or a later release has upgraded it.
+        """
+        if sqlite3.sqlite_version_info < _OLDEST:
+            raise JournalUnavailableError(
+                f"SQLite {sqlite3.sqlite_version} is too old; {_OLDEST[0]}.{_OLDEST[1]} or newer is needed"
+            )
+        self._path = path
+        self._sql = statements("sqlite")
+        self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        self._lock = _serve_alone(path) if serving else None
+        try:
+            upgrade(path)
+            self._clock = clock or _steady_clock(path, self._sql["host_time"])
+            writing = self._writing_connection(serving=serving)
+        except (JournalUnavailableError, sqlite3.Error) as error:
+            if self._lock is not None:
+                self._lock.close()
+            raise _unavailable(path, error) from error
+        self._writer = GroupWriter(writing, path)
+        self._at_hand = self._reader(busy_seconds=0)
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="journal-reader")
+        self._listers = ThreadPoolExecutor(_LISTERS, thread_name_prefix="journal-list")
+
+    async def close(self) -> None:
+        """Finish what waits and close the file."""
+        await self._writer.finish()
+        await asyncio.to_thread(self._writer.close)
+        for pool in (self._readers, self._listers):
+            pool.shutdown()
+        for connection in self._opened:
+            connection.close()
+        if self._lock is not None:
+            self._lock.close()
+
+    def waiting_writes(self) -> int:
+        """Return how many writes wait for the one that is under way."""
+        return self._writer.waiting
+
+    async def redact(self, record: OrderRecord, revision: int) -> StoredOrder | Busy | Stale:
+        """Replace an order's record by a redacted one, and erase what its operations held of it.
+
+        Raises:
+            JournalUnavailableError: As always; or the log beside the file, which holds older pages, could not be
+                emptied. The order is redacted then, and doing it again empties the log.
+        """
+        result = await super().redact(record, revision)
+        if isinstance(result, StoredOrder):
+            await asyncio.to_thread(_empty_log, self._path)
+        return result
+
+    async def redact_unmade(self, operation: Operation, comparison: str | None) -> Busy | None:
+        """Erase what the operations of an order that was never made held of it.
+
+        Raises:
+            JournalUnavailableError: As of :meth:`redact`.
+        """
+        busy = await super().redact_unmade(operation, comparison)
+        if busy is None:
+            await asyncio.to_thread(_empty_log, self._path)
+        return busy
+
+    @journal_time("write")
+    async def _write(self, begin: Callable[[], Transaction[T]], *, brief: bool = False) -> T:
+        try:
+            return await self._writer.run(
+                lambda connection: self._carry_out(connection, begin()), brief=brief
+            )
+        except RolledBack as undone:
+            result: T = undone.result
+            return result
+
+    async def _write_briefly(self, begin: Callable[[], Transaction[T]]) -> T:
+        return await self._write(begin, brief=True)
+
+    @journal_time("read")
+    async def _read(self, begin: Callable[[], Transaction[T]]) -> T:
+        return await self._read_in(
+            self._readers, lambda: self._carry_out(self._reading_connection(), begin())
+        )
+
+    @journal_time("read")
+    async def _list(self, begin: Callable[[], Transaction[T]]) -> T:
+        until = time.monotonic() + LIST_SECONDS
+        return await self._read_in(self._listers, lambda: self._carry_out_until(until, begin()))
+
+    async def _read_in(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(threads, work)
+        except sqlite3.Error as error:
+            raise JournalUnavailableError(f"SQLite: {error}") from error
+
+    def _carry_out_until(self, until: float, transaction: Transaction[T]) -> T:
+        """Carry out, unless it takes longer, the wait for a thread included."""
+        connection = self._reading_connection()
+        connection.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
+        try:
+            return self._carry_out(connection, transaction)
+        except sqlite3.OperationalError as error:
+            if time.monotonic() > until:
+                raise ListTooSlowError(LIST_SECONDS) from error
+            raise
+
+    @journal_time("read")
+    async def _look_up(self, begin: Callable[[], Transaction[T]]) -> T:
+        """Read here and now: a few rows by their index take less time than the way to another thread and back."""
+        try:
+            return self._carry_out(self._at_hand, begin())
+        except sqlite3.Error:
+            return await self._read(begin)  # with patience, where the file is busy
+
+    def _carry_out(self, connection: sqlite3.Connection, transaction: Transaction[T]) -> T:
+        now = round(self._clock() * 1000)
+        rows: Rows | None = None
+        try:
+            while True:
+                query = next(transaction) if rows is None else transaction.send(rows)
+                rows = self._ask(connection, query, now)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    def _ask(self, connection: sqlite3.Connection, query: Query | Batch, now: int) -> Rows:
+        sql = self._sql.get(query.statement, query.statement)
+        if isinstance(query, Batch):
+            connection.executemany(sql, ({**each, "now": now} for each in query.parameters))
+            return []
+        parameters: Mapping[str, object] = {**_host(), **query.parameters, "now": now}
+        return connection.execute(sql, parameters).fetchall()
+
+    def _writing_connection(self, *, serving: bool) -> sqlite3.Connection:
+        connection = _connect(self._path)
+        try:
+            if serving:
+                connection.execute(self._sql["all_nodes_gone"])
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    def _reading_connection(self) -> sqlite3.Connection:
+        """One connection per thread: a shared one would keep an old snapshot."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = self._reader()
+        return connection
+
+    def _reader(self, busy_seconds: float = _BUSY_SECONDS) -> sqlite3.Connection:
+        connection = _connect(self._path, busy_seconds)
+        self._opened.append(connection)
+        connection.execute("PRAGMA query_only = 1")
+        return connection
+
+
+def _steady_clock(path: Path, kept: str) -> Seconds:
+    """Unix time that a step of the host's clock does not move: settling times must not end early.
+
+    As long as the host is not started anew, neither does one that comes while no process has the file open.
+    """
+    with contextlib.closing(_connect(path)) as connection:
+        row = connection.execute(kept, _host()).fetchone()
+    now = time.time()
+    if row is not None and abs(row[0] / 1000 - now) > TOLERATED.total_seconds():
+        now = row[0] / 1000
+    began = now - uptime()
+    return lambda: began + uptime()
+
+
+def _host() -> Mapping[str, object]:
+    return {"boot": _boot(), "uptime": round(uptime() * 1000)}
+
+
+@cache
+def _boot() -> str:
+    """Name the start of the host that its uptime counts from; empty if the system does not tell."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def upgrade(path: Path) -> tuple[int, int]:
+    """Create a file's schema or bring it up to date; return its version before, 0 for none, and now.
+
+    Raises:
+        JournalUnavailableError: The file cannot be used, or a later release has upgraded it.
+    """
+    try:
+        _keep_private(path)
+        connection = _connect(path)
+        try:
+            return _apply_migrations(connection, path)
+        finally:
+            connection.close()
+    except (sqlite3.Error, OSError) as error:
+        raise _unavailable(path, error) from error
+
+
+def _keep_private(path: Path) -> None:
+    """Let nobody but its owner read the file, or what SQLite keeps beside it, which gets the file's mode."""
+    # A file that is there is not opened: to close it would take from this process the locks that SQLite holds on it.
+    with contextlib.suppress(FileExistsError):
+        os.close(_open_private(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+    for end in ("", "-wal", "-shm"):
+        _close_to_others(path.with_name(path.name + end))
+
+
+def _open_private(path: Path | str, flags: int) -> int:
+    return os.open(path, flags, _OWNER_ALONE)
+
+
+def _close_to_others(file: Path) -> None:
+    with contextlib.suppress(FileNotFoundError, PermissionError):  # it is another user's, who may
+        if stat.S_IMODE(file.stat().st_mode) & ~_OWNER_ALONE:
+            file.chmod(_OWNER_ALONE)
+
+
+def _unavailable(path: Path, error: Exception) -> JournalUnavailableError:
+    if isinstance(error, JournalUnavailableError):
+        return error
+    return JournalUnavailableError(f"SQLite cannot use {path}: {error}")
+
+
+def _serve_alone(path: Path) -> TextIO:
+    """Lock a file beside the database; the lock ends with the process, however it ends."""
+    file = path.with_name(path.name + ".lock")
+    try:
+        lock = open(file, "w", opener=_open_private)  # noqa: SIM115 - it is held as long as the process serves
+        _close_to_others(file)
+    except OSError as error:
+        raise JournalUnavailableError(f"SQLite cannot use {path}: {error}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise JournalUnavailableError(
+            f"Another process serves from {path}; one SQLite file has one server. Stop it, use another file, or "
+            "move to PostgreSQL, which any number may serve from."
+        ) from error
+    return lock
+
+
+def _connect(path: Path, busy_seconds: float = _BUSY_SECONDS) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        # What is deleted is overwritten with zeros: FAST would leave it on pages that are free.
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute(f"PRAGMA busy_timeout = {busy_seconds * 1000:.0f}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _empty_log(path: Path) -> None:
+    """Write the log's pages to the file, and cut it to nothing: it holds pages as they were before."""
+    connection = _connect(path)
+    try:
+        busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    except sqlite3.Error as error:
+        raise _unavailable(path, error) from error
+    finally:
+        connection.close()
+    if busy:
+        raise JournalUnavailableError(
+            f"The order is redacted, but {path}-wal, which holds older pages, is in use and could not be emptied; "
+            "do it again"
+        )
+
+
+def _apply_migrations(connection: sqlite3.Connection, path: Path) -> tuple[int, int]:
+    connection.execute("BEGIN IMMEDIATE")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    newest = migrations("sqlite")[-1][0]
+    if version > newest:
+        raise JournalUnavailableError(newer_schema(str(path), version, newest))
+    for number, script in migrations("sqlite"):
+        if number > version:
+            for statement in script:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number:d}")
+    connection.execute("COMMIT")
+    return version, newest

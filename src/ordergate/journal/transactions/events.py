@@ -1,0 +1,125 @@
+"""What the journal does with events, once for every store: as in transactions.py."""
+
+from typing import Any
+
+import msgspec
+
+from ordergate.domain.assembly import OrderRecord
+from ordergate.domain.erasure import without_persons
+from ordergate.domain.events import ONCE, EventType, SettledOperation, events_between
+from ordergate.domain.identifiers import new_id
+from ordergate.domain.order import Order
+from ordergate.journal import codec
+from ordergate.journal.records.comparisons import COMPARISONS
+from ordergate.journal.records.events import Event, EventQuery, Feed
+from ordergate.journal.records.operations import Operation
+from ordergate.journal.transaction import Batch, Query, Row, Transaction
+from ordergate.journal.transactions import search
+
+_ALL = 2**62
+
+
+def record_change(before: OrderRecord | None, after: OrderRecord, order: Order) -> Transaction[None]:
+    """Record what happened to an order between two records; in the step that writes the second.
+
+    Args:
+        before: None for an order that is new.
+        after: As it is kept now.
+        order: The canonical order of `after`.
+    """
+    types = events_between(before, after, order=order)
+    if before is not None and not ONCE.isdisjoint(types):
+        rows = yield Query("told_types", {"order_id": after.id})
+        types = events_between(before, after, {row[0] for row in rows}, order=order)
+    if types:
+        document = codec.encode(order)
+        yield Batch("insert_event", [_event_columns(each, after, document) for each in types])
+
+
+def record_settled(operation: Operation) -> Transaction[None]:
+    """Record that an operation has settled whose caller may not know."""
+    assert operation.state in {"succeeded", "failed"}
+    settled = SettledOperation(
+        id=operation.id,
+        kind=operation.kind,
+        state=operation.state,
+        outcome=operation.outcome,
+        problem=operation.problem,
+        order=operation.order,
+        account=operation.account,
+        reference=operation.reference,
+        idempotency_key=operation.key,
+    )
+    rows = yield Query("order_purpose", {"id": operation.order})
+    compared = operation.path == COMPARISONS or bool(rows and rows[0][0])
+    columns = {
+        "id": new_id("evt"),
+        "merchant": operation.merchant,
+        "world": operation.world,
+        "purpose": "comparison" if compared else "",
+        "order_id": operation.order,
+        "type": EventType.OPERATION_SETTLED.value,
+        "record": codec.encode(settled),
+    }
+    yield Query("insert_event", columns)
+
+
+def redact_events(order_id: str) -> Transaction[None]:
+    """Erase the personal data of an order from its events, and so from what is still to be delivered."""
+    rows = yield Query("order_events", {"order_id": order_id, "after": None, "limit": _ALL})
+    redacted = [
+        {"id": row[0], "record": codec.encode(without_persons(msgspec.json.decode(row[7])))} for row in rows
+    ]
+    if redacted:
+        yield Batch("replace_event", redacted)
+
+
+def events(query: EventQuery) -> Transaction[list[Event]]:
+    """Return up to ``limit + 1`` numbered events."""
+    rows = yield Query(*search.events(query))
+    return [_event(row) for row in rows]
+
+
+def event(event_id: str) -> Transaction[Event | None]:
+    """Return one event."""
+    rows = yield Query("event_by_id", {"id": event_id})
+    return _event(rows[0]) if rows else None
+
+
+def place_in_feed(feed: Feed, event_id: str) -> Transaction[int | None]:
+    """Return an event's number in its feed."""
+    place = {"id": event_id, "merchant": feed.merchant, "world": feed.world, "purpose": feed.purpose or ""}
+    rows = yield Query("place_in_feed", place)
+    return rows[0][0] if rows else None
+
+
+def order_events(order_id: str, after: str | None, limit: int) -> Transaction[list[Event]]:
+    """Return up to ``limit + 1`` of an order's events."""
+    rows = yield Query("order_events", {"order_id": order_id, "after": after, "limit": limit + 1})
+    return [_event(row) for row in rows]
+
+
+def _event_columns(kind: EventType, record: OrderRecord, document: bytes) -> dict[str, Any]:
+    return {
+        "id": new_id("evt"),
+        "merchant": record.merchant,
+        "world": record.world,
+        "purpose": record.purpose or "",
+        "order_id": record.id,
+        "type": kind.value,
+        "record": document,
+    }
+
+
+def _event(row: Row) -> Event:
+    event_id, number, kind, merchant, world, order_id, created_at, record = row
+    return Event(
+        id=event_id,
+        number=number,
+        type=kind,
+        merchant=merchant,
+        world=world,
+        order=order_id,
+        timestamp=codec.moment(created_at),
+        data=msgspec.Raw(bytes(record)),
+    )

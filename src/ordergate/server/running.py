@@ -1,0 +1,233 @@
+"""What a process does that serves: a list of parts, alone, or as one of several workers."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+
+from ordergate.cli.session import reports_problems, tell
+from ordergate.console.plugin import Console
+from ordergate.domain.errors import Problem
+from ordergate.gateway.accounts.configuration import ConfigurationError
+from ordergate.gateway.comparing.shadow import shadowing
+from ordergate.gateway.inbound.poll import polling
+from ordergate.gateway.inbound.resync import following
+from ordergate.gateway.operating.reload import answers_to_siblings, reload
+from ordergate.gateway.operating.retention import pruning
+from ordergate.gateway.outbound.deliver import delivering
+from ordergate.gateway.outbound.feed import announcing
+from ordergate.gateway.runtime.key_use import recording_key_use
+from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.writes.recovery import alive, recovering
+from ordergate.journal.errors import JournalUnavailableError
+from ordergate.listener.connections import Connections, Limits
+from ordergate.listener.server import (
+    Share,
+    allow_open_files,
+    collect_less,
+    connections_within,
+    server_of,
+    stop_when_closed,
+)
+from ordergate.listener.siblings import UnixSiblings
+from ordergate.listener.workers import Supervisor, Worker
+from ordergate.server.bootstrap import open_gateway, open_journal
+from ordergate.settings import Settings, load_settings
+from ordergate.settings.document import ServerSettings
+from ordergate.telemetry.log import finish_log
+from ordergate.web.app import create_app
+
+Bind = Callable[[bool], socket.socket]
+"""Binds the port; where it may depends on whether any key exists."""
+Ready = Callable[[socket.socket], None]
+"""Says that the port is served."""
+
+
+def serve_alone(settings: Settings, bind: Bind, ready: Ready, stops_with: int | None) -> None:
+    """Be the only process that serves, until SIGTERM or SIGINT, or the end of a descriptor.
+
+    Raises:
+        JournalUnavailableError: The journal cannot be opened.
+    """
+
+    async def run() -> None:
+        async with _running(settings) as gateway:
+            with bind(bool(await gateway.journal.keys())) as listener:
+                await _serve(gateway, settings, listener, lambda: ready(listener), stops_with)
+
+    _run(run())
+
+
+def serve_together(settings: Settings, count: int, bind: Bind, ready: Ready, stops_with: int | None) -> int:
+    """Be the parent of `count` workers that serve from one socket; return the exit code.
+
+    Raises:
+        JournalUnavailableError: The journal cannot be opened.
+    """
+    in_force = settings
+
+    def take_over() -> None:
+        """A worker that comes later begins with what the others have."""
+        nonlocal in_force
+        with contextlib.suppress(ConfigurationError):
+            in_force = load_settings(settings.file)
+
+    def work(worker: Worker) -> None:
+        _run(_work(in_force, listener, worker, Path(folder), shares))
+
+    shares = Share.of_each(count)
+    keys_exist = asyncio.run(_prepared(settings))
+    with bind(keys_exist) as listener, _folder_for_sockets() as folder:
+        supervisor = Supervisor(
+            reports_problems(work),
+            count,
+            on_ready=lambda: ready(listener),
+            on_reload=take_over,
+            on_end=lambda number: shares[number - 1].leave(),
+            on_stop=listener.close,
+            shutdown_timeout=settings.server.shutdown_timeout,
+        )
+        return supervisor.run(stops_with=stops_with)
+
+
+def _folder_for_sockets() -> "tempfile.TemporaryDirectory[str]":
+    """Make the folder in which workers ask each other."""
+    try:
+        return tempfile.TemporaryDirectory(prefix="ordergate-")
+    except OSError as error:
+        tell(
+            "workers need a directory for the sockets between them: set TMPDIR to one that can be written to "
+            f"(in a container, mount a tmpfs at /tmp), or serve with one worker ({error})",
+            err=True,
+        )
+        sys.exit(1)
+
+
+async def _prepared(settings: Settings) -> bool:
+    """Bring the journal's schema up to date, once for all workers; return whether any key exists."""
+    journal = await open_journal(settings.store.url, connections=2)
+    try:
+        return bool(await journal.keys())
+    finally:
+        await journal.close()
+
+
+async def _work(
+    settings: Settings, listener: socket.socket, worker: Worker, folder: Path, shares: list[Share]
+) -> None:
+    share = shares[worker.number - 1]
+    siblings = UnixSiblings(folder, worker.number, len(shares), lambda: worker.report("reloaded"))
+    async with (
+        _running(settings, worker) as gateway,
+        siblings.answering(answers_to_siblings(gateway)),
+    ):
+        gateway.siblings = siblings
+        await _serve(gateway, settings, listener, lambda: worker.report("ready"), worker.parent, share)
+
+
+@contextlib.asynccontextmanager
+async def _running(settings: Settings, worker: Worker | None = None) -> AsyncIterator[Gateway]:
+    """Do everything that a process which serves does besides answering."""
+    async with (
+        open_gateway(settings, serving=True) as gateway,
+        _following_the_dead(gateway, worker),
+        alive(gateway, drain=settings.server.shutdown_timeout),
+        recovering(gateway),
+        announcing(gateway),
+        delivering(gateway),
+        following(gateway),
+        polling(gateway),
+        pruning(gateway),
+        shadowing(gateway),
+        recording_key_use(gateway.key_use, gateway.journal),
+    ):
+        yield gateway
+
+
+@contextlib.asynccontextmanager
+async def _following_the_dead(gateway: Gateway, worker: Worker | None) -> AsyncIterator[None]:
+    """Be the node that the parent says, and let go of what its dead predecessor held, before its lease is over."""
+    if worker is not None:
+        gateway.node = worker.node
+        if worker.before is not None:
+            await gateway.journal.leave(worker.before)
+    yield
+
+
+async def _serve(
+    gateway: Gateway,
+    settings: Settings,
+    listener: socket.socket,
+    ready: Callable[[], None],
+    stops_with: int | None,
+    share: Share | None = None,
+) -> None:
+    """Answer requests until SIGTERM or SIGINT, or the end of a descriptor."""
+    app = create_app(
+        gateway,
+        max_body_bytes=settings.server.max_body_bytes,
+        root_path=settings.server.root_path,
+        plugins=[Console()] if settings.server.console else [],
+    )
+    limits = limits_of(settings.server, connections_within(allow_open_files()))
+    server = server_of(
+        app,
+        ready,
+        protocol=Connections(limits, app.refuse).protocol,
+        shutdown_timeout=settings.server.shutdown_timeout,
+        on_stopping=lambda: gateway.end_within(settings.server.shutdown_timeout),
+        share=share,
+    )
+    _reload_on_hangup(gateway)
+    if stops_with is not None:
+        stop_when_closed(server, stops_with)
+    collect_less()
+    await server.serve([listener])
+
+
+def limits_of(server: ServerSettings, most_connections: int) -> Limits:
+    """Return what connections may be as configured, and no more of them than the system allows."""
+    return Limits(
+        head_bytes=server.max_head_bytes,
+        headers=server.max_headers,
+        head_seconds=server.head_timeout,
+        body_seconds=server.body_timeout,
+        body_bytes=server.max_body_bytes,
+        connections=min(server.max_connections, most_connections),
+    )
+
+
+def _reload_on_hangup(gateway: Gateway) -> None:
+    """SIGHUP reloads the configuration; what comes of it stands in the log."""
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def run() -> None:
+        with contextlib.suppress(Problem, JournalUnavailableError):
+            await reload(gateway)
+
+    def begin() -> None:
+        task = asyncio.create_task(run())
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, begin)
+
+
+def _run(main: Coroutine[None, None, None]) -> None:
+    try:
+        _run_loop(main)
+    finally:
+        finish_log()
+
+
+def _run_loop(main: Coroutine[None, None, None]) -> None:
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(main)
+    else:
+        uvloop.run(main)
