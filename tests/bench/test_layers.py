@@ -1,6 +1,6 @@
 """Samples count for the innermost layer that they are in."""
 
-from tests.bench.layers import ELSEWHERE, LOOP, THREADS, Layer, layer_of, split
+from campaigns.bench.layers import ELSEWHERE, LOOP, THREADS, Layer, layer_of, split
 
 _RUN = "run (uvloop/__init__.py:92)"
 _RECEIVE = "Cycle.run_asgi (uvicorn/protocols/http/httptools_impl.py:422)"

@@ -2,12 +2,12 @@
 
 import msgspec
 import pytest
-from tests.bench.figures import Figure
-from tests.bench.growth import Grown
-from tests.bench.load import Run
-from tests.bench.marks import Mark, computed
-from tests.bench.soak import Soak, Weight
-from tests.bench.throughput import DIRECT, FRAMEWORK, HANDWRITTEN, SQLITE
+from campaigns.bench.figures import Figure
+from campaigns.bench.growth import Grown
+from campaigns.bench.load import Run
+from campaigns.bench.marks import Mark, computed
+from campaigns.bench.soak import Soak, Weight
+from campaigns.bench.throughput import DIRECT, FRAMEWORK, HANDWRITTEN, SQLITE
 
 
 @pytest.mark.parametrize(

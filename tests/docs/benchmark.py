@@ -5,7 +5,7 @@
 
 from pathlib import Path
 
-from tests.bench.report import markdown, read
+from campaigns.bench.report import markdown, read
 
 README = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- benchmark -->", "<!-- /benchmark -->"

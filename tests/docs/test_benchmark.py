@@ -3,7 +3,7 @@
 import platform
 import re
 
-from tests.bench.report import LAST_RUN, read
+from campaigns.bench.report import LAST_RUN, read
 from tests.docs.benchmark import benchmark, in_readme
 
 

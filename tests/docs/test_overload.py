@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import msgspec
-from tests.overload.run import Row
+from campaigns.overload.run import Row
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_readme_tells_the_last_run() -> None:
     """The least and the most goodput, how long the admitted took and the refused, and that nothing else came."""
-    text = (ROOT / "tests/overload/last-run.json").read_bytes()
+    text = (ROOT / "campaigns/overload/last-run.json").read_bytes()
     rows = msgspec.json.decode(text, type=list[Row])
     loaded = [row for row in rows if not row.load.startswith("peak")]
     readme = (ROOT / "README.md").read_text()

@@ -1,10 +1,10 @@
-"""A short campaign of faults and kills on each store; ``python -m tests.chaos`` runs the long ones."""
+"""A short campaign of faults and kills on each store; ``python -m campaigns.chaos`` runs the long ones."""
 
 from pathlib import Path
 
 import pytest
-from tests.chaos.campaign import Report, run
-from tests.chaos.plan import Plan
+from campaigns.chaos.campaign import Report, run
+from campaigns.chaos.plan import Plan
 from tests.postgresql import PostgreSQLMissing
 
 

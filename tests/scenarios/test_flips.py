@@ -1,10 +1,10 @@
-"""Switching under load; ``python -m tests.switching`` is the long form."""
+"""Switching under load; ``python -m campaigns.switching`` is the long form."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
+from campaigns.switching.flips import Flips, flip
 from tests.scenarios.shop import Emulator
-from tests.switching.flips import Flips, flip
 
 
 async def test_flips_under_load(emulators: Mapping[str, Emulator], tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
-"""Two columns of the matrix of webhooks; ``python -m tests.matrix`` fills it all."""
+"""Two columns of the matrix of webhooks; ``python -m campaigns.matrix`` fills it all."""
 
 from pathlib import Path
 
-from tests.matrix.matrix import run
+from campaigns.matrix.matrix import run
 
 
 def test_webhooks_that_are_lost_or_meet_a_node_that_is_killed(tmp_path: Path) -> None:

@@ -1,12 +1,12 @@
-"""Providers that fail under load; ``python -m tests.switching --faults`` is the long form."""
+"""Providers that fail under load; ``python -m campaigns.switching --faults`` is the long form."""
 
 from collections.abc import AsyncIterator, Mapping
 
 import pytest
 import pytest_asyncio
+from campaigns.switching.faults import FAULTS, Fault, fail, staged
+from campaigns.switching.stage import Stage
 from tests.scenarios.shop import Emulator
-from tests.switching.faults import FAULTS, Fault, fail, staged
-from tests.switching.stage import Stage
 
 FIRST = ("rapyd", "revkeen", "revkeen", "rapyd", "rapyd")
 

@@ -1,11 +1,11 @@
-"""A short walk through the life of orders at each provider; ``python -m tests.walk`` takes the long one."""
+"""A short walk through the life of orders at each provider; ``python -m campaigns.walk`` takes the long one."""
 
 from collections.abc import Mapping
 
+from campaigns.walk.machine import Tally, Walk
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from tests.scenarios.shop import Emulator
-from tests.walk.machine import Tally, Walk
 
 SHORT = settings(
     max_examples=4,

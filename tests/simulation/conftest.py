@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import structlog
-from tests.simulation.world import listen_for_alarms, quick_folder
+from campaigns.simulation.world import listen_for_alarms, quick_folder
 
 
 @pytest.fixture(autouse=True)

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from tests.simulation.clock import simulate
-from tests.simulation.operations import OPERATIONS
-from tests.simulation.process import Process
-from tests.simulation.world import World, operations
+from campaigns.simulation.clock import simulate
+from campaigns.simulation.operations import OPERATIONS
+from campaigns.simulation.process import Process
+from campaigns.simulation.world import World, operations
 
 from ordergate.domain.errors import Problem
 from ordergate.gateway.writes.attempt import REPEATS

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.simulation.clock import at_once, simulate
-from tests.simulation.operations import OPERATIONS, Kind, Target
-from tests.simulation.process import Process
-from tests.simulation.world import World, alarms, disagreements, operations, read_again, unsettled
+from campaigns.simulation.clock import at_once, simulate
+from campaigns.simulation.operations import OPERATIONS, Kind, Target
+from campaigns.simulation.process import Process
+from campaigns.simulation.world import World, alarms, disagreements, operations, read_again, unsettled
 
 from ordergate.domain.errors import Problem
 from ordergate.gateway.runtime.runtime import Answer

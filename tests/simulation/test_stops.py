@@ -5,9 +5,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from tests.simulation.network import FAULTS
-from tests.simulation.operations import OPERATIONS
-from tests.simulation.stops import Case, Repeats, Stops
+from campaigns.simulation.network import FAULTS
+from campaigns.simulation.operations import OPERATIONS
+from campaigns.simulation.stops import Case, Repeats, Stops
 
 ALL = [(provider, operation) for provider, kinds in OPERATIONS.items() for operation in kinds]
 TELLING: Mapping[str, tuple[Repeats, ...]] = {

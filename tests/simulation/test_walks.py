@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from tests.simulation.operations import OPERATIONS
-from tests.simulation.walk import STEPS, walk
+from campaigns.simulation.operations import OPERATIONS
+from campaigns.simulation.walk import STEPS, walk
 
 SEEDS = range(10)
 

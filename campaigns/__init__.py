@@ -1,0 +1,1 @@
+"""Programs that take long: benchmarks, and campaigns that look for a broken promise."""

@@ -1,0 +1,1 @@
+"""Figures, not proofs: ``uv run python -m campaigns.bench``."""

@@ -1,0 +1,179 @@
+"""``uv run python -m campaigns.bench``: prints tables of figures, and judges none by its exit code."""
+
+import signal
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+
+import click
+
+from campaigns.bench import (
+    adapters,
+    growth,
+    hooks,
+    journal,
+    layers,
+    machine,
+    orders,
+    processes,
+    soak,
+    throughput,
+)
+from campaigns.bench.figures import Figure
+from campaigns.bench.report import Report, tables, write
+from campaigns.bench.servers import MeasuringFailedError, require
+
+SECONDS = 8
+PARTS = {
+    "adapters": "an adapter's plan, signature and reading; 5 s",
+    "journal": "a durable write on each store; 15 s",
+    "webhooks": "the intake of webhooks; 10 s",
+    "command": "--help, the start of serve, its memory at rest; 15 s",
+    "lists": "the console's lists and searches among 100,000 orders on each store; 60 s",
+    "peers": "a create through the gateway and its peers; 4 min",
+    "growth": "a create and a list of 100 as the journal grows, each load for half as long; 4 min",
+    "soak": "memory over many requests; 2 min",
+    "profile": "processor time by layer; 20 s",
+}
+SHORT = ("adapters", "journal", "webhooks", "command")
+"""Parts that need neither nginx nor wrk."""
+
+
+def _sizes(_context: click.Context, _option: click.Parameter, value: str) -> tuple[int, ...]:
+    try:
+        sizes = tuple(int(size) for size in value.split(","))
+    except ValueError:
+        raise click.BadParameter("numbers with commas between them, as in 1000,100000") from None
+    if min(sizes) < 1000:
+        raise click.BadParameter("a journal of fewer than 1000 orders says nothing")
+    return sizes
+
+
+@click.command(epilog="\n".join(["\b", "Parts:", *(f"  {name:<10}{what}" for name, what in PARTS.items())]))
+@click.option(
+    "--json", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here."
+)
+@click.option(
+    "--short", is_flag=True, help="Only what needs no nginx and wrk, with fewer rounds: 20 seconds."
+)
+@click.option("--profile", is_flag=True, help="Only the processor time of a create, by layer.")
+@click.option(
+    "--only", multiple=True, type=click.Choice(list(PARTS)), help="Only this part; may be repeated."
+)
+@click.option(
+    "--seconds", type=click.IntRange(min=1), default=SECONDS, show_default=True, help="Of each load."
+)
+@click.option(
+    "--sizes",
+    callback=_sizes,
+    default=",".join(map(str, growth.SIZES)),
+    show_default=True,
+    help="Orders in the journals that grow.",
+)
+@click.option(
+    "--soak",
+    "requests",
+    type=click.IntRange(min=100),
+    default=soak.REQUESTS,
+    show_default=True,
+    help="Requests over which memory is watched; 1000000 is the long form, and leaves 14 GB until it ends.",
+)
+def main(
+    *,
+    file: Path | None,
+    short: bool,
+    profile: bool,
+    only: tuple[str, ...],
+    seconds: int,
+    sizes: tuple[int, ...],
+    requests: int,
+) -> None:
+    """Measure the gateway, and what people would use instead, side by side; twelve minutes on a quiet machine.
+
+    \b
+    uv run python -m campaigns.bench --json campaigns/bench/last-run.json
+    uv run python -m campaigns.bench --short
+    uv run --with py-spy python -m campaigns.bench --profile
+    """  # noqa: D301 - click wants a real \b
+    signal.signal(signal.SIGTERM, _end)
+    chosen = SHORT if short else ("profile",) if profile else only or tuple(PARTS)
+    report = Report(machine=machine.describe(), load_seconds=seconds)
+    measurements = _measurements(report, short=short, seconds=seconds, sizes=sizes, requests=requests)
+    try:
+        if not set(chosen) <= {*SHORT, "lists"}:
+            require("nginx", "wrk")
+    except MeasuringFailedError as missing:
+        raise click.ClickException(str(missing)) from missing
+    for part in chosen:
+        _tell(f"{part}: {PARTS[part]}")
+        began = perf_counter()
+        try:
+            measurements[part]()
+        except MeasuringFailedError as failed:
+            _note(report, f"{part} left out: {failed}")
+        report.seconds[part] = round(perf_counter() - began, 1)
+    shown = "\n\n".join(tables(report))
+    if not shown:
+        sys.exit(1)  # why is said already
+    click.echo(shown)
+    if file is not None:
+        write(report, file)
+
+
+def _end(number: int, _frame: object) -> None:
+    """End as Ctrl-C does, so that what was started ends, too."""
+    sys.exit(128 + number)
+
+
+def _tell(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _note(report: Report, text: str) -> None:
+    """Say what is not as it should be, and keep the sentence of it; what follows is a log."""
+    _tell(text)
+    report.told.append(text.partition("\n")[0])
+
+
+def _measurements(
+    report: Report, *, short: bool, seconds: int, sizes: tuple[int, ...], requests: int
+) -> Mapping[str, Callable[[], None]]:
+    """Return what each part does: it puts into the report what it found."""
+
+    def say(text: str) -> None:
+        _tell(f"  {text}")
+
+    def of(measure: Callable[..., Iterable[Figure]], rounds: int) -> Callable[[], None]:
+        return lambda: report.figures.extend(measure(rounds))
+
+    def lists() -> None:
+        report.figures += orders.measure()
+
+    def peers() -> None:
+        report.throughput = throughput.measure(say, partial(_note, report), seconds)
+
+    def grow() -> None:
+        report.growth = growth.measure(say, sizes, max(seconds // 2, 1))
+
+    def soaked() -> None:
+        report.soak = soak.measure(say, requests)
+
+    def by_layer() -> None:
+        report.layers = layers.measure(say, seconds)
+
+    return {
+        "adapters": of(adapters.measure, adapters.ROUNDS // (8 if short else 1)),
+        "journal": of(journal.measure, journal.TOGETHER // (8 if short else 1)),
+        "webhooks": of(hooks.measure, hooks.WEBHOOKS // (8 if short else 1)),
+        "command": of(processes.measure, 1 if short else processes.RUNS),
+        "lists": lists,
+        "peers": peers,
+        "growth": grow,
+        "soak": soaked,
+        "profile": by_layer,
+    }
+
+
+main()

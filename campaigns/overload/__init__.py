@@ -1,0 +1,1 @@
+"""What becomes of ten times too much: ``uv run python -m campaigns.overload``."""

@@ -1,1 +1,0 @@
-"""Figures, not proofs: ``uv run python -m tests.bench``."""

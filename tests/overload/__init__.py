@@ -1,1 +1,0 @@
-"""What becomes of ten times too much: ``uv run python -m tests.overload``."""

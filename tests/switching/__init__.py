@@ -1,1 +1,0 @@
-"""Orders come in without a pause while accounts are switched, or fail: ``uv run python -m tests.switching``."""
