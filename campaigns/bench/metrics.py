@@ -1,4 +1,4 @@
-"""What counting costs: the metrics of one write, one read and one look: ``uv run python -m campaigns.bench.metrics``."""
+"""The cost of the metrics of one write, one read and one probe: ``uv run python -m campaigns.bench.metrics``."""
 
 from collections.abc import Callable
 from time import perf_counter_ns

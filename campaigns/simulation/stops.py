@@ -13,6 +13,7 @@ from campaigns.simulation.operations import OPERATIONS, Kind
 from campaigns.simulation.process import Process, Stop, Stopped
 from campaigns.simulation.world import Stage, World, alarms, disagreements, operations, read_again, unsettled
 from ordergate.domain.errors import Problem
+from ordergate.gateway.orders.create import elsewhere_as_routed
 from ordergate.gateway.runtime.runtime import Answer
 from ordergate.gateway.writes.recovery import LEASE, tend
 from ordergate.gateway.writes.write import Delivery
@@ -175,7 +176,7 @@ class _Run:
     async def _round(self, process: Process) -> None:
         """Let everything under way end, then recovery look once."""
         await self._finish(process)
-        await tend(process.gateway)
+        await tend(process.gateway, elsewhere_as_routed)
         await self._finish(process)
         await asyncio.sleep(4)
 

@@ -26,6 +26,7 @@ from campaigns.simulation.world import (
 from ordergate.domain.draft import ResolveBody
 from ordergate.domain.errors import Problem
 from ordergate.domain.lifecycle import OperationKind
+from ordergate.gateway.orders.create import elsewhere_as_routed
 from ordergate.gateway.orders.resolve import resolve_operation
 from ordergate.gateway.runtime.runtime import Answer
 from ordergate.gateway.writes.recovery import alive, recovering
@@ -144,7 +145,7 @@ class _Node:
 
 
 async def _serve(process: Process) -> None:
-    async with alive(process.gateway, drain=0), recovering(process.gateway):
+    async with alive(process.gateway, drain=0), recovering(process.gateway, elsewhere_as_routed):
         await asyncio.get_running_loop().create_future()
 
 

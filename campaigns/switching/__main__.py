@@ -1,4 +1,4 @@
-"""``uv run python -m campaigns.switching``: flips, or with ``--faults`` failing providers; 1 if anything was violated."""
+"""``uv run python -m campaigns.switching``: flips, or with ``--faults`` failing providers; exits with 1 on a violation."""
 
 import asyncio
 import sys

@@ -9,7 +9,8 @@ import asyncpg
 import pytest
 from tests.contract.conftest import keep, operation, order, provider_order
 
-from ordergate.gateway.runtime.ports import Journal, ListTooSlowError
+from ordergate.gateway.runtime.ports import Journal
+from ordergate.journal.errors import ListTooSlowError
 from ordergate.journal.records.orders import OrderQuery
 from ordergate.journal.stores import postgresql, sqlite
 from ordergate.journal.stores.postgresql import PostgresqlJournal

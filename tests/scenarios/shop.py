@@ -26,6 +26,7 @@ from ordergate.console.plugin import Console
 from ordergate.gateway.access.caller import MERCHANT_SCOPES, OPERATOR_SCOPE, hash_key, make_key
 from ordergate.gateway.inbound.poll import polling
 from ordergate.gateway.inbound.resync import following
+from ordergate.gateway.orders.create import elsewhere_as_routed
 from ordergate.gateway.outbound.deliver import delivering
 from ordergate.gateway.outbound.feed import announcing
 from ordergate.gateway.runtime.ports import Journal
@@ -461,7 +462,7 @@ async def open_shop(
         if recovers or delivers:
             await parts.enter_async_context(alive(gateway, drain=2))
         if recovers:
-            await parts.enter_async_context(recovering(gateway))
+            await parts.enter_async_context(recovering(gateway, elsewhere_as_routed))
             await parts.enter_async_context(following(gateway))
             await parts.enter_async_context(polling(gateway))
         if delivers:

@@ -11,6 +11,7 @@ from campaigns.simulation.process import Process
 from campaigns.simulation.world import World, alarms, disagreements, operations, read_again, unsettled
 
 from ordergate.domain.errors import Problem
+from ordergate.gateway.orders.create import elsewhere_as_routed
 from ordergate.gateway.runtime.runtime import Answer
 from ordergate.gateway.writes.conversation import SEND_WITHIN
 from ordergate.gateway.writes.outcomes import NOTHING_FOUND
@@ -46,7 +47,7 @@ async def _finish(process: Process) -> None:
     """Let what is under way end, and recovery begin what is due, once each."""
     for _ in range(2):
         await asyncio.gather(*process.gateway.running, return_exceptions=True)
-        await tend(process.gateway)
+        await tend(process.gateway, elsewhere_as_routed)
     await asyncio.gather(*process.gateway.running, return_exceptions=True)
 
 

@@ -43,7 +43,7 @@ def serve(
     """
     gc.disable()  # what is loaded now stays: looking for garbage in it would make the start longer
     from ordergate.listener.server import STDIN, address, allow_open_files, listen
-    from ordergate.server.running import serve_alone, serve_together
+    from ordergate.server.running import NoFolderError, serve_alone, serve_together
     from ordergate.settings.checks import workers_refusal
     from ordergate.telemetry.log import configure_logging
 
@@ -71,7 +71,11 @@ def serve(
     if count == 1:
         serve_alone(settings, bind, ready, stops_with)
     else:
-        sys.exit(serve_together(settings, count, bind, ready, stops_with))
+        try:
+            sys.exit(serve_together(settings, count, bind, ready, stops_with, reports_problems))
+        except NoFolderError as error:
+            tell(str(error), err=True)
+            sys.exit(1)
 
 
 def _announce(url: str, settings: "Settings", *, stdout: bool) -> None:

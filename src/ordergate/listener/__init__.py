@@ -1,0 +1,1 @@
+"""The HTTP server: sockets, limits of connections, worker processes."""

@@ -1,0 +1,1 @@
+"""The top: it wires the parts together and runs a process."""

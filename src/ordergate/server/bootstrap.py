@@ -14,8 +14,8 @@ import msgspec
 from ordergate.gateway.accounts.configuration import Configuration, Inbound, Webhooks
 from ordergate.gateway.runtime.concurrency import ConcurrencyLimit
 from ordergate.gateway.runtime.runtime import Gateway
-from ordergate.gateway.runtime.steady_clock import SteadyClock
 from ordergate.host.blocking import run_beside
+from ordergate.host.steady_clock import SteadyClock
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.provider_events import Pace
 from ordergate.journal.sql_journal import SqlJournal
@@ -72,7 +72,7 @@ async def upgrade_journal(url: str) -> tuple[int, int]:
         return sqlite.upgrade(Path(url.removeprefix(SQLITE)))
     if is_postgresql(url):
         _require_driver()
-        from ordergate.journal.stores import postgresql
+        from ordergate.journal.stores import postgresql  # noqa: PLC0415 - its driver is optional
 
         return await postgresql.upgrade(url)
     raise _unknown_store(url)

@@ -4,12 +4,10 @@ import asyncio
 import contextlib
 import signal
 import socket
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 
-from ordergate.cli.session import reports_problems, tell
 from ordergate.console.plugin import Console
 from ordergate.domain.errors import Problem
 from ordergate.gateway.accounts.configuration import ConfigurationError
@@ -18,6 +16,7 @@ from ordergate.gateway.inbound.poll import polling
 from ordergate.gateway.inbound.resync import following
 from ordergate.gateway.operating.reload import answers_to_siblings, reload
 from ordergate.gateway.operating.retention import pruning
+from ordergate.gateway.orders.create import elsewhere_as_routed
 from ordergate.gateway.outbound.deliver import delivering
 from ordergate.gateway.outbound.feed import announcing
 from ordergate.gateway.runtime.key_use import recording_key_use
@@ -45,6 +44,12 @@ Bind = Callable[[bool], socket.socket]
 """Binds the port; where it may depends on whether any key exists."""
 Ready = Callable[[socket.socket], None]
 """Says that the port is served."""
+Guard = Callable[[Callable[[Worker], None]], Callable[[Worker], None]]
+"""Makes a worker report its failure and exit with 1."""
+
+
+class NoFolderError(Exception):
+    """No directory can be made for the sockets between workers; the message names the cure."""
 
 
 def serve_alone(settings: Settings, bind: Bind, ready: Ready, stops_with: int | None) -> None:
@@ -62,11 +67,14 @@ def serve_alone(settings: Settings, bind: Bind, ready: Ready, stops_with: int | 
     _run(run())
 
 
-def serve_together(settings: Settings, count: int, bind: Bind, ready: Ready, stops_with: int | None) -> int:
+def serve_together(
+    settings: Settings, count: int, bind: Bind, ready: Ready, stops_with: int | None, guard: Guard
+) -> int:
     """Be the parent of `count` workers that serve from one socket; return the exit code.
 
     Raises:
         JournalUnavailableError: The journal cannot be opened.
+        NoFolderError: The workers have no directory for the sockets between them.
     """
     in_force = settings
 
@@ -83,7 +91,7 @@ def serve_together(settings: Settings, count: int, bind: Bind, ready: Ready, sto
     keys_exist = asyncio.run(_prepared(settings))
     with bind(keys_exist) as listener, _folder_for_sockets() as folder:
         supervisor = Supervisor(
-            reports_problems(work),
+            guard(work),
             count,
             on_ready=lambda: ready(listener),
             on_reload=take_over,
@@ -99,12 +107,10 @@ def _folder_for_sockets() -> "tempfile.TemporaryDirectory[str]":
     try:
         return tempfile.TemporaryDirectory(prefix="ordergate-")
     except OSError as error:
-        tell(
+        raise NoFolderError(
             "workers need a directory for the sockets between them: set TMPDIR to one that can be written to "
-            f"(in a container, mount a tmpfs at /tmp), or serve with one worker ({error})",
-            err=True,
-        )
-        sys.exit(1)
+            f"(in a container, mount a tmpfs at /tmp), or serve with one worker ({error})"
+        ) from error
 
 
 async def _prepared(settings: Settings) -> bool:
@@ -136,7 +142,7 @@ async def _running(settings: Settings, worker: Worker | None = None) -> AsyncIte
         open_gateway(settings, serving=True) as gateway,
         _following_the_dead(gateway, worker),
         alive(gateway, drain=settings.server.shutdown_timeout),
-        recovering(gateway),
+        recovering(gateway, elsewhere_as_routed),
         announcing(gateway),
         delivering(gateway),
         following(gateway),
@@ -226,7 +232,7 @@ def _run(main: Coroutine[None, None, None]) -> None:
 
 def _run_loop(main: Coroutine[None, None, None]) -> None:
     try:
-        import uvloop
+        import uvloop  # noqa: PLC0415 - it is optional
     except ImportError:
         asyncio.run(main)
     else:

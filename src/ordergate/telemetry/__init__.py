@@ -1,0 +1,1 @@
+"""Logs, metrics, traces, and what must not appear in them."""

@@ -12,8 +12,7 @@ from litestar.types import Send
 from ordergate.api.documents import ProblemDocument
 from ordergate.domain.errors import PROBLEMS, Fault, FieldError, OutcomeWord, Problem, Retry
 from ordergate.domain.validation import summary
-from ordergate.gateway.runtime.ports import ListTooSlowError
-from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.errors import JournalUnavailableError, ListTooSlowError
 from ordergate.telemetry.log import current_call, root_path
 
 MEDIA_TYPE = "application/problem+json"

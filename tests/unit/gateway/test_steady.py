@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from tests.builders import NOON
 
-from ordergate.gateway.runtime.steady_clock import TOLERATED, SteadyClock
+from ordergate.host.steady_clock import TOLERATED, SteadyClock
 
 DAYS = timedelta(days=8)
 

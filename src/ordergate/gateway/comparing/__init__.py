@@ -1,0 +1,1 @@
+"""Comparisons of providers: translations, comparisons, shadow."""

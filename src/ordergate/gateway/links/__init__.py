@@ -1,0 +1,1 @@
+"""Links from the merchants' ids to the providers'."""

@@ -1,0 +1,1 @@
+"""Tools of operators: reload, reconciliation, retention, switch check."""

@@ -19,6 +19,7 @@ from ordergate.gateway.accounts.routing import asked_by, find_route, obstacle, r
 from ordergate.gateway.links.links import NATIVE, Wanted, resolve
 from ordergate.gateway.runtime.ports import Journal
 from ordergate.gateway.runtime.runtime import Answer, Gateway
+from ordergate.gateway.runtime.shadows import BUSY, Shadow
 from ordergate.gateway.writes.prepared import Elsewhere, Prepared, begin
 from ordergate.gateway.writes.write import Call, Delivery, write
 from ordergate.journal.records.comparisons import COMPARISONS
@@ -58,8 +59,17 @@ async def create_order(
     )
     answer = await write(gateway, call, prepare)
     if not answer.replayed and answer.response.status < 400:
-        gateway.shadows.offer(gateway, caller, draft, answer.account)
+        _shadow(gateway, caller, draft, answer.account)
     return answer
+
+
+def _shadow(gateway: Gateway, caller: Caller, draft: Draft, account: str) -> None:
+    """Queue a new order for its translation at the shadow accounts; that costs the caller nothing."""
+    if not gateway.configuration.shadow:
+        return
+    new = Shadow(merchant=caller.require_merchant(), world=caller.world, draft=draft, account=account)
+    if not gateway.shadows.offer(new, busy=len(gateway.running) > BUSY):
+        gateway.metrics.shadow_dropped()
 
 
 async def create_for_comparison(

@@ -17,6 +17,7 @@ from ordergate.domain.outcome import Applied, NotApplied, Unknown
 from ordergate.domain.provider_order import MERCHANT_MARK, OPERATION_MARK, ProviderOrder
 from ordergate.gateway.access.caller import OPERATOR_SCOPE, Caller
 from ordergate.gateway.accounts.routing import require_home
+from ordergate.gateway.orders.create import elsewhere_as_routed
 from ordergate.gateway.orders.read import get_operation, read_command
 from ordergate.gateway.runtime.order_log import log_status
 from ordergate.gateway.runtime.runtime import Gateway
@@ -40,7 +41,7 @@ async def recheck_operation(gateway: Gateway, caller: Caller, operation_id: str)
         return operation
     require_home(gateway.configuration, operation)
     taken = await _take(gateway, operation)
-    await asyncio.shield(gateway.run(look_after(gateway, taken), operation.id))
+    await asyncio.shield(gateway.run(look_after(gateway, elsewhere_as_routed, taken), operation.id))
     _require_work(taken)
     return await get_operation(gateway, caller, operation_id)
 

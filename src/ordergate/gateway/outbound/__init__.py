@@ -1,0 +1,1 @@
+"""Events to merchants: feed, endpoints, deliveries."""

@@ -1,0 +1,1 @@
+"""The parts of a running process that use cases share."""

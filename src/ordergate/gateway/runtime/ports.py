@@ -12,7 +12,6 @@ from ordergate.domain.mode import World
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.accounts.health import Health
 from ordergate.gateway.runtime.event_ports import EventJournal
-from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.comparisons import Comparison, ComparisonQuery, ShadowCount
 from ordergate.journal.records.exchanges import Exchange, Told
 from ordergate.journal.records.keys import ApiKey
@@ -36,17 +35,6 @@ from ordergate.spi.wire import WireRequest, WireResponse
 
 Clock = Callable[[], datetime]
 """The time, in UTC."""
-
-
-class ListTooSlowError(JournalUnavailableError):
-    """A page of a list took longer than it may, and was ended; nothing else of the journal is slow for it."""
-
-    def __init__(self, seconds: float) -> None:
-        """Say how long it may take, and what makes it shorter."""
-        super().__init__(
-            f"The list took longer than {seconds:g} seconds and was ended. Ask for fewer rows: give the reference, the "
-            "customer or the order, or one filter instead of several, or go on from a row with starting_after"
-        )
 
 
 class TransportError(Exception):

@@ -1,17 +1,12 @@
 """New orders that wait to be translated for other accounts: a few, and the first to go when there is much to do."""
 
 from collections import Counter, deque
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from ordergate.domain.draft import Draft
 from ordergate.domain.mode import World
 from ordergate.journal.records.comparisons import ShadowCount
-
-if TYPE_CHECKING:
-    from ordergate.gateway.access.caller import Caller
-    from ordergate.gateway.runtime.runtime import Gateway
 
 WAITING = 200
 """Orders that wait at most; further ones are dropped and counted."""
@@ -44,14 +39,10 @@ class Shadows:
         self.dropped: Counter[tuple[World, str]] = Counter()
         self.uncounted: list[ShadowCount] = []
 
-    def offer(self, gateway: "Gateway", caller: "Caller", draft: Draft, account: str) -> None:
-        """Take in a new order if any account shadows it and there is time; it costs its caller nothing."""
-        if not gateway.configuration.shadow or caller.merchant is None:
-            return
-        if len(self.waiting) >= WAITING or len(gateway.running) > BUSY:
-            self.dropped[caller.world, caller.merchant] += 1
-            gateway.metrics.shadow_dropped()
-            return
-        self.waiting.append(
-            Shadow(merchant=caller.merchant, world=caller.world, draft=draft, account=account)
-        )
+    def offer(self, new: Shadow, *, busy: bool) -> bool:
+        """Queue a new order, unless the process is busy or the queue is full; return whether it was queued."""
+        if busy or len(self.waiting) >= WAITING:
+            self.dropped[new.world, new.merchant] += 1
+            return False
+        self.waiting.append(new)
+        return True

@@ -1,0 +1,1 @@
+"""How a write acts at most once: claim, attempt, outcome, recovery."""

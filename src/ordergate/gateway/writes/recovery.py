@@ -6,7 +6,7 @@ Any process may run it, on any number of hosts; each operation is looked after b
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Literal
 
 import msgspec
@@ -17,12 +17,12 @@ from ordergate.domain.errors import Problem
 from ordergate.domain.operation import Probe
 from ordergate.domain.outcome import Absent, Applied, NotApplied, Unknown
 from ordergate.gateway.accounts.routing import home_of
-from ordergate.gateway.orders.create import elsewhere_as_routed
 from ordergate.gateway.runtime.background import in_background
 from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.gateway.writes.attempt import carry_out_accepted
 from ordergate.gateway.writes.conversation import probe
 from ordergate.gateway.writes.outcomes import Held, absent, applied, nothing_done, refused
+from ordergate.gateway.writes.prepared import Elsewhere
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.operations import Operation, Taken
 from ordergate.telemetry.log import note_operation
@@ -43,6 +43,9 @@ _VERDICTS: dict[type[object], Literal["applied", "not_applied", "absent", "uncle
     Absent: "absent",
     Unknown: "unclear",
 }
+
+CreateFailover = Callable[[Gateway, Operation, CreateOrder], Elsewhere]
+"""Returns the failover of a create that another process accepted."""
 
 _log = structlog.get_logger("ordergate.recovery")
 
@@ -71,8 +74,12 @@ async def alive(gateway: Gateway, *, drain: float, serves: bool = True) -> Async
 
 
 @contextlib.asynccontextmanager
-async def recovering(gateway: Gateway) -> AsyncIterator[None]:
+async def recovering(gateway: Gateway, failover: CreateFailover) -> AsyncIterator[None]:
     """Look after unsettled operations in the background, from now on.
+
+    Args:
+        gateway: This process.
+        failover: For creates that no process has begun.
 
     Raises:
         JournalUnavailableError: The journal does not answer at the beginning; later failures are waited out.
@@ -80,7 +87,7 @@ async def recovering(gateway: Gateway) -> AsyncIterator[None]:
     await gateway.journal.forget_dead(gateway.node, gateway.held)
     woken = asyncio.Event()
     gateway.wake_recovery = woken.set
-    task = asyncio.create_task(_recover(gateway, woken))
+    task = asyncio.create_task(_recover(gateway, failover, woken))
     try:
         yield
     finally:
@@ -88,10 +95,14 @@ async def recovering(gateway: Gateway) -> AsyncIterator[None]:
         await _end(task)
 
 
-async def tend(gateway: Gateway, at_most: int = AT_ONCE) -> list["asyncio.Task[None]"]:
+async def tend(
+    gateway: Gateway, failover: CreateFailover, at_most: int = AT_ONCE
+) -> list["asyncio.Task[None]"]:
     """Begin to look after operations whose time has come, and return what is under way."""
     taken = await gateway.journal.take_due(gateway.node, at_most)
-    return [gateway.run(look_after(gateway, operation), operation.operation.id) for operation in taken]
+    return [
+        gateway.run(look_after(gateway, failover, operation), operation.operation.id) for operation in taken
+    ]
 
 
 async def _prolong(gateway: Gateway, *, serves: bool) -> None:
@@ -119,12 +130,14 @@ async def _stay_alive(gateway: Gateway, *, serves: bool) -> None:
             _log.exception("lease.failed")
 
 
-async def _recover(gateway: Gateway, woken: asyncio.Event) -> None:
+async def _recover(gateway: Gateway, failover: CreateFailover, woken: asyncio.Event) -> None:
     under_way: set[asyncio.Task[None]] = set()
     while True:
         under_way = {task for task in under_way if not task.done()}
         try:
-            begun = await tend(gateway, AT_ONCE - len(under_way)) if len(under_way) < AT_ONCE else []
+            begun = (
+                await tend(gateway, failover, AT_ONCE - len(under_way)) if len(under_way) < AT_ONCE else []
+            )
         except JournalUnavailableError as error:
             _log.warning("journal.unavailable", error=str(error))
             begun = []
@@ -138,13 +151,13 @@ async def _recover(gateway: Gateway, woken: asyncio.Event) -> None:
             woken.clear()
 
 
-async def look_after(gateway: Gateway, taken: Taken) -> None:
+async def look_after(gateway: Gateway, failover: CreateFailover, taken: Taken) -> None:
     """Find out what became of an operation that this process has taken, and record it; failures are logged."""
     operation = taken.operation
     with in_background(gateway, "recovery"):
         note_operation(operation.id, operation.order)
         try:
-            await _decide(gateway, taken)
+            await _decide(gateway, failover, taken)
         except JournalUnavailableError as error:
             _log.warning("journal.unavailable", error=str(error))
         except Exception:  # noqa: BLE001 - others wait for their turn
@@ -153,7 +166,7 @@ async def look_after(gateway: Gateway, taken: Taken) -> None:
                 await _postpone(gateway, taken, operation)
 
 
-async def _decide(gateway: Gateway, taken: Taken) -> None:
+async def _decide(gateway: Gateway, failover: CreateFailover, taken: Taken) -> None:
     """End an operation, or say when it is looked at again."""
     operation, work = taken.operation, taken.work
     account = home_of(gateway.configuration, operation)
@@ -164,9 +177,7 @@ async def _decide(gateway: Gateway, taken: Taken) -> None:
     held = Held(operation=operation, work=work, account=account, before=before, owner=gateway.node)
     if operation.state == "in_progress" and not operation.attempts:
         command = work.command
-        elsewhere = (
-            elsewhere_as_routed(gateway, operation, command) if isinstance(command, CreateOrder) else None
-        )
+        elsewhere = failover(gateway, operation, command) if isinstance(command, CreateOrder) else None
         with contextlib.suppress(Problem):
             await carry_out_accepted(gateway, held, taken.request, elsewhere)
         return

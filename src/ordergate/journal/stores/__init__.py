@@ -1,0 +1,1 @@
+"""The databases that a journal runs on."""

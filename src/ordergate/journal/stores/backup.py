@@ -22,7 +22,7 @@ class BackupRefusedError(Exception):
 
 
 class Backup(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole copy; `size` in bytes, `schema_version` as :func:`ordergate.journal.stores.sqlite.upgrade` counts them."""
+    """A whole copy; `size` in bytes, `schema_version` of :func:`ordergate.journal.stores.sqlite.upgrade`."""
 
     file: str
     size: int

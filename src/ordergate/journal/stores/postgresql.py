@@ -18,8 +18,7 @@ from typing import Any, TypeVar
 import asyncpg
 import structlog
 
-from ordergate.gateway.runtime.ports import ListTooSlowError
-from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.errors import JournalUnavailableError, ListTooSlowError
 from ordergate.journal.sql_events import LIST_SECONDS
 from ordergate.journal.sql_journal import SqlJournal
 from ordergate.journal.statements import migrations, newer_schema, statements

@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import TextIO, TypeVar
 
 from ordergate.domain.assembly import OrderRecord
-from ordergate.gateway.runtime.ports import ListTooSlowError
-from ordergate.gateway.runtime.steady_clock import TOLERATED, uptime
-from ordergate.journal.errors import JournalUnavailableError
+from ordergate.host.steady_clock import TOLERATED, uptime
+from ordergate.journal.errors import JournalUnavailableError, ListTooSlowError
 from ordergate.journal.records.operations import Busy, Operation, Stale
 from ordergate.journal.records.orders import StoredOrder
 from ordergate.journal.sql_events import LIST_SECONDS

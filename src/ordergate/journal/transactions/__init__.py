@@ -1,0 +1,1 @@
+"""All transactions of the journal."""

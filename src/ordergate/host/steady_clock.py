@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from ordergate.gateway.runtime.ports import Clock
-
+Clock = Callable[[], datetime]
+"""The time, in UTC."""
 TOLERATED = timedelta(seconds=5)
 """What two clocks may differ by: time servers correct a clock by less, and are followed."""
 
