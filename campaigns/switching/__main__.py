@@ -1,4 +1,4 @@
-"""``uv run python -m campaigns.switching``: flips, or with ``--faults`` failing providers; exits with 1 on a violation."""
+"""``uv run python -m campaigns.switching``: flips, or with ``--faults`` failing providers; 1 after a violation."""
 
 import asyncio
 import sys

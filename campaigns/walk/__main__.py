@@ -1,4 +1,4 @@
-"""``uv run python -m campaigns.walk [--steps N] [--seed N]``: N steps at each provider; exits with 1 if any disagrees."""
+"""``uv run python -m campaigns.walk [--steps N] [--seed N]``: N steps at each provider; 1 if any disagrees."""
 
 import json
 import logging

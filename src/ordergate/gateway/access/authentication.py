@@ -1,7 +1,7 @@
 """Lets callers in: finds out whose key it is, and how often that key, or who guesses keys, may come.
 
 A key that ends is refused from then on; one that is revoked by every process within a second
-(:data:`ordergate.gateway.runtime.known_keys.KEPT`). If the body of a request takes longer than that, the key is looked up
+(:data:`ordergate.gateway.runtime.known_keys.KEPT`). If the body of a request takes longer, the key is looked up
 again, and the journal lets no write begin for a revoked key.
 """
 
