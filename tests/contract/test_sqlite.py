@@ -40,7 +40,7 @@ CLAIM_UNTIL_FULL = """
 import asyncio, resource, sys
 from pathlib import Path
 import msgspec
-from ordergate.gateway.runtime.ports import JournalUnavailableError
+from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.operations import Claimed, Intent
 from ordergate.journal.stores.sqlite import SqliteJournal
 
