@@ -11,7 +11,8 @@ import select
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from queue import SimpleQueue
 
 MOST_BYTES = 8 * 2**20
 """Bytes that wait to be written at most; lines beyond that are lost, and counted."""
@@ -55,33 +56,46 @@ class LogWriter:
         self._lines: deque[bytes] = deque()
         self._size = 0
         self._lock = threading.Lock()
-        self._filled = threading.Event()
-        self._emptied = threading.Event()
-        self._emptied.set()
+        self._here = threading.local()
+        self._wakes: SimpleQueue[None] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
     def write(self, text: str) -> int:
         """Take a text, or count it as lost if there is no room."""
         line = text.encode("utf-8", "backslashreplace")
-        with self._lock:
+        # A finalizer that logs may run wherever this thread is, and so inside the lock: it does not wait for itself.
+        if getattr(self._here, "writes", False):
+            self.lost += 1
+            return len(text)
+        with self._locked():
             if self._size + len(line) > MOST_BYTES:
                 self.lost += 1
                 return len(text)
             self._size += len(line)
             self._lines.append(line)
-            self._emptied.clear()
             if self._thread is None:
                 self._start()
-        if not self._filled.is_set():
-            self._filled.set()
+        if self._wakes.empty():
+            self._wakes.put(None)  # no lock of Python's own: the queue may be re-entered
         return len(text)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        self._here.writes = True
+        try:
+            with self._lock:
+                yield
+        finally:
+            self._here.writes = False
 
     def flush(self) -> None:
         """Do nothing: it is the thread that writes."""
 
     def finish(self, seconds: float = _FAREWELL) -> None:
         """Wait until all lines are written, for so long at most."""
-        self._emptied.wait(seconds)
+        deadline = time.monotonic() + seconds
+        while self._size and time.monotonic() < deadline:
+            time.sleep(_GATHER)
 
     def _start(self) -> None:
         # Without a thread, where the system gives none, lines wait until it does.
@@ -92,25 +106,21 @@ class LogWriter:
 
     def _run(self) -> None:
         while True:
-            self._filled.wait()
+            self._wakes.get()
             time.sleep(_GATHER)
-            self._filled.clear()
             while chunk := self._next_chunk():
                 self._put(chunk)
-                with self._lock:
+                with self._locked():
                     self._size -= len(chunk)
             if self.lost > self._told:
                 lost = self.lost - self._told
                 self._told = self.lost
                 self._on_recovered(lost)
-            with self._lock:
-                if not self._lines:
-                    self._emptied.set()
 
     def _next_chunk(self) -> bytes:
         """Return the next lines, as many as fit into one piece; a longer line comes alone."""
         chunk = bytearray()
-        with self._lock:
+        with self._locked():
             while self._lines and (not chunk or len(chunk) + len(self._lines[0]) <= _ATOMIC):
                 chunk += self._lines.popleft()
         return bytes(chunk)

@@ -203,7 +203,8 @@ class GuardedTransport:
             raise TransportError("no", reason, code="provider_rate_limited", retry_after=left)
         left_open = blocked_for(guard.breaker, account.trips, now)
         if left_open is not None:
-            reason = f"{account.name} is not asked for now, after {guard.breaker.failures} failures: "
+            failures = "a failure" if guard.breaker.failures == 1 else f"{guard.breaker.failures} failures"
+            reason = f"{account.name} is not asked for now, after {failures}: "
             raise TransportError("no", reason + guard.breaker.reason, retry_after=left_open)
 
     async def _pass_rate(self, guard: _Guard, account: Account, request: WireRequest) -> None:
