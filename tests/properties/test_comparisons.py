@@ -19,7 +19,8 @@ from .test_drafts import for_rapyd, for_revkeen
 @pytest.mark.parametrize(("name", "drafts"), [("rapyd", for_rapyd), ("revkeen", for_revkeen)])
 def test_a_right_adapter_differs_nowhere(name: str, drafts: st.SearchStrategy[Draft]) -> None:
     """Request and answer, read back from their bytes, mean what the draft means; what is left out has its notice."""
-    provider = InProcess(name)
+    # Rapyd's emulator lists fewer currencies than ISO 4217 has.
+    provider = InProcess(name, **({"unknown_currency": "accept"} if name == "rapyd" else {}))
 
     @settings(max_examples=40, deadline=None)
     @given(draft=drafts)
@@ -32,8 +33,6 @@ def test_a_right_adapter_differs_nowhere(name: str, drafts: st.SearchStrategy[Dr
         except Problem:
             return
         (exchange,) = provider.said[-1].exchanges
-        if exchange.answer.status >= 400:
-            return  # the emulator knows fewer currencies than ISO 4217 has
         now = datetime.fromtimestamp(provider.now, UTC)
         side = Side(
             account="here",
