@@ -15,7 +15,8 @@ from ordergate.domain.changes import NothingElse
 from ordergate.domain.identifiers import new_id
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.operation import Attempt
-from ordergate.gateway.runtime.ports import Journal
+from ordergate.journal import transactions as tx
+from ordergate.journal.journal import Journal
 from ordergate.journal.records.operations import Claimed, Intent, Operation, StoredResponse, Work
 from ordergate.server.bootstrap import open_journal
 
@@ -97,7 +98,7 @@ async def _claim_and_settle(journal: Journal) -> None:
     """What one write to a provider costs in the journal."""
     operation = await _claimed(journal)
     done = msgspec.structs.replace(operation, state="succeeded", outcome="applied")
-    if not await journal.settle(done, _ANSWER, None):
+    if not await journal.write(tx.operations.settle(done, _ANSWER, None)):
         raise AssertionError("the operation is ours to settle")
 
 
@@ -123,17 +124,19 @@ async def _claimed(journal: Journal) -> Operation:
         created_at=now,
         updated_at=now,
     )
-    claim = await journal.claim(
-        Intent(
-            operation=operation,
-            work=Work(command=None, change=NothingElse()),
-            owner="node_1",
-            request=_REQUEST,
-            revision=None,
-            settling=55.0,
-            allow_duplicate=False,
-            since=now - timedelta(days=7),
-            api_key="key_1",
+    claim = await journal.write(
+        tx.operations.claim(
+            Intent(
+                operation=operation,
+                work=Work(command=None, change=NothingElse()),
+                owner="node_1",
+                request=_REQUEST,
+                revision=None,
+                settling=55.0,
+                allow_duplicate=False,
+                since=now - timedelta(days=7),
+                api_key="key_1",
+            )
         )
     )
     if not isinstance(claim, Claimed):

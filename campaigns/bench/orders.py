@@ -27,9 +27,9 @@ from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.accounts.configuration import Configuration
 from ordergate.gateway.accounts.registry import installed_adapter, installed_adapters
-from ordergate.gateway.runtime.ports import Journal
 from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.journal import codec
+from ordergate.journal.journal import Journal
 from ordergate.server.bootstrap import open_journal
 
 ORDERS = 100_000

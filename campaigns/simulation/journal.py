@@ -1,10 +1,9 @@
 """The embedded journal without its threads: every call is durable before the simulation does anything else."""
 
-from collections.abc import Callable
 from typing import TypeVar
 
 from ordergate.journal.stores.sqlite import SqliteJournal
-from ordergate.journal.transactions.operations import RolledBack, Transaction
+from ordergate.journal.transaction import RolledBack, Transaction
 
 T = TypeVar("T")
 
@@ -16,24 +15,21 @@ class ImmediateJournal(SqliteJournal):
     first would depend on the disk.
     """
 
-    async def _write(self, begin: Callable[[], Transaction[T]], *, brief: bool = False) -> T:
-        [result] = self._writer.transact([lambda connection: self._carry_out(connection, begin())])
+    async def write(self, transaction: Transaction[T]) -> T:
+        """Run a transaction at once."""
+        [result] = self._writer.transact([lambda connection: self._run(connection, transaction)])
         if isinstance(result, RolledBack):
-            undone: T = result.result
-            return undone
+            kept: T = result.result
+            return kept
         if isinstance(result, Exception):
             raise result
+        self._written(transaction)
         done: T = result
         return done
 
-    async def _read(self, begin: Callable[[], Transaction[T]]) -> T:
-        return self._carry_out(self._reading_connection(), begin())
-
-    async def _list(self, begin: Callable[[], Transaction[T]]) -> T:
-        return await self._read(begin)
-
-    async def _check(self, begin: Callable[[], Transaction[T]]) -> T:
-        return await self._read(begin)
+    async def read(self, transaction: Transaction[T]) -> T:
+        """Run a transaction at once."""
+        return self._run(self._reading_connection(), transaction)
 
     def abandon(self) -> None:
         """Let go of the file, as the end of a process does."""

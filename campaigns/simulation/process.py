@@ -12,6 +12,7 @@ from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.accounts.configuration import Configuration
 from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.journal.records.operations import Claimed
+from ordergate.journal.transaction import Transaction
 from ordergate.spi.wire import WireRequest, WireResponse
 from ordergate.web.rendering import JsonRenderer
 
@@ -19,7 +20,16 @@ T = TypeVar("T")
 Moment = Literal["before", "after", "in flight"]
 
 _STEPS = frozenset(
-    {"claim", "begin_attempt", "settle", "leave_unknown", "take", "take_due", "forget_dead", "refresh"}
+    {
+        "operations.claim",
+        "operations.start_attempt",
+        "operations.settle",
+        "operations.leave_unknown",
+        "leases.acquire",
+        "leases.acquire_due",
+        "leases.reap_expired",
+        "orders.update",
+    }
 )
 """What a process writes about operations and orders."""
 
@@ -119,26 +129,32 @@ class MortalJournal:
         self._journal = journal
         self._life = life
 
-    def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
-        method = getattr(self._journal, name)
+    async def read(self, transaction: Transaction[T]) -> T:
+        """Run a transaction that changes nothing, if the process lives."""
+        return await self._alive(self._journal.read, transaction)
 
-        async def ask(*arguments: Any, **options: Any) -> Any:
-            await self._life.pause()
-            self._life.check()
-            result = await method(*arguments, **options)
-            await self._life.pause()
-            self._life.check()
-            return result
+    async def write(self, transaction: Transaction[T]) -> T:
+        """Run a transaction, if the process lives; it may be the step at which the process ends."""
+        name = transaction.name
+        if name not in _STEPS:
+            return await self._alive(self._journal.write, transaction)
+        result = await self._life.step(name, lambda: self._alive(self._journal.write, transaction))
+        begun = isinstance(result, Claimed) if name == "operations.claim" else result is True
+        if name in {"operations.claim", "operations.start_attempt"} and begun:
+            subject = transaction.arguments[0]
+            operation = subject.operation if name == "operations.claim" else subject
+            working_on.set((operation.id, len(operation.attempts)))
+        return result
 
-        async def write(*arguments: Any, **options: Any) -> Any:
-            result = await self._life.step(name, lambda: ask(*arguments, **options))
-            begun = isinstance(result, Claimed) if name == "claim" else result is True
-            if name in {"claim", "begin_attempt"} and begun:
-                operation = arguments[0].operation if name == "claim" else arguments[0]
-                working_on.set((operation.id, len(operation.attempts)))
-            return result
-
-        return write if name in _STEPS else ask
+    async def _alive(
+        self, run: Callable[[Transaction[T]], Coroutine[Any, Any, T]], transaction: Transaction[T]
+    ) -> T:
+        await self._life.pause()
+        self._life.check()
+        result = await run(transaction)
+        await self._life.pause()
+        self._life.check()
+        return result
 
 
 class MortalTransport:

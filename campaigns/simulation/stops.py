@@ -17,6 +17,7 @@ from ordergate.gateway.orders.create import elsewhere_as_routed
 from ordergate.gateway.runtime.runtime import Answer
 from ordergate.gateway.writes.recovery import LEASE, tend
 from ordergate.gateway.writes.write import Delivery
+from ordergate.journal import transactions as tx
 from ordergate.spi.wire import WireRequest
 
 Repeats = Literal["never", "when settled", "at once"]
@@ -136,7 +137,9 @@ class _Run:
 
     async def _live_again(self, process: Process) -> None:
         if self._case.repeats == "at once":
-            await process.gateway.journal.forget_dead(process.gateway.node, process.gateway.held)
+            await process.gateway.journal.write(
+                tx.leases.reap_expired(process.gateway.node, process.gateway.held)
+            )
             await self._repeat(process)
         await self._recover(process)
         if self._case.repeats == "when settled":
@@ -166,7 +169,9 @@ class _Run:
 
     async def _recover(self, process: Process) -> None:
         """Recover until everything is settled."""
-        await process.gateway.journal.forget_dead(process.gateway.node, process.gateway.held)
+        await process.gateway.journal.write(
+            tx.leases.reap_expired(process.gateway.node, process.gateway.held)
+        )
         for _ in range(_ROUNDS):
             if not unsettled(process):
                 return
@@ -220,5 +225,5 @@ class _Run:
 
 async def _stay_alive(process: Process) -> None:
     while True:
-        await process.journal.stay_alive(process.gateway.node, LEASE)
+        await process.journal.write(tx.leases.renew(process.gateway.node, LEASE))
         await asyncio.sleep(LEASE / 3)

@@ -35,6 +35,7 @@ from ordergate.gateway.accounts.configuration import Configuration
 from ordergate.gateway.orders.pay import pay_order
 from ordergate.gateway.orders.read import get_order
 from ordergate.gateway.writes.write import Delivery
+from ordergate.journal import transactions as tx
 from ordergate.journal.records.links import LinkKey
 from ordergate.journal.records.operations import Operation, OperationQuery
 from ordergate.journal.records.orders import OrderQuery
@@ -149,7 +150,9 @@ def operations(process: Process, *states: OperationState) -> list[Operation]:
         operation
         for state in states or (None,)
         for operation in at_once(
-            process.journal.operations(OperationQuery(world="test", state=state, limit=10_000))
+            process.journal.read(
+                tx.operations.search(OperationQuery(world="test", state=state, limit=10_000))
+            )
         )
     ]
 
@@ -161,7 +164,7 @@ def unsettled(process: Process) -> list[Operation]:
 
 def disagreements(world: World, process: Process) -> list[str]:
     """Return where the journal's orders are not the provider's."""
-    records = at_once(process.journal.orders(OrderQuery(world="test", limit=10_000)))
+    records = at_once(process.journal.read(tx.orders.search(OrderQuery(world="test", limit=10_000))))
     found = []
     theirs = {order["id"] for order in world.network.state()["orders"]}
     ours = {record.seen.provider_order_id for record in records}
@@ -181,12 +184,14 @@ def disagreements(world: World, process: Process) -> list[str]:
 
 def read_again(world: World, process: Process) -> None:
     """Let the journal see what payments have come to at the provider by themselves."""
-    for record in at_once(process.journal.orders(OrderQuery(world="test", limit=10_000))):
-        stored = at_once(process.journal.order(record.id))
+    for record in at_once(process.journal.read(tx.orders.search(OrderQuery(world="test", limit=10_000)))):
+        stored = at_once(process.journal.read(tx.orders.find(record.id)))
         if stored is not None and stored.record.seen.payments:
             seen = world.network.read(record.seen)
             at_once(
-                process.journal.refresh(seen_again(stored.record, seen, world.clock.utc()), stored.revision)
+                process.journal.write(
+                    tx.orders.update(seen_again(stored.record, seen, world.clock.utc()), stored.revision)
+                )
             )
 
 
@@ -198,7 +203,7 @@ async def link_all(journal: ImmediateJournal, provider: InProcess) -> None:
         ("products", SKU, description.products[0]),
     ):
         key = LinkKey(merchant=MERCHANT, world="test", kind=kind, id=merchants_own)
-        await journal.put_links(key, {name: native})
+        await journal.write(tx.links.put(key, {name: native}))
 
 
 def _configuration(provider: InProcess, name: str) -> Configuration:

@@ -11,6 +11,7 @@ from tests.console.visitor import text_of, token_on
 from tests.scenarios.shop import Shop
 
 from ordergate.gateway.access.caller import MERCHANT_SCOPES
+from ordergate.journal import transactions as tx
 
 PAGES = (
     "/",
@@ -159,7 +160,9 @@ async def test_a_revoked_key_ends_its_sessions_at_once(shop: Shop, visit: Visit)
     visitor = await visit(shop).sign_in(shop.key)
     await visitor.page("/orders")
 
-    await shop.journal.revoke_key((await shop.journal.keys())[0].id, datetime.now(UTC))
+    await shop.journal.write(
+        tx.keys.revoke((await shop.journal.read(tx.keys.list_all()))[0].id, datetime.now(UTC))
+    )
 
     assert (await visitor.get("/orders")).status_code == 303
     await other.page("/orders")

@@ -21,7 +21,8 @@ from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.operation import Attempt
 from ordergate.domain.order import Customer
 from ordergate.domain.provider_order import ProviderOrder
-from ordergate.gateway.runtime.ports import Journal
+from ordergate.journal import transactions as tx
+from ordergate.journal.journal import Journal
 from ordergate.journal.records.operations import Claimed, Intent, Operation, Work
 from ordergate.journal.stores.postgresql import PostgresqlJournal
 from ordergate.journal.stores.sqlite import SqliteJournal
@@ -301,13 +302,13 @@ def order(identifier: str | None = None, *, seen: ProviderOrder | None = None, *
 async def claimed(journal: Journal, of: Operation | None = None, **changes: Any) -> Operation:
     """Claim an intent that nothing stands against."""
     begun = of or operation()
-    assert await journal.claim(intent(begun, **changes)) == Claimed(begun)
+    assert await journal.write(tx.operations.claim(intent(begun, **changes))) == Claimed(begun)
     return begun
 
 
 async def keep(journal: Journal, record: OrderRecord) -> OrderRecord:
     """Create an order in the journal, by an operation that succeeded."""
     begun = operation(order=record.id, merchant=record.merchant, world=record.world)
-    await journal.claim(intent(begun))
-    await journal.settle(ended(begun, "succeeded"), None, record)
+    await journal.write(tx.operations.claim(intent(begun)))
+    await journal.write(tx.operations.settle(ended(begun, "succeeded"), None, record))
     return record

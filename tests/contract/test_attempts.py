@@ -8,7 +8,8 @@ from tests.contract.conftest import NODE, Store, claimed, ended, intent, keep, o
 
 from ordergate.domain.assembly import OrderRecord
 from ordergate.domain.lifecycle import OperationKind
-from ordergate.gateway.runtime.ports import Journal
+from ordergate.journal import transactions as tx
+from ordergate.journal.journal import Journal
 from ordergate.journal.records.operations import Existing, Operation, StoredResponse
 
 OTHER = "node_2"
@@ -20,7 +21,7 @@ LATER_ANSWER = StoredResponse(status=201, body=b'{"id": "ord_1", "status": "revi
 async def _left(journal: Journal, begun: Operation) -> Operation:
     """Give an operation up, its outcome unknown."""
     unknown = ended(begun, "unknown")
-    assert await journal.leave_unknown(unknown, NODE, settles_in=None, look_in=None)
+    assert await journal.write(tx.operations.leave_unknown(unknown, NODE, settles_in=None, look_in=None))
     return unknown
 
 
@@ -31,7 +32,7 @@ async def _in_state(journal: Journal, state: str, response: StoredResponse | Non
         return await _left(journal, begun)
     if state != "in_progress":
         begun = ended(begun, state)
-        assert await journal.settle(begun, response, None)
+        assert await journal.write(tx.operations.settle(begun, response, None))
     return begun
 
 
@@ -43,9 +44,9 @@ async def test_the_next_attempt_is_durable_before_it_is_sent(journal: Journal, s
     unknown = await _left(journal, await claimed(journal, request=b"exact"))
     again = retried(unknown)
 
-    assert await journal.begin_attempt(again, OTHER, 55.0) is True
+    assert await journal.write(tx.operations.start_attempt(again, OTHER, 55.0)) is True
 
-    assert await journal.operation(again.id) == again
+    assert await journal.read(tx.operations.find(again.id)) == again
     assert await store.column(again, "owner") == OTHER
     assert await store.column(again, "request") == b"exact"
     assert await store.column(again, "work") is not None
@@ -59,8 +60,13 @@ async def test_only_the_very_next_attempt_begins(journal: Journal, steps: int) -
     for _ in range(steps):
         wrong = retried(wrong)
 
-    assert await journal.begin_attempt(msgspec.structs.replace(wrong, problem="spoilt"), NODE, 55.0) is False
-    assert await journal.operation(begun.id) == begun
+    assert (
+        await journal.write(
+            tx.operations.start_attempt(msgspec.structs.replace(wrong, problem="spoilt"), NODE, 55.0)
+        )
+        is False
+    )
+    assert await journal.read(tx.operations.find(begun.id)) == begun
 
 
 @pytest.mark.parametrize(
@@ -73,26 +79,26 @@ async def test_an_attempt_begins_while_the_operation_is_unsettled(
     before = await _in_state(journal, state)
     again = retried(before)
 
-    assert await journal.begin_attempt(again, NODE, 55.0) is begins
-    assert await journal.operation(before.id) == (again if begins else before)
+    assert await journal.write(tx.operations.start_attempt(again, NODE, 55.0)) is begins
+    assert await journal.read(tx.operations.find(before.id)) == (again if begins else before)
 
 
 async def test_another_processes_operation_is_not_sent(journal: Journal, store: Store) -> None:
     """Whoever does not hold an operation cannot begin an attempt of it, even after its holder's death."""
     begun = await claimed(journal)
 
-    assert await journal.begin_attempt(retried(begun), OTHER, 55.0) is False
-    await journal.leave(NODE)
-    assert await journal.begin_attempt(retried(begun), OTHER, 55.0) is False
+    assert await journal.write(tx.operations.start_attempt(retried(begun), OTHER, 55.0)) is False
+    await journal.write(tx.leases.release(NODE))
+    assert await journal.write(tx.operations.start_attempt(retried(begun), OTHER, 55.0)) is False
 
-    assert await journal.operation(begun.id) == begun
+    assert await journal.read(tx.operations.find(begun.id)) == begun
     assert await store.column(begun, "owner") == NODE
-    assert await journal.begin_attempt(retried(begun), NODE, 55.0) is True
+    assert await journal.write(tx.operations.start_attempt(retried(begun), NODE, 55.0)) is True
 
 
 async def test_what_does_not_exist_is_not_sent(journal: Journal) -> None:
     """An attempt of an operation that was never claimed does not begin."""
-    assert await journal.begin_attempt(retried(operation()), NODE, 55.0) is False
+    assert await journal.write(tx.operations.start_attempt(retried(operation()), NODE, 55.0)) is False
 
 
 async def test_of_fifty_next_attempts_one_begins(journals: list[Journal]) -> None:
@@ -101,12 +107,12 @@ async def test_of_fifty_next_attempts_one_begins(journals: list[Journal]) -> Non
     again = retried(unknown)
 
     begins = await asyncio.gather(
-        *(journals[n % 2].begin_attempt(again, f"node_{n}", 55.0) for n in range(50))
+        *(journals[n % 2].write(tx.operations.start_attempt(again, f"node_{n}", 55.0)) for n in range(50))
     )
 
     assert begins.count(True) == 1
     winner = f"node_{begins.index(True)}"
-    assert await journals[0].begin_attempt(retried(again), winner, 55.0) is True
+    assert await journals[0].write(tx.operations.start_attempt(retried(again), winner, 55.0)) is True
 
 
 async def test_each_attempt_settles_by_its_own_time(journal: Journal, store: Store) -> None:
@@ -114,10 +120,10 @@ async def test_each_attempt_settles_by_its_own_time(journal: Journal, store: Sto
     begun = await claimed(journal, settling=10.0)
     await store.pass_time(100)
     again = retried(begun)
-    await journal.begin_attempt(again, NODE, 1000.0)
+    await journal.write(tx.operations.start_attempt(again, NODE, 1000.0))
     await _left(journal, again)
 
-    taken = await journal.take(begun.id, OTHER)
+    taken = await journal.write(tx.leases.acquire(begun.id, OTHER))
 
     assert taken is not None
     assert 900 < taken.settles_in <= 1000
@@ -127,8 +133,8 @@ async def test_each_attempt_settles_by_its_own_time(journal: Journal, store: Sto
 
 
 async def _unchanged(journal: Journal, expected: Operation, answer: StoredResponse | None) -> None:
-    assert await journal.by_id(expected.id) == Existing(expected, answer)
-    stored = await journal.order(expected.order)
+    assert await journal.read(tx.operations.find_existing(expected.id)) == Existing(expected, answer)
+    stored = await journal.read(tx.orders.find(expected.order))
     assert stored is None
 
 
@@ -137,11 +143,11 @@ async def test_the_end_of_another_attempt_changes_nothing(journal: Journal, step
     """An answer to an attempt that is not the journal's last is refused: operation, answer and order stay."""
     begun = await claimed(journal)
     again = retried(begun)
-    assert await journal.begin_attempt(again, NODE, 55.0)
+    assert await journal.write(tx.operations.start_attempt(again, NODE, 55.0))
     other = ended(begun if steps < 0 else retried(again), "succeeded")
 
-    assert await journal.settle(other, ANSWER, order(begun.order)) is False
-    assert await journal.settle(other, ANSWER, order(begun.order), late=True) is False
+    assert await journal.write(tx.operations.settle(other, ANSWER, order(begun.order))) is False
+    assert await journal.write(tx.operations.settle(other, ANSWER, order(begun.order), late=True)) is False
 
     await _unchanged(journal, again, None)
 
@@ -166,11 +172,11 @@ async def test_an_operation_ends_once(journal: Journal, before: str, late: bool,
     done = ended(msgspec.structs.replace(known, problem=None), "succeeded")
     record = order(known.order)
 
-    assert await journal.settle(done, LATER_ANSWER, record, late=late) is settles
+    assert await journal.write(tx.operations.settle(done, LATER_ANSWER, record, late=late)) is settles
 
     if settles:
-        stored = await journal.order(known.order)
-        assert await journal.by_id(known.id) == Existing(done, LATER_ANSWER)
+        stored = await journal.read(tx.orders.find(known.order))
+        assert await journal.read(tx.operations.find_existing(known.id)) == Existing(done, LATER_ANSWER)
         assert stored is not None
         assert stored.record == record
     else:
@@ -181,12 +187,12 @@ async def test_a_refused_end_leaves_the_order_as_it_is(journal: Journal) -> None
     """Where the operation had ended otherwise, the order that would have gone with the end is not kept."""
     record = await keep(journal, order())
     pay = await claimed(journal, operation(order=record.id, kind=OperationKind.PAY), revision=1)
-    assert await journal.settle(ended(pay, "failed"), None, None)
+    assert await journal.write(tx.operations.settle(ended(pay, "failed"), None, None))
     changed: OrderRecord = msgspec.structs.replace(record, notes="paid")
 
-    assert await journal.settle(ended(pay, "succeeded"), ANSWER, changed) is False
+    assert await journal.write(tx.operations.settle(ended(pay, "succeeded"), ANSWER, changed)) is False
 
-    stored = await journal.order(record.id)
+    stored = await journal.read(tx.orders.find(record.id))
     assert stored is not None
     assert (stored.record, stored.revision) == (record, 1)
 
@@ -196,30 +202,32 @@ async def test_what_was_only_found_out_counts_while_it_is_held(journal: Journal)
     begun = await claimed(journal)
     done = ended(begun, "failed")
 
-    assert await journal.settle(done, ANSWER, None, owner=OTHER) is False
+    assert await journal.write(tx.operations.settle(done, ANSWER, None, owner=OTHER)) is False
     await _unchanged(journal, begun, None)
     await _left(journal, begun)
-    assert await journal.settle(done, ANSWER, None, owner=NODE) is False
+    assert await journal.write(tx.operations.settle(done, ANSWER, None, owner=NODE)) is False
     await _unchanged(journal, ended(begun, "unknown"), None)
 
-    taken = await journal.take(begun.id, OTHER)
+    taken = await journal.write(tx.leases.acquire(begun.id, OTHER))
     assert taken is not None
-    assert await journal.settle(done, ANSWER, None, owner=NODE) is False
-    assert await journal.settle(done, ANSWER, None, owner=OTHER) is True
-    assert await journal.by_id(begun.id) == Existing(done, ANSWER)
+    assert await journal.write(tx.operations.settle(done, ANSWER, None, owner=NODE)) is False
+    assert await journal.write(tx.operations.settle(done, ANSWER, None, owner=OTHER)) is True
+    assert await journal.read(tx.operations.find_existing(begun.id)) == Existing(done, ANSWER)
 
 
 async def test_who_heard_the_answer_ends_it_though_another_holds_it(journal: Journal) -> None:
     """The provider's own answer counts even after another process has taken the operation over."""
     begun = await claimed(journal)
-    await journal.leave(NODE)
-    assert [taken.operation.id for taken in await journal.take_due(OTHER, 5)] == [begun.id]
+    await journal.write(tx.leases.release(NODE))
+    assert [taken.operation.id for taken in await journal.write(tx.leases.acquire_due(OTHER, 5))] == [
+        begun.id
+    ]
     done = ended(begun, "succeeded")
 
-    assert await journal.settle(done, ANSWER, None) is True
+    assert await journal.write(tx.operations.settle(done, ANSWER, None)) is True
 
-    assert await journal.by_id(begun.id) == Existing(done, ANSWER)
-    assert await journal.settle(ended(begun, "failed"), None, None, owner=OTHER) is False
+    assert await journal.read(tx.operations.find_existing(begun.id)) == Existing(done, ANSWER)
+    assert await journal.write(tx.operations.settle(ended(begun, "failed"), None, None, owner=OTHER)) is False
 
 
 @pytest.mark.parametrize(("state", "erased"), [("succeeded", True), ("failed", False)])
@@ -229,7 +237,7 @@ async def test_only_what_was_applied_is_erased(
     """The request and the work go when the write was applied, and stay while they may be needed."""
     begun = await claimed(journal, request=b"exact")
 
-    await journal.settle(ended(begun, state), None, None)
+    await journal.write(tx.operations.settle(ended(begun, state), None, None))
 
     assert (await store.column(begun, "request") is None) is erased
     assert (await store.column(begun, "work") is None) is erased
@@ -240,32 +248,37 @@ async def test_a_late_look_comes_when_it_is_due(journal: Journal, store: Store) 
     """What ended as not applied is looked at once more after the given time, still as not applied."""
     begun = await claimed(journal, request=b"exact")
     done = ended(begun, "failed")
-    assert await journal.settle(done, None, None, look_again_in=HOUR)
+    assert await journal.write(tx.operations.settle(done, None, None, look_again_in=HOUR))
 
     await store.pass_time(HOUR - 60)
-    assert await journal.take_due(OTHER, 5) == []
+    assert await journal.write(tx.leases.acquire_due(OTHER, 5)) == []
     await store.pass_time(120)
-    taken = await journal.take_due(OTHER, 5)
+    taken = await journal.write(tx.leases.acquire_due(OTHER, 5))
 
     assert [(each.operation, each.request) for each in taken] == [(done, b"exact")]
-    assert await journal.operation(begun.id) == done
-    assert await journal.unsettled(begun.order) is None
-    assert await journal.settle(done, None, None, owner=OTHER, late=True)
+    assert await journal.read(tx.operations.find(begun.id)) == done
+    assert await journal.read(tx.operations.find_unsettled(begun.order)) is None
+    assert await journal.write(tx.operations.settle(done, None, None, owner=OTHER, late=True))
     await store.pass_time(100 * HOUR)
-    assert await journal.take_due(OTHER, 5) == []
+    assert await journal.write(tx.leases.acquire_due(OTHER, 5)) == []
 
 
 async def test_a_late_look_does_not_hinder_a_repeat(journal: Journal) -> None:
     """While somebody looks for a late trace the key may be sent again; what was found then ends nothing."""
     begun = await claimed(journal)
     done = ended(begun, "failed")
-    await journal.settle(done, None, None, look_again_in=0)
-    assert len(await journal.take_due(OTHER, 5)) == 1
+    await journal.write(tx.operations.settle(done, None, None, look_again_in=0))
+    assert len(await journal.write(tx.leases.acquire_due(OTHER, 5))) == 1
     again = await claimed(journal, retried(begun))
 
-    assert await journal.settle(ended(begun, "succeeded"), ANSWER, None, owner=OTHER, late=True) is False
-    assert await journal.settle(done, None, None, owner=OTHER, late=True) is False
-    assert await journal.operation(begun.id) == again
+    assert (
+        await journal.write(
+            tx.operations.settle(ended(begun, "succeeded"), ANSWER, None, owner=OTHER, late=True)
+        )
+        is False
+    )
+    assert await journal.write(tx.operations.settle(done, None, None, owner=OTHER, late=True)) is False
+    assert await journal.read(tx.operations.find(begun.id)) == again
 
 
 @pytest.mark.parametrize("state", ["succeeded", "failed"])
@@ -275,7 +288,7 @@ async def test_what_has_ended_is_not_looked_at(journal: Journal, store: Store, s
 
     await store.pass_time(10_000 * HOUR)
 
-    assert await journal.take_due(OTHER, 5) == []
+    assert await journal.write(tx.leases.acquire_due(OTHER, 5)) == []
 
 
 # Giving up
@@ -289,13 +302,15 @@ async def test_only_what_is_held_is_given_up(journal: Journal, state: str) -> No
     elif state == "another attempt":
         given = await claimed(journal)
         before, owner = retried(given), NODE
-        assert await journal.begin_attempt(before, NODE, 55.0)
+        assert await journal.write(tx.operations.start_attempt(before, NODE, 55.0))
     else:
         before, owner, given = await _in_state(journal, state), NODE, None
     unknown = msgspec.structs.replace(ended(given or before, "unknown"), problem="spoilt")
 
-    assert await journal.leave_unknown(unknown, owner, settles_in=1.0, look_in=0) is False
-    assert await journal.operation(before.id) == before
+    assert (
+        await journal.write(tx.operations.leave_unknown(unknown, owner, settles_in=1.0, look_in=0)) is False
+    )
+    assert await journal.read(tx.operations.find(before.id)) == before
 
 
 async def test_who_gives_up_holds_it_no_more(journal: Journal) -> None:
@@ -303,31 +318,38 @@ async def test_who_gives_up_holds_it_no_more(journal: Journal) -> None:
     begun = await claimed(journal)
     unknown = msgspec.structs.replace(ended(begun, "unknown"), problem="outcome_unknown", needs_person=True)
 
-    assert await journal.leave_unknown(unknown, NODE, settles_in=None, look_in=None) is True
+    assert (
+        await journal.write(tx.operations.leave_unknown(unknown, NODE, settles_in=None, look_in=None)) is True
+    )
 
-    assert await journal.unsettled(begun.order) == unknown
-    assert await journal.leave_unknown(unknown, NODE, settles_in=None, look_in=None) is False
-    assert await journal.settle(ended(begun, "failed"), None, None, owner=NODE) is False
+    assert await journal.read(tx.operations.find_unsettled(begun.order)) == unknown
+    assert (
+        await journal.write(tx.operations.leave_unknown(unknown, NODE, settles_in=None, look_in=None))
+        is False
+    )
+    assert await journal.write(tx.operations.settle(ended(begun, "failed"), None, None, owner=NODE)) is False
 
 
 async def test_what_is_unknown_is_counted(journal: Journal, store: Store) -> None:
     """How many operations are unknown, since when the oldest, and how many wait for a person; no others."""
-    nothing = await journal.unknown_operations()
+    nothing = await journal.read(tx.operations.count_unknown())
     person, looked_after, settled = [await claimed(journal) for _ in range(3)]
     await claimed(journal)  # it is still under way
-    assert await journal.unknown_operations() == nothing
-    await journal.settle(ended(settled, "succeeded"), None, None)
+    assert await journal.read(tx.operations.count_unknown()) == nothing
+    await journal.write(tx.operations.settle(ended(settled, "succeeded"), None, None))
     for begun, look_in in ((person, None), (looked_after, 5.0)):
-        await journal.leave_unknown(ended(begun, "unknown"), NODE, settles_in=None, look_in=look_in)
-    found = await journal.unknown_operations()
+        await journal.write(
+            tx.operations.leave_unknown(ended(begun, "unknown"), NODE, settles_in=None, look_in=look_in)
+        )
+    found = await journal.read(tx.operations.count_unknown())
     await store.pass_time(100)
-    later = await journal.unknown_operations()
+    later = await journal.read(tx.operations.count_unknown())
 
     assert (nothing.number, nothing.oldest, nothing.need_person) == (0, 0, 0)
     assert (found.number, found.need_person) == (2, 1)
     assert later.oldest >= 100
-    assert await journal.look_soon(person.id) is None
-    assert (await journal.unknown_operations()).need_person == 0
+    assert await journal.write(tx.leases.probe_soon(person.id)) is None
+    assert (await journal.read(tx.operations.count_unknown())).need_person == 0
     assert journal.waiting_writes() == 0
 
 
@@ -337,9 +359,11 @@ async def test_the_settling_time_is_kept_or_set(
 ) -> None:
     """Giving up leaves the settling time that the claim began, or begins another one."""
     begun = await claimed(journal, settling=1000.0)
-    await journal.leave_unknown(ended(begun, "unknown"), NODE, settles_in=given, look_in=None)
+    await journal.write(
+        tx.operations.leave_unknown(ended(begun, "unknown"), NODE, settles_in=given, look_in=None)
+    )
 
-    taken = await journal.take(begun.id, OTHER)
+    taken = await journal.write(tx.leases.acquire(begun.id, OTHER))
 
     assert taken is not None
     assert at_most - 300 < taken.settles_in <= at_most
@@ -348,13 +372,13 @@ async def test_the_settling_time_is_kept_or_set(
 async def test_a_repeated_key_settles_by_its_own_time(journal: Journal, store: Store) -> None:
     """The next attempt of a key whose operation was not applied has a settling time of its own."""
     begun = await claimed(journal, settling=10.0)
-    await journal.settle(ended(begun, "failed"), None, None)
+    await journal.write(tx.operations.settle(ended(begun, "failed"), None, None))
     await store.pass_time(HOUR)
     again = retried(begun)
-    await journal.claim(intent(again, settling=1000.0))
+    await journal.write(tx.operations.claim(intent(again, settling=1000.0)))
     await _left(journal, again)
 
-    taken = await journal.take(begun.id, OTHER)
+    taken = await journal.write(tx.leases.acquire(begun.id, OTHER))
 
     assert taken is not None
     assert 900 < taken.settles_in <= 1000

@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from tests.contract.conftest import intent, operation
 
+from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.stores.backup import BackupRefusedError, back_up
 from ordergate.journal.stores.sqlite import SqliteJournal
@@ -24,7 +25,7 @@ def path(tmp_path: Path) -> Path:
 async def kept(path: Path) -> Path:
     """A journal that holds one operation, and that nobody has open."""
     journal = SqliteJournal(path)
-    await journal.claim(intent(operation()))
+    await journal.write(tx.operations.claim(intent(operation())))
     await journal.close()
     return path
 
@@ -43,12 +44,14 @@ async def test_a_journal_that_is_written_to_is_copied_whole(path: Path, tmp_path
     journal = SqliteJournal(path, serving=True)
     big = b"x" * 200_000
     for _ in range(60):
-        await journal.claim(intent(operation(), request=big))
+        await journal.write(tx.operations.claim(intent(operation(), request=big)))
     loop, written, steps = asyncio.get_running_loop(), [], []
 
     def write_meanwhile(done: int, total: int) -> None:
         steps.append((done, total))
-        claimed = asyncio.run_coroutine_threadsafe(journal.claim(intent(operation())), loop)
+        claimed = asyncio.run_coroutine_threadsafe(
+            journal.write(tx.operations.claim(intent(operation()))), loop
+        )
         written.append(claimed.result(5))
 
     target = tmp_path / "copy.db"
@@ -64,7 +67,7 @@ async def test_a_journal_that_is_written_to_is_copied_whole(path: Path, tmp_path
     partial = target.with_name("copy.db.partial")
     assert not partial.exists()
     again = SqliteJournal(target, serving=True)
-    assert await again.unsettled("ord_nobody") is None
+    assert await again.read(tx.operations.find_unsettled("ord_nobody")) is None
     await again.close()
 
 

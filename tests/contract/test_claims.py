@@ -18,7 +18,8 @@ from tests.contract.conftest import (
 )
 
 from ordergate.domain.lifecycle import OperationKind
-from ordergate.gateway.runtime.ports import Journal
+from ordergate.journal import transactions as tx
+from ordergate.journal.journal import Journal
 from ordergate.journal.records.operations import (
     Busy,
     Claim,
@@ -38,7 +39,9 @@ ANSWER = StoredResponse(status=201, body=b"{}")
 
 async def _all(journals: list[Journal], intents: list[Intent]) -> list[Claim]:
     """Claim all at once, by turns through each journal."""
-    return await asyncio.gather(*(journals[n % len(journals)].claim(each) for n, each in enumerate(intents)))
+    return await asyncio.gather(
+        *(journals[n % len(journals)].write(tx.operations.claim(each)) for n, each in enumerate(intents))
+    )
 
 
 def _winner(claims: list[Claim]) -> Operation:
@@ -54,7 +57,7 @@ async def _expired(journal: Journal, key: str, **changes: object) -> Operation:
         since=SINCE - 2 * MINUTE,
     )
     old = ended(begun, "succeeded")
-    assert await journal.settle(old, ANSWER, None)
+    assert await journal.write(tx.operations.settle(old, ANSWER, None))
     return old
 
 
@@ -62,13 +65,15 @@ async def test_an_accepted_intent_is_nobodys(journal: Journal, store: Store) -> 
     """A write that waits for a process is durable, has its key, and keeps its order busy like any other."""
     accepted = operation(attempts=(), reference="A-1")
 
-    assert await journal.claim(intent(accepted, owner=None)) == Claimed(accepted)
+    assert await journal.write(tx.operations.claim(intent(accepted, owner=None))) == Claimed(accepted)
 
     assert await store.column(accepted, "owner") is None
-    assert await journal.claim(intent(operation(key=accepted.key))) == Existing(accepted, None)
-    assert await journal.claim(intent(operation(reference="A-1"))) == Duplicate(accepted)
-    assert await journal.claim(intent(operation(order=accepted.order))) == Busy(accepted)
-    assert await journal.unsettled(accepted.order) == accepted
+    assert await journal.write(tx.operations.claim(intent(operation(key=accepted.key)))) == Existing(
+        accepted, None
+    )
+    assert await journal.write(tx.operations.claim(intent(operation(reference="A-1")))) == Duplicate(accepted)
+    assert await journal.write(tx.operations.claim(intent(operation(order=accepted.order)))) == Busy(accepted)
+    assert await journal.read(tx.operations.find_unsettled(accepted.order)) == accepted
 
 
 async def test_of_two_claims_of_one_key_one_acts(journals: list[Journal]) -> None:
@@ -105,13 +110,13 @@ async def test_of_thirty_claims_of_an_expired_key_one_acts(journals: list[Journa
     claims = await _all(journals, [intent(operation(key="key-1")) for _ in range(30)])
 
     assert claims.count(Existing(_winner(claims), None)) == 29
-    assert await journals[0].operation(old.id) == old
+    assert await journals[0].read(tx.operations.find(old.id)) == old
 
 
 async def test_of_thirty_next_attempts_one_acts(journals: list[Journal]) -> None:
     """However many processes repeat a key whose first attempt was not applied, one sends again."""
     begun = await claimed(journals[0], operation(reference="A-1"))
-    await journals[0].settle(ended(begun, "failed"), None, None)
+    await journals[0].write(tx.operations.settle(ended(begun, "failed"), None, None))
 
     claims = await _all(journals, [intent(retried(begun)) for _ in range(30)])
 
@@ -127,8 +132,10 @@ async def test_whoever_waits_for_an_order_sees_what_was_done_to_it(journals: lis
         paid = msgspec.structs.replace(record, notes="paid")
 
         _, claim = await asyncio.gather(
-            journals[0].settle(ended(first, "succeeded"), None, paid),
-            journals[1].claim(intent(operation(order=record.id, kind=OperationKind.PAY), revision=1)),
+            journals[0].write(tx.operations.settle(ended(first, "succeeded"), None, paid)),
+            journals[1].write(
+                tx.operations.claim(intent(operation(order=record.id, kind=OperationKind.PAY), revision=1))
+            ),
         )
 
         assert claim in (Stale(), Busy(first))
@@ -137,15 +144,15 @@ async def test_whoever_waits_for_an_order_sees_what_was_done_to_it(journals: lis
 async def test_a_stale_intent_leaves_nothing_behind(journal: Journal) -> None:
     """Neither the intent nor the loss of an expired key remains of a claim that came too late."""
     record = await keep(journal, order())
-    await journal.refresh(record, 1)
+    await journal.write(tx.orders.update(record, 1))
     old = await _expired(journal, "key-1")
     pay = operation(key="key-1", order=record.id)
 
-    assert await journal.claim(intent(pay, revision=1)) == Stale()
+    assert await journal.write(tx.operations.claim(intent(pay, revision=1))) == Stale()
 
-    assert await journal.operation(pay.id) is None
-    assert await journal.unsettled(record.id) is None
-    assert await journal.by_key(pay) == Existing(old, ANSWER)
+    assert await journal.read(tx.operations.find(pay.id)) is None
+    assert await journal.read(tx.operations.find_unsettled(record.id)) is None
+    assert await journal.read(tx.operations.find_by_key(pay)) == Existing(old, ANSWER)
 
 
 async def test_a_stale_next_attempt_leaves_the_first_as_it_was(journal: Journal, store: Store) -> None:
@@ -153,14 +160,17 @@ async def test_a_stale_next_attempt_leaves_the_first_as_it_was(journal: Journal,
     record = await keep(journal, order())
     pay = await claimed(journal, operation(order=record.id, kind=OperationKind.PAY), revision=1)
     failed = ended(pay, "failed")
-    await journal.settle(failed, None, None)
-    await journal.refresh(record, 1)
+    await journal.write(tx.operations.settle(failed, None, None))
+    await journal.write(tx.orders.update(record, 1))
 
-    assert await journal.claim(intent(retried(pay), revision=1, request=b"second")) == Stale()
+    assert (
+        await journal.write(tx.operations.claim(intent(retried(pay), revision=1, request=b"second")))
+        == Stale()
+    )
 
-    assert await journal.operation(pay.id) == failed
+    assert await journal.read(tx.operations.find(pay.id)) == failed
     assert await store.column(pay, "request") != b"second"
-    assert await journal.claim(intent(retried(pay), revision=2)) == Claimed(retried(pay))
+    assert await journal.write(tx.operations.claim(intent(retried(pay), revision=2))) == Claimed(retried(pay))
 
 
 async def test_a_refused_intent_does_not_free_an_expired_key(journal: Journal) -> None:
@@ -169,25 +179,31 @@ async def test_a_refused_intent_does_not_free_an_expired_key(journal: Journal) -
     first = await claimed(journal, operation(reference="A-1"))
 
     for refused in (operation(key="key-1", reference="A-1"), operation(key="key-1", order=first.order)):
-        assert await journal.claim(intent(refused)) in (Duplicate(first), Busy(first))
-        assert await journal.by_key(refused) == Existing(old, ANSWER)
+        assert await journal.write(tx.operations.claim(intent(refused))) in (Duplicate(first), Busy(first))
+        assert await journal.read(tx.operations.find_by_key(refused)) == Existing(old, ANSWER)
 
 
 async def test_an_order_that_two_adopt_at_once_is_kept_once(journals: list[Journal]) -> None:
     """However many processes adopt one of the provider's orders, all get the same record: the one that is kept."""
     for n in range(5):
         seen = provider_order(provider_order_id=f"order_{n}")
-        kept = await asyncio.gather(*(journals[m % 2].adopt(order(seen=seen)) for m in range(10)))
+        kept = await asyncio.gather(
+            *(journals[m % 2].write(tx.orders.add_imported(order(seen=seen))) for m in range(10))
+        )
 
         assert kept == [kept[0]] * 10
-        assert await journals[0].adopted("rapyd", [f"order_{n}"]) == {f"order_{n}": kept[0]}
-    assert len(await journals[0].orders(OrderQuery(world="test"))) == 5
+        assert await journals[0].read(tx.orders.find_imported("rapyd", [f"order_{n}"])) == {
+            f"order_{n}": kept[0]
+        }
+    assert len(await journals[0].read(tx.orders.search(OrderQuery(world="test")))) == 5
 
 
 async def test_one_id_at_two_accounts_is_two_orders(journals: list[Journal]) -> None:
     """Providers do not agree about ids: an order of one account is not taken for another's."""
     wanted = [order(account=account) for account in ("rapyd", "rapyd-eu")]
 
-    kept = await asyncio.gather(*(journals[n].adopt(each) for n, each in enumerate(wanted)))
+    kept = await asyncio.gather(
+        *(journals[n].write(tx.orders.add_imported(each)) for n, each in enumerate(wanted))
+    )
 
     assert kept == wanted

@@ -11,7 +11,8 @@ from ordergate.domain.assembly import OrderRecord
 from ordergate.domain.delivery import DeliveryTry
 from ordergate.domain.events import EventType
 from ordergate.domain.identifiers import new_id
-from ordergate.gateway.runtime.ports import Journal
+from ordergate.journal import transactions as tx
+from ordergate.journal.journal import Journal
 from ordergate.journal.records.deliveries import (
     DeliveryQuery,
     Due,
@@ -48,17 +49,19 @@ def endpoint(**changes: Any) -> Endpoint:
 
 async def _listen(journal: Journal, **changes: Any) -> Endpoint:
     made = endpoint(**changes)
-    assert await journal.add_endpoint(made, SigningSecret(value=f"whsec_{made.id}", ends_at=None), 20)
+    assert await journal.write(
+        tx.endpoints.add(made, SigningSecret(value=f"whsec_{made.id}", ends_at=None), 20)
+    )
     return made
 
 
 async def _happen(journal: Journal, record: OrderRecord, *notes: str) -> None:
     """One event more for each of these notes, queued."""
     for note in notes:
-        stored = await journal.order(record.id)
+        stored = await journal.read(tx.orders.find(record.id))
         assert stored is not None
-        await journal.refresh(msgspec.structs.replace(record, notes=note), stored.revision)
-    await journal.number_events(ACME, 100)
+        await journal.write(tx.orders.update(msgspec.structs.replace(record, notes=note), stored.revision))
+    await journal.write(tx.deliveries.number_events(ACME, 100))
 
 
 async def _created(journal: Journal, count: int = 1) -> list[OrderRecord]:
@@ -66,18 +69,18 @@ async def _created(journal: Journal, count: int = 1) -> list[OrderRecord]:
         await keep(journal, order(seen=provider_order(provider_order_id=f"order_{number}")))
         for number in range(count)
     ]
-    await journal.number_events(ACME, 100)
+    await journal.write(tx.deliveries.number_events(ACME, 100))
     return records
 
 
 async def _take(journal: Journal, receiver: Endpoint, node: str = NODE, limit: int = 10) -> tuple[Due, ...]:
-    parcel = await journal.take_deliveries(receiver.id, node, limit)
+    parcel = await journal.write(tx.deliveries.acquire(receiver.id, node, limit))
     assert parcel is not None
     return parcel.due
 
 
 async def _states(journal: Journal) -> list[str]:
-    rows = await journal.deliveries(DeliveryQuery(world="test", limit=100))
+    rows = await journal.read(tx.deliveries.search(DeliveryQuery(world="test", limit=100)))
     return [row.state for row in sorted(rows, key=lambda row: row.number)]
 
 
@@ -89,13 +92,13 @@ async def test_an_event_is_queued_for_whoever_wants_it(journal: Journal) -> None
     await _listen(journal, merchant="bolt")
     await _listen(journal, world="live")
     await keep(journal, order(purpose="comparison"))
-    for feed in await journal.unnumbered_feeds(10):
-        await journal.number_events(feed, 10)
+    for feed in await journal.read(tx.deliveries.unnumbered_feeds(10)):
+        await journal.write(tx.deliveries.number_events(feed, 10))
 
     (record,) = await _created(journal)
     await _happen(journal, record, "a")
 
-    rows = await journal.deliveries(DeliveryQuery(world="test", limit=100))
+    rows = await journal.read(tx.deliveries.search(DeliveryQuery(world="test", limit=100)))
     assert sorted((row.endpoint, row.type, row.number) for row in rows) == sorted(
         [
             (everything.id, "order.created", 1),
@@ -103,8 +106,8 @@ async def test_an_event_is_queued_for_whoever_wants_it(journal: Journal) -> None
             (updates.id, "order.updated", 2),
         ]
     )
-    assert set(await journal.due_endpoints()) == {everything.id, updates.id}
-    assert await journal.deliveries(DeliveryQuery(world="live")) == []
+    assert set(await journal.read(tx.endpoints.find_due())) == {everything.id, updates.id}
+    assert await journal.read(tx.deliveries.search(DeliveryQuery(world="live"))) == []
 
 
 async def test_of_each_order_one_is_made_at_a_time(journal: Journal) -> None:
@@ -114,22 +117,22 @@ async def test_of_each_order_one_is_made_at_a_time(journal: Journal) -> None:
     await _happen(journal, first, "a", "b")
     await _happen(journal, second, "a")
 
-    parcel = await journal.take_deliveries(receiver.id, NODE, 10)
+    parcel = await journal.write(tx.deliveries.acquire(receiver.id, NODE, 10))
     assert isinstance(parcel, Parcel)
     assert parcel.endpoint == receiver
     assert [secret.value for secret in parcel.secrets] == [f"whsec_{receiver.id}"]
     assert "whsec_" not in repr(parcel)
     one, two = parcel.due
     assert [each.event.order for each in parcel.due] == [first.id, second.id]
-    assert one.event == await journal.event(one.delivery.event)
+    assert one.event == await journal.read(tx.events.find(one.delivery.event))
     assert await _take(journal, receiver, OTHER) == ()
 
-    await journal.end_delivery(one, NODE, BAD, next_try_in=None)
+    await journal.write(tx.deliveries.finish(one, NODE, BAD, next_try_in=None))
     (next_one,) = await _take(journal, receiver)
     assert (next_one.event.order, next_one.delivery.number) == (first.id, 3)
-    await journal.end_delivery(two, NODE, BAD, next_try_in=60)
+    await journal.write(tx.deliveries.finish(two, NODE, BAD, next_try_in=60))
     assert await _take(journal, receiver) == ()
-    await journal.end_delivery(next_one, NODE, GOOD, next_try_in=None)
+    await journal.write(tx.deliveries.finish(next_one, NODE, GOOD, next_try_in=None))
     (last_one,) = await _take(journal, receiver)
 
     assert (last_one.event.order, last_one.delivery.number) == (first.id, 4)
@@ -141,48 +144,48 @@ async def test_a_retry_has_its_time(journal: Journal, store: Store) -> None:
     receiver = await _listen(journal)
     await _created(journal)
     (due,) = await _take(journal, receiver)
-    await journal.end_delivery(due, NODE, BAD, next_try_in=60)
-    waiting = await journal.delivery(due.delivery.id)
+    await journal.write(tx.deliveries.finish(due, NODE, BAD, next_try_in=60))
+    waiting = await journal.read(tx.deliveries.find(due.delivery.id))
     assert waiting is not None
     assert waiting.next_try_at is not None
     assert waiting.tries == (BAD,)
-    assert await journal.due_endpoints() == []
+    assert await journal.read(tx.endpoints.find_due()) == []
     assert await _take(journal, receiver) == ()
 
     await store.pass_time(61)
-    assert await journal.due_endpoints() == [receiver.id]
+    assert await journal.read(tx.endpoints.find_due()) == [receiver.id]
     (again,) = await _take(journal, receiver)
     assert again.failures == 1
-    await journal.end_delivery(again, NODE, BAD, next_try_in=None)
-    assert await journal.due_endpoints() == []
-    replayed = await journal.replay(due.delivery.id)
+    await journal.write(tx.deliveries.finish(again, NODE, BAD, next_try_in=None))
+    assert await journal.read(tx.endpoints.find_due()) == []
+    replayed = await journal.write(tx.deliveries.replay(due.delivery.id))
     (anew,) = await _take(journal, receiver)
 
     assert replayed is not None
     assert replayed.state == "pending"
     assert (anew.failures, anew.delivery.tries) == (0, (BAD, BAD))
-    assert await journal.replay("dlv_gone") is None
+    assert await journal.write(tx.deliveries.replay("dlv_gone")) is None
 
 
 async def test_a_dead_process_leaves_its_deliveries_to_others(journal: Journal, store: Store) -> None:
     """What it had taken is due again once its lease is over; what a living one has is not."""
     receiver = await _listen(journal)
     await _created(journal, 2)
-    await journal.stay_alive(NODE, 15)
+    await journal.write(tx.leases.renew(NODE, 15))
     (one,) = await _take(journal, receiver, NODE, limit=1)
-    await journal.stay_alive(OTHER, 600)
+    await journal.write(tx.leases.renew(OTHER, 600))
     (two,) = await _take(journal, receiver, OTHER, limit=1)
-    await journal.release_deliveries(OTHER, {two.delivery.id})
+    await journal.write(tx.deliveries.release(OTHER, {two.delivery.id}))
     assert await _take(journal, receiver, OTHER) == ()
 
     await store.pass_time(16)
-    await journal.release_deliveries(OTHER, {two.delivery.id})
+    await journal.write(tx.deliveries.release(OTHER, {two.delivery.id}))
     (taken,) = await _take(journal, receiver, OTHER)
-    await journal.end_delivery(one, NODE, GOOD, next_try_in=None)
+    await journal.write(tx.deliveries.finish(one, NODE, GOOD, next_try_in=None))
 
     assert taken.delivery.id == one.delivery.id
     assert await _states(journal) == ["pending", "pending"]
-    await journal.release_deliveries(OTHER, set())
+    await journal.write(tx.deliveries.release(OTHER, set()))
     assert len(await _take(journal, receiver, OTHER)) == 2
 
 
@@ -211,40 +214,47 @@ async def test_what_ends_and_what_is_queued_at_once(store: Store) -> None:
         (due,) = await _take(journals[0], receiver)
 
         await asyncio.gather(
-            journals[0].end_delivery(due, NODE, GOOD, next_try_in=None), _happen(journals[1], record, "a")
+            journals[0].write(tx.deliveries.finish(due, NODE, GOOD, next_try_in=None)),
+            _happen(journals[1], record, "a"),
         )
 
         (after,) = await _take(journals[0], receiver)
         assert after.event.order == record.id
-        await journals[0].end_delivery(after, NODE, GOOD, next_try_in=None)
+        await journals[0].write(tx.deliveries.finish(after, NODE, GOOD, next_try_in=None))
 
 
 async def test_a_disabled_endpoint_waits(journal: Journal) -> None:
     """Nothing of it is due or taken; once it is enabled what waited is."""
     receiver = await _listen(journal)
     await _created(journal)
-    off = await journal.change_endpoint(receiver.id, {"enabled": False})
+    off = await journal.write(tx.endpoints.update(receiver.id, {"enabled": False}))
     assert off == msgspec.structs.replace(receiver, enabled=False)
-    assert await journal.due_endpoints() == []
-    assert await journal.take_deliveries(receiver.id, NODE, 10) is None
-    await journal.change_endpoint(receiver.id, {"enabled": True})
+    assert await journal.read(tx.endpoints.find_due()) == []
+    assert await journal.write(tx.deliveries.acquire(receiver.id, NODE, 10)) is None
+    await journal.write(tx.endpoints.update(receiver.id, {"enabled": True}))
 
     assert len(await _take(journal, receiver)) == 1
-    assert await journal.change_endpoint("wh_gone", {"enabled": True}) is None
+    assert await journal.write(tx.endpoints.update("wh_gone", {"enabled": True})) is None
 
 
 async def test_secrets_overlap(journal: Journal, store: Store) -> None:
     """After a rotation both sign, the newest first, until the old one ends."""
     receiver = await _listen(journal)
     soon = datetime.now(UTC) + timedelta(seconds=60)
-    assert await journal.rotate_secret(receiver.id, SigningSecret(value="whsec_second", ends_at=None), soon)
-    assert [each.value for each in await journal.secrets(receiver.id)] == [
+    assert await journal.write(
+        tx.endpoints.rotate_secret(receiver.id, SigningSecret(value="whsec_second", ends_at=None), soon)
+    )
+    assert [each.value for each in await journal.read(tx.endpoints.find_secrets(receiver.id))] == [
         "whsec_second",
         f"whsec_{receiver.id}",
     ]
     await store.pass_time(61)
-    assert [each.value for each in await journal.secrets(receiver.id)] == ["whsec_second"]
-    assert not await journal.rotate_secret("wh_gone", SigningSecret(value="whsec_x", ends_at=None), soon)
+    assert [each.value for each in await journal.read(tx.endpoints.find_secrets(receiver.id))] == [
+        "whsec_second"
+    ]
+    assert not await journal.write(
+        tx.endpoints.rotate_secret("wh_gone", SigningSecret(value="whsec_x", ends_at=None), soon)
+    )
 
 
 async def test_a_deleted_endpoint_leaves_nothing(journal: Journal) -> None:
@@ -252,13 +262,13 @@ async def test_a_deleted_endpoint_leaves_nothing(journal: Journal) -> None:
     receiver = await _listen(journal)
     (record,) = await _created(journal)
 
-    assert await journal.delete_endpoint(receiver.id)
+    assert await journal.write(tx.endpoints.delete(receiver.id))
 
-    assert not await journal.delete_endpoint(receiver.id)
-    assert await journal.endpoints(EndpointQuery(world="test")) == []
-    assert await journal.secrets(receiver.id) == []
-    assert await journal.deliveries(DeliveryQuery(world="test")) == []
-    assert len(await journal.order_events(record.id)) == 1
+    assert not await journal.write(tx.endpoints.delete(receiver.id))
+    assert await journal.read(tx.endpoints.search(EndpointQuery(world="test"))) == []
+    assert await journal.read(tx.endpoints.find_secrets(receiver.id)) == []
+    assert await journal.read(tx.deliveries.search(DeliveryQuery(world="test"))) == []
+    assert len(await journal.read(tx.events.search_of_order(record.id))) == 1
 
 
 async def test_there_are_only_so_many_endpoints(store: Store) -> None:
@@ -266,10 +276,12 @@ async def test_there_are_only_so_many_endpoints(store: Store) -> None:
     journals = [await store.open(), await store.open()]
     secret = SigningSecret(value="whsec_x", ends_at=None)
 
-    added = await asyncio.gather(*(journals[n % 2].add_endpoint(endpoint(), secret, 3) for n in range(8)))
+    added = await asyncio.gather(
+        *(journals[n % 2].write(tx.endpoints.add(endpoint(), secret, 3)) for n in range(8))
+    )
 
     assert sum(added) == 3
-    assert len(await journals[0].endpoints(EndpointQuery(world="test", merchant="acme"))) == 3
+    assert len(await journals[0].read(tx.endpoints.search(EndpointQuery(world="test", merchant="acme")))) == 3
 
 
 async def test_a_range_is_delivered_again(journal: Journal) -> None:
@@ -278,24 +290,26 @@ async def test_a_range_is_delivered_again(journal: Journal) -> None:
     receiver = await _listen(journal)
     await _created(journal, 3)
     delivered, failed, held = await _take(journal, receiver)
-    await journal.end_delivery(delivered, NODE, GOOD, next_try_in=None)
-    await journal.end_delivery(failed, NODE, BAD, next_try_in=None)
+    await journal.write(tx.deliveries.finish(delivered, NODE, GOOD, next_try_in=None))
+    await journal.write(tx.deliveries.finish(failed, NODE, BAD, next_try_in=None))
 
-    first = await journal.replay_range(Range(endpoint=receiver, failed_only=True), 10)
+    first = await journal.write(tx.deliveries.replay_range(Range(endpoint=receiver, failed_only=True), 10))
     assert (first.count, first.next_after) == (1, None)
     whole = Range(endpoint=receiver, failed_only=False, after=0)
-    part = await journal.replay_range(whole, 3)
+    part = await journal.write(tx.deliveries.replay_range(whole, 3))
     assert (part.count, part.next_after) == (3, 3)
-    rest = await journal.replay_range(msgspec.structs.replace(whole, after=3), 3)
+    rest = await journal.write(tx.deliveries.replay_range(msgspec.structs.replace(whole, after=3), 3))
     assert (rest.count, rest.next_after) == (1, None)
 
     again = await _take(journal, receiver)
     assert [due.delivery.number for due in again] == [1, 2, 3, 4]
-    await journal.end_delivery(held, NODE, GOOD, next_try_in=None)
+    await journal.write(tx.deliveries.finish(held, NODE, GOOD, next_try_in=None))
     past = Range(endpoint=receiver, failed_only=False, until=datetime.now(UTC) - timedelta(days=1))
-    assert (await journal.replay_range(past, 10)).count == 0
+    assert (await journal.write(tx.deliveries.replay_range(past, 10))).count == 0
     narrow = await _listen(journal, types=(EventType.ORDER_PAID,))
-    assert (await journal.replay_range(Range(endpoint=narrow, failed_only=False), 10)).count == 0
+    assert (
+        await journal.write(tx.deliveries.replay_range(Range(endpoint=narrow, failed_only=False), 10))
+    ).count == 0
 
 
 async def test_what_is_replayed_comes_before_what_waits(journal: Journal) -> None:
@@ -304,16 +318,16 @@ async def test_what_is_replayed_comes_before_what_waits(journal: Journal) -> Non
     (record,) = await _created(journal)
     (failed,) = await _take(journal, receiver)
     await _happen(journal, record, "a")
-    await journal.end_delivery(failed, NODE, BAD, next_try_in=None)
+    await journal.write(tx.deliveries.finish(failed, NODE, BAD, next_try_in=None))
 
     for again in (False, True):
         if again:
-            await journal.replay_range(Range(endpoint=receiver, failed_only=True), 10)
+            await journal.write(tx.deliveries.replay_range(Range(endpoint=receiver, failed_only=True), 10))
         else:
-            await journal.replay(failed.delivery.id)
+            await journal.write(tx.deliveries.replay(failed.delivery.id))
         (first,) = await _take(journal, receiver)
         assert first.delivery.id == failed.delivery.id
-        await journal.end_delivery(first, NODE, BAD, next_try_in=None)
+        await journal.write(tx.deliveries.finish(first, NODE, BAD, next_try_in=None))
     (later,) = await _take(journal, receiver)
 
     assert later.delivery.number == 2
@@ -326,16 +340,18 @@ async def test_a_batch_is_bounded_by_its_deliveries(journal: Journal) -> None:
     for number in range(4):
         await keep(journal, order(seen=provider_order(provider_order_id=f"order_{number}")))
 
-    assert [await journal.number_events(ACME, 6) for _ in range(3)] == [3, 1, 0]
+    assert [await journal.write(tx.deliveries.number_events(ACME, 6)) for _ in range(3)] == [3, 1, 0]
 
 
 async def test_a_changed_place_is_not_switched_off(journal: Journal) -> None:
     """A change that is meant for one URL leaves an endpoint at another alone."""
     receiver = await _listen(journal)
-    kept = await journal.change_endpoint(receiver.id, {"enabled": False}, only_at="https://example.com/old")
+    kept = await journal.write(
+        tx.endpoints.update(receiver.id, {"enabled": False}, only_at="https://example.com/old")
+    )
     assert kept == receiver
 
-    off = await journal.change_endpoint(receiver.id, {"enabled": False}, only_at=receiver.url)
+    off = await journal.write(tx.endpoints.update(receiver.id, {"enabled": False}, only_at=receiver.url))
     assert off is not None
     assert not off.enabled
 
@@ -346,9 +362,9 @@ async def test_only_the_newest_secrets_stay(journal: Journal) -> None:
     for number in range(5):
         soon = datetime.now(UTC) + timedelta(seconds=60 + number)
         secret = SigningSecret(value=f"whsec_{number}", ends_at=None)
-        await journal.rotate_secret(receiver.id, secret, soon)
+        await journal.write(tx.endpoints.rotate_secret(receiver.id, secret, soon))
 
-    kept = [each.value for each in await journal.secrets(receiver.id)]
+    kept = [each.value for each in await journal.read(tx.endpoints.find_secrets(receiver.id))]
     assert (len(kept), kept[0]) == (3, "whsec_4")
 
 
@@ -356,10 +372,12 @@ async def test_a_range_at_a_deleted_endpoint_queues_nothing(journal: Journal) ->
     """Whoever deletes an endpoint while its events are queued again leaves no deliveries behind."""
     receiver = await _listen(journal)
     await _created(journal)
-    await journal.delete_endpoint(receiver.id)
+    await journal.write(tx.endpoints.delete(receiver.id))
 
-    assert (await journal.replay_range(Range(endpoint=receiver, failed_only=False), 10)).count == 0
-    assert await journal.deliveries(DeliveryQuery(world="test")) == []
+    assert (
+        await journal.write(tx.deliveries.replay_range(Range(endpoint=receiver, failed_only=False), 10))
+    ).count == 0
+    assert await journal.read(tx.deliveries.search(DeliveryQuery(world="test"))) == []
 
 
 async def test_what_has_ended_is_forgotten_in_time(journal: Journal, store: Store) -> None:
@@ -367,13 +385,13 @@ async def test_what_has_ended_is_forgotten_in_time(journal: Journal, store: Stor
     receiver = await _listen(journal)
     records = await _created(journal, 3)
     one, two, _ = await _take(journal, receiver)
-    await journal.end_delivery(one, NODE, GOOD, next_try_in=None)
-    await journal.end_delivery(two, NODE, BAD, next_try_in=None)
-    assert await journal.prune_deliveries(datetime.now(UTC) - timedelta(hours=1), 10) == 0
+    await journal.write(tx.deliveries.finish(one, NODE, GOOD, next_try_in=None))
+    await journal.write(tx.deliveries.finish(two, NODE, BAD, next_try_in=None))
+    assert await journal.write(tx.deliveries.prune(datetime.now(UTC) - timedelta(hours=1), 10)) == 0
 
     later = datetime.now(UTC) + timedelta(seconds=5)
-    assert await journal.prune_deliveries(later, 1) == 1
-    assert await journal.prune_deliveries(later, 10) == 1
+    assert await journal.write(tx.deliveries.prune(later, 1)) == 1
+    assert await journal.write(tx.deliveries.prune(later, 10)) == 1
 
     assert await _states(journal) == ["pending"]
-    assert all([len(await journal.order_events(record.id)) == 1 for record in records])
+    assert all([len(await journal.read(tx.events.search_of_order(record.id))) == 1 for record in records])

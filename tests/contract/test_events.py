@@ -25,7 +25,8 @@ from ordergate.domain.erasure import redacted
 from ordergate.domain.events import EventType
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.order import Customer, Order
-from ordergate.gateway.runtime.ports import Journal
+from ordergate.journal import transactions as tx
+from ordergate.journal.journal import Journal
 from ordergate.journal.records.events import Event, EventQuery, Feed
 from ordergate.journal.records.operations import Operation, Stale
 from ordergate.journal.records.orders import StoredOrder
@@ -35,13 +36,13 @@ ACME = Feed(merchant="acme", world="test")
 
 async def _numbered(journal: Journal, feed: Feed = ACME, **filters: Any) -> list[Event]:
     """A whole feed, with everything that is committed in it."""
-    for unnumbered in await journal.unnumbered_feeds(100):
-        await journal.number_events(unnumbered, 1_000)
-    return await journal.events(EventQuery(feed=feed, limit=10_000, **filters))
+    for unnumbered in await journal.read(tx.deliveries.unnumbered_feeds(100)):
+        await journal.write(tx.deliveries.number_events(unnumbered, 1_000))
+    return await journal.read(tx.events.search(EventQuery(feed=feed, limit=10_000, **filters)))
 
 
 async def _types(journal: Journal, record: OrderRecord) -> list[str]:
-    return [event.type for event in await journal.order_events(record.id)]
+    return [event.type for event in await journal.read(tx.events.search_of_order(record.id))]
 
 
 def _paid(record: OrderRecord) -> OrderRecord:
@@ -49,23 +50,25 @@ def _paid(record: OrderRecord) -> OrderRecord:
 
 
 async def _change(journal: Journal, record: OrderRecord) -> None:
-    stored = await journal.order(record.id)
+    stored = await journal.read(tx.orders.find(record.id))
     assert stored is not None
-    await journal.refresh(record, stored.revision)
+    await journal.write(tx.orders.update(record, stored.revision))
 
 
 async def test_every_way_to_write_an_order_tells_what_happened(journal: Journal) -> None:
     """A create, a change by an operation, a reading and an import; with the order as it then was."""
     record = await keep(journal, order())
     pay = await claimed(journal, operation(order=record.id, kind=OperationKind.PAY))
-    await journal.settle(ended(pay, "succeeded"), None, _paid(record), before=StoredOrder(record, 1))
+    await journal.write(
+        tx.operations.settle(ended(pay, "succeeded"), None, _paid(record), before=StoredOrder(record, 1))
+    )
     noted = msgspec.structs.replace(_paid(record), notes="Ring twice")
-    await journal.refresh(noted, 2)
+    await journal.write(tx.orders.update(noted, 2))
     adopted = order(seen=provider_order(provider_order_id="order_2"))
-    await journal.adopt(adopted)
-    await journal.adopt(msgspec.structs.replace(adopted, notes="again"))
+    await journal.write(tx.orders.add_imported(adopted))
+    await journal.write(tx.orders.add_imported(msgspec.structs.replace(adopted, notes="again")))
 
-    events = await journal.order_events(record.id)
+    events = await journal.read(tx.events.search_of_order(record.id))
     assert [event.type for event in events] == ["order.created", "order.paid", "order.updated"]
     told = [msgspec.json.decode(event.data, type=Order) for event in events]
     assert told == [order_from_record(each) for each in (record, _paid(record), noted)]
@@ -76,41 +79,48 @@ async def test_what_was_not_written_is_not_told(journal: Journal) -> None:
     """A reading that came too late, a settling that met another change, and one that changed nothing."""
     record = await keep(journal, order())
     later = msgspec.structs.replace(record, synced_at=NOW + timedelta(days=1))
-    await journal.refresh(later, 1)
-    await journal.refresh(_paid(record), 1)
+    await journal.write(tx.orders.update(later, 1))
+    await journal.write(tx.orders.update(_paid(record), 1))
     pay = await claimed(journal, operation(order=record.id, kind=OperationKind.PAY))
 
-    stale = await journal.settle(ended(pay, "succeeded"), None, _paid(record), before=StoredOrder(record, 1))
+    stale = await journal.write(
+        tx.operations.settle(ended(pay, "succeeded"), None, _paid(record), before=StoredOrder(record, 1))
+    )
 
     assert stale == Stale()
     assert await _types(journal, record) == ["order.created"]
 
 
 async def _settle(journal: Journal, begun: Operation, state: str, **options: Any) -> None:
-    assert await journal.settle(ended(begun, state), None, None, **options) is True
+    assert await journal.write(tx.operations.settle(ended(begun, state), None, None, **options)) is True
 
 
 async def test_an_operation_that_was_unknown_tells_that_it_settled(journal: Journal) -> None:
     """Unknown, accepted or left by a dead process: its caller was not told, so an event does; else none does."""
     plain, unknown, accepted, left, late = (operation() for _ in range(5))
     for begun in (plain, unknown, late):
-        await journal.claim(intent(begun))
-    await journal.claim(intent(accepted, owner=None))
-    await journal.claim(intent(left, owner="node_dead"))
+        await journal.write(tx.operations.claim(intent(begun)))
+    await journal.write(tx.operations.claim(intent(accepted, owner=None)))
+    await journal.write(tx.operations.claim(intent(left, owner="node_dead")))
     await _settle(journal, plain, "failed")
-    await journal.leave_unknown(ended(unknown, "unknown"), NODE, settles_in=None, look_in=0)
-    taken = await journal.take(unknown.id, NODE)
+    await journal.write(
+        tx.operations.leave_unknown(ended(unknown, "unknown"), NODE, settles_in=None, look_in=0)
+    )
+    taken = await journal.write(tx.leases.acquire(unknown.id, NODE))
     await _settle(journal, unknown, "failed", owner=NODE)
     await _settle(journal, accepted, "failed")
-    assert await journal.forget_dead("node_2", {plain.id, unknown.id, late.id}) >= 1
+    assert await journal.write(tx.leases.reap_expired("node_2", {plain.id, unknown.id, late.id})) >= 1
     await _settle(journal, left, "failed")
     await _settle(journal, late, "failed", look_again_in=0)
     await _settle(journal, late, "failed", late=True)
-    silent = await journal.order_events(late.order)
+    silent = await journal.read(tx.events.search_of_order(late.order))
     await _settle(journal, late, "succeeded", late=True)
 
     assert taken is not None
-    told = [await journal.order_events(each.order) for each in (plain, unknown, accepted, left, late)]
+    told = [
+        await journal.read(tx.events.search_of_order(each.order))
+        for each in (plain, unknown, accepted, left, late)
+    ]
     assert [[event.type for event in events] for events in told] == [
         [],
         [EventType.OPERATION_SETTLED],
@@ -139,7 +149,7 @@ async def test_what_a_comparison_settled_is_in_its_feed(journal: Journal, *, rec
     if recorded:
         made = await keep(journal, order(purpose="comparison"))
         begun = operation(order=made.id, kind=OperationKind.CANCEL)
-    await journal.claim(intent(begun, owner=None))
+    await journal.write(tx.operations.claim(intent(begun, owner=None)))
     await _settle(journal, begun, "failed")
 
     apart = await _numbered(journal, Feed(merchant="acme", world="test", purpose="comparison"))
@@ -163,10 +173,13 @@ async def test_a_timeline_has_pages(journal: Journal) -> None:
     record = await keep(journal, order())
     await _change(journal, _paid(record))
     await _change(journal, msgspec.structs.replace(_paid(record), notes="late"))
-    first, second, third = await journal.order_events(record.id)
+    first, second, third = await journal.read(tx.events.search_of_order(record.id))
 
-    assert await journal.order_events(record.id, limit=1) == [first, second]
-    assert await journal.order_events(record.id, after=first.id, limit=5) == [second, third]
+    assert await journal.read(tx.events.search_of_order(record.id, limit=1)) == [first, second]
+    assert await journal.read(tx.events.search_of_order(record.id, after=first.id, limit=5)) == [
+        second,
+        third,
+    ]
 
 
 async def test_a_place_is_of_one_feed(journal: Journal) -> None:
@@ -175,8 +188,8 @@ async def test_a_place_is_of_one_feed(journal: Journal) -> None:
     await keep(journal, order(purpose="comparison"))
     (event,) = await _numbered(journal, apart)
 
-    assert await journal.place_in_feed(apart, event.id) == 1
-    assert await journal.place_in_feed(ACME, event.id) is None
+    assert await journal.read(tx.events.find_number(apart, event.id)) == 1
+    assert await journal.read(tx.events.find_number(ACME, event.id)) is None
 
 
 async def test_feeds_are_apart(journal: Journal) -> None:
@@ -196,12 +209,12 @@ async def test_feeds_are_apart(journal: Journal) -> None:
     ]
     numbers = [[event.number for event in await _numbered(journal, feed)] for feed in feeds]
     assert numbers == [[1, 2, 3], [1], [1], [1]]
-    assert await journal.unnumbered_feeds(10) == []
-    assert await journal.number_events(ACME, 10) == 0
+    assert await journal.read(tx.deliveries.unnumbered_feeds(10)) == []
+    assert await journal.write(tx.deliveries.number_events(ACME, 10)) == 0
     only = await _numbered(journal, type=EventType.ORDER_PAID)
     assert [(event.number, event.order) for event in only] == [(3, paid.id)]
-    assert await journal.event(only[0].id) == only[0]
-    page = await journal.events(EventQuery(feed=ACME, after=1, limit=1))
+    assert await journal.read(tx.events.find(only[0].id)) == only[0]
+    page = await journal.read(tx.events.search(EventQuery(feed=ACME, after=1, limit=1)))
     assert [event.number for event in page] == [2, 3]
 
 
@@ -219,11 +232,13 @@ async def test_a_reader_misses_nothing_while_many_write(store: Store) -> None:
 
     async def number(journal: Journal) -> None:
         while not done.is_set():
-            await journal.number_events(ACME, 7)
+            await journal.write(tx.deliveries.number_events(ACME, 7))
 
     async def read(journal: Journal) -> None:
-        while not done.is_set() or await journal.events(EventQuery(feed=ACME, after=len(seen))):
-            page = await journal.events(EventQuery(feed=ACME, after=len(seen), limit=50))
+        while not done.is_set() or await journal.read(
+            tx.events.search(EventQuery(feed=ACME, after=len(seen)))
+        ):
+            page = await journal.read(tx.events.search(EventQuery(feed=ACME, after=len(seen), limit=50)))
             assert [event.number for event in page] == list(range(len(seen) + 1, len(seen) + 1 + len(page)))
             seen.extend(page)
 
@@ -247,7 +262,7 @@ async def test_what_was_recorded_wakes_whoever_numbers(journal: Journal) -> None
     journal.on_events(lambda: woken.append(True))
     record = await keep(journal, order())
     await _change(journal, _paid(record))
-    await journal.adopt(order(seen=provider_order(provider_order_id="order_2")))
+    await journal.write(tx.orders.add_imported(order(seen=provider_order(provider_order_id="order_2"))))
     journal.on_events(None)
     await keep(journal, order())
 
@@ -266,21 +281,21 @@ async def test_a_redacted_order_was_never_told_of_persons(
     if numbered:
         await _numbered(journal)
     left = operation(order=record.id, kind=OperationKind.PAY, key="ada-pays")
-    await journal.claim(intent(left, owner=None))
+    await journal.write(tx.operations.claim(intent(left, owner=None)))
     await _settle(journal, left, "failed")
-    before = await journal.order_events(record.id)
-    stored = await journal.order(record.id)
+    before = await journal.read(tx.events.search_of_order(record.id))
+    stored = await journal.read(tx.orders.find(record.id))
     assert stored is not None
 
-    await journal.redact(redacted(stored.record, NOW), stored.revision)
+    await journal.write(tx.orders.redact(redacted(stored.record, NOW), stored.revision))
 
     assert not await store.contains(b"ada@example.com")
     assert not await store.contains(b"Ring twice")
     assert await store.contains(b"Knock")
-    after = await journal.order_events(record.id)
+    after = await journal.read(tx.events.search_of_order(record.id))
     assert [(event.id, event.type) for event in after] == [(event.id, event.type) for event in before]
     assert msgspec.json.decode(after.pop().data)["idempotency_key"] is None
     told = [msgspec.json.decode(event.data, type=Order) for event in after]
     assert told[-1] == order_from_record(redacted(stored.record, NOW))
     assert [each.amount_paid for each in told] == [0, 20_000]
-    assert len(await journal.order_events(other.id)) == 1
+    assert len(await journal.read(tx.events.search_of_order(other.id))) == 1

@@ -8,7 +8,8 @@ import msgspec
 from tests.contract.conftest import NOW, Store, claimed, ended, intent, operation, retried
 
 from ordergate.domain.identifiers import new_id
-from ordergate.gateway.runtime.ports import Journal
+from ordergate.journal import transactions as tx
+from ordergate.journal.journal import Journal
 from ordergate.journal.records.keys import ApiKey
 from ordergate.journal.records.operations import Claimed, Revoked
 
@@ -34,7 +35,7 @@ def _hash(key: ApiKey) -> bytes:
 
 async def _kept(journal: Journal) -> ApiKey:
     key = _key()
-    await journal.add_key(key, _hash(key))
+    await journal.write(tx.keys.add(key, _hash(key)))
     return key
 
 
@@ -42,37 +43,37 @@ async def test_a_rotated_key_ends_and_names_its_successor(journal: Journal) -> N
     """The old key gets its end and its successor's id, in the step that makes the new one known."""
     old, new = await _kept(journal), _key()
 
-    assert await journal.rotate_key(old.id, new, _hash(new), NOW + HOUR) is True
+    assert await journal.write(tx.keys.rotate(old.id, new, _hash(new), NOW + HOUR)) is True
 
     ending = msgspec.structs.replace(old, expires_at=NOW + HOUR, replaced_by=new.id)
-    assert await journal.find_key(_hash(old)) == ending
-    assert await journal.find_key(_hash(new)) == new
-    assert await journal.keys() == [ending, new]
+    assert await journal.read(tx.keys.find(_hash(old))) == ending
+    assert await journal.read(tx.keys.find(_hash(new))) == new
+    assert await journal.read(tx.keys.list_all()) == [ending, new]
 
 
 async def test_unknown_revoked_and_replaced_keys_are_not_rotated(journal: Journal) -> None:
     """Then no new key is made, and the old one is left as it was."""
     revoked, replaced, new = await _kept(journal), await _kept(journal), _key()
-    await journal.revoke_key(revoked.id, NOW)
-    await journal.rotate_key(replaced.id, new, _hash(new), NOW + HOUR)
-    before = await journal.keys()
+    await journal.write(tx.keys.revoke(revoked.id, NOW))
+    await journal.write(tx.keys.rotate(replaced.id, new, _hash(new), NOW + HOUR))
+    before = await journal.read(tx.keys.list_all())
 
     for key_id in (new_id("key"), revoked.id, replaced.id):
         another = _key()
-        assert await journal.rotate_key(key_id, another, _hash(another), NOW + 2 * HOUR) is False
-        assert await journal.find_key(_hash(another)) is None
-    assert await journal.keys() == before
+        assert await journal.write(tx.keys.rotate(key_id, another, _hash(another), NOW + 2 * HOUR)) is False
+        assert await journal.read(tx.keys.find(_hash(another))) is None
+    assert await journal.read(tx.keys.list_all()) == before
 
 
 async def test_a_rotated_key_can_still_be_revoked(journal: Journal) -> None:
     """Revoking ends the overlap, and revoking again keeps the first time."""
     old, new = await _kept(journal), _key()
-    await journal.rotate_key(old.id, new, _hash(new), NOW + HOUR)
+    await journal.write(tx.keys.rotate(old.id, new, _hash(new), NOW + HOUR))
 
-    assert await journal.revoke_key(old.id, NOW) is True
-    assert await journal.revoke_key(old.id, NOW + HOUR) is True
+    assert await journal.write(tx.keys.revoke(old.id, NOW)) is True
+    assert await journal.write(tx.keys.revoke(old.id, NOW + HOUR)) is True
 
-    revoked = await journal.find_key(_hash(old))
+    revoked = await journal.read(tx.keys.find(_hash(old)))
     assert revoked is not None
     assert (revoked.revoked_at, revoked.replaced_by) == (NOW, new.id)
 
@@ -81,11 +82,14 @@ async def test_the_last_use_is_listed(journal: Journal) -> None:
     """The latest time stays, whoever tells it last; a key that is not kept is passed over."""
     used, idle = await _kept(journal), await _kept(journal)
 
-    await journal.touch_keys({used.id: NOW + HOUR, new_id("key"): NOW})
-    await journal.touch_keys({used.id: NOW})
-    await journal.touch_keys({})
+    await journal.write(tx.keys.record_use({used.id: NOW + HOUR, new_id("key"): NOW}))
+    await journal.write(tx.keys.record_use({used.id: NOW}))
+    await journal.write(tx.keys.record_use({}))
 
-    assert await journal.keys() == [msgspec.structs.replace(used, last_used_at=NOW + HOUR), idle]
+    assert await journal.read(tx.keys.list_all()) == [
+        msgspec.structs.replace(used, last_used_at=NOW + HOUR),
+        idle,
+    ]
 
 
 async def test_use_never_undoes_a_revocation(store: Store) -> None:
@@ -96,12 +100,12 @@ async def test_use_never_undoes_a_revocation(store: Store) -> None:
     uses = [{key.id: time for key in order} for time in times for order in (keys, keys[::-1])]
 
     await asyncio.gather(
-        *(journal.touch_keys(use) for use in uses for journal in (one, other)),
-        *(other.revoke_key(key.id, NOW) for key in keys),
+        *(journal.write(tx.keys.record_use(use)) for use in uses for journal in (one, other)),
+        *(other.write(tx.keys.revoke(key.id, NOW)) for key in keys),
     )
 
     expected = [msgspec.structs.replace(key, revoked_at=NOW, last_used_at=times[-1]) for key in keys]
-    assert await one.keys() == expected
+    assert await one.read(tx.keys.list_all()) == expected
 
 
 async def test_rotation_never_undoes_a_revocation(store: Store) -> None:
@@ -111,15 +115,15 @@ async def test_rotation_never_undoes_a_revocation(store: Store) -> None:
 
     async def rotate(key: ApiKey) -> bool:
         new = _key()
-        return await one.rotate_key(key.id, new, _hash(new), NOW + HOUR)
+        return await one.write(tx.keys.rotate(key.id, new, _hash(new), NOW + HOUR))
 
     rotated, revoked = await asyncio.gather(
         asyncio.gather(*(rotate(key) for key in keys)),
-        asyncio.gather(*(other.revoke_key(key.id, NOW) for key in keys)),
+        asyncio.gather(*(other.write(tx.keys.revoke(key.id, NOW)) for key in keys)),
     )
 
     assert all(revoked)
-    found = {key.id: key for key in await one.keys()}
+    found = {key.id: key for key in await one.read(tx.keys.list_all())}
     assert len(found) == len(keys) + sum(rotated)
     for key, was_rotated in zip(keys, rotated, strict=True):
         assert found[key.id].revoked_at == NOW
@@ -133,25 +137,28 @@ async def test_of_many_rotations_of_a_key_one_succeeds(store: Store) -> None:
     news = [_key() for _ in range(20)]
 
     made = await asyncio.gather(
-        *(journals[n % 2].rotate_key(old.id, new, _hash(new), NOW + HOUR) for n, new in enumerate(news))
+        *(
+            journals[n % 2].write(tx.keys.rotate(old.id, new, _hash(new), NOW + HOUR))
+            for n, new in enumerate(news)
+        )
     )
 
     assert sum(made) == 1
-    found = await journals[0].find_key(_hash(old))
+    found = await journals[0].read(tx.keys.find(_hash(old)))
     assert found is not None
     assert found.replaced_by == news[made.index(True)].id
-    assert len(await journals[0].keys()) == 2
+    assert len(await journals[0].read(tx.keys.list_all())) == 2
 
 
 async def test_a_revocation_counts_at_once_on_another_node(store: Store) -> None:
     """What one process revokes, another finds revoked with its next look."""
     one, other = await store.open(), await store.open()
     key = await _kept(one)
-    assert await other.find_key(_hash(key)) == key
+    assert await other.read(tx.keys.find(_hash(key))) == key
 
-    await one.revoke_key(key.id, NOW)
+    await one.write(tx.keys.revoke(key.id, NOW))
 
-    found = await other.find_key(_hash(key))
+    found = await other.read(tx.keys.find(_hash(key)))
     assert found is not None
     assert found.revoked_at == NOW
 
@@ -161,23 +168,23 @@ async def test_a_revoked_key_begins_no_write(journal: Journal) -> None:
     key, other = await _kept(journal), await _kept(journal)
     failed, new = operation(), operation(reference="A-1")
     await claimed(journal, failed, api_key=key.id)
-    await journal.settle(ended(failed, "failed"), None, None)
-    await journal.revoke_key(key.id, NOW)
+    await journal.write(tx.operations.settle(ended(failed, "failed"), None, None))
+    await journal.write(tx.keys.revoke(key.id, NOW))
 
     for refused in (new, operation(), operation(key=failed.key), retried(ended(failed, "failed"))):
-        assert await journal.claim(intent(refused, api_key=key.id)) == Revoked()
-    assert await journal.operation(new.id) is None
-    assert await journal.operation(failed.id) == ended(failed, "failed")
+        assert await journal.write(tx.operations.claim(intent(refused, api_key=key.id))) == Revoked()
+    assert await journal.read(tx.operations.find(new.id)) is None
+    assert await journal.read(tx.operations.find(failed.id)) == ended(failed, "failed")
 
     await claimed(journal, new, api_key=other.id)
     again = retried(ended(failed, "failed"))
-    assert await journal.claim(intent(again, api_key=other.id)) == Claimed(again)
+    assert await journal.write(tx.operations.claim(intent(again, api_key=other.id))) == Claimed(again)
 
 
 async def test_who_has_no_key_there_may_write(journal: Journal) -> None:
     """The gateway itself and the commands have none; a key with an end is judged where it is presented."""
     ending = await _kept(journal)
-    await journal.rotate_key(ending.id, _key(), b"new", NOW + HOUR)
+    await journal.write(tx.keys.rotate(ending.id, _key(), b"new", NOW + HOUR))
 
     for name in ("gateway", "cli", ending.id):
         await claimed(journal, api_key=name)

@@ -8,9 +8,9 @@ import pytest
 from tests.contract.conftest import Store
 
 from ordergate.domain.link import Link
-from ordergate.gateway.runtime.ports import Journal
+from ordergate.journal import transactions as tx
+from ordergate.journal.journal import Journal
 from ordergate.journal.records.links import LinkKey, LinkQuery, StoredLink
-from ordergate.journal.transactions import operations as transactions
 
 
 def link(identifier: str = "CHAIR-1", **changes: Any) -> Link:
@@ -28,26 +28,26 @@ def stored(of: Link, merchant: str = "acme") -> StoredLink:
 
 
 async def listed(journal: Journal, **query: Any) -> list[StoredLink]:
-    return await journal.list_links(LinkQuery(**{"world": "test", "limit": 100, **query}))
+    return await journal.read(tx.links.search(LinkQuery(**{"world": "test", "limit": 100, **query})))
 
 
 async def test_many_links_are_set_at_once(journal: Journal) -> None:
     """New ones are made, old ones changed, and what is not named stays as it was."""
-    await journal.put_links(key(), {"rapyd": "sku_0", "revkeen": "0d01"})
-    await journal.put_links(key("DESK-1"), {"rapyd": "sku_2"})
+    await journal.write(tx.links.put(key(), {"rapyd": "sku_0", "revkeen": "0d01"}))
+    await journal.write(tx.links.put(key("DESK-1"), {"rapyd": "sku_2"}))
 
-    await journal.import_links("acme", "test", [link(), link("LAMP-1", native="sku_3")])
+    await journal.write(tx.links.put_many("acme", "test", [link(), link("LAMP-1", native="sku_3")]))
 
-    assert await journal.links(key()) == {"rapyd": "sku_1", "revkeen": "0d01"}
-    assert await journal.links(key("DESK-1")) == {"rapyd": "sku_2"}
-    assert await journal.links(key("LAMP-1")) == {"rapyd": "sku_3"}
-    assert await journal.links(key(world="live")) == {}
-    assert await journal.links(key(merchant="bolt")) == {}
+    assert await journal.read(tx.links.find(key())) == {"rapyd": "sku_1", "revkeen": "0d01"}
+    assert await journal.read(tx.links.find(key("DESK-1"))) == {"rapyd": "sku_2"}
+    assert await journal.read(tx.links.find(key("LAMP-1"))) == {"rapyd": "sku_3"}
+    assert await journal.read(tx.links.find(key(world="live"))) == {}
+    assert await journal.read(tx.links.find(key(merchant="bolt"))) == {}
 
 
 async def test_no_links_are_an_import_too(journal: Journal) -> None:
     """An empty import changes nothing."""
-    await journal.import_links("acme", "test", [])
+    await journal.write(tx.links.put_many("acme", "test", []))
 
     assert await listed(journal) == []
 
@@ -57,7 +57,7 @@ async def test_an_import_may_be_repeated(journal: Journal) -> None:
     links = [link(f"SKU-{number}") for number in range(20)]
 
     for _ in range(2):
-        await journal.import_links("acme", "test", links)
+        await journal.write(tx.links.put_many("acme", "test", links))
 
     assert len(await listed(journal)) == 20
 
@@ -67,7 +67,7 @@ async def test_progress_is_told(journal: Journal) -> None:
     told: list[int] = []
     links = [link(f"SKU-{number}") for number in range(12_000)]
 
-    await journal.import_links("acme", "test", links, told.append)
+    await journal.write(tx.links.put_many("acme", "test", links, told.append))
 
     assert told == [5_000, 10_000, 12_000]
 
@@ -81,10 +81,10 @@ async def test_an_import_that_fails_leaves_nothing(journal: Journal) -> None:
             raise KeyError(done)
 
     with pytest.raises(KeyError):
-        await journal.import_links("acme", "test", links, fail)
+        await journal.write(tx.links.put_many("acme", "test", links, fail))
 
     assert await listed(journal) == []
-    await journal.import_links("acme", "test", links[:1])
+    await journal.write(tx.links.put_many("acme", "test", links[:1]))
     assert await listed(journal) == [stored(links[0])]
 
 
@@ -94,7 +94,10 @@ async def test_imports_at_once_do_not_stop_each_other(store: Store) -> None:
     links = [link(f"SKU-{number}") for number in range(6_000)]
     others = [msgspec.structs.replace(each, native="other") for each in reversed(links)]
 
-    await asyncio.gather(here.import_links("acme", "test", links), there.import_links("acme", "test", others))
+    await asyncio.gather(
+        here.write(tx.links.put_many("acme", "test", links)),
+        there.write(tx.links.put_many("acme", "test", others)),
+    )
 
     rows = await listed(here, limit=10_000)
     assert len(rows) == 6_000
@@ -105,13 +108,15 @@ async def test_an_imported_link_counts_at_once_everywhere(store: Store) -> None:
     """Another node's very next look finds what was imported or changed here."""
     here, there = await store.open(), await store.open()
     for native in ("sku_1", "sku_2"):
-        await here.import_links("acme", "test", [link(native=native)])
+        await here.write(tx.links.put_many("acme", "test", [link(native=native)]))
 
-        found = await there.native_ids("acme", "test", "rapyd", [("products", "CHAIR-1")])
+        found = await there.read(tx.links.find_native_ids("acme", "test", "rapyd", [("products", "CHAIR-1")]))
         assert found == {("products", "CHAIR-1"): native}
 
-    await here.delete_links(key())
-    assert await there.native_ids("acme", "test", "rapyd", [("products", "CHAIR-1")]) == {}
+    await here.write(tx.links.delete(key()))
+    assert (
+        await there.read(tx.links.find_native_ids("acme", "test", "rapyd", [("products", "CHAIR-1")])) == {}
+    )
 
 
 async def test_links_are_listed_page_by_page(journal: Journal) -> None:
@@ -124,9 +129,9 @@ async def test_links_are_listed_page_by_page(journal: Journal) -> None:
         link("card", kind="payment_methods", account="revkeen"),
     ]
     expected = sorted((stored(each) for each in acme), key=lambda row: row.place)
-    await journal.import_links("acme", "test", acme)
-    await journal.import_links("bolt", "test", [link("a")])
-    await journal.import_links("acme", "live", [link("z")])
+    await journal.write(tx.links.put_many("acme", "test", acme))
+    await journal.write(tx.links.put_many("bolt", "test", [link("a")]))
+    await journal.write(tx.links.put_many("acme", "live", [link("z")]))
 
     assert await listed(journal, merchant="acme") == expected
     assert await listed(journal) == [*expected, stored(link("a"), "bolt")]
@@ -143,12 +148,14 @@ async def test_links_are_listed_page_by_page(journal: Journal) -> None:
 
 async def test_what_is_linked_is_counted(journal: Journal) -> None:
     """Who has links, and how many name each account, in each world."""
-    await journal.import_links("bolt", "test", [link("a"), link("b"), link("a", account="revkeen")])
-    await journal.import_links("acme", "live", [link("a")])
+    await journal.write(
+        tx.links.put_many("bolt", "test", [link("a"), link("b"), link("a", account="revkeen")])
+    )
+    await journal.write(tx.links.put_many("acme", "live", [link("a")]))
 
-    assert await journal.linked_merchants("test") == ["bolt"]
-    assert await journal.linked_merchants("live") == ["acme"]
-    assert await journal.linked_accounts() == {
+    assert await journal.read(tx.links.merchants("test")) == ["bolt"]
+    assert await journal.read(tx.links.merchants("live")) == ["acme"]
+    assert await journal.read(tx.links.count_by_account()) == {
         ("test", "rapyd"): 2,
         ("test", "revkeen"): 1,
         ("live", "rapyd"): 1,
@@ -157,21 +164,21 @@ async def test_what_is_linked_is_counted(journal: Journal) -> None:
 
 async def test_a_store_without_links(journal: Journal) -> None:
     """An empty store says so."""
-    assert await journal.linked_merchants("test") == []
-    assert await journal.linked_accounts() == {}
+    assert await journal.read(tx.links.merchants("test")) == []
+    assert await journal.read(tx.links.count_by_account()) == {}
 
 
 async def test_many_ids_are_one_question(journal: Journal) -> None:
     """However many ids are asked for, and whatever stands in them, the store is asked once."""
     odd = ['a"b', "a\\b", "ä/€ 🪑", "[1]", "null", "%_'"]
-    await journal.import_links("acme", "test", [link(each, native=f"sku {each}") for each in odd])
-    await journal.put_links(key(odd[0], kind="customers"), {"rapyd": "cus_1"})
+    await journal.write(tx.links.put_many("acme", "test", [link(each, native=f"sku {each}") for each in odd]))
+    await journal.write(tx.links.put(key(odd[0], kind="customers"), {"rapyd": "cus_1"}))
     wanted = [("products", each) for each in [*odd, *odd, "none"]]
 
-    found = await journal.native_ids("acme", "test", "rapyd", wanted)  # type: ignore[arg-type]
+    found = await journal.read(tx.links.find_native_ids("acme", "test", "rapyd", wanted))  # type: ignore[arg-type]
 
     assert found == {("products", each): f"sku {each}" for each in odd}
-    transaction = transactions.native_ids("acme", "test", "rapyd", wanted)  # type: ignore[arg-type]
-    next(transaction)
+    steps = iter(tx.links.find_native_ids("acme", "test", "rapyd", wanted))  # type: ignore[arg-type]
+    next(steps)
     with pytest.raises(StopIteration):
-        transaction.send([])
+        steps.send([])

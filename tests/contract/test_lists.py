@@ -9,14 +9,14 @@ import asyncpg
 import pytest
 from tests.contract.conftest import keep, operation, order, provider_order
 
-from ordergate.gateway.runtime.ports import Journal
+from ordergate.journal import transactions as tx
 from ordergate.journal.errors import ListTooSlowError
+from ordergate.journal.journal import Journal
 from ordergate.journal.records.orders import OrderQuery
 from ordergate.journal.stores import postgresql, sqlite
 from ordergate.journal.stores.postgresql import PostgresqlJournal
 from ordergate.journal.stores.sqlite import SqliteJournal
-from ordergate.journal.transaction import Transaction
-from ordergate.journal.transactions import operations as transactions
+from ordergate.journal.transaction import Steps, transaction
 from ordergate.web.problems import STATUSES, problem_of
 
 ALL = OrderQuery(world="test")
@@ -29,10 +29,10 @@ def _refusals(results: list[object]) -> list[ListTooSlowError]:
 
 async def _everything_else(journal: Journal) -> None:
     """Ask and write what callers and the background do."""
-    await journal.ping()
-    assert await journal.find_key(b"nosuch") is None
-    assert await journal.by_key(operation()) is None
-    await journal.stay_alive("node_1", 15)
+    await journal.read(tx.health.ping())
+    assert await journal.read(tx.keys.find(b"nosuch")) is None
+    assert await journal.read(tx.operations.find_by_key(operation())) is None
+    await journal.write(tx.leases.renew("node_1", 15))
 
 
 async def _beside(journal: Journal, lists: list[Awaitable[object]], end: Awaitable[object]) -> list[object]:
@@ -53,10 +53,10 @@ async def test_sqlite_ends_a_long_list(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(sqlite, "_STEPS", 100)
     monkeypatch.setattr(sqlite, "LIST_SECONDS", 0.0)
     with pytest.raises(ListTooSlowError):
-        await journal.orders(OrderQuery(world="test", limit=50))
+        await journal.read(tx.orders.search(OrderQuery(world="test", limit=50)))
     monkeypatch.undo()
 
-    assert len(await journal.orders(OrderQuery(world="test", limit=50))) == 50
+    assert len(await journal.read(tx.orders.search(OrderQuery(world="test", limit=50)))) == 50
     await journal.close()
 
 
@@ -65,14 +65,15 @@ async def test_sqlite_does_everything_else_beside_lists(tmp_path: Path) -> None:
     journal = SqliteJournal(tmp_path / "journal.db")
     over = threading.Event()
 
-    def long() -> Transaction[None]:
+    @transaction(listed=True)
+    def long() -> Steps[None]:
         assert over.wait(60)
-        return (yield from transactions.ping())
+        return (yield from tx.health.ping())
 
     async def end() -> None:
         over.set()
 
-    results = await _beside(journal, [journal._list(long) for _ in range(PARALLEL)], end())
+    results = await _beside(journal, [journal.read(long()) for _ in range(PARALLEL)], end())
 
     assert results == [None] * PARALLEL
     await journal.close()
@@ -88,18 +89,22 @@ async def test_postgresql_does_everything_else_beside_lists(
     await held.start()
     await stranger.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
 
-    results = await _beside(journal, [journal.orders(ALL) for _ in range(PARALLEL)], held.rollback())
+    results = await _beside(
+        journal, [journal.read(tx.orders.search(ALL)) for _ in range(PARALLEL)], held.rollback()
+    )
     assert results == [[]] * PARALLEL
 
     monkeypatch.setattr(postgresql, "_OF_A_LIST", "SET LOCAL statement_timeout = 50")
     held = stranger.transaction()
     await held.start()
     await stranger.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
-    results = await asyncio.gather(*(journal.orders(ALL) for _ in range(PARALLEL)), return_exceptions=True)
+    results = await asyncio.gather(
+        *(journal.read(tx.orders.search(ALL)) for _ in range(PARALLEL)), return_exceptions=True
+    )
     await held.rollback()
 
     assert len(_refusals(results)) == PARALLEL
-    assert await journal.orders(ALL) == []
+    assert await journal.read(tx.orders.search(ALL)) == []
     await stranger.close()
     await journal.close()
 

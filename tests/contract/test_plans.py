@@ -35,7 +35,7 @@ from tests.contract.filled import (
 from ordergate.domain.lifecycle import OrderStatus
 from ordergate.journal.records.events import Feed
 from ordergate.journal.statements import statements
-from ordergate.journal.transactions import search
+from ordergate.journal.transactions import list_queries
 
 MOST = ROWS // 20
 """Rows that a statement may visit, besides those that it gives."""
@@ -183,7 +183,7 @@ FILTERS: Values = {
 
 LISTS: Mapping[str, Callable[..., tuple[str, dict[str, Any]]]] = {
     each: function
-    for each, function in inspect.getmembers(search, inspect.isfunction)
+    for each, function in inspect.getmembers(list_queries, inspect.isfunction)
     if not each.startswith("_") and "query" in inspect.signature(function).parameters
 }
 OWNERS = ({"world": WORLD}, MERCHANT), ({"world": WORLD}, None)

@@ -17,6 +17,7 @@ import pytest_asyncio
 from tests.contract.conftest import NODE, claimed, ended, intent, keep, operation, order, retried
 from tests.postgresql import Server
 
+from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.links import LinkKey
 from ordergate.journal.records.operations import Claimed, Duplicate, Existing
@@ -33,11 +34,12 @@ ENOUGH = 10.0
 
 OPEN = """
 import asyncio, sys
+from ordergate.journal import transactions as tx
 from ordergate.server.bootstrap import open_journal
 
 async def main():
     journal = await open_journal(sys.argv[1])
-    await journal.ping()
+    await journal.read(tx.health.ping())
     await journal.close()
 
 asyncio.run(main())
@@ -183,17 +185,17 @@ async def _call(journal: PostgresqlJournal, n: int) -> object:
     """One call of some kind."""
     match n % 6:
         case 0:
-            return await journal.claim(intent(operation(reference=f"A-{n}")))
+            return await journal.write(tx.operations.claim(intent(operation(reference=f"A-{n}"))))
         case 1:
-            return await journal.claim(intent(operation()))
+            return await journal.write(tx.operations.claim(intent(operation())))
         case 2:
-            return await journal.take_due(OTHER, 3)
+            return await journal.write(tx.leases.acquire_due(OTHER, 3))
         case 3:
-            return await journal.ping()
+            return await journal.read(tx.health.ping())
         case 4:
-            return await journal.stay_alive(NODE, 15)
+            return await journal.write(tx.leases.renew(NODE, 15))
         case _:
-            return await journal.by_key(operation())
+            return await journal.read(tx.operations.find_by_key(operation()))
 
 
 async def _timed(call: Awaitable[object]) -> tuple[float, object]:
@@ -219,7 +221,7 @@ async def test_a_server_that_dies_under_load_is_unavailable_and_then_not(
             if down.is_set() and round_ > 3:
                 return
             begun = operation()
-            took, result = await _timed(journal.claim(intent(begun)))
+            took, result = await _timed(journal.write(tx.operations.claim(intent(begun))))
             ends.append((took, result))
             if isinstance(result, Claimed):
                 kept.append(begun)
@@ -235,7 +237,7 @@ async def test_a_server_that_dies_under_load_is_unavailable_and_then_not(
     await asyncio.gather(*tasks)
     refused = [await _timed(_call(journal, n)) for n in range(12)]
     own_postgresql_server.restart()
-    first = await _timed(journal.ping())
+    first = await _timed(journal.read(tx.health.ping()))
     after = await asyncio.gather(*(_timed(_call(journal, n)) for n in range(60)))
 
     errors = [result for _, result in [*ends, *refused] if isinstance(result, BaseException)]
@@ -244,7 +246,7 @@ async def test_a_server_that_dies_under_load_is_unavailable_and_then_not(
     assert max(took for took, _ in [*ends, *refused, first, *after]) < ENOUGH
     assert [result for _, result in after if isinstance(result, BaseException)] == []
     for begun in kept:
-        assert await journal.operation(begun.id) is not None
+        assert await journal.read(tx.operations.find(begun.id)) is not None
     await journal.close()
 
 
@@ -283,7 +285,7 @@ async def test_memory_stays_flat_while_the_server_is_down(
     assert after - before < 2**20
     assert len(asyncio.all_tasks()) < 5
     own_postgresql_server.restart()
-    await journal.ping()
+    await journal.read(tx.health.ping())
     await journal.close()
 
 
@@ -309,7 +311,9 @@ async def test_a_caller_that_goes_away_leaves_no_half_transaction(
     """A settlement whose caller is cancelled at any moment is there as a whole, operation, answer and order."""
     begun = [await claimed(journal) for _ in range(40)]
     tasks = [
-        asyncio.create_task(journal.settle(ended(each, "succeeded"), None, order(each.order)))
+        asyncio.create_task(
+            journal.write(tx.operations.settle(ended(each, "succeeded"), None, order(each.order)))
+        )
         for each in begun
     ]
     for task in tasks:
@@ -319,7 +323,10 @@ async def test_a_caller_that_goes_away_leaves_no_half_transaction(
     await asyncio.wait(journal._writing or {asyncio.create_task(asyncio.sleep(0))})
 
     for each in begun:
-        settled, stored = await journal.operation(each.id), await journal.order(each.order)
+        settled, stored = (
+            await journal.read(tx.operations.find(each.id)),
+            await journal.read(tx.orders.find(each.order)),
+        )
         assert settled is not None
         assert (settled.state == "succeeded") is (stored is not None)
     rows = await _fetch(
@@ -332,27 +339,27 @@ async def test_a_reader_that_goes_away_does_not_spoil_a_connection(journal: Post
     """Reads that are cancelled under way leave connections that work."""
     begun = await claimed(journal)
     for _ in range(20):
-        reads = [asyncio.create_task(journal.operation(begun.id)) for _ in range(20)]
+        reads = [asyncio.create_task(journal.read(tx.operations.find(begun.id))) for _ in range(20)]
         await asyncio.sleep(random.uniform(0, 0.005))
         for read in reads:
             read.cancel()
         await asyncio.gather(*reads, return_exceptions=True)
 
-    assert [await journal.operation(begun.id) for _ in range(20)] == [begun] * 20
+    assert [await journal.read(tx.operations.find(begun.id)) for _ in range(20)] == [begun] * 20
 
 
 async def test_a_closed_journal_has_finished_what_waited(postgresql_url: str) -> None:
     """Closing while writes are under way lets them end."""
     journal = await PostgresqlJournal.open(postgresql_url)
     wanted = [operation() for _ in range(50)]
-    waiting = [asyncio.create_task(journal.claim(intent(each))) for each in wanted]
+    waiting = [asyncio.create_task(journal.write(tx.operations.claim(intent(each)))) for each in wanted]
     await asyncio.sleep(0)
 
     await journal.close()
 
     assert await asyncio.gather(*waiting) == [Claimed(each) for each in wanted]
     with pytest.raises(JournalUnavailableError):
-        await journal.ping()
+        await journal.read(tx.health.ping())
 
 
 async def test_who_loses_a_deadlock_tries_again(postgresql_url: str) -> None:
@@ -361,7 +368,7 @@ async def test_who_loses_a_deadlock_tries_again(postgresql_url: str) -> None:
     name = urlsplit(postgresql_url).path[1:]
     await _fetch(postgresql_url, f"ALTER DATABASE {name} SET deadlock_timeout = '50ms'")
     journal = await PostgresqlJournal.open(postgresql_url)
-    await journal.put_links(CUSTOMER, {"a": "1", "b": "1"})
+    await journal.write(tx.links.put(CUSTOMER, {"a": "1", "b": "1"}))
     other = await asyncpg.connect(postgresql_url)
     update = "UPDATE links SET native = '2' WHERE account = $1"
 
@@ -376,13 +383,13 @@ async def test_who_loses_a_deadlock_tries_again(postgresql_url: str) -> None:
     async with other.transaction():
         await other.execute("SET LOCAL deadlock_timeout = '1h'")  # never the one that gives way
         await other.execute(update, "b")
-        put = asyncio.create_task(journal.put_links(CUSTOMER, {"a": "3", "b": "3"}))
+        put = asyncio.create_task(journal.write(tx.links.put(CUSTOMER, {"a": "3", "b": "3"})))
         await _until(waits)
         await asyncio.wait_for(other.execute(update, "a"), 30)
     await other.close()
 
     await put
-    assert await journal.links(CUSTOMER) == {"a": "3", "b": "3"}
+    assert await journal.read(tx.links.find(CUSTOMER)) == {"a": "3", "b": "3"}
     await journal.close()
 
 
@@ -395,7 +402,7 @@ async def test_a_databases_own_isolation_level_does_not_matter(postgresql_url: s
     journals = [await PostgresqlJournal.open(postgresql_url) for _ in range(2)]
 
     claims = await asyncio.gather(
-        *(journals[n % 2].claim(intent(operation(reference="A-1"))) for n in range(30))
+        *(journals[n % 2].write(tx.operations.claim(intent(operation(reference="A-1")))) for n in range(30))
     )
 
     assert sum(isinstance(claim, Claimed) for claim in claims) == 1
@@ -407,14 +414,14 @@ async def test_a_databases_own_isolation_level_does_not_matter(postgresql_url: s
 async def test_locks_do_not_pile_up(journal: PostgresqlJournal, postgresql_url: str) -> None:
     """Whatever a claim or an adoption came to, no row of its lock remains."""
     begun = await claimed(journal, operation(reference="A-1"))
-    assert await journal.claim(intent(operation(reference="A-1"))) == Duplicate(begun)
+    assert await journal.write(tx.operations.claim(intent(operation(reference="A-1")))) == Duplicate(begun)
     repeat = operation(key=begun.key, reference="A-2")
-    assert await journal.claim(intent(repeat)) == Existing(begun, None)
-    await journal.claim(intent(operation(reference="A-3"), revision=5))
+    assert await journal.write(tx.operations.claim(intent(repeat))) == Existing(begun, None)
+    await journal.write(tx.operations.claim(intent(operation(reference="A-3"), revision=5)))
     record = await keep(journal, order())
-    await journal.adopt(record)
-    await journal.settle(ended(begun, "failed"), None, None)
-    await journal.claim(intent(retried(begun)))
+    await journal.write(tx.orders.add_imported(record))
+    await journal.write(tx.operations.settle(ended(begun, "failed"), None, None))
+    await journal.write(tx.operations.claim(intent(retried(begun))))
 
     rows = await _fetch(postgresql_url, "SELECT count(*) FROM locks")
     assert rows[0][0] == 0

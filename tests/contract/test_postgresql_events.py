@@ -11,6 +11,7 @@ from tests.contract.conftest import keep, order
 from tests.contract.test_deliveries import ACME, NODE, endpoint
 
 from ordergate.domain.assembly import OrderRecord
+from ordergate.journal import transactions as tx
 from ordergate.journal.records.deliveries import SigningSecret
 from ordergate.journal.records.events import EventQuery
 from ordergate.journal.stores.postgresql import PostgresqlJournal
@@ -36,9 +37,9 @@ async def other(postgresql_url: str, journal: PostgresqlJournal) -> AsyncIterato
 
 
 async def _changed(journal: PostgresqlJournal, record: OrderRecord, notes: str) -> None:
-    stored = await journal.order(record.id)
+    stored = await journal.read(tx.orders.find(record.id))
     assert stored is not None
-    await journal.refresh(msgspec.structs.replace(record, notes=notes), stored.revision)
+    await journal.write(tx.orders.update(msgspec.structs.replace(record, notes=notes), stored.revision))
 
 
 async def test_a_number_is_not_overtaken(journal: PostgresqlJournal, other: Any) -> None:
@@ -51,11 +52,11 @@ async def test_a_number_is_not_overtaken(journal: PostgresqlJournal, other: Any)
             slow.id,
         )
         await keep(journal, quick)
-        assert await journal.number_events(ACME, 100) == 2
-        before = await journal.events(EventQuery(feed=ACME))
-    assert await journal.number_events(ACME, 100) == 1
+        assert await journal.write(tx.deliveries.number_events(ACME, 100)) == 2
+        before = await journal.read(tx.events.search(EventQuery(feed=ACME)))
+    assert await journal.write(tx.deliveries.number_events(ACME, 100)) == 1
 
-    after = await journal.events(EventQuery(feed=ACME, after=2))
+    after = await journal.read(tx.events.search(EventQuery(feed=ACME, after=2)))
     assert [event.number for event in before] == [1, 2]
     assert [(event.id, event.number) for event in after] == [("evt_slow", 3)]
 
@@ -63,14 +64,14 @@ async def test_a_number_is_not_overtaken(journal: PostgresqlJournal, other: Any)
 async def test_whoever_numbers_waits_for_another_who_does(journal: PostgresqlJournal, other: Any) -> None:
     """Two passes over one feed follow each other; a pass over another merchant's does not wait."""
     await keep(journal, order())
-    await journal.number_events(ACME, 100)
+    await journal.write(tx.deliveries.number_events(ACME, 100))
     await keep(journal, order())
     async with other.transaction():
         await other.execute("UPDATE feeds SET number = number")
-        waiting = asyncio.create_task(journal.number_events(ACME, 100))
+        waiting = asyncio.create_task(journal.write(tx.deliveries.number_events(ACME, 100)))
         await keep(journal, order(merchant="bolt"))
         bolt = msgspec.structs.replace(ACME, merchant="bolt")
-        assert await journal.number_events(bolt, 100) == 1
+        assert await journal.write(tx.deliveries.number_events(bolt, 100)) == 1
         await asyncio.sleep(LONG_ENOUGH)
         assert not waiting.done()
 
@@ -80,17 +81,17 @@ async def test_whoever_numbers_waits_for_another_who_does(journal: PostgresqlJou
 async def test_what_is_queued_waits_for_what_is_ending(journal: PostgresqlJournal, other: Any) -> None:
     """A delivery that another process is just ending, and that knows of no next one, does not leave that one held."""
     receiver = endpoint()
-    await journal.add_endpoint(receiver, SigningSecret(value="whsec_x", ends_at=None), 20)
+    await journal.write(tx.endpoints.add(receiver, SigningSecret(value="whsec_x", ends_at=None), 20))
     record = await keep(journal, order())
-    await journal.number_events(ACME, 100)
-    parcel = await journal.take_deliveries(receiver.id, NODE, 10)
+    await journal.write(tx.deliveries.number_events(ACME, 100))
+    parcel = await journal.write(tx.deliveries.acquire(receiver.id, NODE, 10))
     await _changed(journal, record, "a")
     async with other.transaction():
         await other.execute("UPDATE webhook_deliveries SET state = 'delivered', owner = NULL")
-        numbering = asyncio.create_task(journal.number_events(ACME, 100))
+        numbering = asyncio.create_task(journal.write(tx.deliveries.number_events(ACME, 100)))
         await asyncio.sleep(LONG_ENOUGH)
     await numbering
 
     assert parcel is not None
     assert len(parcel.due) == 1
-    assert await journal.due_endpoints() == [receiver.id]
+    assert await journal.read(tx.endpoints.find_due()) == [receiver.id]

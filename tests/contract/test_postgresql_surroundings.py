@@ -16,6 +16,7 @@ from tests.contract.pooler import PoolerMissing, pooled
 from tests.contract.wire import Wire
 
 from ordergate.gateway.writes.recovery import LEASE
+from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.operations import Claimed, Duplicate, Existing
 from ordergate.journal.stores.postgresql import PostgresqlJournal, upgrade
@@ -57,12 +58,12 @@ async def journal(postgresql_url: str) -> AsyncIterator[PostgresqlJournal]:
 
 
 STATEMENTS = {
-    "one that is enough": lambda journal: journal.claim(intent(operation())),
-    "a transaction": lambda journal: journal.claim(intent(operation(reference="A-1"))),
-    "a lease": lambda journal: journal.stay_alive(NODE, 15),
-    "work taken": lambda journal: journal.take_due(NODE, 3),
-    "keys touched": lambda journal: journal.revoke_key("key_1", operation().created_at),
-    "a write tried": lambda journal: journal.check_writable(),
+    "one that is enough": lambda journal: journal.write(tx.operations.claim(intent(operation()))),
+    "a transaction": lambda journal: journal.write(tx.operations.claim(intent(operation(reference="A-1")))),
+    "a lease": lambda journal: journal.write(tx.leases.renew(NODE, 15)),
+    "work taken": lambda journal: journal.write(tx.leases.acquire_due(NODE, 3)),
+    "keys touched": lambda journal: journal.write(tx.keys.revoke("key_1", operation().created_at)),
+    "a write tried": lambda journal: journal.write(tx.health.check_writable()),
 }
 
 
@@ -75,10 +76,10 @@ async def test_a_connection_to_a_server_that_cannot_write_is_not_kept(
     await _cut(postgresql_url)
     await asyncio.sleep(0)
     # Some of them, all read-only, wait to be used.
-    await asyncio.gather(*(journal.by_key(operation()) for _ in range(20)))
+    await asyncio.gather(*(journal.read(tx.operations.find_by_key(operation())) for _ in range(20)))
     with pytest.raises(JournalUnavailableError, match=r"cannot write .* target_session_attrs=read-write"):
-        await journal.claim(intent(operation()))
-    await asyncio.gather(*(journal.by_key(operation()) for _ in range(20)))
+        await journal.write(tx.operations.claim(intent(operation())))
+    await asyncio.gather(*(journal.read(tx.operations.find_by_key(operation())) for _ in range(20)))
     await _alter(postgresql_url, "RESET default_transaction_read_only")
 
     async with asyncio.timeout(20):
@@ -97,12 +98,12 @@ async def test_a_host_that_can_be_written_to_is_found(postgresql_url: str) -> No
     several = several.replace("port=5432", "port=5432,5432")
 
     journal = await PostgresqlJournal.open(several)
-    await journal.check_writable()
+    await journal.write(tx.health.check_writable())
     await _alter(postgresql_url, "SET default_transaction_read_only = on")
     await _cut(postgresql_url)
 
     with pytest.raises(JournalUnavailableError):
-        await asyncio.gather(*(journal.by_key(operation()) for _ in range(20)))
+        await asyncio.gather(*(journal.read(tx.operations.find_by_key(operation())) for _ in range(20)))
     await journal.close()
 
 
@@ -119,7 +120,7 @@ async def test_a_host_that_dies_inside_a_transaction_lets_go_before_its_lease_is
         dying = await PostgresqlJournal.open(wire.url)
         await claimed(dying, operation(reference="A-0"))  # its statements are prepared
         wire.sent.clear()
-        last = asyncio.create_task(dying.claim(intent(begun)))
+        last = asyncio.create_task(dying.write(tx.operations.claim(intent(begun))))
         async with asyncio.timeout(20):
             # It has begun, locked the reference, looked for it, and recorded the write.
             while len(wire.sent) < 4:  # noqa: ASYNC110 - the moment counts
@@ -130,7 +131,7 @@ async def test_a_host_that_dies_inside_a_transaction_lets_go_before_its_lease_is
 
         while True:
             with contextlib.suppress(JournalUnavailableError):
-                answer = await survivor.claim(intent(operation(reference="A-1")))
+                answer = await survivor.write(tx.operations.claim(intent(operation(reference="A-1"))))
                 break
         took = loop.time() - died
 
@@ -152,7 +153,7 @@ async def test_limits_that_an_administrator_set_lower_stay(postgresql_url: str) 
     await _alter(postgresql_url, "SET synchronous_commit = off")
 
     journal = await PostgresqlJournal.open(postgresql_url)
-    async with journal._connection() as connection:
+    async with journal._connection(journal._pool) as connection:
         shown = [
             await connection.fetchval(f"SHOW {name}")
             for name in ("idle_in_transaction_session_timeout", "statement_timeout", "synchronous_commit")
@@ -237,13 +238,13 @@ async def test_two_processes_write_through_a_pooler_of_transactions(
         journal = nodes[number % 2]
         for round_ in range(10):
             begun = operation(reference=f"A-{number}-{round_}")
-            assert await journal.claim(intent(begun)) == Claimed(begun)
-            assert isinstance(await nodes[round_ % 2].claim(intent(begun)), Existing)
-            await journal.settle(ended(begun, "succeeded"), None, order(begun.order))
-            kept = await journal.order(begun.order)
+            assert await journal.write(tx.operations.claim(intent(begun))) == Claimed(begun)
+            assert isinstance(await nodes[round_ % 2].write(tx.operations.claim(intent(begun))), Existing)
+            await journal.write(tx.operations.settle(ended(begun, "succeeded"), None, order(begun.order)))
+            kept = await journal.read(tx.orders.find(begun.order))
             assert kept is not None
             assert kept.record.id == begun.order
-            await journal.stay_alive(f"node_{number}", 15)
+            await journal.write(tx.leases.renew(f"node_{number}", 15))
 
     await asyncio.gather(*(caller(number) for number in range(24)))
     (row,) = await _fetch(postgresql_url, "SELECT count(*) FROM orders")
@@ -262,7 +263,7 @@ async def test_settings_hold_for_each_transaction_behind_a_pooler(
     journal = await PostgresqlJournal.open(pooled_url)
     names = ("synchronous_commit", "idle_in_transaction_session_timeout")
 
-    async with journal._connection() as connection, journal._transaction(connection):
+    async with journal._connection(journal._pool) as connection, journal._transaction(connection):
         inside = [await connection.fetchval(f"SHOW {name}") for name in names]
     outside = [(await _fetch_plainly(pooled_url, f"SHOW {name}")) for name in names]
     await journal.close()
@@ -276,8 +277,10 @@ async def test_a_failed_transaction_behind_a_pooler_changes_nothing(pooled_url: 
     journal = await PostgresqlJournal.open(pooled_url)
     begun = await claimed(journal, operation(reference="A-1"))
     for _ in range(20):
-        assert isinstance(await journal.claim(intent(operation(reference="A-1"))), Duplicate)
-    settled = await journal.settle(ended(begun, "succeeded"), None, order(begun.order))
+        assert isinstance(
+            await journal.write(tx.operations.claim(intent(operation(reference="A-1")))), Duplicate
+        )
+    settled = await journal.write(tx.operations.settle(ended(begun, "succeeded"), None, order(begun.order)))
     await journal.close()
 
     assert settled is True
@@ -322,7 +325,7 @@ async def test_what_psql_takes_opens_a_journal(postgresql_url: str, pairs: bool)
 
     journal = await PostgresqlJournal.open(text)
     begun = await claimed(journal)
-    async with journal._connection() as connection:
+    async with journal._connection(journal._pool) as connection:
         shown = [await connection.fetchval(f"SHOW {name}") for name in ("application_name", "work_mem")]
     await journal.close()
 
@@ -355,7 +358,7 @@ async def test_a_connection_over_tcp_is_kept_alive(postgresql_url: str) -> None:
         .geturl()
     )
     journal = await PostgresqlJournal.open(f"{url}&keepalives_count=7")
-    async with journal._connection() as connection:
+    async with journal._connection(journal._pool) as connection:
         kept = connection.socket
         options = [
             kept.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE),

@@ -20,7 +20,8 @@ from tests.contract.conftest import (
 
 from ordergate.domain.order import Payment
 from ordergate.domain.provider_event import ProviderEvent
-from ordergate.gateway.runtime.ports import Journal
+from ordergate.journal import transactions as tx
+from ordergate.journal.journal import Journal
 from ordergate.journal.records.operations import StoredResponse
 from ordergate.journal.records.orders import StoredOrder
 from ordergate.journal.records.provider_events import (
@@ -56,12 +57,12 @@ def told(name: str, order_id: str | None = "order_1", body: bytes | None = b"{}"
 
 async def tell(journal: Journal, *events: Arrived, pace: Pace = AT_ONCE) -> Recorded:
     """Record events of the account."""
-    return await journal.record_events(ACCOUNT, events, pace)
+    return await journal.write(tx.resync.record_events(ACCOUNT, events, pace))
 
 
 async def due(journal: Journal, owner: str = NODE, limit: int = 10, **options: Any) -> list[Subject]:
     """Take what is due."""
-    return await journal.take_subjects(owner, {ACCOUNT: limit}, **options)
+    return await journal.write(tx.resync.acquire_due(owner, {ACCOUNT: limit}, **options))
 
 
 async def names(journal: Journal, owner: str = NODE) -> list[str]:
@@ -71,7 +72,7 @@ async def names(journal: Journal, owner: str = NODE) -> list[str]:
 
 async def use(journal: Journal) -> InboundUse:
     """What the account shows."""
-    return (await journal.inbound_use([ACCOUNT]))[ACCOUNT]
+    return (await journal.read(tx.resync.usage([ACCOUNT])))[ACCOUNT]
 
 
 # Recording
@@ -91,7 +92,7 @@ async def test_one_event_at_two_accounts_is_two(journal: Journal) -> None:
     """Providers name events by themselves: another account's event of the same id is another event."""
     await tell(journal, told("one"))
 
-    assert (await journal.record_events("another", [told("one")], AT_ONCE)).new
+    assert (await journal.write(tx.resync.record_events("another", [told("one")], AT_ONCE))).new
 
 
 async def test_ten_events_of_an_order_are_one_look(journal: Journal) -> None:
@@ -108,7 +109,7 @@ async def test_ten_events_of_an_order_are_one_look(journal: Journal) -> None:
 
 async def test_what_a_process_lost_it_takes_again(journal: Journal) -> None:
     """What was taken in its name, and never reached it because the store failed, is not lost while it lives."""
-    await journal.stay_alive(NODE, LEASE)
+    await journal.write(tx.leases.renew(NODE, LEASE))
     await tell(journal, told("one"), told("two", "order_2"))
     taken = {subject.name for subject in await due(journal)}
 
@@ -132,7 +133,7 @@ async def test_what_names_no_order_leads_to_it_all_the_same(journal: Journal) ->
     paid = provider_order(provider_order_id="order_7", payments=[PAYMENT])
     made = operation()
     await claimed(journal, made)
-    await journal.settle(ended(made, "succeeded"), None, order(made.order, seen=paid))
+    await journal.write(tx.operations.settle(ended(made, "succeeded"), None, order(made.order, seen=paid)))
 
     await tell(journal, told("one", None, operations=(made.id,)))
     await tell(journal, told("two", None, provider_payment_id="payment_7"), told("three", "order_7"))
@@ -149,26 +150,36 @@ async def test_a_named_operation_of_unknown_outcome_is_looked_at_now(journal: Jo
     """A trace of it is why to look: at one that waits for later, for a person, or was taken for not applied."""
     later, person, absent, refused = [await claimed(journal) for _ in range(4)]
     for unknown, look_in in ((later, HOUR), (person, None)):
-        await journal.leave_unknown(ended(unknown, "unknown"), NODE, settles_in=None, look_in=look_in)
-    await journal.settle(ended(absent, "failed"), None, None)
-    await journal.settle(ended(refused, "failed"), StoredResponse(status=422, body=b"no"), None)
+        await journal.write(
+            tx.operations.leave_unknown(ended(unknown, "unknown"), NODE, settles_in=None, look_in=look_in)
+        )
+    await journal.write(tx.operations.settle(ended(absent, "failed"), None, None))
+    await journal.write(
+        tx.operations.settle(ended(refused, "failed"), StoredResponse(status=422, body=b"no"), None)
+    )
     everybody = (later.id, person.id, absent.id, refused.id, "op_" + "0" * 32)
 
     recorded = await tell(journal, told("one", operations=everybody))
 
     assert set(recorded.named) == {later.id, person.id, absent.id}
-    assert {taken.operation.id for taken in await journal.take_due(OTHER, 9)} == set(recorded.named)
+    assert {taken.operation.id for taken in await journal.write(tx.leases.acquire_due(OTHER, 9))} == set(
+        recorded.named
+    )
 
 
 async def test_another_accounts_event_says_nothing_of_an_operation(journal: Journal) -> None:
     """A mark that somebody wrote at another account makes nobody look."""
     left = await claimed(journal)
-    await journal.leave_unknown(ended(left, "unknown"), NODE, settles_in=None, look_in=HOUR)
+    await journal.write(
+        tx.operations.leave_unknown(ended(left, "unknown"), NODE, settles_in=None, look_in=HOUR)
+    )
 
-    recorded = await journal.record_events("another", [told("one", operations=(left.id,))], AT_ONCE)
+    recorded = await journal.write(
+        tx.resync.record_events("another", [told("one", operations=(left.id,))], AT_ONCE)
+    )
 
     assert recorded.named == ()
-    assert await journal.take_due(OTHER, 9) == []
+    assert await journal.write(tx.leases.acquire_due(OTHER, 9)) == []
 
 
 # Whose turn it is
@@ -181,7 +192,7 @@ async def test_a_pause_gathers_and_another_spaces(journal: Journal, store: Store
     assert await due(journal) == []
     await store.pass_time(11)
     (subject,) = await due(journal)
-    assert await journal.finish_subject(subject, NODE, pace)
+    assert await journal.write(tx.resync.finish(subject, NODE, pace))
 
     await tell(journal, told("two"), pace=pace)
     await store.pass_time(40)
@@ -194,7 +205,7 @@ async def test_one_process_looks_and_another_goes_on_when_it_dies(
     journals: list[Journal], store: Store
 ) -> None:
     """What a living process looks at is nobody else's; once its lease is over it is."""
-    await journals[0].stay_alive(NODE, LEASE)
+    await journals[0].write(tx.leases.renew(NODE, LEASE))
     await tell(journals[0], told("one"))
     await tell(journals[0], told("two", "order_2"))
     taken = await asyncio.gather(due(journals[0], NODE, 1), due(journals[1], NODE, 1))
@@ -204,17 +215,17 @@ async def test_one_process_looks_and_another_goes_on_when_it_dies(
 
     assert await names(journals[1], OTHER) == []
     await store.pass_time(LEASE + 1)
-    await journals[1].stay_alive(OTHER, LEASE)
+    await journals[1].write(tx.leases.renew(OTHER, LEASE))
     assert set(await names(journals[1], OTHER)) == {order_subject("order_1"), order_subject("order_2")}
 
-    assert not await journals[0].finish_subject(mine, NODE, AT_ONCE)
+    assert not await journals[0].write(tx.resync.finish(mine, NODE, AT_ONCE))
     assert (await use(journals[1])).waiting == 2
 
 
 async def test_two_processes_never_take_the_same(journals: list[Journal]) -> None:
     """Of much that is due, each process gets other orders."""
     for node in (NODE, OTHER):
-        await journals[0].stay_alive(node, LEASE)
+        await journals[0].write(tx.leases.renew(node, LEASE))
     await tell(journals[0], *(told(f"event {n}", f"order_{n}") for n in range(40)))
 
     first, second = await asyncio.gather(due(journals[0], NODE, 40), due(journals[1], OTHER, 40))
@@ -231,12 +242,12 @@ async def test_what_is_told_during_a_look_is_looked_at_again(journal: Journal) -
     (subject,) = await due(journal)
     await tell(journal, told("two"))
 
-    assert not await journal.finish_subject(subject, NODE, AT_ONCE)
+    assert not await journal.write(tx.resync.finish(subject, NODE, AT_ONCE))
 
     assert (await use(journal)).waiting == 2
     (again,) = await due(journal)
     assert again.told == 2
-    assert await journal.finish_subject(again, NODE, AT_ONCE)
+    assert await journal.write(tx.resync.finish(again, NODE, AT_ONCE))
     assert (await use(journal)).waiting == 0
     assert await due(journal) == []
 
@@ -247,11 +258,11 @@ async def test_a_look_that_came_to_nothing_is_repeated(journal: Journal, store: 
     for tries in range(2):
         (subject,) = await due(journal)
         assert subject.tries == tries
-        await journal.postpone_subject(subject, NODE, HOUR)
+        await journal.write(tx.resync.postpone(subject, NODE, HOUR))
         assert await due(journal) == []
         await store.pass_time(HOUR + 1)
     (subject,) = await due(journal)
-    await journal.postpone_subject(subject, NODE, HOUR)
+    await journal.write(tx.resync.postpone(subject, NODE, HOUR))
 
     await tell(journal, told("two"))
 
@@ -265,7 +276,7 @@ async def test_what_nobody_knows_is_parked_until_it_is_told_of_again(journal: Jo
     await tell(journal, told("one", merchant="acme"))
     (subject,) = await due(journal)
     assert subject.merchant == "acme"
-    assert await journal.finish_subject(subject, NODE, AT_ONCE, parked=True)
+    assert await journal.write(tx.resync.finish(subject, NODE, AT_ONCE, parked=True))
     assert (await use(journal)).parked == 1
     assert await due(journal) == []
 
@@ -273,7 +284,7 @@ async def test_what_nobody_knows_is_parked_until_it_is_told_of_again(journal: Jo
     (again,) = await due(journal)
 
     assert (again.parked, len(again.events), again.merchant) == (True, 2, "acme")
-    assert await journal.finish_subject(again, NODE, AT_ONCE)
+    assert await journal.write(tx.resync.finish(again, NODE, AT_ONCE))
     now = await use(journal)
     assert (now.parked, now.waiting) == (0, 0)
 
@@ -289,7 +300,7 @@ async def test_an_account_shows_its_last_webhook(journal: Journal) -> None:
     last = (await use(journal)).last_webhook_at
     assert last is not None
     assert abs(datetime.now(UTC) - last) < timedelta(minutes=1)
-    assert (await journal.inbound_use(["another"]))["another"] == InboundUse()
+    assert (await journal.read(tx.resync.usage(["another"])))["another"] == InboundUse()
 
 
 # Polling
@@ -299,41 +310,41 @@ async def test_an_account_is_looked_through_by_one_process_at_a_time(
     journals: list[Journal], store: Store
 ) -> None:
     """The first turn comes after a pause, then one after the other; a dead process's turn is another's."""
-    assert await journals[0].take_turn(ACCOUNT, NODE, MINUTE) is None
+    assert await journals[0].write(tx.resync.acquire_poll(ACCOUNT, NODE, MINUTE)) is None
     await store.pass_time(MINUTE + 1)
     for node in (NODE, OTHER):
-        await journals[0].stay_alive(node, LEASE)
+        await journals[0].write(tx.leases.renew(node, LEASE))
 
     turns = await asyncio.gather(
         *(
-            journal.take_turn(ACCOUNT, node, MINUTE)
+            journal.write(tx.resync.acquire_poll(ACCOUNT, node, MINUTE))
             for journal, node in zip(journals, (NODE, OTHER), strict=True)
         )
     )
     taken = [turn for turn in turns if turn is not None]
     assert len(taken) == 1
     holder, other = (NODE, OTHER) if turns[0] is not None else (OTHER, NODE)
-    await journals[0].leave(holder)
-    await journals[0].stay_alive(other, LEASE)
-    assert await journals[0].take_turn(ACCOUNT, other, MINUTE) is not None
+    await journals[0].write(tx.leases.release(holder))
+    await journals[0].write(tx.leases.renew(other, LEASE))
+    assert await journals[0].write(tx.resync.acquire_poll(ACCOUNT, other, MINUTE)) is not None
 
-    await journals[0].end_turn(ACCOUNT, other, MINUTE, taken[0].now)
-    assert await journals[0].take_turn(ACCOUNT, other, MINUTE) is None
+    await journals[0].write(tx.resync.release_poll(ACCOUNT, other, MINUTE, taken[0].now))
+    assert await journals[0].write(tx.resync.acquire_poll(ACCOUNT, other, MINUTE)) is None
     await store.pass_time(MINUTE + 1)
-    again = await journals[0].take_turn(ACCOUNT, other, MINUTE)
+    again = await journals[0].write(tx.resync.acquire_poll(ACCOUNT, other, MINUTE))
     assert again is not None
     assert again.walked_at == taken[0].now
 
 
 async def test_a_walk_that_broke_off_begins_where_it_began(journal: Journal, store: Store) -> None:
     """Only a whole walk moves where the next one begins; a shorter pause counts at once."""
-    await journal.take_turn(ACCOUNT, NODE, MINUTE)
+    await journal.write(tx.resync.acquire_poll(ACCOUNT, NODE, MINUTE))
     await store.pass_time(MINUTE + 1)
-    turn = await journal.take_turn(ACCOUNT, NODE, MINUTE)
+    turn = await journal.write(tx.resync.acquire_poll(ACCOUNT, NODE, MINUTE))
     assert turn is not None
-    await journal.end_turn(ACCOUNT, NODE, HOUR)
+    await journal.write(tx.resync.release_poll(ACCOUNT, NODE, HOUR))
 
-    again = await journal.take_turn(ACCOUNT, NODE, 1.0)
+    again = await journal.write(tx.resync.acquire_poll(ACCOUNT, NODE, 1.0))
 
     assert again is not None
     assert again.walked_at == turn.walked_at
@@ -354,9 +365,15 @@ async def test_orders_that_are_not_over_are_read_again_the_oldest_first(journal:
     await kept("over", 50, amount_paid=41000, amount_refunded=41000)
     await tell(journal, told("one", "told"))
 
-    assert await journal.read_orders_again(ACCOUNT, now - timedelta(minutes=5), 1, AT_ONCE) == 1
-    assert await journal.read_orders_again(ACCOUNT, now - timedelta(minutes=5), 9, AT_ONCE) == 1
-    assert await journal.read_orders_again("another", now, 9, AT_ONCE) == 0
+    assert (
+        await journal.write(tx.resync.queue_stale_orders(ACCOUNT, now - timedelta(minutes=5), 1, AT_ONCE))
+        == 1
+    )
+    assert (
+        await journal.write(tx.resync.queue_stale_orders(ACCOUNT, now - timedelta(minutes=5), 9, AT_ONCE))
+        == 1
+    )
+    assert await journal.write(tx.resync.queue_stale_orders("another", now, 9, AT_ONCE)) == 0
 
     due_now = {subject.name: subject.age for subject in await due(journal)}
     assert due_now.keys() == {order_subject(name) for name in ("told", "oldest", "older")}
@@ -367,11 +384,14 @@ async def test_a_reading_makes_an_order_young(journal: Journal) -> None:
     """What was read goes to the end of the row."""
     now = datetime.now(UTC)
     record = await keep(journal, order(synced_at=now - timedelta(hours=1)))
-    stored = await journal.order(record.id)
+    stored = await journal.read(tx.orders.find(record.id))
     assert stored is not None
-    await journal.refresh(order(record.id, synced_at=now), stored.revision)
+    await journal.write(tx.orders.update(order(record.id, synced_at=now), stored.revision))
 
-    assert await journal.read_orders_again(ACCOUNT, now - timedelta(minutes=5), 9, AT_ONCE) == 0
+    assert (
+        await journal.write(tx.resync.queue_stale_orders(ACCOUNT, now - timedelta(minutes=5), 9, AT_ONCE))
+        == 0
+    )
 
 
 # Forgetting
@@ -381,14 +401,14 @@ async def test_what_waits_is_never_pruned(journal: Journal, store: Store) -> Non
     """Processed and parked events go in batches after the retention; what waits stays, however old."""
     await tell(journal, *(told(name, f"order_{name}") for name in ("done", "parked", "waiting")))
     subjects = {subject.name: subject for subject in await due(journal)}
-    await journal.finish_subject(subjects[order_subject("order_done")], NODE, AT_ONCE)
-    await journal.finish_subject(subjects[order_subject("order_parked")], NODE, AT_ONCE, parked=True)
-    assert await journal.prune_events(datetime.now(UTC) - timedelta(hours=1), 9) == 0
+    await journal.write(tx.resync.finish(subjects[order_subject("order_done")], NODE, AT_ONCE))
+    await journal.write(tx.resync.finish(subjects[order_subject("order_parked")], NODE, AT_ONCE, parked=True))
+    assert await journal.write(tx.resync.prune(datetime.now(UTC) - timedelta(hours=1), 9)) == 0
     await store.pass_time(2 * HOUR)
     since = datetime.now(UTC) + timedelta(hours=1 if isinstance_of_sqlite(store) else -1)
 
-    assert await journal.prune_events(since, 1) == 1
-    assert await journal.prune_events(since, 9) == 1
+    assert await journal.write(tx.resync.prune(since, 1)) == 1
+    assert await journal.write(tx.resync.prune(since, 9)) == 1
 
     now = await use(journal)
     assert (now.waiting, now.parked) == (1, 0)
@@ -407,22 +427,22 @@ async def test_redaction_reaches_what_was_told(journal: Journal, store: Store, w
     secret = b"jane@example.com"
     record = order(seen=provider_order(provider_order_id="order_9"))
     made = operation(order=record.id)
-    await journal.claim(intent(made))
+    await journal.write(tx.operations.claim(intent(made)))
     await tell(journal, told("early", None, secret, operations=(made.id,)))
-    await journal.settle(ended(made, "succeeded"), None, record)
+    await journal.write(tx.operations.settle(ended(made, "succeeded"), None, record))
     if when == "before":
         await tell(journal, told("named", "order_9", secret))
-    stored = await journal.order(record.id)
+    stored = await journal.read(tx.orders.find(record.id))
     assert stored is not None
 
-    assert isinstance(await journal.redact(record, stored.revision), StoredOrder)
+    assert isinstance(await journal.write(tx.orders.redact(record, stored.revision)), StoredOrder)
     if when == "after":
         await tell(journal, told("named", "order_9", secret))
         for subject in await due(journal):
-            await journal.finish_subject(subject, NODE, AT_ONCE, erase=True)
+            await journal.write(tx.resync.finish(subject, NODE, AT_ONCE, erase=True))
         if isinstance_of_sqlite(store):  # as at the end of a redaction: the log holds older pages
-            stored = await journal.order(record.id)
+            stored = await journal.read(tx.orders.find(record.id))
             assert stored is not None
-            await journal.redact(record, stored.revision)
+            await journal.write(tx.orders.redact(record, stored.revision))
 
     assert not await store.contains(secret)

@@ -14,7 +14,8 @@ from ordergate.domain.changes import FieldsSet
 from ordergate.domain.erasure import redacted
 from ordergate.domain.operation import Attempt, Resolution
 from ordergate.domain.order import Address, Customer
-from ordergate.gateway.runtime.ports import Journal
+from ordergate.journal import transactions as tx
+from ordergate.journal.journal import Journal
 from ordergate.journal.records.operations import (
     Busy,
     Claimed,
@@ -56,15 +57,19 @@ async def _keep(journal: Journal, record: OrderRecord) -> Operation:
     """Create an order by an operation that holds its personal data everywhere; return it as it ended."""
     begun = operation(order=record.id)
     change = FieldsSet(metadata={"note": SECRETS[3]}, notes=SECRETS[2], extension={}, agreed=True, total=1)
-    await journal.claim(intent(begun, request=PERSONAL, work=Work(command=None, change=change)))
-    await journal.settle(ended(begun, "succeeded"), StoredResponse(status=201, body=PERSONAL), record)
+    await journal.write(
+        tx.operations.claim(intent(begun, request=PERSONAL, work=Work(command=None, change=change)))
+    )
+    await journal.write(
+        tx.operations.settle(ended(begun, "succeeded"), StoredResponse(status=201, body=PERSONAL), record)
+    )
     return ended(begun, "succeeded")
 
 
 async def _redact(journal: Journal, identifier: str) -> StoredOrder:
-    stored = await journal.order(identifier)
+    stored = await journal.read(tx.orders.find(identifier))
     assert stored is not None
-    result = await journal.redact(redacted(stored.record, LATER), stored.revision)
+    result = await journal.write(tx.orders.redact(redacted(stored.record, LATER), stored.revision))
     assert isinstance(result, StoredOrder), result
     return result
 
@@ -80,11 +85,11 @@ async def test_no_byte_is_left(journal: Journal, store: Store) -> None:
 
     for secret in SECRETS:
         assert not await store.contains(secret.encode()), secret
-    stored = await journal.order(record.id)
+    stored = await journal.read(tx.orders.find(record.id))
     assert stored == result
     assert stored.record == redacted(record, LATER)
     assert stored.record.customer == Customer(id="cust-42")
-    assert await journal.by_key(created) == Existing(created, None)
+    assert await journal.read(tx.operations.find_by_key(created)) == Existing(created, None)
 
 
 async def test_many_changes_of_many_orders_leave_none_of_one(journal: Journal, store: Store) -> None:
@@ -93,9 +98,9 @@ async def test_many_changes_of_many_orders_leave_none_of_one(journal: Journal, s
     await asyncio.gather(*(_keep(journal, record) for record in records))
     for _ in range(3):
         for record in records:
-            stored = await journal.order(record.id)
+            stored = await journal.read(tx.orders.find(record.id))
             assert stored is not None
-            await journal.refresh(stored.record, stored.revision)
+            await journal.write(tx.orders.update(stored.record, stored.revision))
 
     await _redact(journal, records[30].id)
 
@@ -111,12 +116,14 @@ async def test_evidence_and_refusals_are_kept(journal: Journal) -> None:
     attempt = Attempt(number=1, started_at=NOW, detail="The card was declined.")
     evidence = Resolution(at=NOW, key="key_1", outcome="not_applied", evidence="Ticket 4711")
     refused = operation(order=record.id, attempts=(attempt,), resolution=evidence)
-    await journal.claim(intent(refused, request=PERSONAL))
-    await journal.settle(ended(refused, "failed"), refusal, None)
+    await journal.write(tx.operations.claim(intent(refused, request=PERSONAL)))
+    await journal.write(tx.operations.settle(ended(refused, "failed"), refusal, None))
 
     await _redact(journal, record.id)
 
-    assert await journal.by_key(refused) == Existing(ended(refused, "failed"), refusal)
+    assert await journal.read(tx.operations.find_by_key(refused)) == Existing(
+        ended(refused, "failed"), refusal
+    )
 
 
 @pytest.mark.parametrize("state", ["in_progress", "unknown", "failed"])
@@ -125,20 +132,20 @@ async def test_an_order_that_is_worked_on_is_not_redacted(journal: Journal, stor
     record = _personal()
     await _keep(journal, record)
     begun = operation(order=record.id)
-    await journal.claim(intent(begun, request=PERSONAL))
+    await journal.write(tx.operations.claim(intent(begun, request=PERSONAL)))
     now = begun
     if state == "unknown":
         now = ended(begun, state)
-        await journal.leave_unknown(now, "node_1", settles_in=None, look_in=None)
+        await journal.write(tx.operations.leave_unknown(now, "node_1", settles_in=None, look_in=None))
     elif state == "failed":
         now = ended(begun, state)
-        await journal.settle(now, None, None, look_again_in=60)
-    stored = await journal.order(record.id)
+        await journal.write(tx.operations.settle(now, None, None, look_again_in=60))
+    stored = await journal.read(tx.orders.find(record.id))
     assert stored is not None
 
-    assert await journal.redact(redacted(stored.record, LATER), stored.revision) == Busy(now)
+    assert await journal.write(tx.orders.redact(redacted(stored.record, LATER), stored.revision)) == Busy(now)
 
-    assert await journal.order(record.id) == stored
+    assert await journal.read(tx.orders.find(record.id)) == stored
     assert await store.column(begun, "request") == PERSONAL
 
 
@@ -146,28 +153,30 @@ async def test_an_order_that_has_changed_is_not_redacted_blindly(journal: Journa
     """A redaction of what the row was before is refused, and changes nothing."""
     record = _personal()
     await _keep(journal, record)
-    stored = await journal.order(record.id)
+    stored = await journal.read(tx.orders.find(record.id))
     assert stored is not None
-    changed = await journal.refresh(msgspec.structs.replace(record, notes="newer"), stored.revision)
+    changed = await journal.write(
+        tx.orders.update(msgspec.structs.replace(record, notes="newer"), stored.revision)
+    )
 
-    assert await journal.redact(redacted(record, LATER), stored.revision) == Stale()
+    assert await journal.write(tx.orders.redact(redacted(record, LATER), stored.revision)) == Stale()
 
-    assert await journal.order(record.id) == changed
+    assert await journal.read(tx.orders.find(record.id)) == changed
 
 
 async def test_a_write_that_read_the_order_before_does_not_bring_it_back(journal: Journal) -> None:
     """Whoever had read the order before it was redacted has to read it again before writing."""
     record = _personal()
     await _keep(journal, record)
-    stored = await journal.order(record.id)
+    stored = await journal.read(tx.orders.find(record.id))
     assert stored is not None
 
     result = await _redact(journal, record.id)
 
     late = operation(order=record.id)
-    assert await journal.claim(intent(late, revision=stored.revision)) == Stale()
-    assert await journal.refresh(record, stored.revision) == result
-    assert await journal.claim(intent(late, revision=result.revision)) == Claimed(late)
+    assert await journal.write(tx.operations.claim(intent(late, revision=stored.revision))) == Stale()
+    assert await journal.write(tx.orders.update(record, stored.revision)) == result
+    assert await journal.write(tx.operations.claim(intent(late, revision=result.revision))) == Claimed(late)
 
 
 async def test_a_claim_and_a_redaction_at_once(journal: Journal, store: Store) -> None:
@@ -176,13 +185,13 @@ async def test_a_claim_and_a_redaction_at_once(journal: Journal, store: Store) -
     for _ in range(25):
         record = _personal()
         await _keep(journal, record)
-        stored = await journal.order(record.id)
+        stored = await journal.read(tx.orders.find(record.id))
         assert stored is not None
         begun = operation(order=record.id)
 
         claimed, erased = await asyncio.gather(
-            other.claim(intent(begun, revision=stored.revision)),
-            journal.redact(redacted(record, LATER), stored.revision),
+            other.write(tx.operations.claim(intent(begun, revision=stored.revision))),
+            journal.write(tx.orders.redact(redacted(record, LATER), stored.revision)),
         )
 
         assert isinstance(claimed, Claimed) == isinstance(erased, Busy)
@@ -195,7 +204,9 @@ async def test_redacting_again_changes_nothing_more(journal: Journal) -> None:
     await _keep(journal, record)
     first = await _redact(journal, record.id)
 
-    again = await journal.redact(redacted(first.record, LATER + timedelta(days=1)), first.revision)
+    again = await journal.write(
+        tx.orders.redact(redacted(first.record, LATER + timedelta(days=1)), first.revision)
+    )
 
     assert isinstance(again, StoredOrder)
     assert again.record == first.record

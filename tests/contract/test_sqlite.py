@@ -14,6 +14,7 @@ import pytest
 from tests.contract.conftest import NOW, ended, intent, operation
 
 from ordergate.gateway.access.caller import make_key
+from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.operations import Claimed, Existing, Operation
 from ordergate.journal.statements import migrations
@@ -24,13 +25,14 @@ CLAIM_AND_WAIT = """
 import asyncio, sys
 from pathlib import Path
 import msgspec
+from ordergate.journal import transactions as tx
 from ordergate.journal.records.operations import Intent
 from ordergate.journal.stores.sqlite import SqliteJournal
 
 async def main():
     journal = SqliteJournal(Path(sys.argv[1]), serving=True)
     for line in sys.stdin:
-        claim = await journal.claim(msgspec.json.decode(line, type=Intent))
+        claim = await journal.write(tx.operations.claim(msgspec.json.decode(line, type=Intent)))
         print(type(claim).__name__, flush=True)
 
 asyncio.run(main())
@@ -40,6 +42,7 @@ CLAIM_UNTIL_FULL = """
 import asyncio, resource, sys
 from pathlib import Path
 import msgspec
+from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.operations import Claimed, Intent
 from ordergate.journal.stores.sqlite import SqliteJournal
@@ -47,7 +50,7 @@ from ordergate.journal.stores.sqlite import SqliteJournal
 async def claim(journal, line):
     intent = msgspec.json.decode(line, type=Intent)
     try:
-        assert isinstance(await journal.claim(intent), Claimed)
+        assert isinstance(await journal.write(tx.operations.claim(intent)), Claimed)
     except JournalUnavailableError as error:
         print("unavailable", intent.operation.id, error, flush=True)
         return False
@@ -63,7 +66,7 @@ async def main():
     print("room again", flush=True)
     for line in refused[:3]:
         await claim(journal, line)
-    await journal.ping()
+    await journal.read(tx.health.ping())
     await journal.close()
 
 asyncio.run(main())
@@ -103,8 +106,8 @@ async def test_an_intent_survives_the_death_of_its_process(path: Path) -> None:
 
     assert told == b"Claimed\n"
     assert process.returncode == -signal.SIGKILL
-    assert await journal.operation(begun.id) == begun
-    assert await journal.claim(intent(operation(key=begun.key))) == Existing(begun, None)
+    assert await journal.read(tx.operations.find(begun.id)) == begun
+    assert await journal.write(tx.operations.claim(intent(operation(key=begun.key)))) == Existing(begun, None)
     await journal.close()
 
 
@@ -115,9 +118,9 @@ async def test_one_process_serves_from_a_file(path: Path) -> None:
     sentence = _unavailable(path, serving=True)
     beside = SqliteJournal(path)
     begun = operation()
-    await first.claim(intent(begun))
+    await first.write(tx.operations.claim(intent(begun)))
 
-    assert await beside.operation(begun.id) == begun
+    assert await beside.read(tx.operations.find(begun.id)) == begun
     assert f"Another process serves from {path}" in sentence
     assert "Stop it, use another file" in sentence
     await beside.close()
@@ -131,12 +134,12 @@ async def test_a_command_line_beside_a_server_can_write(path: Path) -> None:
     wanted = [operation() for _ in range(60)]
 
     claims = await asyncio.gather(
-        *((server, beside)[n % 2].claim(intent(each)) for n, each in enumerate(wanted))
+        *((server, beside)[n % 2].write(tx.operations.claim(intent(each))) for n, each in enumerate(wanted))
     )
 
     assert claims == [Claimed(each) for each in wanted]
     for journal in (server, beside):
-        assert [await journal.operation(each.id) for each in wanted[:4]] == wanted[:4]
+        assert [await journal.read(tx.operations.find(each.id)) for each in wanted[:4]] == wanted[:4]
         await journal.close()
 
 
@@ -145,9 +148,12 @@ async def test_a_process_that_writes_for_long_keeps_writes_waiting_and_nothing_e
     journal, first, second = SqliteJournal(path), operation(), operation()
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        claims = asyncio.gather(journal.claim(intent(first)), journal.claim(intent(second)))
+        claims = asyncio.gather(
+            journal.write(tx.operations.claim(intent(first))),
+            journal.write(tx.operations.claim(intent(second))),
+        )
         for _ in range(20):
-            assert await journal.by_id(first.id) is None
+            assert await journal.read(tx.operations.find_existing(first.id)) is None
             await asyncio.sleep(0.005)
         assert not claims.done()
         other.execute("ROLLBACK")
@@ -169,10 +175,10 @@ async def test_an_older_schema_is_upgraded_with_its_keys(path: Path) -> None:
         connection.commit()
 
     journal = SqliteJournal(path, serving=True)
-    await journal.touch_keys({key.id: NOW})
+    await journal.write(tx.keys.record_use({key.id: NOW}))
 
-    assert await journal.find_key(b"hash") == key
-    assert await journal.keys() == [msgspec.structs.replace(key, last_used_at=NOW)]
+    assert await journal.read(tx.keys.find(b"hash")) == key
+    assert await journal.read(tx.keys.list_all()) == [msgspec.structs.replace(key, last_used_at=NOW)]
     await journal.close()
 
 
@@ -195,12 +201,12 @@ async def test_opening_again_upgrades_nothing(path: Path) -> None:
     """A file of the present schema is opened as it is."""
     journal = SqliteJournal(path)
     begun = operation()
-    await journal.claim(intent(begun))
+    await journal.write(tx.operations.claim(intent(begun)))
     await journal.close()
 
     again = SqliteJournal(path)
 
-    assert await again.operation(begun.id) == begun
+    assert await again.read(tx.operations.find(begun.id)) == begun
     await again.close()
 
 
@@ -232,7 +238,7 @@ async def test_a_full_disk_is_unavailable_and_then_not(path: Path) -> None:
     later = [line.split()[0] for line in after.splitlines()]
 
     journal = SqliteJournal(path)
-    kept = {each.id for each in wanted if await journal.operation(each.id) is not None}
+    kept = {each.id for each in wanted if await journal.read(tx.operations.find(each.id)) is not None}
     await journal.close()
 
     assert process.returncode == 0
@@ -250,11 +256,11 @@ async def test_a_locked_file_is_unavailable_and_then_not(path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(JournalUnavailableError, match="locked"):
-            await journal.claim(intent(begun))
-        assert await journal.operation(begun.id) is None
+            await journal.write(tx.operations.claim(intent(begun)))
+        assert await journal.read(tx.operations.find(begun.id)) is None
         other.execute("ROLLBACK")
 
-    assert await journal.claim(intent(begun)) == Claimed(begun)
+    assert await journal.write(tx.operations.claim(intent(begun))) == Claimed(begun)
     await journal.close()
 
 
@@ -262,7 +268,7 @@ async def test_what_waits_is_finished_before_closing(path: Path) -> None:
     """Closing while writes wait lets them end."""
     journal = SqliteJournal(path)
     wanted = [operation() for _ in range(50)]
-    waiting = [asyncio.create_task(journal.claim(intent(each))) for each in wanted]
+    waiting = [asyncio.create_task(journal.write(tx.operations.claim(intent(each)))) for each in wanted]
     await asyncio.sleep(0)
 
     await journal.close()
@@ -296,8 +302,8 @@ async def test_bytes_of_an_applied_write_are_gone_from_the_table(path: Path) -> 
     """What an administrator sees of an applied write is its record, not what was sent."""
     journal = SqliteJournal(path)
     begun = operation()
-    await journal.claim(intent(begun, request=b"exactly-this"))
-    await journal.settle(ended(begun, "succeeded"), None, None)
+    await journal.write(tx.operations.claim(intent(begun, request=b"exactly-this")))
+    await journal.write(tx.operations.settle(ended(begun, "succeeded"), None, None))
     await journal.close()
 
     with closing(sqlite3.connect(path)) as connection:
@@ -317,7 +323,7 @@ async def test_only_its_owner_reads_a_journal(path: Path, mode: int | None) -> N
         await before.close()
 
     journal = SqliteJournal(path, serving=True)
-    await journal.claim(intent(operation()))
+    await journal.write(tx.operations.claim(intent(operation())))
 
     assert [oct(name.stat().st_mode & 0o777) for name in names] == ["0o600"] * 4
     await journal.close()

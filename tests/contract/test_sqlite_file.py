@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from tests.contract.conftest import NODE, NOW, claimed, ended, intent, operation, order, retried
 
+from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.operations import Claimed, Existing, Operation, Stale, StoredResponse
 from ordergate.journal.records.orders import StoredOrder
@@ -85,17 +86,20 @@ async def test_the_first_releases_file_is_upgraded(path: Path) -> None:
     assert upgrade(path) == (NEWEST, NEWEST)
     journal = SqliteJournal(path)
 
-    assert await journal.operation(unknown.id) == unknown
-    assert await journal.by_key(done) == Existing(done, ANSWER)
-    assert await journal.order(done.order) == StoredOrder(record, 1)
-    assert await journal.claim(intent(operation(key=done.key))) == Existing(done, ANSWER)
-    taken = await journal.take_due(OTHER, 10)
+    assert await journal.read(tx.operations.find(unknown.id)) == unknown
+    assert await journal.read(tx.operations.find_by_key(done)) == Existing(done, ANSWER)
+    assert await journal.read(tx.orders.find(done.order)) == StoredOrder(record, 1)
+    assert await journal.write(tx.operations.claim(intent(operation(key=done.key)))) == Existing(done, ANSWER)
+    taken = await journal.write(tx.leases.acquire_due(OTHER, 10))
     assert [each.operation for each in taken] == [unknown, ended(running, "unknown")]
     for each in taken:
         assert (each.work, each.request) == (None, b'{"amount": 200.0}')
         assert each.baseline.newest_order is None
         assert each.settles_in <= 0
-    assert await journal.settle(ended(unknown, "succeeded"), ANSWER, None, owner=OTHER) is True
+    assert (
+        await journal.write(tx.operations.settle(ended(unknown, "succeeded"), ANSWER, None, owner=OTHER))
+        is True
+    )
     await journal.close()
 
 
@@ -105,8 +109,8 @@ async def test_a_repeated_operation_of_the_first_release_goes_on(path: Path) -> 
     _write_first_release(path, [unknown, failed], order())
     journal = SqliteJournal(path)
 
-    assert await journal.settle(ended(unknown, "succeeded"), ANSWER, None) is True
-    assert await journal.claim(intent(retried(failed))) == Claimed(retried(failed))
+    assert await journal.write(tx.operations.settle(ended(unknown, "succeeded"), ANSWER, None)) is True
+    assert await journal.write(tx.operations.claim(intent(retried(failed)))) == Claimed(retried(failed))
 
     await journal.close()
 
@@ -134,23 +138,25 @@ async def test_an_upgrade_that_fails_leaves_the_file_as_it_was(path: Path) -> No
 async def test_a_new_server_takes_over_at_once(path: Path) -> None:
     """Who serves from the file is the only one: what its predecessor held is taken without waiting for the lease."""
     first = SqliteJournal(path, serving=True)
-    await first.stay_alive(NODE, 3600)
+    await first.write(tx.leases.renew(NODE, 3600))
     begun = await claimed(first)
     await first.close()
 
     beside = SqliteJournal(path)
-    assert await beside.take_due(OTHER, 5) == []
+    assert await beside.write(tx.leases.acquire_due(OTHER, 5)) == []
     await beside.close()
     second = SqliteJournal(path, serving=True)
 
-    assert [each.operation for each in await second.take_due(OTHER, 5)] == [ended(begun, "unknown")]
+    assert [each.operation for each in await second.write(tx.leases.acquire_due(OTHER, 5))] == [
+        ended(begun, "unknown")
+    ]
     await second.close()
 
 
 async def test_a_server_that_cannot_begin_lets_go_of_the_file(path: Path) -> None:
     """Where the first write fails the refusal names the file, and another server can begin."""
     journal = SqliteJournal(path)
-    await journal.stay_alive(NODE, 3600)
+    await journal.write(tx.leases.renew(NODE, 3600))
     await journal.close()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(
@@ -193,10 +199,10 @@ async def test_a_lost_file_is_not_written_to(path: Path, how: str) -> None:
     _lose(path, how)
 
     for write in (
-        journal.claim(intent(operation())),
-        journal.settle(ended(begun, "succeeded"), ANSWER, None),
-        journal.stay_alive(NODE, 15),
-        journal.begin_attempt(retried(begun), NODE, 55),
+        journal.write(tx.operations.claim(intent(operation()))),
+        journal.write(tx.operations.settle(ended(begun, "succeeded"), ANSWER, None)),
+        journal.write(tx.leases.renew(NODE, 15)),
+        journal.write(tx.operations.start_attempt(retried(begun), NODE, 55)),
     ):
         with pytest.raises(JournalUnavailableError):
             await write
@@ -211,7 +217,7 @@ async def test_a_file_that_is_lost_during_a_write_is_not_durable(path: Path) -> 
     with pytest.raises(JournalUnavailableError):
         await journal._writer.run(lambda _connection: path.unlink())
     with pytest.raises(JournalUnavailableError):
-        await journal.settle(ended(begun, "succeeded"), ANSWER, None)
+        await journal.write(tx.operations.settle(ended(begun, "succeeded"), ANSWER, None))
     await journal.close()
 
 
@@ -226,9 +232,11 @@ async def test_a_file_that_comes_back_is_used_again(path: Path) -> None:
 
     _bring_back(path)
 
-    assert await journal.operation(refused.id) is None
-    assert await journal.settle(ended(begun, "succeeded"), ANSWER, None) is True
-    assert await journal.by_id(begun.id) == Existing(ended(begun, "succeeded"), ANSWER)
+    assert await journal.read(tx.operations.find(refused.id)) is None
+    assert await journal.write(tx.operations.settle(ended(begun, "succeeded"), ANSWER, None)) is True
+    assert await journal.read(tx.operations.find_existing(begun.id)) == Existing(
+        ended(begun, "succeeded"), ANSWER
+    )
     await journal.close()
 
 
@@ -240,11 +248,11 @@ async def test_a_read_only_store_is_unavailable_and_then_not(path: Path) -> None
 
     for _ in range(3):
         with pytest.raises(JournalUnavailableError, match="readonly"):
-            await journal.settle(ended(begun, "succeeded"), ANSWER, None)
-    assert await journal.operation(begun.id) == begun
+            await journal.write(tx.operations.settle(ended(begun, "succeeded"), ANSWER, None))
+    assert await journal.read(tx.operations.find(begun.id)) == begun
     journal._writer._connection.execute("PRAGMA query_only = 0")
 
-    assert await journal.settle(ended(begun, "succeeded"), ANSWER, None) is True
+    assert await journal.write(tx.operations.settle(ended(begun, "succeeded"), ANSWER, None)) is True
     await journal.close()
 
 
@@ -254,7 +262,7 @@ async def test_what_is_undone_in_a_shared_commit_is_undone_alone(path: Path) -> 
     good = [operation() for _ in range(40)]
     stale = [operation() for _ in range(40)]
     claims = [
-        journal.claim(made)
+        journal.write(tx.operations.claim(made))
         for one, other in zip(good, stale, strict=True)
         for made in (intent(one), intent(other, revision=1))
     ]
@@ -264,9 +272,9 @@ async def test_what_is_undone_in_a_shared_commit_is_undone_alone(path: Path) -> 
     assert results[::2] == [Claimed(each) for each in good]
     assert results[1::2] == [Stale()] * 40
     for each in good:
-        assert await journal.operation(each.id) == each
+        assert await journal.read(tx.operations.find(each.id)) == each
     for each in stale:
-        assert await journal.operation(each.id) is None
+        assert await journal.read(tx.operations.find(each.id)) is None
     await journal.close()
 
 
@@ -274,7 +282,7 @@ async def test_a_clock_that_is_set_between_two_servers_moves_no_age(path: Path) 
     """As long as the host was not started anew, the next server goes on from the time that passed."""
     now = time.time()
     first = SqliteJournal(path, serving=True)
-    await first.stay_alive(NODE, 15)
+    await first.write(tx.leases.renew(NODE, 15))
     await first.close()
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(
@@ -282,13 +290,13 @@ async def test_a_clock_that_is_set_between_two_servers_moves_no_age(path: Path) 
         )  # as if it had been set forwards since
 
     second = SqliteJournal(path, serving=True)
-    told = (await second.time()).timestamp()
-    await second.stay_alive(NODE, 15)
+    told = (await second.read(tx.health.time_now())).timestamp()
+    await second.write(tx.leases.renew(NODE, 15))
     await second.close()
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE host_time SET boot = 'another start of the host'")
     third = SqliteJournal(path, serving=True)
-    unknown = (await third.time()).timestamp()
+    unknown = (await third.read(tx.health.time_now())).timestamp()
     await third.close()
 
     assert told == pytest.approx(now - 8 * 86400, abs=60)

@@ -29,9 +29,10 @@ from ordergate.gateway.inbound.resync import following
 from ordergate.gateway.orders.create import elsewhere_as_routed
 from ordergate.gateway.outbound.deliver import delivering
 from ordergate.gateway.outbound.feed import announcing
-from ordergate.gateway.runtime.ports import Journal
 from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.gateway.writes.recovery import alive, recovering
+from ordergate.journal import transactions as tx
+from ordergate.journal.journal import Journal
 from ordergate.journal.records.links import LinkKey
 from ordergate.listener.connections import Connections
 from ordergate.listener.server import address, listen, server_of
@@ -416,7 +417,7 @@ async def add_key(
         now=datetime.now(UTC),
         expires_at=expires_at,
     )
-    await journal.add_key(key, hash_key(token))
+    await journal.write(tx.keys.add(key, hash_key(token)))
     return token
 
 
@@ -431,7 +432,7 @@ async def link_all(journal: Journal, emulators: Mapping[str, Emulator], merchant
         ),
     ]
     for kind, name, links in rows:
-        await journal.put_links(LinkKey(merchant=merchant, world="test", kind=kind, id=name), links)
+        await journal.write(tx.links.put(LinkKey(merchant=merchant, world="test", kind=kind, id=name), links))
 
 
 @asynccontextmanager

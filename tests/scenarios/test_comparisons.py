@@ -10,6 +10,7 @@ from tests.scenarios.shop import Emulator, Shop, body_of, chairs, fresh_key, poi
 
 from ordergate.domain.draft import MAX_LINES
 from ordergate.gateway.comparing import compare
+from ordergate.journal import transactions as tx
 from ordergate.journal.records.links import LinkKey
 
 ACCOUNTS = ["revkeen", "rapyd"]
@@ -257,7 +258,7 @@ async def test_a_repeat_finds_its_order_whatever_changed_since(
     if first["results"][1]["problem"] is not None:
         await shop.settled(first["results"][1]["operation"])
     links = LinkKey(merchant="acme", world="test", kind="products", id="CHAIR-1")
-    await shop.journal.delete_links(links)
+    await shop.journal.write(tx.links.delete(links))
 
     compared = body_of(await shop.post("/v1/comparisons", body, key), 201)
 

@@ -17,6 +17,7 @@ from tests.scenarios.conftest import OpenShop
 from tests.scenarios.shop import CUSTOMER, DOCUMENTED_MEMBERS, Shop, body_of, chairs, fresh_key
 
 from ordergate.gateway.access.caller import MERCHANT_SCOPES, OPERATOR_SCOPE
+from ordergate.journal import transactions as tx
 
 SCOPES = (*MERCHANT_SCOPES, OPERATOR_SCOPE)
 KEYLESS = {"health_live", "health_ready", "receive_webhook"}
@@ -265,7 +266,9 @@ async def test_nobody_gets_in_without_a_valid_key(walk: Walk, key: str) -> None:
     shop = walk.shop
     ended = await shop.another(None, expires_at=datetime.now(UTC) - timedelta(seconds=1))
     revoked = await shop.another(None)
-    await shop.journal.revoke_key((await shop.journal.keys())[-1].id, datetime.now(UTC))
+    await shop.journal.write(
+        tx.keys.revoke((await shop.journal.read(tx.keys.list_all()))[-1].id, datetime.now(UTC))
+    )
     stranger = {"none": shop.using(None), "ended": ended, "revoked": revoked}[key]
     requests = shop.emulator.requests
 

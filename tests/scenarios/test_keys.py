@@ -27,6 +27,7 @@ from tests.scenarios.wire import connected, request
 
 from ordergate.gateway.access.caller import MERCHANT_SCOPES, hash_key
 from ordergate.gateway.runtime.known_keys import KEPT
+from ordergate.journal import transactions as tx
 from ordergate.web.app import create_app
 
 SECRETS = {
@@ -77,9 +78,9 @@ async def knock(shop: Shop, method: str, path: str) -> httpx.Response:
 async def revoke(shop: Shop, token: str | None) -> None:
     """Revoke a key, and wait until no process knows it from before."""
     assert token is not None
-    key = await shop.journal.find_key(hash_key(token))
+    key = await shop.journal.read(tx.keys.find(hash_key(token)))
     assert key is not None
-    await shop.journal.revoke_key(key.id, datetime.now(UTC))
+    await shop.journal.write(tx.keys.revoke(key.id, datetime.now(UTC)))
     await asyncio.sleep(KEPT)
 
 
@@ -143,8 +144,8 @@ async def test_without_a_valid_key(shop: Shop) -> None:
     now = datetime.now(UTC)
     expired = await shop.another(expires_at=now - timedelta(seconds=1))
     revoked = await shop.another()
-    ids = [key.id for key in await shop.journal.keys()]
-    await shop.journal.revoke_key(ids[-1], now)
+    ids = [key.id for key in await shop.journal.read(tx.keys.list_all())]
+    await shop.journal.write(tx.keys.revoke(ids[-1], now))
     assert shop.key is not None
     headers = {
         "no key": None,
@@ -188,8 +189,8 @@ async def test_revocation(shop: Shop) -> None:
     """A key that was good a moment ago is refused within a second of its end, and stays so."""
     leaver = await shop.another()
     assert (await leaver.call("GET", "/v1/orders")).status_code == 200
-    ids = [key.id for key in await shop.journal.keys()]
-    await shop.journal.revoke_key(ids[-1], datetime.now(UTC))
+    ids = [key.id for key in await shop.journal.read(tx.keys.list_all())]
+    await shop.journal.write(tx.keys.revoke(ids[-1], datetime.now(UTC)))
     revoked_at = time.monotonic()
 
     while (answer := await leaver.call("GET", "/v1/orders")).status_code == 200:

@@ -25,6 +25,7 @@ from tests.scenarios.shop import (
 )
 
 from ordergate.domain.link import Link
+from ordergate.journal import transactions as tx
 from ordergate.journal.records.links import LinkQuery
 from ordergate.server.bootstrap import open_journal
 from ordergate.settings import load_settings
@@ -234,7 +235,7 @@ async def test_check_of_stale_links(config: Path) -> None:
     """Links to an account that is no longer configured are a warning, and no failure."""
     journal = await open_journal(load_settings(config, {}).store.url)
     links = [Link(kind="products", id=sku, account="gone", native="x") for sku in SKUS]
-    await journal.import_links("acme", "test", links)
+    await journal.write(tx.links.put_many("acme", "test", links))
     await journal.close()
 
     checked = await asyncio.to_thread(run, "check", "--config", str(config))
@@ -302,6 +303,6 @@ def test_import_that_is_killed(
 async def _count(url: str) -> int:
     journal = await open_journal(url)
     try:
-        return len(await journal.list_links(LinkQuery(world="test", limit=2 * MANY)))
+        return len(await journal.read(tx.links.search(LinkQuery(world="test", limit=2 * MANY))))
     finally:
         await journal.close()

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
+from tests import journals
 from tests.scenarios.conftest import OpenShop, Start
 from tests.scenarios.shop import Emulator, Shop, plain_client, prepare_store, problem_of, write_config
 
 from ordergate.gateway.orders.create import elsewhere_as_routed
 from ordergate.gateway.writes.recovery import tend
-from ordergate.journal.errors import JournalUnavailableError
 from ordergate.telemetry.metrics import MOST_CODES, NO_ACCOUNT, Metrics
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -141,11 +141,7 @@ async def test_what_needs_a_person_and_what_is_down_shows(open_another: OpenShop
 
 async def test_metrics_are_there_when_the_journal_is_not(shop: Shop, monkeypatch: Any) -> None:
     """A journal that does not answer is told by the metrics; they do not go with it."""
-
-    async def fail(_: object) -> None:
-        raise JournalUnavailableError("gone")
-
-    monkeypatch.setattr(type(shop.journal), "unknown_operations", fail)
+    journals.replace(monkeypatch, shop.gateway.journal, "operations.count_unknown", journals.unavailable)
 
     samples = await scrape(shop)
 

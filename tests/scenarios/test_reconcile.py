@@ -10,6 +10,7 @@ from tests.scenarios.shop import Shop, problem_of, run
 
 from ordergate.gateway.operating import reconcile as reconciliation
 from ordergate.gateway.operating.reconcile import Reconciliation
+from ordergate.journal import transactions as tx
 
 
 async def _reconcile(shop: Shop, **ago: float) -> Reconciliation:
@@ -23,13 +24,13 @@ async def test_what_agrees(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Orders that are the same on both sides, over several pages, are no findings; nothing is written."""
     monkeypatch.setattr(reconciliation, "PAGE_SIZE", 2)
     made = [await shop.order(reference=f"A-{number}") for number in range(5)]
-    before = [(await shop.journal.order(order["id"])) for order in made]
+    before = [(await shop.journal.read(tx.orders.find(order["id"]))) for order in made]
 
     result = await _reconcile(shop)
 
     assert (result.in_journal, result.in_list, result.same, result.findings) == (5, 5, 5, ())
     assert result.agrees
-    assert [(await shop.journal.order(order["id"])) for order in made] == before
+    assert [(await shop.journal.read(tx.orders.find(order["id"]))) for order in made] == before
     future = await _reconcile(shop, days=-1)
     assert (future.in_journal, future.in_list, future.agrees) == (0, 0, True)
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import tomli_w
+from tests import journals
+from tests.journals import Run
 from tests.scenarios.conftest import OpenShop
 from tests.scenarios.shop import (
     Emulator,
@@ -17,6 +19,7 @@ from tests.scenarios.shop import (
 )
 
 from ordergate.journal.records.orders import AccountUse
+from ordergate.journal.transaction import Transaction
 
 RELOAD = "/v1/admin/reload"
 CONFIG = "/v1/admin/config"
@@ -126,16 +129,15 @@ async def test_order_made_while_its_account_goes(
     """A create that has chosen an account is recorded before the account goes, or chooses anew: never after."""
     shop = await open_another(routing={"default": ["revkeen"]})
     operator = await shop.another(None)
-    use_of_account = shop.journal.use_of_account
     creating: list[asyncio.Task[Any]] = []
 
-    async def looked_at(name: str) -> AccountUse:
-        use = await use_of_account(name)
+    async def looked_at(run: Run, transaction: Transaction[AccountUse]) -> AccountUse:
+        use: AccountUse = await run(transaction)
         creating.append(asyncio.create_task(shop.create({**shop.draft(), "account": None})))
         await asyncio.sleep(0.2)
         return use
 
-    monkeypatch.setattr(shop.journal, "use_of_account", looked_at)
+    journals.replace(monkeypatch, shop.journal, "orders.account_use", looked_at)
 
     def remove(document: dict[str, Any]) -> None:
         del document["accounts"]["revkeen"]
@@ -154,13 +156,13 @@ async def test_the_file_that_was_read_last_wins(
     """Reloads come one after the other: a slow one does not bring an older file back."""
     shop = await open_another(routing={"default": ["revkeen"]})
     operator = await shop.another(None)
-    use_of_account = shop.journal.use_of_account
 
-    async def looked_at(name: str) -> AccountUse:
+    async def looked_at(run: Run, transaction: Transaction[AccountUse]) -> AccountUse:
         await asyncio.sleep(0.2)
-        return await use_of_account(name)
+        use: AccountUse = await run(transaction)
+        return use
 
-    monkeypatch.setattr(shop.journal, "use_of_account", looked_at)
+    journals.replace(monkeypatch, shop.journal, "orders.account_use", looked_at)
     original = shop.config.read_text()
     _rewrite(shop, lambda document: document["accounts"].pop("rapyd"))
     first = asyncio.create_task(operator.call("POST", RELOAD))

@@ -5,12 +5,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests import journals
+from tests.journals import Run
 from tests.scenarios.conftest import OpenShop, Start
 from tests.scenarios.shop import Emulator, Shop, body_of, free_port, problem_of, verdict
 
 from ordergate.gateway.links.missing_links import missing_links
 from ordergate.gateway.operating.switch_check import rehearse
 from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.transaction import Transaction
 
 WRITE = {"method": "POST"}
 
@@ -87,15 +90,14 @@ async def test_next_account_for_an_accepted_order(
     )
     await _linked(shop, "dead")
     if begun_by == "recovery":
-        begin_attempt = shop.journal.begin_attempt
         attempts = iter([JournalUnavailableError("for a moment")])
 
-        async def begin_after_a_failure(*arguments: Any) -> bool:
+        async def begin_after_a_failure(run: Run, transaction: Transaction[bool]) -> bool:
             for error in attempts:
                 raise error
-            return await begin_attempt(*arguments)
+            return bool(await run(transaction))
 
-        monkeypatch.setattr(shop.journal, "begin_attempt", begin_after_a_failure)
+        journals.replace(monkeypatch, shop.journal, "operations.start_attempt", begin_after_a_failure)
 
     accepted = body_of(await shop.create(_draft(shop), key="once", headers={"Prefer": "respond-async"}), 202)
     operation = await shop.settled(accepted["id"])

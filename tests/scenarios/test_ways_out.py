@@ -11,6 +11,7 @@ from tests.scenarios.shop import Shop, body_of, problem_of
 from ordergate.domain.commands import UpdateOrder
 from ordergate.domain.lifecycle import ACCEPTED_WITH, WAYS_OUT, ReviewReason
 from ordergate.gateway.accounts.routing import require_home
+from ordergate.journal import transactions as tx
 
 Order = dict[str, Any]
 Bring = Callable[[Shop], Awaitable[Order]]
@@ -36,9 +37,11 @@ class Way:
 
 async def _kept(shop: Shop, order: Order, **changes: Any) -> Order:
     """Change what is kept of an order, as if it had come to that."""
-    stored = await shop.journal.order(order["id"])
+    stored = await shop.journal.read(tx.orders.find(order["id"]))
     assert stored is not None
-    await shop.journal.refresh(msgspec.structs.replace(stored.record, **changes), stored.revision)
+    await shop.journal.write(
+        tx.orders.update(msgspec.structs.replace(stored.record, **changes), stored.revision)
+    )
     return order
 
 
@@ -136,7 +139,7 @@ async def _canceled_with_money(shop: Shop) -> Order:
 
 async def _canceled_here_and_paid_there(shop: Shop) -> Order:
     order = await shop.paid_order()
-    stored = await shop.journal.order(order["id"])
+    stored = await shop.journal.read(tx.orders.find(order["id"]))
     assert stored is not None
     return await _kept(shop, order, canceled_here=stored.record.seen.created_at)
 
@@ -184,7 +187,7 @@ async def _change_again(shop: Shop, order: Order) -> None:
 async def _mend_metadata(shop: Shop, order: Order) -> None:
     """Make it there what was asked for, without the gateway."""
     shop.emulator.switch(metadata_update="replace")
-    stored = await shop.journal.order(order["id"])
+    stored = await shop.journal.read(tx.orders.find(order["id"]))
     assert stored is not None
     assert shop.gateway is not None
     account = require_home(shop.gateway.configuration, stored.record)

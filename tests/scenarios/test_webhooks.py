@@ -27,6 +27,7 @@ from tests.scenarios.shop import (
 
 from ordergate.gateway.accounts.registry import installed_adapter
 from ordergate.gateway.inbound import resync as inbound
+from ordergate.journal import transactions as tx
 from ordergate.spi.emulator import DeliveryAttempt, WebhookEvent
 
 SOON = {"settle_seconds": 0.05, "reread_seconds": 0.1, "poll_seconds": 0}
@@ -294,7 +295,7 @@ async def test_what_is_kept_is_what_the_provider_said_last(open_told: OpenTold) 
     shop = await open_told(inbound={"settle_seconds": 60})
     order = await shop.order()
     assert shop.gateway is not None
-    overtaken = await shop.journal.order(order["id"])
+    overtaken = await shop.journal.read(tx.orders.find(order["id"]))
     assert overtaken is not None
     await shop.read(order, refresh=True)
     body_of(await shop.pay(order), 200)
@@ -306,7 +307,7 @@ async def test_what_is_kept_is_what_the_provider_said_last(open_told: OpenTold) 
 
     assert shop.emulator.requests == requests + 2
     assert kept.record.seen.amount_paid == 41000
-    assert await shop.journal.order(order["id"]) == kept
+    assert await shop.journal.read(tx.orders.find(order["id"])) == kept
 
 
 @pytest.mark.parametrize("provider", ["revkeen"], indirect=True)

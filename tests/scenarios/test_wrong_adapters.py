@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests import journals
 from tests.scenarios.conftest import OpenShop
 from tests.scenarios.shop import CUSTOMER, SKUS, Emulator, Shop, body_of, chairs, product, shipping
 from tests.wrong import Change, WrongAdapter, double_tax, drop_line, shift_zone
@@ -14,6 +15,7 @@ from ordergate.domain.identifiers import new_id
 from ordergate.gateway.accounts.registry import installed_adapter
 from ordergate.gateway.comparing.shadow import Shadowing, shadow_report, translate_waiting
 from ordergate.gateway.runtime.shadows import WAITING
+from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.comparisons import ShadowCount
 from ordergate.journal.records.links import LinkKey
@@ -62,7 +64,7 @@ def open_wrong(
         rows += [("products", sku, emulator.products[index]) for index, sku in enumerate(SKUS)]
         for kind, identifier, native in rows:
             key = LinkKey(merchant="acme", world="test", kind=kind, id=identifier)
-            await shop.journal.put_links(key, {WRONG: native})
+            await shop.journal.write(tx.links.put(key, {WRONG: native}))
         return shop
 
     return open_with
@@ -191,7 +193,7 @@ async def test_shadows_of_many_processes_add_up(shop: Shop) -> None:
     gateway = shop.gateway
     assert gateway is not None
     one = ShadowCount(world="test", merchant="acme", account="a", kind="accepted", last_at=gateway.clock())
-    await asyncio.gather(*(gateway.journal.count_shadows([one, one]) for _ in range(5)))
+    await asyncio.gather(*(gateway.journal.write(tx.shadows.add_counts([one, one])) for _ in range(5)))
 
     (account,) = (await shadow_report(gateway, "test", None)).accounts
 
@@ -226,11 +228,8 @@ async def test_counts_outlive_a_journal_that_does_not_answer(
     await shop.order()
     assert shop.gateway is not None
 
-    async def unavailable(_counts: object) -> None:
-        raise JournalUnavailableError("down")
-
     with monkeypatch.context() as patched:
-        patched.setattr(shop.gateway.journal, "count_shadows", unavailable)
+        journals.replace(patched, shop.gateway.journal, "shadows.add_counts", journals.unavailable)
         with pytest.raises(JournalUnavailableError):
             await translate_waiting(shop.gateway)
 

@@ -11,6 +11,7 @@ from campaigns.simulation.world import World, operations
 from ordergate.domain.errors import Problem
 from ordergate.gateway.writes.attempt import REPEATS
 from ordergate.gateway.writes.write import Delivery
+from ordergate.journal import transactions as tx
 from ordergate.spi.wire import WireRequest
 
 ASKS_AGAIN = {"revkeen": True, "rapyd": False}
@@ -45,7 +46,7 @@ def test_a_retry_of_a_key_asks_the_provider_again_where_it_acts_once(
 
     async def live() -> None:
         async with world.running("first") as process:
-            await process.journal.stay_alive(process.gateway.node, 10_000)
+            await process.journal.write(tx.leases.renew(process.gateway.node, 10_000))
             world.network.choose = lose_first
             assert await call(process) == "outcome_unknown"
             before = len(acting)

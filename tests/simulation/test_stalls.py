@@ -17,6 +17,7 @@ from ordergate.gateway.writes.conversation import SEND_WITHIN
 from ordergate.gateway.writes.outcomes import NOTHING_FOUND
 from ordergate.gateway.writes.recovery import LEASE, tend
 from ordergate.gateway.writes.write import Delivery
+from ordergate.journal import transactions as tx
 
 SENT = [
     (provider, name) for provider, kinds in OPERATIONS.items() for name, kind in kinds.items() if kind.effects
@@ -64,8 +65,8 @@ def test_what_was_recorded_before_a_standstill_is_not_sent_after_it(
     alarms.clear()
 
     async def live(process: Process) -> None:
-        await process.journal.stay_alive(process.gateway.node, 10_000)
-        step = "claim" if kind.patience is None else "begin_attempt"
+        await process.journal.write(tx.leases.renew(process.gateway.node, 10_000))
+        step = "operations.claim" if kind.patience is None else "operations.start_attempt"
         _stand_still_once(world, process, step, seconds)
         await _ask(kind, process, world, stage.target)
         await _finish(process)
@@ -102,12 +103,12 @@ def test_what_the_gateway_does_itself_is_no_late_write(folder: Path) -> None:
             not_applied = msgspec.structs.replace(
                 operation, state="failed", outcome="not_applied", problem=NOTHING_FOUND
             )
-            assert at_once(process.journal.settle(not_applied, None, None)) is True
+            assert at_once(process.journal.write(tx.operations.settle(not_applied, None, None))) is True
         return 0.0
 
     async def run() -> None:
         async with world.running("first") as process:
-            await process.journal.stay_alive(process.gateway.node, 10_000)
+            await process.journal.write(tx.leases.renew(process.gateway.node, 10_000))
             process.life.pace = lambda: recover(process)
             told = await _ask(kind, process, world, stage.target)
             assert isinstance(told, Problem)

@@ -14,6 +14,7 @@ from ordergate.cli.session import (
     tell,
     with_gateway,
 )
+from ordergate.journal import transactions as tx
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -129,9 +130,9 @@ async def _of_store(settings: "Settings") -> tuple[list[str], list[str]]:
     try:
         journal = await open_journal(settings.store.url)
         try:
-            linked = await journal.linked_accounts()
+            linked = await journal.read(tx.links.count_by_account())
             most = await journal.connections_allowed()
-            secrets = await journal.count_secrets()
+            secrets = await journal.read(tx.endpoints.count_secrets())
         finally:
             await journal.close()
     except JournalUnavailableError as error:

@@ -16,6 +16,7 @@ from ordergate.cli.session import (
     tell,
     with_gateway,
 )
+from ordergate.journal import transactions as tx
 
 if TYPE_CHECKING:
     from ordergate.gateway.runtime.runtime import Gateway
@@ -70,7 +71,7 @@ def create(
         now=now,
         expires_at=now + lifetime if lifetime is not None else None,
     )
-    with_gateway(config, lambda gateway: gateway.journal.add_key(key, hash_key(token)))
+    with_gateway(config, lambda gateway: gateway.journal.write(tx.keys.add(key, hash_key(token))))
     _show_once(key, token, as_json=as_json)
 
 
@@ -82,7 +83,7 @@ def list_keys(config: Path | None, *, as_json: bool) -> None:
     """List keys, without the keys themselves."""
     from ordergate.terminal import show_rows
 
-    found = with_gateway(config, lambda gateway: gateway.journal.keys())
+    found = with_gateway(config, lambda gateway: gateway.journal.read(tx.keys.list_all()))
     if as_json:
         tell(json.dumps({"data": [{"id": key.id, **_facts(key)} for key in found]}))
         return
@@ -152,7 +153,7 @@ def revoke(key_id: str, config: Path | None, *, as_json: bool) -> None:
     from ordergate.domain.errors import Problem
 
     async def work(gateway: "Gateway") -> bool:
-        return await gateway.journal.revoke_key(key_id, gateway.clock())
+        return await gateway.journal.write(tx.keys.revoke(key_id, gateway.clock()))
 
     if not with_gateway(config, work):
         raise Problem("not_found", f"There is no key {key_id!r}; see: ordergate keys list")

@@ -19,6 +19,7 @@ from ordergate.cli.session import (
     tell,
     with_gateway,
 )
+from ordergate.journal import transactions as tx
 from ordergate.telemetry.printable import printable_json
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def list_links(
     query = LinkQuery(
         world=_world(world), limit=limit, after=None if cursor is None else _read_cursor(cursor), **filters
     )
-    found = with_gateway(config, lambda gateway: gateway.journal.list_links(query))
+    found = with_gateway(config, lambda gateway: gateway.journal.read(tx.links.search(query)))
     rows, more = found[:limit], len(found) > limit
     next_cursor = _cursor(rows[-1].place) if more else None
     if as_json:
@@ -233,7 +234,7 @@ def _refuse(errors: "list[LineError]", name: str, *, as_json: bool) -> NoReturn:
 
 
 async def _only_merchant(gateway: "Gateway", world: "World") -> str:
-    known = await gateway.journal.linked_merchants(world)
+    known = await gateway.journal.read(tx.links.merchants(world))
     if len(known) != 1:
         raise click.UsageError(
             f"say which merchant, with --merchant ({', '.join(known) or 'none has links'})"
@@ -249,7 +250,7 @@ async def _pages(gateway: "Gateway", query: "LinkQuery") -> "AsyncIterator[list[
     done = 0
     with progress("exporting") as advance:
         while True:
-            found = await gateway.journal.list_links(query)
+            found = await gateway.journal.read(tx.links.search(query))
             page = found[: query.limit]
             yield page
             advance(done := done + len(page))

@@ -14,6 +14,7 @@ from ordergate.cli.session import (
     reports_problems,
     with_gateway,
 )
+from ordergate.journal import transactions as tx
 
 if TYPE_CHECKING:
     from ordergate.gateway.runtime.runtime import Gateway
@@ -169,8 +170,8 @@ async def _evidence(gateway: "Gateway", operation: "Operation") -> "tuple[Existi
     """The operation with its answer to give again, and its order as the journal has it."""
     from ordergate.journal.records.operations import Existing
 
-    found = await gateway.journal.by_id(operation.id) or Existing(operation, None)
-    return found, await gateway.journal.order(operation.order)
+    found = await gateway.journal.read(tx.operations.find_existing(operation.id)) or Existing(operation, None)
+    return found, await gateway.journal.read(tx.orders.find(operation.order))
 
 
 def _print(existing: "Existing", order: "StoredOrder | None", *, as_json: bool) -> None:

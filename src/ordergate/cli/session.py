@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
+from ordergate.journal import transactions as tx
 from ordergate.telemetry.printable import printable, printable_json
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ async def merchant_of(gateway: "Gateway", named: str | None) -> str:
     """Return whose things a command is about: the merchant that is named, or the only one that has keys."""
     if named is not None:
         return named
-    known = sorted({key.merchant for key in await gateway.journal.keys() if key.merchant})
+    known = sorted({key.merchant for key in await gateway.journal.read(tx.keys.list_all()) if key.merchant})
     if len(known) != 1:
         names = ", ".join(known) or "none has a key"
         raise click.UsageError(f"say which merchant, with --merchant ({names})")

@@ -17,6 +17,7 @@ from ordergate.cli.session import (
     tell,
     with_gateway,
 )
+from ordergate.journal import transactions as tx
 
 if TYPE_CHECKING:
     from ordergate.gateway.runtime.runtime import Gateway
@@ -74,7 +75,7 @@ def list_deliveries(config: Path | None, world: str, *, as_json: bool, **filters
     query = DeliveryQuery(world="live" if world == "live" else "test", **filters)
 
     async def work(gateway: "Gateway") -> "list[Delivery]":
-        return await gateway.journal.deliveries(query)
+        return await gateway.journal.read(tx.deliveries.search(query))
 
     rows, has_more = trim(with_gateway(config, work), query.limit, backwards=False)
     if as_json:
@@ -110,7 +111,7 @@ def endpoints(config: Path | None, world: str, *, as_json: bool, **filters: Any)
     query = EndpointQuery(world="live" if world == "live" else "test", **filters)
 
     async def work(gateway: "Gateway") -> "list[Endpoint]":
-        return await gateway.journal.endpoints(query)
+        return await gateway.journal.read(tx.endpoints.search(query))
 
     rows, has_more = trim(with_gateway(config, work), query.limit, backwards=False)
     if as_json:

@@ -10,6 +10,7 @@ from ordergate.domain.lifecycle import OrderStatus
 from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.orders import read
 from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.journal import transactions as tx
 from ordergate.journal.records.orders import OrderQuery
 
 
@@ -60,6 +61,6 @@ async def _by_provider_id(gateway: Gateway, caller: Caller, filters: OrderFilter
     for account in read.visible_accounts(gateway, caller):
         if filters.account and account.name != filters.account:
             continue
-        known = await gateway.journal.adopted(account.name, [filters.text])
+        known = await gateway.journal.read(tx.orders.find_imported(account.name, [filters.text]))
         found += [record for record in known.values() if caller.sees(record.merchant, record.world)]
     return found

@@ -23,7 +23,8 @@ import tomli_w
 from ordergate.domain.link import LinkKind
 from ordergate.gateway.access.caller import MERCHANT_SCOPES, OPERATOR_SCOPE, hash_key, make_key
 from ordergate.gateway.accounts.registry import installed_adapters
-from ordergate.gateway.runtime.ports import Journal
+from ordergate.journal import transactions as tx
+from ordergate.journal.journal import Journal
 from ordergate.journal.records.links import LinkKey
 from ordergate.server.bootstrap import open_journal
 
@@ -149,12 +150,12 @@ async def _prepare_journal(url: str, accounts: Mapping[str, Any]) -> tuple[str, 
 async def _add_key(journal: Journal, merchant: str | None) -> str:
     scopes = (OPERATOR_SCOPE,) if merchant is None else MERCHANT_SCOPES
     key, token = make_key(merchant=merchant, world="test", scopes=scopes, now=datetime.now(UTC))
-    await journal.add_key(key, hash_key(token))
+    await journal.write(tx.keys.add(key, hash_key(token)))
     return token
 
 
 async def _link(journal: Journal, kind: LinkKind, name: str, links: Mapping[str, str]) -> None:
-    await journal.put_links(LinkKey(merchant=MERCHANT, world="test", kind=kind, id=name), links)
+    await journal.write(tx.links.put(LinkKey(merchant=MERCHANT, world="test", kind=kind, id=name), links))
 
 
 async def _emulator(processes: contextlib.AsyncExitStack, folder: Path, name: str) -> dict[str, Any]:

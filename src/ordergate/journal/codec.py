@@ -131,3 +131,13 @@ def order_columns(record: OrderRecord, status: OrderStatus) -> dict[str, Any]:
         "payment_id": record.seen.payments[-1].provider_payment_id if record.seen.payments else None,
         "record": encode(record),
     }
+
+
+def duration(seconds: float | None) -> int | None:
+    """Return a length of time in milliseconds, as columns hold it; None for none."""
+    return None if seconds is None else round(seconds * 1000)
+
+
+def moment_or_none(milliseconds: int | None) -> datetime | None:
+    """Return the time that a column holds; None for none."""
+    return None if milliseconds is None else moment(milliseconds)

@@ -16,9 +16,10 @@ from ordergate.gateway.runtime.concurrency import ConcurrencyLimit
 from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.host.blocking import run_beside
 from ordergate.host.steady_clock import SteadyClock
+from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.journal import Journal
 from ordergate.journal.records.provider_events import Pace
-from ordergate.journal.sql_journal import SqlJournal
 from ordergate.journal.stores import sqlite
 from ordergate.journal.stores.backup import Advance, Backup, BackupRefusedError, back_up
 from ordergate.journal.stores.conninfo import is_postgresql
@@ -41,7 +42,7 @@ def system_clock() -> datetime:
     return datetime.now(UTC)
 
 
-async def open_journal(url: str, *, serving: bool = False, connections: int = 10) -> SqlJournal:
+async def open_journal(url: str, *, serving: bool = False, connections: int = 10) -> Journal:
     """Open the configured journal, creating or upgrading its schema.
 
     Args:
@@ -191,11 +192,11 @@ async def open_gateway(settings: Settings, *, serving: bool = False) -> AsyncIte
             await asyncio.to_thread(tracing.close)
 
 
-async def _steady_clock(journal: SqlJournal) -> SteadyClock:
+async def _steady_clock(journal: Journal) -> SteadyClock:
     """Return the host's clock without its steps, those before this process as far as the journal tells of them."""
     steady = SteadyClock(system_clock)
     try:
-        steady.correct(await journal.time())
+        steady.correct(await journal.read(tx.health.time_now()))
     except JournalUnavailableError:
         await journal.close()
         raise

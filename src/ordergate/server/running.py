@@ -22,6 +22,7 @@ from ordergate.gateway.outbound.feed import announcing
 from ordergate.gateway.runtime.key_use import recording_key_use
 from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.gateway.writes.recovery import alive, recovering
+from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.listener.connections import Connections, Limits
 from ordergate.listener.server import (
@@ -61,7 +62,7 @@ def serve_alone(settings: Settings, bind: Bind, ready: Ready, stops_with: int | 
 
     async def run() -> None:
         async with _running(settings) as gateway:
-            with bind(bool(await gateway.journal.keys())) as listener:
+            with bind(bool(await gateway.journal.read(tx.keys.list_all()))) as listener:
                 await _serve(gateway, settings, listener, lambda: ready(listener), stops_with)
 
     _run(run())
@@ -117,7 +118,7 @@ async def _prepared(settings: Settings) -> bool:
     """Bring the journal's schema up to date, once for all workers; return whether any key exists."""
     journal = await open_journal(settings.store.url, connections=2)
     try:
-        return bool(await journal.keys())
+        return bool(await journal.read(tx.keys.list_all()))
     finally:
         await journal.close()
 
@@ -160,7 +161,7 @@ async def _following_the_dead(gateway: Gateway, worker: Worker | None) -> AsyncI
     if worker is not None:
         gateway.node = worker.node
         if worker.before is not None:
-            await gateway.journal.leave(worker.before)
+            await gateway.journal.write(tx.leases.release(worker.before))
     yield
 
 

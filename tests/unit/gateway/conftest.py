@@ -8,8 +8,8 @@ import pytest_asyncio
 from tests.builders import NOON
 
 from ordergate.gateway.accounts.configuration import Configuration
-from ordergate.gateway.runtime.ports import Journal
 from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.journal.journal import Journal
 from ordergate.journal.stores.sqlite import SqliteJournal
 
 

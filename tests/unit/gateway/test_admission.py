@@ -1,11 +1,12 @@
 """How often a key, and whoever guesses keys, may come, and when a key was used."""
 
 import asyncio
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import pytest
+from tests import journals
 from tests.builders import NOON
+from tests.journals import Run
 from tests.unit.gateway.conftest import gateway_of
 
 from ordergate.domain.errors import Problem
@@ -13,10 +14,12 @@ from ordergate.gateway.access.authentication import UNKNOWN_KEYS_PER_MINUTE, cou
 from ordergate.gateway.access.caller import hash_key, make_key
 from ordergate.gateway.runtime.key_use import KeyUse, recording_key_use
 from ordergate.gateway.runtime.known_keys import KEPT
-from ordergate.gateway.runtime.ports import Journal
 from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.gateway.runtime.throttle import Throttle
+from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.journal import Journal
+from ordergate.journal.transaction import Transaction
 
 ADDRESS = "192.0.2.1"
 
@@ -24,7 +27,7 @@ ADDRESS = "192.0.2.1"
 async def _key(journal: Journal, *, hours: int | None = None) -> tuple[str, str]:
     expires_at = None if hours is None else NOON + timedelta(hours=hours)
     key, token = make_key(merchant="acme", world="test", scopes=(), now=NOON, expires_at=expires_at)
-    await journal.add_key(key, hash_key(token))
+    await journal.write(tx.keys.add(key, hash_key(token)))
     return key.id, token
 
 
@@ -65,7 +68,7 @@ async def test_a_good_key_is_let_in_whatever_its_neighbours_guess(journal: Journ
     await _guess_until_refused(gateway)
 
     assert await _knock(gateway, token) == identifier
-    await journal.revoke_key(identifier, NOON)
+    await journal.write(tx.keys.revoke(identifier, NOON))
     await asyncio.sleep(KEPT)
     assert await _knock(gateway, token) == "unauthenticated"
 
@@ -122,7 +125,7 @@ async def test_requests_are_not_counted_unless_configured(journal: Journal) -> N
 
 
 async def _last_used(journal: Journal) -> list[datetime | None]:
-    return [key.last_used_at for key in await journal.keys()]
+    return [key.last_used_at for key in await journal.read(tx.keys.list_all())]
 
 
 async def test_use_is_written_down_in_the_end(journal: Journal) -> None:
@@ -147,13 +150,12 @@ async def test_use_is_written_down_by_the_way(journal: Journal, monkeypatch: pyt
     _, token = await _key(journal)
 
     written = asyncio.Event()
-    touch_keys = journal.touch_keys
 
-    async def touch(uses: Mapping[str, datetime]) -> None:
-        await touch_keys(uses)
+    async def record(run: Run, transaction: Transaction[None]) -> None:
+        await run(transaction)
         written.set()
 
-    monkeypatch.setattr(journal, "touch_keys", touch)
+    journals.replace(monkeypatch, journal, "keys.record_use", record)
 
     async with recording_key_use(gateway.key_use, gateway.journal), asyncio.timeout(5):
         await _knock(gateway, token)
@@ -165,16 +167,12 @@ async def test_use_that_could_not_be_written_down_is_not_lost(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A journal that does not answer gets it the next time, unless something newer has come since."""
-
-    async def unreachable(uses: object) -> None:
-        raise JournalUnavailableError("down")
-
     use = KeyUse()
     old, new = (await _key(journal))[0], (await _key(journal))[0]
     use.note(old, NOON)
     use.note(new, NOON)
     with monkeypatch.context() as broken:
-        broken.setattr(journal, "touch_keys", unreachable)
+        journals.replace(broken, journal, "keys.record_use", journals.unavailable)
         with pytest.raises(JournalUnavailableError):
             await use.write_down(journal)
     use.note(new, NOON + timedelta(minutes=1))
@@ -188,13 +186,9 @@ async def test_a_journal_that_is_down_does_not_stop_the_end(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The record of use is worth a warning and no more."""
-
-    async def unreachable(uses: object) -> None:
-        raise JournalUnavailableError("down")
-
     gateway = gateway_of(journal)
     _, token = await _key(journal)
-    monkeypatch.setattr(journal, "touch_keys", unreachable)
+    journals.replace(monkeypatch, journal, "keys.record_use", journals.unavailable)
 
     async with recording_key_use(gateway.key_use, gateway.journal):
         await _knock(gateway, token)

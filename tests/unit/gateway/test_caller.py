@@ -10,7 +10,8 @@ from ordergate.domain.errors import Problem
 from ordergate.domain.mode import World
 from ordergate.gateway.access.authentication import identify
 from ordergate.gateway.access.caller import MERCHANT_SCOPES, Caller, hash_key, make_key
-from ordergate.gateway.runtime.ports import Journal
+from ordergate.journal import transactions as tx
+from ordergate.journal.journal import Journal
 
 
 async def _identified(journal: Journal, authorization: str | None) -> Caller:
@@ -28,7 +29,7 @@ async def _kept(
         now=NOON,
         expires_at=None if hours is None else NOON + timedelta(hours=hours),
     )
-    await journal.add_key(key, hash_key(token))
+    await journal.write(tx.keys.add(key, hash_key(token)))
     return key.id, token
 
 
@@ -105,7 +106,7 @@ async def test_an_unknown_and_a_revoked_key_are_told_alike(journal: Journal) -> 
     """A key that never was and one that was revoked get the same answer."""
     identifier, token = await _kept(journal)
     _, unknown = make_key(merchant="acme", world="test", scopes=(), now=NOON)
-    await journal.revoke_key(identifier, NOON)
+    await journal.write(tx.keys.revoke(identifier, NOON))
 
     revoked, never = await _refused(journal, f"Bearer {token}"), await _refused(journal, f"Bearer {unknown}")
 
@@ -127,7 +128,7 @@ async def test_the_journal_never_holds_a_key(journal: Journal) -> None:
     """What is kept of a key is its hash: neither its record nor its row gives it away."""
     _, token = await _kept(journal)
 
-    assert token not in repr(await journal.keys())
+    assert token not in repr(await journal.read(tx.keys.list_all()))
     assert len(hash_key(token)) == 32
     assert hash_key(token) != hash_key(token + "x")
 

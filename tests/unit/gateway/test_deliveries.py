@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from tests import journals
 from tests.builders import NOON, provider_order
 from tests.contract.conftest import order
 from tests.contract.test_deliveries import endpoint
+from tests.journals import Run
 from tests.unit.gateway.conftest import gateway_of
 
 from ordergate.gateway.accounts.breaker import Breaker, after_failure, after_success, passing
@@ -19,9 +21,11 @@ from ordergate.gateway.outbound.deliver import DEAD_AFTER, TRIPS, Courier, Lane,
 from ordergate.gateway.outbound.feed import list_events, number_round
 from ordergate.gateway.runtime.event_ports import Reply
 from ordergate.gateway.runtime.runtime import Gateway
-from ordergate.journal.records.deliveries import DeliveryQuery, Parcel, SigningSecret
+from ordergate.journal import transactions as tx
+from ordergate.journal.records.deliveries import DeliveryQuery, SigningSecret
 from ordergate.journal.records.events import EventQuery, Feed
 from ordergate.journal.stores.sqlite import SqliteJournal
+from ordergate.journal.transaction import Transaction
 
 AT_ONCE = 8
 
@@ -117,9 +121,9 @@ async def _queued(journal: SqliteJournal, *urls: str) -> list[str]:
     secret = SigningSecret(value=f"whsec_{b64encode(b'x' * 32).decode()}", ends_at=None)
     made = [endpoint(url=url) for url in urls]
     for each in made:
-        await journal.add_endpoint(each, secret, 20)
-    await journal.adopt(order())
-    await journal.number_events(Feed(merchant="acme", world="test"), 100)
+        await journal.write(tx.endpoints.add(each, secret, 20))
+    await journal.write(tx.orders.add_imported(order()))
+    await journal.write(tx.deliveries.number_events(Feed(merchant="acme", world="test"), 100))
     return [each.id for each in made]
 
 
@@ -137,7 +141,7 @@ async def test_a_try_that_breaks_counts(journal: SqliteJournal) -> None:
 
     await _make(gateway)
 
-    (row,) = await journal.deliveries(DeliveryQuery(world="test"))
+    (row,) = await journal.read(tx.deliveries.search(DeliveryQuery(world="test")))
     assert [made.detail for made in row.tries] == ["The gateway could not make this try; its log says why."]
     assert row.next_try_at is not None
     assert row.next_try_at > row.created_at
@@ -150,14 +154,13 @@ async def test_an_endpoint_that_cannot_be_read_keeps_no_other_waiting(
     gateway = gateway_of(journal)
     bad, _ = await _queued(journal, "https://bad.example", "https://good.example")
     gateway.sender = sender = Sender("")
-    take = journal.take_deliveries
 
-    async def broken(endpoint_id: str, owner: str, limit: int) -> Parcel | None:
-        if endpoint_id == bad:
-            raise ValueError(endpoint_id)
-        return await take(endpoint_id, owner, limit)
+    async def broken(run: Run, transaction: Transaction[Any]) -> Any:
+        if transaction.arguments[0] == bad:
+            raise ValueError(bad)
+        return await run(transaction)
 
-    monkeypatch.setattr(journal, "take_deliveries", broken)
+    journals.replace(monkeypatch, journal, "deliveries.acquire", broken)
     await _make(gateway)
 
     assert sender.sent == ["https://good.example"]
@@ -169,19 +172,20 @@ async def test_a_feed_that_cannot_be_numbered_keeps_no_other_waiting(
     """Another merchant's feed is numbered, in the background as for its readers."""
     gateway = gateway_of(journal)
     good, bad = (Feed(merchant=name, world="test") for name in ("acme", "bad"))
-    await journal.adopt(order())
-    await journal.adopt(order(merchant="bad", seen=provider_order(provider_order_id="order_2")))
-    number = journal.number_events
+    await journal.write(tx.orders.add_imported(order()))
+    await journal.write(
+        tx.orders.add_imported(order(merchant="bad", seen=provider_order(provider_order_id="order_2")))
+    )
 
-    async def broken(feed: Feed, limit: int) -> int:
-        if feed == bad:
-            raise ValueError(feed)
-        return await number(feed, limit)
+    async def broken(run: Run, transaction: Transaction[Any]) -> Any:
+        if transaction.arguments[0] == bad:
+            raise ValueError(bad)
+        return await run(transaction)
 
-    monkeypatch.setattr(journal, "number_events", broken)
+    journals.replace(monkeypatch, journal, "deliveries.number_events", broken)
 
     assert await number_round(gateway) == 1
-    await journal.adopt(order(seen=provider_order(provider_order_id="order_3")))
+    await journal.write(tx.orders.add_imported(order(seen=provider_order(provider_order_id="order_3"))))
     page = await list_events(gateway, EventQuery(feed=good))
     assert [event.number for event in page.data] == [1, 2]
 
@@ -196,16 +200,16 @@ async def test_what_an_old_place_answers_is_not_held_against_the_new_one(
 
     class Moving:
         async def post(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
-            await journal.change_endpoint(moving, {"url": "https://new.example"})
+            await journal.write(tx.endpoints.update(moving, {"url": "https://new.example"}))
             return Reply(status=status)
 
     gateway.sender = Moving()
     await _make(gateway)
 
-    kept = await journal.endpoint(moving)
+    kept = await journal.read(tx.endpoints.find(moving))
     assert kept is not None
     assert (kept.url, kept.enabled, kept.failing_since) == ("https://new.example", True, None)
-    (row,) = await journal.deliveries(DeliveryQuery(world="test"))
+    (row,) = await journal.read(tx.deliveries.search(DeliveryQuery(world="test")))
     assert [made.http_status for made in row.tries] == [status]
 
 
@@ -227,12 +231,12 @@ async def test_only_a_delivery_that_failed_for_good_disables(
     """One that is tried again leaves its endpoint as it is, however long that has failed."""
     gateway = gateway_of(journal, webhooks=Webhooks(retries=retries))
     (dead,) = await _queued(journal, "https://dead.example")
-    await journal.change_endpoint(dead, {"failing_since": NOON - DEAD_AFTER})
+    await journal.write(tx.endpoints.update(dead, {"failing_since": NOON - DEAD_AFTER}))
     gateway.sender = Answers(Reply(status=500))
 
     await _make(gateway)
 
-    kept = await journal.endpoint(dead)
+    kept = await journal.read(tx.endpoints.find(dead))
     assert kept is not None
     assert kept.enabled is enabled
 
@@ -247,7 +251,7 @@ async def test_a_retry_waits_as_long_as_it_was_asked_to(journal: SqliteJournal) 
     await courier.begin()
     await courier.stop()
 
-    (row,) = await journal.deliveries(DeliveryQuery(world="test"))
+    (row,) = await journal.read(tx.deliveries.search(DeliveryQuery(world="test")))
     assert row.next_try_at is not None
     assert row.next_try_at - row.created_at >= timedelta(hours=2)
     rest = courier._lanes[busy].paused_until - asyncio.get_running_loop().time()
@@ -300,4 +304,4 @@ async def test_the_end_waits_for_no_receiver(journal: SqliteJournal, monkeypatch
     async with asyncio.timeout(60):
         await _make(gateway)
 
-    assert await journal.due_endpoints() == [silent]
+    assert await journal.read(tx.endpoints.find_due()) == [silent]

@@ -12,9 +12,10 @@ from tests.unit.gateway.conftest import gateway_of
 from ordergate.domain.errors import Problem
 from ordergate.domain.provider_event import ProviderEvent
 from ordergate.gateway.inbound.receive import receive
-from ordergate.gateway.runtime.ports import Journal, TransportError
+from ordergate.gateway.runtime.ports import TransportError
 from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.journal import Journal
 from ordergate.journal.stores.sqlite import SqliteJournal
 from ordergate.spi.webhooks import Delivery, FetchFirst, bad_signature
 from ordergate.spi.wire import WireRequest, WireResponse

@@ -1,7 +1,6 @@
 """When keys were used is recorded in the background, on after any failure."""
 
 import asyncio
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, cast
 
@@ -11,8 +10,9 @@ from tests.unit.gateway.conftest import gateway_of
 
 from ordergate.gateway.runtime import key_use
 from ordergate.gateway.runtime.key_use import recording_key_use
-from ordergate.gateway.runtime.ports import Journal
 from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.journal import Journal
+from ordergate.journal.transaction import Transaction
 
 
 class Failing:
@@ -23,11 +23,11 @@ class Failing:
         self.done = asyncio.Event()
         self.uses: dict[str, datetime] = {}
 
-    async def touch_keys(self, uses: Mapping[str, datetime]) -> None:
+    async def write(self, transaction: Transaction[None]) -> None:
         failure, self.failure = self.failure, None
         if failure is not None:
             raise failure
-        self.uses.update(uses)
+        self.uses.update(transaction.arguments[0])
         self.done.set()
 
 

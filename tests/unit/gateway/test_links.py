@@ -10,7 +10,8 @@ from ordergate.domain.link import Link, LinkKind
 from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.accounts.configuration import Configuration
 from ordergate.gateway.links.links import import_links, put_links, resolve
-from ordergate.gateway.runtime.ports import Journal
+from ordergate.journal import transactions as tx
+from ordergate.journal.journal import Journal
 from ordergate.journal.records.links import LinkKey
 
 RAPYD = account("rapyd-eu", "rapyd")
@@ -38,8 +39,8 @@ def _production(merchants: set[str] | None) -> Any:
 
 async def test_linked_ids_become_the_providers(journal: Journal) -> None:
     """Each id is what the account calls it, each kind for itself."""
-    await journal.put_links(_key("customers", "cust-42"), {"rapyd-eu": "cus_1", "revkeen": "0d01"})
-    await journal.put_links(_key("products", "cust-42"), {"rapyd-eu": "sku_9"})
+    await journal.write(tx.links.put(_key("customers", "cust-42"), {"rapyd-eu": "cus_1", "revkeen": "0d01"}))
+    await journal.write(tx.links.put(_key("products", "cust-42"), {"rapyd-eu": "sku_9"}))
 
     found = await resolve(
         journal, RAPYD, "acme", "test", [CUSTOMER, ("products", "cust-42", "/line_items/0/sku")]
@@ -50,7 +51,7 @@ async def test_linked_ids_become_the_providers(journal: Journal) -> None:
 
 async def test_native_ids_go_through_unlinked(journal: Journal) -> None:
     """What is written provider:… is the provider's id already."""
-    await journal.put_links(_key("customers", "provider:cus_7"), {"rapyd-eu": "never this"})
+    await journal.write(tx.links.put(_key("customers", "provider:cus_7"), {"rapyd-eu": "never this"}))
 
     found = await resolve(journal, RAPYD, "acme", "test", [("customers", "provider:cus_7", "/customer/id")])
 
@@ -59,7 +60,7 @@ async def test_native_ids_go_through_unlinked(journal: Journal) -> None:
 
 async def test_every_missing_link_is_named_at_once(journal: Journal) -> None:
     """Ids without a link are refused together, each by kind, id, account and pointer."""
-    await journal.put_links(_key("products", "DESK-1"), {"rapyd-eu": "sku_1"})
+    await journal.write(tx.links.put(_key("products", "DESK-1"), {"rapyd-eu": "sku_1"}))
 
     with pytest.raises(Problem) as refused:
         await resolve(
@@ -89,8 +90,10 @@ async def test_where_the_provider_can_do_without_a_link_it_is_left_out(journal: 
 )
 async def test_anothers_link_is_no_link(journal: Journal, changes: dict[str, Any]) -> None:
     """Links of another merchant, world, kind or spelling do not count."""
-    await journal.put_links(
-        _key(**{"kind": "customers", "identifier": "cust-42", **_renamed(changes)}), {"rapyd-eu": "cus_1"}
+    await journal.write(
+        tx.links.put(
+            _key(**{"kind": "customers", "identifier": "cust-42", **_renamed(changes)}), {"rapyd-eu": "cus_1"}
+        )
     )
 
     with pytest.raises(Problem, match="link_missing"):
@@ -154,7 +157,7 @@ async def test_a_link_is_kept_for_the_named_accounts(journal: Journal) -> None:
 
     await put_links(journal, _configuration(), _caller(), key, {"revkeen": "0d01"})
 
-    assert await journal.links(key) == {"rapyd-eu": "cus_1", "revkeen": "0d01"}
+    assert await journal.read(tx.links.find(key)) == {"rapyd-eu": "cus_1", "revkeen": "0d01"}
 
 
 async def test_wrong_links_are_told_together_and_none_is_kept(journal: Journal) -> None:
@@ -172,7 +175,7 @@ async def test_wrong_links_are_told_together_and_none_is_kept(journal: Journal) 
         ("/a~1b", "unknown_account"),
         ("/rapyd-eu", "invalid_value"),
     ]
-    assert await journal.links(key) == {}
+    assert await journal.read(tx.links.find(key)) == {}
 
 
 @pytest.mark.parametrize("kind", ["customers", "payment_methods"])
@@ -186,7 +189,7 @@ async def test_only_an_operator_links_people_on_a_shared_production_account(
         await put_links(journal, _configuration(), _caller(), key, {"live": "cus_1"})
     await put_links(journal, _configuration(), _caller(None), key, {"live": "cus_1"})
 
-    assert await journal.links(key) == {"live": "cus_1"}
+    assert await journal.read(tx.links.find(key)) == {"live": "cus_1"}
 
 
 @pytest.mark.parametrize(("name", "kind"), [("live", "products"), ("own", "customers")])
@@ -196,7 +199,7 @@ async def test_what_harms_nobody_the_merchant_links(journal: Journal, name: str,
 
     await put_links(journal, _configuration(), _caller(), key, {name: "native"})
 
-    assert await journal.links(key) == {name: "native"}
+    assert await journal.read(tx.links.find(key)) == {name: "native"}
 
 
 def _link(identifier: str, name: str, native: str, kind: LinkKind = "products") -> Link:
@@ -210,7 +213,10 @@ async def test_many_links_are_kept_at_once(journal: Journal) -> None:
 
     assert await import_links(journal, _configuration(), _caller(), "acme", links) == 2
 
-    assert await journal.links(_key("products", "CHAIR-1")) == {"revkeen": "0d01", "rapyd-eu": "sku_1"}
+    assert await journal.read(tx.links.find(_key("products", "CHAIR-1"))) == {
+        "revkeen": "0d01",
+        "rapyd-eu": "sku_1",
+    }
 
 
 async def test_wrong_links_among_many_are_told_together_and_none_is_kept(journal: Journal) -> None:
@@ -240,7 +246,7 @@ async def test_wrong_links_among_many_are_told_together_and_none_is_kept(journal
         ("/links/7/native", "conflicting_links"),
     ]
     assert "/links/0" in refused.value.errors[-1].detail
-    assert await journal.links(_key("products", "CHAIR-1")) == {}
+    assert await journal.read(tx.links.find(_key("products", "CHAIR-1"))) == {}
 
 
 async def test_no_more_than_a_hundred_errors(journal: Journal) -> None:
@@ -269,7 +275,7 @@ async def test_only_an_operator_imports_people_on_a_shared_production_account(
 
     assert refused.value.code == "forbidden"
     assert [error.pointer for error in refused.value.errors] == ["/links/1/account"]
-    assert await journal.links(_key("products", "x", world="live")) == {}
+    assert await journal.read(tx.links.find(_key("products", "x", world="live"))) == {}
     assert await import_links(journal, _configuration(), operator, "acme", links) == 2
 
 

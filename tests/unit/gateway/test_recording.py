@@ -9,9 +9,10 @@ from tests.unit.conftest import account
 
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.accounts.configuration import Configuration
-from ordergate.gateway.runtime.ports import Journal, TransportError
+from ordergate.gateway.runtime.ports import TransportError
 from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.gateway.writes.recording import Recorded
+from ordergate.journal.journal import Journal
 from ordergate.journal.records.exchanges import ANSWER_KEPT, Exchange
 from ordergate.spi.wire import WireRequest, WireResponse
 from ordergate.web.rendering import JsonRenderer

@@ -14,10 +14,12 @@ from tests.contract.conftest import claimed, ended
 from tests.unit.gateway.conftest import gateway_of
 
 from ordergate.domain.operation import Probe
-from ordergate.gateway.runtime.ports import Journal
 from ordergate.gateway.writes import recovery
 from ordergate.gateway.writes.recovery import _end_late_look, alive
+from ordergate.journal import transactions as tx
+from ordergate.journal.journal import Journal
 from ordergate.journal.stores.sqlite import SqliteJournal
+from ordergate.journal.transaction import Transaction
 
 
 class Shares:
@@ -49,17 +51,12 @@ class Hanging:
     def __init__(self) -> None:
         self.asked = 0
 
-    async def stay_alive(self, node: str, seconds: float, *, serves: bool) -> int:
-        self.asked += 1
-        if 1 < self.asked < 4:
-            await asyncio.Event().wait()
+    async def write(self, transaction: Transaction[Any]) -> int:
+        if transaction.name == "leases.renew":
+            self.asked += 1
+            if 1 < self.asked < 4:
+                await asyncio.Event().wait()
         return 1
-
-    async def forget_dead(self, node: str, held: object) -> int:
-        return 0
-
-    async def leave(self, node: str) -> None:
-        return None
 
 
 async def test_a_renewal_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,8 +88,8 @@ async def test_a_late_look_that_could_not_see_is_repeated(
     """It is taken up once more after a while, up to twenty times; one that saw nothing is the last."""
     gateway = gateway_of(journal)
     begun = await claimed(journal)
-    await journal.settle(ended(begun, "failed"), None, None, look_again_in=0)
-    (taken,) = await journal.take_due(gateway.node, 1)
+    await journal.write(tx.operations.settle(ended(begun, "failed"), None, None, look_again_in=0))
+    (taken,) = await journal.write(tx.leases.acquire_due(gateway.node, 1))
     probes = tuple(Probe(at=NOON, found=found) for _ in range(looks))
 
     await _end_late_look(gateway, msgspec.structs.replace(taken.operation, probes=probes))
@@ -101,5 +98,5 @@ async def test_a_late_look_that_could_not_see_is_repeated(
         ((due_at,),) = connection.execute("SELECT due_at FROM operations").fetchall()
     assert (due_at is not None) is again
     if again:
-        now = (await journal.time()).timestamp() * 1000
+        now = (await journal.read(tx.health.time_now())).timestamp() * 1000
         assert due_at > now, "it is looked at later"

@@ -8,6 +8,7 @@ from typing import Any, cast
 from ordergate.gateway.operating.retention import BATCH, prune, pruning
 from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.transaction import Transaction
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -23,7 +24,15 @@ class Counted:
         self.asked_of_deliveries: list[tuple[datetime, int]] = []
         self.events_asked = 0
 
-    async def prune(self, since: datetime, limit: int) -> int:
+    async def write(self, transaction: Transaction[int]) -> int:
+        prune = {
+            "operations.prune": self._prune,
+            "deliveries.prune": self._prune_deliveries,
+            "resync.prune": self._prune_events,
+        }[transaction.name]
+        return prune(*transaction.arguments)
+
+    def _prune(self, since: datetime, limit: int) -> int:
         self.asked.append((since, limit))
         if self.fails:
             self.fails = False
@@ -34,11 +43,11 @@ class Counted:
             self.done.set()
         return pruned
 
-    async def prune_deliveries(self, since: datetime, limit: int) -> int:
+    def _prune_deliveries(self, since: datetime, limit: int) -> int:
         self.asked_of_deliveries.append((since, limit))
         return 0
 
-    async def prune_events(self, since: datetime, limit: int) -> int:
+    def _prune_events(self, since: datetime, limit: int) -> int:
         assert (since, limit) == (NOW - timedelta(days=7), BATCH)
         self.events_asked += 1
         return 0

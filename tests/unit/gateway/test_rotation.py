@@ -5,15 +5,19 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests import journals
 from tests.builders import NOON
+from tests.journals import Run
 from tests.unit.gateway.conftest import gateway_of
 
 from ordergate.domain.errors import Problem
 from ordergate.gateway.access.authentication import identify
 from ordergate.gateway.access.caller import hash_key, make_key
 from ordergate.gateway.access.rotation import rotate_key
-from ordergate.gateway.runtime.ports import Journal
+from ordergate.journal import transactions as tx
+from ordergate.journal.journal import Journal
 from ordergate.journal.records.keys import ApiKey
+from ordergate.journal.transaction import Transaction
 
 DAY = timedelta(days=1)
 
@@ -21,7 +25,7 @@ DAY = timedelta(days=1)
 async def _kept(journal: Journal, **options: Any) -> ApiKey:
     given = {"merchant": "acme", "world": "live", "scopes": ("orders:read",), "now": NOON} | options
     key, token = make_key(**given)
-    await journal.add_key(key, hash_key(token))
+    await journal.write(tx.keys.add(key, hash_key(token)))
     return key
 
 
@@ -38,7 +42,7 @@ async def test_the_new_key_has_the_old_ones_rights(journal: Journal, merchant: s
     assert (caller.operator, caller.scopes) == (merchant is None, frozenset({"orders:read"}))
     assert made.key.expires_at is None
     assert made.previous_ends_at == NOON + DAY
-    assert await journal.keys() == [
+    assert await journal.read(tx.keys.list_all()) == [
         msgspec.structs.replace(old, expires_at=NOON + DAY, replaced_by=made.key.id),
         made.key,
     ]
@@ -63,9 +67,9 @@ async def test_keys_that_cannot_be_rotated(journal: Journal) -> None:
     gateway = gateway_of(journal)
     revoked, replaced = await _kept(journal), await _kept(journal)
     ended = await _kept(journal, expires_at=NOON)
-    await journal.revoke_key(revoked.id, NOON)
+    await journal.write(tx.keys.revoke(revoked.id, NOON))
     made = await rotate_key(gateway, replaced.id, overlap=DAY)
-    before = await journal.keys()
+    before = await journal.read(tx.keys.list_all())
 
     for key_id, code, word in (
         ("key_nobody", "not_found", "key_nobody"),
@@ -76,7 +80,7 @@ async def test_keys_that_cannot_be_rotated(journal: Journal) -> None:
         with pytest.raises(Problem, match=word) as refused:
             await rotate_key(gateway, key_id, overlap=DAY)
         assert refused.value.code == code
-    assert await journal.keys() == before
+    assert await journal.read(tx.keys.list_all()) == before
 
 
 async def test_a_key_that_is_revoked_meanwhile_has_no_successor(
@@ -85,13 +89,13 @@ async def test_a_key_that_is_revoked_meanwhile_has_no_successor(
     """Between looking and rotating, a revocation wins."""
     gateway = gateway_of(journal)
     key = await _kept(journal)
-    await journal.revoke_key(key.id, NOON)
+    await journal.write(tx.keys.revoke(key.id, NOON))
 
-    async def before() -> list[ApiKey]:
+    async def before(_run: Run, _transaction: Transaction[list[ApiKey]]) -> list[ApiKey]:
         return [key]
 
     with monkeypatch.context() as stale:
-        stale.setattr(journal, "keys", before)
+        journals.replace(stale, journal, "keys.list_all", before)
         with pytest.raises(Problem, match="just now"):
             await rotate_key(gateway, key.id, overlap=DAY)
-    assert len(await journal.keys()) == 1
+    assert len(await journal.read(tx.keys.list_all())) == 1

@@ -14,8 +14,9 @@ from ordergate.domain.errors import Problem
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.accounts.configuration import Configuration
 from ordergate.gateway.comparing.translate import translate
-from ordergate.gateway.runtime.ports import Journal
 from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.journal import transactions as tx
+from ordergate.journal.journal import Journal
 from ordergate.journal.records.links import LinkKey
 from ordergate.web.rendering import JsonRenderer
 
@@ -53,7 +54,7 @@ async def gateway(journal: Journal) -> Gateway:
         ("products", "CHAIR-1", {"rapyd-eu": "sku_1"}),
     ):
         key = LinkKey(merchant="acme", world=RAPYD.world, kind=kind, id=name)
-        await journal.put_links(key, links)
+        await journal.write(tx.links.put(key, links))
     return Gateway(
         configuration=Configuration(hash="c0ffee", accounts=accounts, default_route=()),
         journal=journal,

@@ -21,6 +21,7 @@ from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.orders import read
 from ordergate.gateway.orders.resolve import recheck_operation, resolve_operation
 from ordergate.gateway.writes.next_step import what_happens_next
+from ordergate.journal import transactions as tx
 from ordergate.journal.records.operations import Existing, Operation, OperationQuery
 from ordergate.journal.records.orders import StoredOrder
 from ordergate.web.authentication import caller_of
@@ -112,8 +113,10 @@ async def _show(
     given: dict[str, str] | None = None,
 ) -> Response[Any]:
     gateway, caller = gateway_of(request), caller_of(request)
-    existing = await gateway.journal.by_id(operation.id) or Existing(operation, None)
-    order = await gateway.journal.order(operation.order)
+    existing = await gateway.journal.read(tx.operations.find_existing(operation.id)) or Existing(
+        operation, None
+    )
+    order = await gateway.journal.read(tx.orders.find(operation.order))
     concerns = order.record.concerns if order is not None else []
     return page(
         request,

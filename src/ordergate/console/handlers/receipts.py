@@ -14,6 +14,7 @@ from ordergate.console.receipting import receipt_view
 from ordergate.domain.errors import PROBLEMS, ProblemKind
 from ordergate.gateway.orders.receipts import get_receipt
 from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.journal import transactions as tx
 from ordergate.web.authentication import caller_of
 from ordergate.web.problems import FAULTS, NEXT_STEPS
 
@@ -23,7 +24,7 @@ async def show_receipt(request: Page, order_id: FromPath[str]) -> Response[Any]:
     """Show each request about an order beside its answer; also while nobody knows whether there is an order."""
     gateway = gateway_of(request)
     receipt = await get_receipt(gateway, caller_of(request), order_id)
-    stored = await gateway.journal.order(order_id)
+    stored = await gateway.journal.read(tx.orders.find(order_id))
     record = None if stored is None else stored.record
     shown = receipt_view(receipt)
     return page(
@@ -47,8 +48,10 @@ async def _told(
     gateway: Gateway, receipt: OperationReceipt
 ) -> tuple[str, ProblemKind, ProblemDocument | None] | None:
     """The code of the problem that the caller was told, its kind, and the answer if it is kept."""
-    existing = await gateway.journal.by_id(receipt.operation)
-    operation = existing.operation if existing else await gateway.journal.operation(receipt.operation)
+    existing = await gateway.journal.read(tx.operations.find_existing(receipt.operation))
+    operation = (
+        existing.operation if existing else await gateway.journal.read(tx.operations.find(receipt.operation))
+    )
     code = operation.problem if operation is not None else None
     if code is None or code not in PROBLEMS:
         return None

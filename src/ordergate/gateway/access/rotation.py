@@ -7,6 +7,7 @@ import msgspec
 from ordergate.domain.errors import Problem
 from ordergate.gateway.access.caller import hash_key, make_key
 from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.journal import transactions as tx
 from ordergate.journal.records.keys import ApiKey
 
 
@@ -33,7 +34,7 @@ async def rotate_key(
         Problem: ``not_found``, or ``invalid_state`` for a key that does not work or has been replaced.
     """
     now = gateway.clock()
-    old = next((key for key in await gateway.journal.keys() if key.id == key_id), None)
+    old = next((key for key in await gateway.journal.read(tx.keys.list_all()) if key.id == key_id), None)
     if old is None:
         raise Problem("not_found", f"There is no key {key_id!r}; see: ordergate keys list")
     _require_rotatable(old, now)
@@ -47,7 +48,7 @@ async def rotate_key(
         now=now,
         expires_at=None if lifetime is None else now + lifetime,
     )
-    if not await gateway.journal.rotate_key(key_id, key, hash_key(token), ends_at):
+    if not await gateway.journal.write(tx.keys.rotate(key_id, key, hash_key(token), ends_at)):
         raise Problem("invalid_state", f"{key_id} has been revoked or replaced just now.")
     return Rotation(key=key, token=token, previous_ends_at=ends_at)
 

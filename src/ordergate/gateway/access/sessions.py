@@ -14,6 +14,7 @@ from ordergate.domain.errors import Problem
 from ordergate.gateway.access.authentication import caller_with, count_request, identify
 from ordergate.gateway.access.caller import Caller, is_key
 from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.journal import transactions as tx
 
 SESSION_SECONDS = 8 * 3600
 """How long a session lasts, whatever is done in it."""
@@ -46,8 +47,8 @@ async def open_session(gateway: Gateway, key: str, address: str) -> str:
     caller = await identify(gateway, f"Bearer {key}", address)
     caller.require(SCOPE)
     token = new_token()
-    await gateway.journal.add_session(
-        caller.key, _hash(token), seconds=SESSION_SECONDS, kept=_SESSIONS_PER_KEY
+    await gateway.journal.write(
+        tx.sessions.add(caller.key, _hash(token), seconds=SESSION_SECONDS, kept=_SESSIONS_PER_KEY)
     )
     return token
 
@@ -69,7 +70,7 @@ async def confirm_session(gateway: Gateway, token: str) -> Caller:
     Raises:
         Problem: ``unauthenticated``: there is none, or its key is not good any more.
     """
-    key = await gateway.journal.session_key(_hash(token))
+    key = await gateway.journal.read(tx.sessions.find_key(_hash(token)))
     if key is None:
         raise Problem("unauthenticated", "Nobody is signed in, or the session is over; sign in again.")
     return caller_with(key, gateway.clock())
@@ -77,7 +78,7 @@ async def confirm_session(gateway: Gateway, token: str) -> Caller:
 
 async def close_session(gateway: Gateway, token: str) -> None:
     """End a session, everywhere and at once."""
-    await gateway.journal.end_session(_hash(token))
+    await gateway.journal.write(tx.sessions.delete(_hash(token)))
 
 
 def _hash(token: str) -> bytes:

@@ -24,6 +24,7 @@ from ordergate.gateway.orders.receipts import shown_exchange
 from ordergate.gateway.runtime.comparison import Compared, Result
 from ordergate.gateway.runtime.runtime import Answer, Gateway
 from ordergate.gateway.writes.idempotency import check_key
+from ordergate.journal import transactions as tx
 from ordergate.journal.records.comparisons import COMPARISONS, Comparison, ComparisonQuery, compared_key
 from ordergate.journal.records.exchanges import Exchange
 from ordergate.journal.records.operations import Existing, StoredResponse
@@ -84,8 +85,8 @@ async def compare_accounts(
         created_at=gateway.steady_time(),
         reference=body.order.reference,
     )
-    kept = await gateway.journal.begin_comparison(
-        wanted, gateway.steady_time() - gateway.configuration.retention
+    kept = await gateway.journal.write(
+        tx.comparisons.add(wanted, gateway.steady_time() - gateway.configuration.retention)
     )
     if kept.content_hash != wanted.content_hash:
         detail = "This Idempotency-Key was used for another comparison; use a new key for a new one."
@@ -93,11 +94,13 @@ async def compare_accounts(
     if kept.ended:
         return ComparisonAnswer(_unless_erased(kept), replayed=True)
     compared = await _compared(gateway, caller, kept, body)
-    ended = await gateway.journal.end_comparison(
-        msgspec.structs.replace(
-            kept,
-            body=gateway.renderer.comparison(compared),
-            ended=not any(result.retryable for result in compared.results),
+    ended = await gateway.journal.write(
+        tx.comparisons.finish(
+            msgspec.structs.replace(
+                kept,
+                body=gateway.renderer.comparison(compared),
+                ended=not any(result.retryable for result in compared.results),
+            )
         )
     )
     return ComparisonAnswer(_unless_erased(ended), replayed=False)
@@ -109,7 +112,7 @@ async def get_comparison(gateway: Gateway, caller: Caller, comparison_id: str) -
     Raises:
         Problem: ``not_found``.
     """
-    found = await gateway.journal.comparison(comparison_id)
+    found = await gateway.journal.read(tx.comparisons.find(comparison_id))
     if found is None or found.body is None or not caller.sees(found.merchant, found.world):
         raise Problem("not_found", f"There is no comparison {comparison_id!r}.")
     return found.body
@@ -125,7 +128,7 @@ async def list_comparisons(gateway: Gateway, query: ComparisonQuery) -> tuple[li
     size, at = 0, query
     while True:
         at = msgspec.structs.replace(at, limit=min(_CHUNK, query.limit - len(page)))
-        found = await gateway.journal.comparisons(at)
+        found = await gateway.journal.read(tx.comparisons.search(at))
         outwards = found[::-1] if backwards else found
         for each in outwards[: at.limit]:
             body = each.body or b""
@@ -257,7 +260,7 @@ async def _recorded(gateway: Gateway, kept: Comparison, key: str) -> Existing | 
     wanted = msgspec.structs.replace(
         unrecorded(gateway, kept.merchant, kept.world), path=COMPARISONS, key=key
     )
-    return await gateway.journal.by_key(wanted)
+    return await gateway.journal.read(tx.operations.find_by_key(wanted))
 
 
 async def _said(gateway: Gateway, kept: Comparison, key: str) -> tuple[str | None, list[Exchange]]:
@@ -266,7 +269,7 @@ async def _said(gateway: Gateway, kept: Comparison, key: str) -> tuple[str | Non
     if existing is None:
         return None, []
     found = existing.operation
-    told = await gateway.journal.told(found.order)
+    told = await gateway.journal.read(tx.operations.find_with_exchanges(found.order))
     return found.id, [
         exchange for each in told if each.operation.id == found.id for exchange in each.exchanges
     ]

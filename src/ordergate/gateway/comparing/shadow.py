@@ -16,6 +16,7 @@ from ordergate.domain.order import Record
 from ordergate.gateway.comparing.translate import translate_at
 from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.gateway.runtime.shadows import Shadow
+from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.comparisons import ShadowCount, ShadowKind
 from ordergate.spi.fields import at_pointer
@@ -100,7 +101,7 @@ async def translate_waiting(gateway: Gateway) -> None:
         return
     together = list(_together(counts))
     try:
-        await gateway.journal.count_shadows(together)
+        await gateway.journal.write(tx.shadows.add_counts(together))
     except JournalUnavailableError:
         shadows.uncounted = together
         raise
@@ -108,7 +109,7 @@ async def translate_waiting(gateway: Gateway) -> None:
 
 async def shadow_report(gateway: Gateway, world: World, merchant: str | None) -> Shadowing:
     """Return what was counted, of all merchants or of one."""
-    counts = await gateway.journal.shadow_counts(world, merchant)
+    counts = await gateway.journal.read(tx.shadows.counts(world, merchant))
     names = sorted({count.account for count in counts if count.account})
     return Shadowing(
         dropped=sum(count.orders for count in counts if count.kind == "dropped"),

@@ -21,6 +21,7 @@ from ordergate.gateway.inbound.resync import until_kept
 from ordergate.gateway.runtime.background import in_background
 from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.gateway.writes.conversation import read_events
+from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.provider_events import Arrived, Turn
 
@@ -89,7 +90,7 @@ async def _take_turn(gateway: Gateway, account: Account) -> bool:
     """Look through an account if it is this process's turn; return whether it was."""
     every = poll_seconds(gateway, account)
     try:
-        turn = await gateway.journal.take_turn(account.name, gateway.node, every)
+        turn = await gateway.journal.write(tx.resync.acquire_poll(account.name, gateway.node, every))
     except JournalUnavailableError as error:
         _log.warning("journal.unavailable", error=str(error))
         return False
@@ -103,7 +104,9 @@ async def _take_turn(gateway: Gateway, account: Account) -> bool:
         _log.warning("journal.unavailable", error=str(error))
     except Exception:  # noqa: BLE001 - it is looked through again
         _log.exception("polling.failed", account=account.name)
-    await until_kept(lambda: gateway.journal.end_turn(account.name, gateway.node, every, walked))
+    await until_kept(
+        lambda: gateway.journal.write(tx.resync.release_poll(account.name, gateway.node, every, walked))
+    )
     return True
 
 
@@ -115,7 +118,9 @@ async def _look_through(gateway: Gateway, account: Account, turn: Turn) -> bool:
         return await _walk_feed(gateway, account, turn)
     inbound = gateway.configuration.inbound
     before = gateway.steady_time() - timedelta(seconds=poll_seconds(gateway, account))
-    told = await gateway.journal.read_orders_again(account.name, before, inbound.poll_orders, inbound.pace)
+    told = await gateway.journal.write(
+        tx.resync.queue_stale_orders(account.name, before, inbound.poll_orders, inbound.pace)
+    )
     if told and gateway.wake_inbound is not None:
         gateway.wake_inbound()
     return True

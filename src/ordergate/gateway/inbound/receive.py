@@ -15,6 +15,7 @@ from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.accounts.echoes import Echoes, credentials_of
 from ordergate.gateway.runtime.ports import TransportError
 from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.provider_events import Arrived, Recorded
 from ordergate.spi.webhooks import Delivery, FetchFirst
@@ -98,7 +99,7 @@ async def record(gateway: Gateway, account: Account, told: list[Arrived]) -> Rec
         JournalUnavailableError: They could not be recorded.
     """
     pace = gateway.configuration.inbound.pace
-    recorded = await gateway.journal.record_events(account.name, told, pace)
+    recorded = await gateway.journal.write(tx.resync.record_events(account.name, told, pace))
     for event in recorded.new:
         if not event.known:
             gateway.metrics.unknown_event(account.name, event.type)

@@ -26,6 +26,7 @@ from ordergate.gateway.runtime.background import in_background
 from ordergate.gateway.runtime.order_log import refresh
 from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.gateway.writes.conversation import read_order
+from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.operations import Operation
 from ordergate.journal.records.orders import StoredOrder
@@ -130,7 +131,9 @@ async def _begin(gateway: Gateway, under_way: _UnderWay, bell: _Bell) -> int:
         and gateway.transport.health(account).has_room
     }
     try:
-        taken = await gateway.journal.take_subjects(gateway.node, room, held) if room else []
+        due = await gateway.journal.read(tx.resync.accounts_due(list(room)))
+        room = {account: room[account] for account in due}
+        taken = await gateway.journal.write(tx.resync.acquire_due(gateway.node, room, held)) if room else []
     except JournalUnavailableError as error:
         _log.warning("journal.unavailable", error=str(error))
         return 0
@@ -179,7 +182,9 @@ async def _look(gateway: Gateway, subject: Subject) -> None:
             await _park(gateway, subject, "Nobody here knows it.")
             return
         erase = record.redacted_at is not None
-        await until_kept(lambda: gateway.journal.finish_subject(subject, gateway.node, pace, erase=erase))
+        await until_kept(
+            lambda: gateway.journal.write(tx.resync.finish(subject, gateway.node, pace, erase=erase))
+        )
 
 
 async def _bring_up_to_date(gateway: Gateway, subject: Subject) -> OrderRecord | None:
@@ -194,7 +199,7 @@ async def _bring_up_to_date(gateway: Gateway, subject: Subject) -> OrderRecord |
     if stored is None:
         return await _become_known(gateway, account, subject)
     note_order(stored.record.id)
-    unsettled = await gateway.journal.unsettled(stored.record.id)
+    unsettled = await gateway.journal.read(tx.operations.find_unsettled(stored.record.id))
     if unsettled is not None and unsettled.state == "in_progress":
         raise _NotYet  # its answer is on the way, and may be older than what would be read now
     home = home_of(gateway.configuration, stored.record)
@@ -225,10 +230,10 @@ async def read_anew(gateway: Gateway, account: Account, stored: StoredOrder) -> 
 async def _known(gateway: Gateway, subject: Subject) -> StoredOrder | None:
     native = subject.provider_order_id
     if native is not None:
-        record = (await gateway.journal.adopted(subject.account, [native])).get(native)
-        return None if record is None else await gateway.journal.order(record.id)
+        record = (await gateway.journal.read(tx.orders.find_imported(subject.account, [native]))).get(native)
+        return None if record is None else await gateway.journal.read(tx.orders.find(record.id))
     for operation in await _operations(gateway, subject.account, subject.operations):
-        stored = await gateway.journal.order(operation.order)
+        stored = await gateway.journal.read(tx.orders.find(operation.order))
         if stored is not None:
             return stored
     return None
@@ -261,7 +266,7 @@ async def _become_known(gateway: Gateway, account: Account, subject: Subject) ->
 async def _adopt(gateway: Gateway, account: Account, merchant: str, seen: ProviderOrder) -> OrderRecord:
     record = await adopt_marked(gateway, account, merchant, seen)
     _log.info("order.adopted", order_id=record.id, account=account.name, merchant=merchant)
-    stored = await gateway.journal.order(record.id)
+    stored = await gateway.journal.read(tx.orders.find(record.id))
     assert stored is not None
     return (await confirm_if_due(gateway, account, stored)).record
 
@@ -284,7 +289,7 @@ async def _operations(
     gateway: Gateway, account: str, named: "tuple[str, ...] | list[str]"
 ) -> list[Operation]:
     """Those operations that are ours, at this account."""
-    found = [await gateway.journal.operation(operation) for operation in named]
+    found = [await gateway.journal.read(tx.operations.find(operation)) for operation in named]
     return [operation for operation in found if operation is not None and operation.account == account]
 
 
@@ -293,11 +298,13 @@ async def _park(gateway: Gateway, subject: Subject, reason: str) -> None:
         gateway.metrics.parked_event(subject.account)
         _log.warning("event.parked", account=subject.account, subject=subject.name, reason=reason)
     pace = gateway.configuration.inbound.pace
-    await until_kept(lambda: gateway.journal.finish_subject(subject, gateway.node, pace, parked=True))
+    await until_kept(
+        lambda: gateway.journal.write(tx.resync.finish(subject, gateway.node, pace, parked=True))
+    )
 
 
 async def _postpone(gateway: Gateway, subject: Subject, seconds: float) -> None:
-    await until_kept(lambda: gateway.journal.postpone_subject(subject, gateway.node, seconds))
+    await until_kept(lambda: gateway.journal.write(tx.resync.postpone(subject, gateway.node, seconds)))
 
 
 def _pause(subject: Subject) -> float:

@@ -14,7 +14,8 @@ from ordergate.domain.validation import MAX_ERRORS, pointer_to, summary
 from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.accounts.configuration import Configuration
-from ordergate.gateway.runtime.ports import Journal
+from ordergate.journal import transactions as tx
+from ordergate.journal.journal import Journal
 from ordergate.journal.records.links import LinkKey, Links, Progress
 
 NATIVE = "provider:"
@@ -76,7 +77,7 @@ async def resolve(
     """
     asked = list(wanted)
     linked = [(kind, text) for kind, text, _ in asked if not text.startswith(NATIVE)]
-    found = dict(await journal.native_ids(merchant, world, account.name, linked))
+    found = dict(await journal.read(tx.links.find_native_ids(merchant, world, account.name, linked)))
     for kind, text, pointer in asked:
         if text.startswith(NATIVE):
             _refuse_foreign(account, kind, pointer)
@@ -106,7 +107,7 @@ async def put_links(
     )
     if errors := list(islice(wrong, MAX_ERRORS)):
         raise _refused(errors)
-    await journal.put_links(key, links)
+    await journal.write(tx.links.put(key, links))
 
 
 async def import_links(
@@ -137,7 +138,7 @@ async def import_links(
     if errors:
         raise _refused(errors)
     distinct = await asyncio.to_thread(lambda: list(dict.fromkeys(links)))
-    await journal.import_links(merchant, caller.world, distinct, progress)
+    await journal.write(tx.links.put_many(merchant, caller.world, distinct, progress))
     return len(distinct)
 
 

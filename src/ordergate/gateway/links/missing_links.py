@@ -11,7 +11,8 @@ from ordergate.domain.link import LinkKind
 from ordergate.domain.order import Record
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.links.links import NATIVE
-from ordergate.gateway.runtime.ports import Journal
+from ordergate.journal import transactions as tx
+from ordergate.journal.journal import Journal
 from ordergate.journal.records.links import Progress
 from ordergate.journal.records.orders import OrderQuery
 
@@ -124,7 +125,7 @@ async def missing_links(
 
 async def _orders(journal: Journal, query: OrderQuery) -> AsyncIterator[OrderRecord]:
     while True:
-        page = await journal.orders(query)
+        page = await journal.read(tx.orders.search(query))
         for record in page[: query.limit]:
             yield record
         if len(page) <= query.limit:
@@ -151,7 +152,7 @@ async def _linked(journal: Journal, account: Account, used: Mapping[_UsedId, Any
         ids = [(kind, text) for owner, kind, text in used if owner == merchant]
         for start in range(0, len(ids), _IDS_PER_READ):
             part = ids[start : start + _IDS_PER_READ]
-            found = await journal.native_ids(merchant, account.world, account.name, part)
+            found = await journal.read(tx.links.find_native_ids(merchant, account.world, account.name, part))
             linked |= {(merchant, kind, text) for kind, text in found}
     return linked
 

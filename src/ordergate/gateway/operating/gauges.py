@@ -7,6 +7,7 @@ from importlib.metadata import version
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 
 from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.telemetry.log import lost_log_lines
 from ordergate.telemetry.metrics import merged, text_of
@@ -43,8 +44,8 @@ async def _of_journal(gateway: Gateway) -> list[Metric]:
     up = _gauge("ordergate_journal_up", "1 while the journal answers, and takes writes.")
     try:
         await gateway.store_check.require_writable(gateway.journal)
-        unknown = await gateway.journal.unknown_operations()
-        outgoing = await gateway.journal.outgoing_webhooks()
+        unknown = await gateway.journal.read(tx.operations.count_unknown())
+        outgoing = await gateway.journal.read(tx.deliveries.outgoing_webhooks())
     except JournalUnavailableError:
         up.add_metric((), 0)
         return [up]

@@ -15,6 +15,7 @@ from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.orders.read import read_command
 from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.gateway.writes.conversation import read_order, read_page
+from ordergate.journal import transactions as tx
 from ordergate.journal.records.orders import OrderQuery
 
 COMPARED = ("status", "currency", "total", "amount_paid", "amount_refunded", "fulfillment_status")
@@ -161,7 +162,9 @@ async def reconcile(gateway: Gateway, account: Account, since: datetime, advance
     listed, failure = await _listed(gateway, account, since, advance)
     records = {record.seen.provider_order_id: record async for record in _in_journal(gateway, account, since)}
     unmatched = [native for native in listed if native not in records]
-    records_there = records | dict(await gateway.journal.adopted(account.name, unmatched))
+    records_there = records | dict(
+        await gateway.journal.read(tx.orders.find_imported(account.name, unmatched))
+    )
     findings: list[Finding] = []
     for native, seen in listed.items():
         record = records_there.get(native)
@@ -237,7 +240,7 @@ async def _in_journal(gateway: Gateway, account: Account, since: datetime) -> As
             limit=PAGE_SIZE,
             starting_after=after,
         )
-        rows = await gateway.journal.orders(query)
+        rows = await gateway.journal.read(tx.orders.search(query))
         for record in rows[:PAGE_SIZE]:
             yield record
         if len(rows) <= PAGE_SIZE:
@@ -255,14 +258,14 @@ async def _look_again(gateway: Gateway, account: Account, record: OrderRecord) -
             f"The provider has it no more: {problem.detail}" if gone else f"{problem.code}: {problem.detail}"
         )
         return [_finding("gone" if gone else "unread", record, detail)]
-    stored = await gateway.journal.order(record.id)
+    stored = await gateway.journal.read(tx.orders.find(record.id))
     finding = known(stored.record if stored is not None else record, seen)
     return [] if finding is None else [finding]
 
 
 async def _state_of_mark(gateway: Gateway, seen: ProviderOrder) -> OperationState | None:
     mark = seen.marks.get(OPERATION_MARK)
-    operation = await gateway.journal.operation(mark) if isinstance(mark, str) else None
+    operation = await gateway.journal.read(tx.operations.find(mark)) if isinstance(mark, str) else None
     return None if operation is None else operation.state
 
 

@@ -11,6 +11,7 @@ from ordergate.domain.errors import FieldError, Problem
 from ordergate.gateway.accounts.configuration import Configuration, ConfigurationError
 from ordergate.gateway.operating.gauges import own_exposition
 from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 
 _PATIENCE = 15.0
@@ -126,7 +127,7 @@ async def _refuse_orphans(gateway: Gateway, new: Configuration) -> None:
             account.environment,
         ):
             continue
-        use = await gateway.journal.use_of_account(name)
+        use = await gateway.journal.read(tx.orders.account_use(name))
         if use.open_orders or use.unsettled:
             what = "removed" if kept is None else "turned into another provider's or environment's"
             detail = (

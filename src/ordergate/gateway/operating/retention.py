@@ -7,13 +7,15 @@ may do it at once.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 
 import structlog
 
 from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.transaction import Transaction
 
 EVERY = 60.0
 """Seconds between two rounds."""
@@ -44,8 +46,8 @@ async def prune(gateway: Gateway, batch: int = BATCH) -> int:
     Raises:
         JournalUnavailableError: The journal does not answer; the batches before are pruned.
     """
-    pruned = await _in_batches(gateway, gateway.journal.prune, batch)
-    await _in_batches(gateway, gateway.journal.prune_deliveries, batch)
+    pruned = await _in_batches(gateway, tx.operations.prune, batch)
+    await _in_batches(gateway, tx.deliveries.prune, batch)
     return pruned
 
 
@@ -55,14 +57,16 @@ async def prune_events(gateway: Gateway, batch: int = BATCH) -> int:
     Raises:
         JournalUnavailableError: The journal does not answer; the batches before are pruned.
     """
-    return await _in_batches(gateway, gateway.journal.prune_events, batch)
+    return await _in_batches(gateway, tx.resync.prune, batch)
 
 
-async def _in_batches(gateway: Gateway, forget: Callable[[datetime, int], Awaitable[int]], batch: int) -> int:
+async def _in_batches(
+    gateway: Gateway, forget: Callable[[datetime, int], Transaction[int]], batch: int
+) -> int:
     since = gateway.steady_time() - gateway.configuration.retention
     total = 0
     while True:
-        pruned = await forget(since, batch)
+        pruned = await gateway.journal.write(forget(since, batch))
         total += pruned
         if pruned < batch:
             return total

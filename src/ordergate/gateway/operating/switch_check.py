@@ -13,6 +13,7 @@ from ordergate.gateway.links.links import NATIVE
 from ordergate.gateway.orders.create import creation, native_ids, unrecorded
 from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.gateway.writes.prepared import begin
+from ordergate.journal import transactions as tx
 from ordergate.journal.records.links import Progress
 from ordergate.journal.records.orders import AccountUse, OrderQuery
 
@@ -74,7 +75,7 @@ async def rehearse(
     examples: dict[tuple[str, str, str], str] = {}
     minutes: Counter[datetime] = Counter()
     query = OrderQuery(world=account.world, merchant=merchant, account=source, created_gte=since, limit=_PAGE)
-    while page := (await gateway.journal.orders(query))[:_PAGE]:
+    while page := (await gateway.journal.read(tx.orders.search(query)))[:_PAGE]:
         for record in page:
             minutes[record.seen.created_at.replace(second=0, microsecond=0)] += 1
             if record.account == account.name:
@@ -146,4 +147,4 @@ async def _staying(gateway: Gateway, account: Account, source: str | None) -> di
         for name, other in gateway.configuration.accounts.items()
         if other.world == account.world and name != account.name and source in {None, name}
     ]
-    return {name: await gateway.journal.use_of_account(name) for name in sorted(names)}
+    return {name: await gateway.journal.read(tx.orders.account_use(name)) for name in sorted(names)}

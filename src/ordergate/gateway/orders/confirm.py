@@ -16,6 +16,7 @@ from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.gateway.writes.prepared import Prepared
 from ordergate.gateway.writes.write import Call, Delivery, write
+from ordergate.journal import transactions as tx
 from ordergate.journal.records.operations import Operation
 from ordergate.journal.records.orders import StoredOrder
 
@@ -53,7 +54,7 @@ async def confirm_if_due(gateway: Gateway, account: Account, stored: StoredOrder
         await write(gateway, call, prepare)
     except Problem:
         return stored
-    return await gateway.journal.order(stored.record.id) or stored
+    return await gateway.journal.read(tx.orders.find(stored.record.id)) or stored
 
 
 def _gateway_itself(record: OrderRecord) -> Caller:

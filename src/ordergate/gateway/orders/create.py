@@ -17,11 +17,11 @@ from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.accounts.routing import asked_by, find_route, obstacle, require_route
 from ordergate.gateway.links.links import NATIVE, Wanted, resolve
-from ordergate.gateway.runtime.ports import Journal
 from ordergate.gateway.runtime.runtime import Answer, Gateway
 from ordergate.gateway.runtime.shadows import BUSY, Shadow
 from ordergate.gateway.writes.prepared import Elsewhere, Prepared, begin
 from ordergate.gateway.writes.write import Call, Delivery, write
+from ordergate.journal.journal import Journal
 from ordergate.journal.records.comparisons import COMPARISONS
 from ordergate.journal.records.operations import Operation
 from ordergate.telemetry.log import note_configuration

@@ -17,6 +17,7 @@ from ordergate.gateway.runtime.runtime import Answer, Gateway
 from ordergate.gateway.writes.conversation import read_order
 from ordergate.gateway.writes.idempotency import order_busy
 from ordergate.gateway.writes.write import Call, Delivery
+from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.orders import StoredOrder
 from ordergate.spi.capabilities import Support
@@ -56,7 +57,7 @@ async def read_again(
     account = require_home(gateway.configuration, stored.record)
     note_account(account.name)
     support(account, kind)
-    unsettled = await gateway.journal.unsettled(order_id)
+    unsettled = await gateway.journal.read(tx.operations.find_unsettled(order_id))
     if unsettled is not None:
         raise order_busy(unsettled)
     seen = await read_order(gateway, account, read_command(stored.record))
@@ -73,7 +74,7 @@ async def note_told(gateway: Gateway, order_id: str, answer: Answer) -> None:
     if answer.accepted or answer.response.status >= 400:
         return
     with contextlib.suppress(JournalUnavailableError):
-        stored = await gateway.journal.order(order_id)
+        stored = await gateway.journal.read(tx.orders.find(order_id))
         if stored is not None:
             await keep_told(gateway, stored, msgspec.json.decode(answer.response.body, type=_Told).total)
 

@@ -17,6 +17,7 @@ from ordergate.gateway.runtime.order_log import log_status, refresh
 from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.gateway.writes.conversation import read_order
 from ordergate.gateway.writes.idempotency import order_busy
+from ordergate.journal import transactions as tx
 from ordergate.telemetry.log import note_order
 
 
@@ -29,7 +30,7 @@ async def import_order(gateway: Gateway, caller: Caller, account_name: str, body
     account = visible_account(gateway, caller, account_name)
     require_whole_account(account, caller)
     merchant = _merchant(caller, body)
-    known = (await gateway.journal.adopted(account.name, [body.provider_order_id])).get(
+    known = (await gateway.journal.read(tx.orders.find_imported(account.name, [body.provider_order_id]))).get(
         body.provider_order_id
     )
     if known is not None and known.merchant != merchant:
@@ -43,7 +44,7 @@ async def import_order(gateway: Gateway, caller: Caller, account_name: str, body
         raise _no_such_order(body)
     await _refuse_unsettled(gateway, seen)
     if known is not None:
-        stored = await gateway.journal.order(known.id)
+        stored = await gateway.journal.read(tx.orders.find(known.id))
         assert stored is not None
         again = await refresh(gateway, seen_again(stored.record, seen, gateway.steady_time()), stored)
         if caller.merchant is not None:
@@ -66,7 +67,7 @@ async def adopt_marked(gateway: Gateway, account: Account, merchant: str, seen: 
 
 
 async def _adopt(gateway: Gateway, record: OrderRecord) -> OrderRecord:
-    adopted = await gateway.journal.adopt(record)
+    adopted = await gateway.journal.write(tx.orders.add_imported(record))
     if adopted.id == record.id:
         log_status(None, adopted)
     return adopted
@@ -80,7 +81,7 @@ def _no_such_order(body: ImportBody) -> Problem:
 async def _refuse_unsettled(gateway: Gateway, seen: ProviderOrder) -> None:
     """Refuse an order whose create here has not settled: it is about to become an order of its own."""
     mark = seen.marks.get(OPERATION_MARK)
-    creating = await gateway.journal.operation(mark) if isinstance(mark, str) else None
+    creating = await gateway.journal.read(tx.operations.find(mark)) if isinstance(mark, str) else None
     if creating is not None and creating.state in {"in_progress", "unknown"}:
         raise order_busy(creating)
 
@@ -98,11 +99,13 @@ async def _record(
 ) -> OrderRecord:
     natives = {line.product for line in seen.line_items if line.product}
     skus = {
-        native: await gateway.journal.merchant_id(merchant, world, account.name, "products", native)
+        native: await gateway.journal.read(
+            tx.links.find_merchant_id(merchant, world, account.name, "products", native)
+        )
         for native in natives
     }
-    customer = seen.customer and await gateway.journal.merchant_id(
-        merchant, world, account.name, "customers", seen.customer
+    customer = seen.customer and await gateway.journal.read(
+        tx.links.find_merchant_id(merchant, world, account.name, "customers", seen.customer)
     )
     return OrderRecord(
         id=new_id("ord"),

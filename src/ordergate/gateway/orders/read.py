@@ -28,6 +28,7 @@ from ordergate.gateway.orders.confirm import confirm_if_due
 from ordergate.gateway.runtime.order_log import refresh as refreshed
 from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.gateway.writes.conversation import read_order, read_page
+from ordergate.journal import transactions as tx
 from ordergate.journal.records.operations import Operation, OperationQuery
 from ordergate.journal.records.orders import OrderQuery, StoredOrder
 from ordergate.telemetry.log import note_account, note_order
@@ -48,11 +49,11 @@ async def visible_order(gateway: Gateway, caller: Caller, order_id: str) -> Stor
     Raises:
         Problem: ``not_found``; with the operation while the create is unsettled.
     """
-    stored = await gateway.journal.order(order_id)
+    stored = await gateway.journal.read(tx.orders.find(order_id))
     if stored is not None and caller.sees(stored.record.merchant, stored.record.world):
         note_order(order_id)
         return stored
-    creating = await gateway.journal.unsettled(order_id) if stored is None else None
+    creating = await gateway.journal.read(tx.operations.find_unsettled(order_id)) if stored is None else None
     if creating is not None and caller.sees(creating.merchant, creating.world):
         raise Problem(
             "not_found",
@@ -92,7 +93,7 @@ async def keep_told(gateway: Gateway, stored: StoredOrder, total: int) -> Stored
     record = told_again(stored.record, total)
     if record is stored.record:
         return stored
-    return await gateway.journal.refresh(record, stored.revision)
+    return await gateway.journal.write(tx.orders.update(record, stored.revision))
 
 
 async def list_orders(gateway: Gateway, query: OrderQuery) -> Page:
@@ -103,7 +104,7 @@ async def list_orders(gateway: Gateway, query: OrderQuery) -> Page:
 
 async def list_records(gateway: Gateway, query: OrderQuery) -> tuple[Sequence[OrderRecord], bool]:
     """Return one page of orders as the journal keeps them, newest first, and whether there are more."""
-    records = await gateway.journal.orders(query)
+    records = await gateway.journal.read(tx.orders.search(query))
     return trim(records, query.limit, backwards=query.ending_before is not None)
 
 
@@ -113,7 +114,7 @@ async def get_operation(gateway: Gateway, caller: Caller, operation_id: str) -> 
     Raises:
         Problem: ``not_found``.
     """
-    operation = await gateway.journal.operation(operation_id)
+    operation = await gateway.journal.read(tx.operations.find(operation_id))
     if operation is None or not caller.sees(operation.merchant, operation.world):
         raise Problem("not_found", f"There is no operation {operation_id!r}.")
     return operation
@@ -121,7 +122,7 @@ async def get_operation(gateway: Gateway, caller: Caller, operation_id: str) -> 
 
 async def list_operations(gateway: Gateway, query: OperationQuery) -> OperationPage:
     """Return one page of operations, newest first."""
-    operations = await gateway.journal.operations(query)
+    operations = await gateway.journal.read(tx.operations.search(query))
     shown, has_more = trim(operations, query.limit, backwards=query.ending_before is not None)
     return OperationPage(data=list(shown), has_more=has_more)
 
@@ -228,7 +229,9 @@ async def _native_filters(
 
 
 async def _rows(gateway: Gateway, caller: Caller, account: Account, page: OrderPage) -> list[Order]:
-    known = await gateway.journal.adopted(account.name, [seen.provider_order_id for seen in page.orders])
+    known = await gateway.journal.read(
+        tx.orders.find_imported(account.name, [seen.provider_order_id for seen in page.orders])
+    )
     return [
         await _row(gateway, caller, account, seen, known.get(seen.provider_order_id)) for seen in page.orders
     ]
@@ -243,8 +246,8 @@ async def _row(
     order = order_from_provider(seen, account=account.name, adapter=account.adapter.name, synced_at=now)
     if seen.customer is None or caller.merchant is None:
         return order
-    linked = await gateway.journal.merchant_id(
-        caller.merchant, caller.world, account.name, "customers", seen.customer
+    linked = await gateway.journal.read(
+        tx.links.find_merchant_id(caller.merchant, caller.world, account.name, "customers", seen.customer)
     )
     return msgspec.structs.replace(order, customer=Customer(id=linked, email=seen.email)) if linked else order
 

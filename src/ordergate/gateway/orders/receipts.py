@@ -16,6 +16,7 @@ from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.orders.read import visible_order
 from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.gateway.writes.prepared import begin
+from ordergate.journal import transactions as tx
 from ordergate.journal.records.exchanges import Exchange, Told
 from ordergate.spi.fields import FieldMap, Form, UnreadableDocumentError, at_pointer, decode, read
 from ordergate.telemetry.redaction import mask_body, redact_headers
@@ -30,11 +31,11 @@ async def get_receipt(gateway: Gateway, caller: Caller, order_id: str) -> Receip
     Raises:
         Problem: ``not_found``.
     """
-    told = await gateway.journal.told(order_id)
+    told = await gateway.journal.read(tx.operations.find_with_exchanges(order_id))
     if not any(caller.sees(each.operation.merchant, each.operation.world) for each in told):
         await visible_order(gateway, caller, order_id)
         told = []
-    stored = await gateway.journal.order(order_id)
+    stored = await gateway.journal.read(tx.orders.find(order_id))
     lines = _lines(stored.record if stored is not None else None)
     accounts = gateway.configuration.accounts
     return Receipt(order=order_id, operations=[_operation(each, accounts, lines) for each in told])

@@ -8,6 +8,7 @@ from ordergate.gateway.access.caller import OPERATOR_SCOPE, Caller
 from ordergate.gateway.orders.read import visible_order
 from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.gateway.writes.idempotency import order_busy
+from ordergate.journal import transactions as tx
 from ordergate.journal.records.comparisons import COMPARISONS
 from ordergate.journal.records.operations import Busy, Operation
 from ordergate.journal.records.orders import StoredOrder
@@ -29,12 +30,14 @@ async def redact_order(gateway: Gateway, caller: Caller, order_id: str) -> Order
     for _ in range(_RACES):
         unmade = await _unmade(gateway, caller, order_id)
         if unmade is not None:
-            busy = await gateway.journal.redact_unmade(unmade, _comparison_of(unmade))
+            busy = await gateway.journal.write(tx.orders.redact_unmade(unmade, _comparison_of(unmade)))
             if busy is not None:
                 raise _busy(gateway, busy.operation)
             return None
         stored = await visible_order(gateway, caller, order_id)
-        result = await gateway.journal.redact(redacted(stored.record, gateway.clock()), stored.revision)
+        result = await gateway.journal.write(
+            tx.orders.redact(redacted(stored.record, gateway.clock()), stored.revision)
+        )
         match result:
             case StoredOrder():
                 return order_from_record(result.record)
@@ -45,9 +48,11 @@ async def redact_order(gateway: Gateway, caller: Caller, order_id: str) -> Order
 
 async def _unmade(gateway: Gateway, caller: Caller, order_id: str) -> Operation | None:
     """The create of an order that there is not, if it has ended."""
-    if await gateway.journal.order(order_id) is not None:
+    if await gateway.journal.read(tx.orders.find(order_id)) is not None:
         return None
-    told = [each.operation for each in await gateway.journal.told(order_id)]
+    told = [
+        each.operation for each in await gateway.journal.read(tx.operations.find_with_exchanges(order_id))
+    ]
     return next((each for each in told if each.settled and caller.sees(each.merchant, each.world)), None)
 
 

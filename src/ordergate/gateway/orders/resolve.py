@@ -24,6 +24,7 @@ from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.gateway.writes.conversation import probe, read_order
 from ordergate.gateway.writes.outcomes import Held, absent, applied, nothing_done, refused
 from ordergate.gateway.writes.recovery import look_after, with_probe
+from ordergate.journal import transactions as tx
 from ordergate.journal.records.operations import Operation, Taken, Work
 
 
@@ -89,7 +90,7 @@ async def resolve_operation(
 
 
 async def _take(gateway: Gateway, operation: Operation) -> Taken:
-    taken = await gateway.journal.take(operation.id, gateway.node)
+    taken = await gateway.journal.write(tx.leases.acquire(operation.id, gateway.node))
     if taken is None:
         raise Problem(
             "invalid_state",
@@ -113,7 +114,7 @@ def _require_work(taken: Taken) -> Work:
 async def _held(gateway: Gateway, taken: Taken) -> Held:
     account = require_home(gateway.configuration, taken.operation)
     work = _require_work(taken)
-    before = await gateway.journal.order(taken.operation.order)
+    before = await gateway.journal.read(tx.orders.find(taken.operation.order))
     return Held(operation=taken.operation, work=work, account=account, before=before, owner=gateway.node)
 
 
@@ -124,7 +125,9 @@ async def _left_unless_settled(gateway: Gateway, operation: Operation) -> AsyncI
         yield
     except BaseException:
         look_in = None if operation.needs_person else 0
-        await gateway.journal.leave_unknown(operation, gateway.node, settles_in=None, look_in=look_in)
+        await gateway.journal.write(
+            tx.operations.leave_unknown(operation, gateway.node, settles_in=None, look_in=look_in)
+        )
         raise
 
 
@@ -209,7 +212,7 @@ async def _refuse_foreign(gateway: Gateway, operation: Operation, seen: Provider
     """Refuse an order that another operation has made, or that is in the journal already."""
     if operation.kind is not OperationKind.CREATE:
         return
-    known = await gateway.journal.adopted(operation.account, [seen.provider_order_id])
+    known = await gateway.journal.read(tx.orders.find_imported(operation.account, [seen.provider_order_id]))
     marked = {OPERATION_MARK: operation.id, MERCHANT_MARK: operation.merchant}
     foreign = any(seen.marks.get(mark, own) != own for mark, own in marked.items())
     if known or foreign:
@@ -222,7 +225,7 @@ async def _refuse_foreign(gateway: Gateway, operation: Operation, seen: Provider
 
 async def _accept(gateway: Gateway, operation: Operation) -> None:
     """Clear what an operator accepts of an order in review, and keep the evidence."""
-    stored = await gateway.journal.order(operation.order)
+    stored = await gateway.journal.read(tx.orders.find(operation.order))
     accepted = accepted_with(operation.kind, stored.record.concerns) if stored is not None else []
     if stored is None or not accepted:
         raise Problem(
@@ -231,7 +234,7 @@ async def _accept(gateway: Gateway, operation: Operation) -> None:
             operation=operation.id,
         )
     after = _without(stored.record, accepted)
-    if not await gateway.journal.accept(operation, after, stored.revision):
+    if not await gateway.journal.write(tx.operations.accept(operation, after, stored.revision)):
         raise Problem("order_busy", "The order has just changed; try again.", order=operation.order)
     log_status(stored.record, after)
 

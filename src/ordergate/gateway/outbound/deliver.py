@@ -27,6 +27,7 @@ from ordergate.gateway.accounts.breaker import (
 )
 from ordergate.gateway.runtime.event_ports import Reply
 from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.deliveries import Due, Endpoint, Parcel, SigningSecret
 
@@ -114,7 +115,7 @@ class Courier:
         Raises:
             JournalUnavailableError: The journal does not answer.
         """
-        await self._gateway.journal.release_deliveries(self._gateway.node, self._held.keys())
+        await self._gateway.journal.write(tx.deliveries.release(self._gateway.node, self._held.keys()))
 
     async def begin(self) -> int:
         """Begin what is due and has room; return how many deliveries that are.
@@ -125,7 +126,7 @@ class Courier:
         gateway, begun = self._gateway, 0
         now, at_once = asyncio.get_running_loop().time(), gateway.configuration.webhooks.at_once
         self._lanes = {key: lane for key, lane in self._lanes.items() if not lane.forgettable(now)}
-        for endpoint_id in await gateway.journal.due_endpoints():
+        for endpoint_id in await gateway.journal.read(tx.endpoints.find_due()):
             lane = self._lanes.setdefault(endpoint_id, Lane())
             room = min(lane.room(now, at_once), AT_ONCE - len(self._held))
             if room <= 0:
@@ -139,7 +140,9 @@ class Courier:
         return begun
 
     async def _begin_at(self, endpoint_id: str, lane: Lane, room: int) -> int:
-        parcel = await self._gateway.journal.take_deliveries(endpoint_id, self._gateway.node, room)
+        parcel = await self._gateway.journal.write(
+            tx.deliveries.acquire(endpoint_id, self._gateway.node, room)
+        )
         if parcel is None:
             return 0
         for due in parcel.due:
@@ -289,14 +292,14 @@ async def _judge(
         gateway.metrics.endpoint_disabled()
         _log.warning("webhook.disabled", endpoint_id=endpoint.id, reason=changes["disabled_reason"])
     if changes:
-        await gateway.journal.change_endpoint(endpoint.id, changes, only_at=endpoint.url)
+        await gateway.journal.write(tx.endpoints.update(endpoint.id, changes, only_at=endpoint.url))
 
 
 async def _persist(gateway: Gateway, due: Due, made: DeliveryTry, pause: float | None) -> None:
     """Record how it went; while the store does not answer the delivery stays this process's own."""
     while True:
         try:
-            await gateway.journal.end_delivery(due, gateway.node, made, next_try_in=pause)
+            await gateway.journal.write(tx.deliveries.finish(due, gateway.node, made, next_try_in=pause))
         except JournalUnavailableError as error:
             _log.warning("journal.unavailable", error=str(error))
             await asyncio.sleep(_IDLE)

@@ -16,6 +16,7 @@ from ordergate.domain.webhook_bodies import EndpointBody, EndpointUpdate, Rotate
 from ordergate.domain.webhooks import secret_of, url_errors
 from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.journal import transactions as tx
 from ordergate.journal.records.deliveries import Endpoint, SigningSecret
 
 MOST = 20
@@ -50,7 +51,7 @@ async def create_endpoint(
         updated_at=now,
     )
     secret = _new_secret()
-    if not await gateway.journal.add_endpoint(endpoint, secret, MOST):
+    if not await gateway.journal.write(tx.endpoints.add(endpoint, secret, MOST)):
         raise Problem(
             "invalid_state", f"There are {MOST} webhook endpoints already; delete one of them first."
         )
@@ -63,7 +64,7 @@ async def visible_endpoint(gateway: Gateway, caller: Caller, endpoint_id: str) -
     Raises:
         Problem: ``not_found``.
     """
-    endpoint = await gateway.journal.endpoint(endpoint_id)
+    endpoint = await gateway.journal.read(tx.endpoints.find(endpoint_id))
     if endpoint is None or not caller.sees(endpoint.merchant, endpoint.world):
         raise _no_endpoint(endpoint_id)
     return endpoint
@@ -111,7 +112,7 @@ async def delete_endpoint(gateway: Gateway, caller: Caller, endpoint_id: str) ->
         Problem: ``not_found``.
     """
     await visible_endpoint(gateway, caller, endpoint_id)
-    await gateway.journal.delete_endpoint(endpoint_id)
+    await gateway.journal.write(tx.endpoints.delete(endpoint_id))
 
 
 async def rotate_secret(
@@ -125,13 +126,15 @@ async def rotate_secret(
     endpoint = await visible_endpoint(gateway, caller, endpoint_id)
     secret = _new_secret()
     ends_at = gateway.clock() + timedelta(hours=body.overlap_hours)
-    if not await gateway.journal.rotate_secret(endpoint_id, secret, ends_at):
+    if not await gateway.journal.write(tx.endpoints.rotate_secret(endpoint_id, secret, ends_at)):
         raise _no_endpoint(endpoint_id)
     return endpoint, secret.value
 
 
 async def _change(gateway: Gateway, endpoint_id: str, changes: dict[str, Any]) -> Endpoint:
-    changed = await gateway.journal.change_endpoint(endpoint_id, {**changes, "updated_at": gateway.clock()})
+    changed = await gateway.journal.write(
+        tx.endpoints.update(endpoint_id, {**changes, "updated_at": gateway.clock()})
+    )
     if changed is None:
         raise _no_endpoint(endpoint_id)
     return changed

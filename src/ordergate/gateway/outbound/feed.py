@@ -17,6 +17,7 @@ from ordergate.domain.identifiers import is_id
 from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.orders.read import visible_order
 from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.events import Event, EventQuery, Feed
 
@@ -66,9 +67,9 @@ async def number_round(gateway: Gateway) -> int:
         JournalUnavailableError: The journal does not answer; what was numbered is.
     """
     total = 0
-    for feed in await gateway.journal.unnumbered_feeds(_FEEDS):
+    for feed in await gateway.journal.read(tx.deliveries.unnumbered_feeds(_FEEDS)):
         try:
-            total += await gateway.journal.number_events(feed, BATCH)
+            total += await gateway.journal.write(tx.deliveries.number_events(feed, BATCH))
         except JournalUnavailableError:
             raise
         except Exception:  # noqa: BLE001 - it is one merchant's; the others' feeds go on
@@ -86,7 +87,7 @@ async def number_feed(gateway: Gateway, feed: Feed) -> None:
     """
     total = 0
     for _ in range(_PASSES):
-        numbered = await gateway.journal.number_events(feed, BATCH)
+        numbered = await gateway.journal.write(tx.deliveries.number_events(feed, BATCH))
         total += numbered
         if not numbered:
             break
@@ -96,9 +97,9 @@ async def number_feed(gateway: Gateway, feed: Feed) -> None:
 
 async def list_events(gateway: Gateway, query: EventQuery) -> EventPage:
     """Return one page of a feed; what was committed before is in it, or on a page after it."""
-    if query.feed in await gateway.journal.unnumbered_feeds(_FEEDS):
+    if query.feed in await gateway.journal.read(tx.deliveries.unnumbered_feeds(_FEEDS)):
         await number_feed(gateway, query.feed)
-    events = await gateway.journal.events(query)
+    events = await gateway.journal.read(tx.events.search(query))
     return _page(events, query.limit)
 
 
@@ -119,12 +120,14 @@ async def order_timeline(
     """
     await visible_order(gateway, caller, order_id)
     if after is not None:
-        last = await gateway.journal.event(after) if is_id(after, "evt") else None
+        last = await gateway.journal.read(tx.events.find(after)) if is_id(after, "evt") else None
         if last is None or last.order != order_id:
             raise invalid_request(
                 "/after", "invalid_cursor", "Give the id of the last event of this order that you have."
             )
-    return _page(await gateway.journal.order_events(order_id, after=after, limit=limit), limit)
+    return _page(
+        await gateway.journal.read(tx.events.search_of_order(order_id, after=after, limit=limit)), limit
+    )
 
 
 async def place_in_feed(gateway: Gateway, feed: Feed, after: str | None) -> int:
@@ -137,7 +140,7 @@ async def place_in_feed(gateway: Gateway, feed: Feed, after: str | None) -> int:
         return 0
     if after.isascii() and after.isdigit() and len(after) < _DIGITS:
         return int(after)
-    place = await gateway.journal.place_in_feed(feed, after) if is_id(after, "evt") else None
+    place = await gateway.journal.read(tx.events.find_number(feed, after)) if is_id(after, "evt") else None
     if place is None:
         raise invalid_request(
             "/after",

@@ -14,6 +14,7 @@ from ordergate.gateway.outbound.deliver import send
 from ordergate.gateway.outbound.endpoints import visible_endpoint
 from ordergate.gateway.outbound.feed import number_feed
 from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.journal import transactions as tx
 from ordergate.journal.records.deliveries import Delivery, Range
 from ordergate.journal.records.events import Feed
 
@@ -27,7 +28,7 @@ async def visible_delivery(gateway: Gateway, caller: Caller, delivery_id: str) -
     Raises:
         Problem: ``not_found``.
     """
-    delivery = await gateway.journal.delivery(delivery_id)
+    delivery = await gateway.journal.read(tx.deliveries.find(delivery_id))
     if delivery is None or not caller.sees(delivery.merchant, delivery.world):
         raise _no_delivery(delivery_id)
     return delivery
@@ -40,7 +41,7 @@ async def replay_one(gateway: Gateway, caller: Caller, delivery_id: str) -> Deli
         Problem: ``not_found``.
     """
     await visible_delivery(gateway, caller, delivery_id)
-    delivery = await gateway.journal.replay(delivery_id)
+    delivery = await gateway.journal.write(tx.deliveries.replay(delivery_id))
     if delivery is None:
         raise _no_delivery(delivery_id)
     _wake(gateway)
@@ -70,7 +71,7 @@ async def replay_many(
     )
     total = 0
     while True:
-        batch = await gateway.journal.replay_range(wanted, BATCH)
+        batch = await gateway.journal.write(tx.deliveries.replay_range(wanted, BATCH))
         total += batch.count
         if progress is not None:
             progress(total)
@@ -94,7 +95,7 @@ async def ping_endpoint(gateway: Gateway, caller: Caller, endpoint_id: str) -> D
         )
     gateway.pinged.add(endpoint_id)
     try:
-        signing = await gateway.journal.secrets(endpoint_id)
+        signing = await gateway.journal.read(tx.endpoints.find_secrets(endpoint_id))
         data = msgspec.Raw(msgspec.json.encode({"endpoint": endpoint.id}))
         message = Message(type="ping", timestamp=gateway.clock(), data=data)
         _, made = await send(gateway, endpoint, signing, new_id("evt"), message)

@@ -7,8 +7,9 @@ from datetime import datetime
 
 import structlog
 
-from ordergate.gateway.runtime.ports import Journal
+from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.journal import Journal
 
 _PAUSE = 60.0
 
@@ -38,7 +39,7 @@ class KeyUse:
         if not uses:
             return
         try:
-            await journal.touch_keys(uses)
+            await journal.write(tx.keys.record_use(uses))
         except BaseException:
             self._unwritten = uses | self._unwritten
             raise

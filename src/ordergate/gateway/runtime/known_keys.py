@@ -2,7 +2,8 @@
 
 import asyncio
 
-from ordergate.gateway.runtime.ports import Journal
+from ordergate.journal import transactions as tx
+from ordergate.journal.journal import Journal
 from ordergate.journal.records.keys import ApiKey
 
 KEPT = 0.25
@@ -29,7 +30,7 @@ class KnownKeys:
         keys = self._keys  # an answer that comes when these are not in use any more is too old to be kept
         key = keys.get(secret_hash)
         if key is None:
-            key = await journal.find_key(secret_hash)
+            key = await journal.read(tx.keys.find(secret_hash))
             if key is not None:
                 keys[secret_hash] = key
         return key

@@ -5,6 +5,7 @@ import structlog
 from ordergate.domain.assembly import OrderRecord, review_reasons, settled_status
 from ordergate.domain.lifecycle import OrderStatus, ReviewReason
 from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.journal import transactions as tx
 from ordergate.journal.records.operations import Operation
 from ordergate.journal.records.orders import StoredOrder
 
@@ -52,7 +53,7 @@ def log_settled(operation: Operation) -> None:
 
 async def refresh(gateway: Gateway, record: OrderRecord, stored: StoredOrder) -> StoredOrder:
     """Keep what the provider said of an order, unless the order has changed since; return what is kept."""
-    kept = await gateway.journal.refresh(record, stored.revision)
+    kept = await gateway.journal.write(tx.orders.update(record, stored.revision))
     if kept.record == record:
         log_status(stored.record, record)
     return kept

@@ -20,11 +20,12 @@ from ordergate.gateway.runtime.concurrency import ConcurrencyLimit
 from ordergate.gateway.runtime.event_ports import WebhookSender
 from ordergate.gateway.runtime.key_use import KeyUse
 from ordergate.gateway.runtime.known_keys import KnownKeys
-from ordergate.gateway.runtime.ports import Clock, Journal, Transport
+from ordergate.gateway.runtime.ports import Clock, Transport
 from ordergate.gateway.runtime.shadows import Shadows
 from ordergate.gateway.runtime.store_check import StoreCheck
 from ordergate.gateway.runtime.throttle import Throttle
 from ordergate.host.steady_clock import SteadyClock
+from ordergate.journal.journal import Journal
 from ordergate.journal.records.operations import Operation, StoredResponse
 from ordergate.spi.wire import WireResponse
 from ordergate.telemetry.metrics import Metrics

@@ -2,8 +2,9 @@
 
 import asyncio
 
-from ordergate.gateway.runtime.ports import Journal
+from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
+from ordergate.journal.journal import Journal
 
 KEPT = 0.5
 """Seconds for which an answer is given again."""
@@ -28,7 +29,7 @@ class StoreCheck:
         now = asyncio.get_running_loop().time()
         trying = self._trying
         if trying is None or (trying.done() and now - self._began > KEPT):
-            self._trying = trying = asyncio.create_task(journal.check_writable())
+            self._trying = trying = asyncio.create_task(journal.write(tx.health.check_writable()))
             self._began = now
         await asyncio.wait([trying], timeout=PATIENCE)
         if not trying.done():

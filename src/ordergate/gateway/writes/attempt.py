@@ -33,6 +33,7 @@ from ordergate.gateway.writes.outcomes import (
     wait_until_settled,
 )
 from ordergate.gateway.writes.prepared import Begun, Elsewhere, begin, kept_bytes, work_of
+from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.exchanges import Exchange
 from ordergate.journal.records.operations import Operation, Taken
@@ -127,7 +128,9 @@ async def carry_out_accepted(
             gateway, held, "By now the adapter would send something else than was accepted; nothing was sent."
         )
     operation = with_attempt(gateway, held.operation)
-    if not await gateway.journal.begin_attempt(operation, gateway.node, held.account.settling):
+    if not await gateway.journal.write(
+        tx.operations.start_attempt(operation, gateway.node, held.account.settling)
+    ):
         raise outcome_unknown(operation, "Another process works on it.")
     held = msgspec.structs.replace(held, operation=operation, owner=None)
     return await carry_out(gateway, held, begun, elsewhere)
@@ -149,9 +152,9 @@ async def look_before_sending(gateway: Gateway, operation: Operation) -> Answer 
     if not _may_turn_up(operation):
         return None
     account = require_home(gateway.configuration, operation)
-    taken = await gateway.journal.take(operation.id, gateway.node, late=True)
+    taken = await gateway.journal.write(tx.leases.acquire(operation.id, gateway.node, late=True))
     if taken is None:
-        now = await gateway.journal.operation(operation.id)
+        now = await gateway.journal.read(tx.operations.find(operation.id))
         if now is not None and now.state == "failed":
             raise looked_for(operation)
         return None  # another repeat was faster: its claim shows it
@@ -162,18 +165,20 @@ async def look_before_sending(gateway: Gateway, operation: Operation) -> Answer 
         if taken.work is not None and taken.work.command is not None:
             outcome = await probe(gateway, account, taken.work.command, taken.baseline)
         if isinstance(outcome, Applied) and taken.work is not None:
-            before = await gateway.journal.order(operation.order)
+            before = await gateway.journal.read(tx.orders.find(operation.order))
             held = Held(
                 operation=taken.operation, work=taken.work, account=account, before=before, owner=gateway.node
             )
             return await applied(gateway, held, outcome)
-        await gateway.journal.settle(
-            taken.operation,
-            None,
-            None,
-            owner=gateway.node,
-            late=True,
-            look_again_in=look_again_in if operation.kind in LEAVES_A_MARK else None,
+        await gateway.journal.write(
+            tx.operations.settle(
+                taken.operation,
+                None,
+                None,
+                owner=gateway.node,
+                late=True,
+                look_again_in=look_again_in if operation.kind in LEAVES_A_MARK else None,
+            )
         )
     finally:
         gateway.release(operation.id)
@@ -231,12 +236,14 @@ async def leave(
         exchanges: What this process has said about it.
     """
     over = anew and _over(gateway, operation)
-    await gateway.journal.leave_unknown(
-        msgspec.structs.replace(operation, state="unknown", outcome="unknown"),
-        gateway.node,
-        settles_in=gateway.configuration.closed_settling if over else None,
-        look_in=0,
-        exchanges=exchanges,
+    await gateway.journal.write(
+        tx.operations.leave_unknown(
+            msgspec.structs.replace(operation, state="unknown", outcome="unknown"),
+            gateway.node,
+            settles_in=gateway.configuration.closed_settling if over else None,
+            look_in=0,
+            exchanges=exchanges,
+        )
     )
     if gateway.wake_recovery is not None:
         gateway.wake_recovery()
@@ -276,8 +283,10 @@ async def _move(
             held.operation, account=prepared.account.name, adapter=prepared.account.adapter.name
         )
         operation = with_attempt(gateway, placed)
-        moved = await gateway.journal.move(
-            operation, work, kept_bytes(begun), gateway.node, prepared.account.settling
+        moved = await gateway.journal.write(
+            tx.operations.fail_over(
+                operation, work, kept_bytes(begun), gateway.node, prepared.account.settling
+            )
         )
     if not moved:
         return None
@@ -353,7 +362,7 @@ async def _was_there(gateway: Gateway, held: Held, made: Applied) -> bool:
     """Whether what a create is answered with is another order of the journal."""
     native = made.order.provider_order_id
     try:
-        return bool(await gateway.journal.adopted(held.account.name, [native]))
+        return bool(await gateway.journal.read(tx.orders.find_imported(held.account.name, [native])))
     except JournalUnavailableError:
         return False  # the answer is recorded once the journal is there again
 
@@ -394,7 +403,9 @@ async def _repeat(
         begun = begin(held.account, held.work.command)
         operation = with_attempt(gateway, held.operation)
         try:
-            begins = await gateway.journal.begin_attempt(operation, gateway.node, held.account.settling)
+            begins = await gateway.journal.write(
+                tx.operations.start_attempt(operation, gateway.node, held.account.settling)
+            )
         except JournalUnavailableError:
             break  # what is not recorded is not sent
         if not begins:
@@ -430,7 +441,9 @@ async def _give_up(gateway: Gateway, held: Held, problem: str) -> None:
 async def _wait_for_recovery(gateway: Gateway, held: Held, outcome: Unknown) -> Answer:
     """Leave it to recovery, and wait for that as long as the caller's request lasts."""
     await recorded(gateway, lambda: _give_up(gateway, held, "outcome_unknown"))
-    existing = await recorded(gateway, lambda: gateway.journal.by_id(held.operation.id))
+    existing = await recorded(
+        gateway, lambda: gateway.journal.read(tx.operations.find_existing(held.operation.id))
+    )
     if existing is None:
         raise LookupError(f"{held.operation.id} is not in the journal")
     if gateway.wake_recovery is not None:

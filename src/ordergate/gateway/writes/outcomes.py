@@ -22,6 +22,7 @@ from ordergate.gateway.runtime.concurrency import waiting
 from ordergate.gateway.runtime.order_log import log_settled, log_status
 from ordergate.gateway.runtime.runtime import Answer, Gateway
 from ordergate.gateway.writes.conversation import named
+from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.exchanges import Exchange
 from ordergate.journal.records.operations import Existing, Operation, Stale, StoredResponse, Work
@@ -114,7 +115,7 @@ async def applied(gateway: Gateway, held: Held, outcome: Applied) -> Answer:
         if settled is False:
             return await answer_of_others(gateway, operation)
         raced = True
-        before = await recorded(gateway, lambda: gateway.journal.order(operation.order))
+        before = await recorded(gateway, lambda: gateway.journal.read(tx.orders.find(operation.order)))
         held = msgspec.structs.replace(held, before=before)
     raise outcome_unknown(operation, "The order keeps changing under it.")
 
@@ -131,15 +132,17 @@ async def _settle(
 ) -> bool | Stale:
     return await recorded(
         gateway,
-        lambda: gateway.journal.settle(
-            operation,
-            response,
-            record,
-            before=held.before if record is not None else None,
-            owner=held.owner,
-            late=late,
-            look_again_in=look_again_in,
-            exchanges=held.exchanges,
+        lambda: gateway.journal.write(
+            tx.operations.settle(
+                operation,
+                response,
+                record,
+                before=held.before if record is not None else None,
+                owner=held.owner,
+                late=late,
+                look_again_in=look_again_in,
+                exchanges=held.exchanges,
+            )
         ),
     )
 
@@ -150,7 +153,9 @@ async def _read_again(gateway: Gateway, held: Held) -> None:
         return
     native = held.before.record.seen.provider_order_id
     with contextlib.suppress(JournalUnavailableError):
-        await gateway.journal.look_at_order(held.account.name, native, gateway.configuration.inbound.pace)
+        await gateway.journal.write(
+            tx.resync.queue_order(held.account.name, native, gateway.configuration.inbound.pace)
+        )
     if gateway.wake_inbound is not None:
         gateway.wake_inbound()
 
@@ -233,7 +238,7 @@ async def answer_of(gateway: Gateway, existing: Existing) -> Answer | None:
         return Answer(existing.response, operation.account)
     if operation.state == "failed":
         return None
-    stored = await gateway.journal.order(operation.order)
+    stored = await gateway.journal.read(tx.orders.find(operation.order))
     if stored is None:
         raise LookupError(f"{operation.id} was applied, and its order is not in the journal")
     return Answer(normal_answer(gateway, operation.kind, stored.record), operation.account)
@@ -245,7 +250,7 @@ async def answer_of_others(gateway: Gateway, operation: Operation) -> Answer:
     Raises:
         Problem: It is unsettled again, or was settled as not applied.
     """
-    existing = await gateway.journal.by_id(operation.id)
+    existing = await gateway.journal.read(tx.operations.find_existing(operation.id))
     if existing is None or not existing.operation.settled:
         raise outcome_unknown(operation, "Another process works on it.")
     answer = await answer_of(gateway, existing)
@@ -264,7 +269,8 @@ async def wait_until_settled(gateway: Gateway, existing: Existing) -> Existing:
             await asyncio.sleep(min(pause, max(deadline - loop.time(), 0)))
         pause = min(pause * 1.5, 0.5)
         with contextlib.suppress(JournalUnavailableError):
-            existing = await gateway.journal.by_id(existing.operation.id) or existing
+            found = await gateway.journal.read(tx.operations.find_existing(existing.operation.id))
+            existing = found or existing
     return existing
 
 

@@ -23,6 +23,7 @@ from ordergate.gateway.writes.attempt import carry_out_accepted
 from ordergate.gateway.writes.conversation import probe
 from ordergate.gateway.writes.outcomes import Held, absent, applied, nothing_done, refused
 from ordergate.gateway.writes.prepared import Elsewhere
+from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.operations import Operation, Taken
 from ordergate.telemetry.log import note_operation
@@ -70,7 +71,7 @@ async def alive(gateway: Gateway, *, drain: float, serves: bool = True) -> Async
         await gateway.drain(drain)
         await _end(task)
         with contextlib.suppress(JournalUnavailableError):
-            await gateway.journal.leave(gateway.node)
+            await gateway.journal.write(tx.leases.release(gateway.node))
 
 
 @contextlib.asynccontextmanager
@@ -84,7 +85,7 @@ async def recovering(gateway: Gateway, failover: CreateFailover) -> AsyncIterato
     Raises:
         JournalUnavailableError: The journal does not answer at the beginning; later failures are waited out.
     """
-    await gateway.journal.forget_dead(gateway.node, gateway.held)
+    await gateway.journal.write(tx.leases.reap_expired(gateway.node, gateway.held))
     woken = asyncio.Event()
     gateway.wake_recovery = woken.set
     task = asyncio.create_task(_recover(gateway, failover, woken))
@@ -99,7 +100,7 @@ async def tend(
     gateway: Gateway, failover: CreateFailover, at_most: int = AT_ONCE
 ) -> list["asyncio.Task[None]"]:
     """Begin to look after operations whose time has come, and return what is under way."""
-    taken = await gateway.journal.take_due(gateway.node, at_most)
+    taken = await gateway.journal.write(tx.leases.acquire_due(gateway.node, at_most))
     return [
         gateway.run(look_after(gateway, failover, operation), operation.operation.id) for operation in taken
     ]
@@ -108,7 +109,9 @@ async def tend(
 async def _prolong(gateway: Gateway, *, serves: bool) -> None:
     gateway.steady_time()  # a step of the host's clock is noticed now, and not by the next request
     began = asyncio.get_running_loop().time()
-    gateway.transport.share_among(await gateway.journal.stay_alive(gateway.node, LEASE, serves=serves))
+    gateway.transport.share_among(
+        await gateway.journal.write(tx.leases.renew(gateway.node, LEASE, serves=serves))
+    )
     gateway.lease.until = began + LEASE
 
 
@@ -123,7 +126,7 @@ async def _stay_alive(gateway: Gateway, *, serves: bool) -> None:
                 await _prolong(gateway, serves=serves)
             pause = LEASE / 3
             async with asyncio.timeout(LEASE / 3):
-                await gateway.journal.forget_dead(gateway.node, gateway.held)
+                await gateway.journal.write(tx.leases.reap_expired(gateway.node, gateway.held))
         except (JournalUnavailableError, TimeoutError) as error:
             _log.warning("journal.unavailable", error=str(error) or "It did not answer in time.")
         except Exception:  # noqa: BLE001 - a process that serves must not lose its lease by one failure
@@ -173,7 +176,7 @@ async def _decide(gateway: Gateway, failover: CreateFailover, taken: Taken) -> N
     if work is None or account is None:
         await _postpone(gateway, taken, operation)
         return
-    before = await gateway.journal.order(operation.order)
+    before = await gateway.journal.read(tx.orders.find(operation.order))
     held = Held(operation=operation, work=work, account=account, before=before, owner=gateway.node)
     if operation.state == "in_progress" and not operation.attempts:
         command = work.command
@@ -214,11 +217,13 @@ async def _postpone(gateway: Gateway, taken: Taken, operation: Operation) -> Non
     look_in = None if too_old or taken.work is None else _pause(operation, taken.settles_in)
     if look_in is None:
         _log.error("operation.needs_person", operation_id=operation.id, order_id=operation.order)
-    await gateway.journal.leave_unknown(
-        msgspec.structs.replace(operation, needs_person=look_in is None),
-        gateway.node,
-        settles_in=None,
-        look_in=look_in,
+    await gateway.journal.write(
+        tx.operations.leave_unknown(
+            msgspec.structs.replace(operation, needs_person=look_in is None),
+            gateway.node,
+            settles_in=None,
+            look_in=look_in,
+        )
     )
     if look_in is not None and gateway.wake_recovery is not None:
         asyncio.get_running_loop().call_later(look_in, gateway.wake_recovery)
@@ -229,13 +234,15 @@ async def _end_late_look(gateway: Gateway, operation: Operation) -> None:
     unseen = bool(operation.probes) and operation.probes[-1].found == "unclear"
     failures = sum(1 for seen in operation.probes if seen.found == "unclear")
     again = unseen and failures < _KEPT_PROBES
-    await gateway.journal.settle(
-        operation,
-        None,
-        None,
-        owner=gateway.node,
-        late=True,
-        look_again_in=gateway.configuration.late_look.total_seconds() if again else None,
+    await gateway.journal.write(
+        tx.operations.settle(
+            operation,
+            None,
+            None,
+            owner=gateway.node,
+            late=True,
+            look_again_in=gateway.configuration.late_look.total_seconds() if again else None,
+        )
     )
 
 

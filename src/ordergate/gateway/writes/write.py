@@ -36,6 +36,7 @@ from ordergate.gateway.writes.idempotency import (
 )
 from ordergate.gateway.writes.outcomes import Held, outcome_unknown
 from ordergate.gateway.writes.prepared import Begun, Prepared, begin, kept_bytes, work_of
+from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.operations import (
     Busy,
@@ -102,14 +103,14 @@ async def write(gateway: Gateway, call: Call, prepare: Prepare) -> Answer:
         operation = _operation(gateway, call, merchant)
         # Preparing a create asks no provider: that its key was used before may be left to the claim to find.
         looks = race or call.kind is not OperationKind.CREATE
-        existing = await gateway.journal.by_key(operation) if looks else None
+        existing = await gateway.journal.read(tx.operations.find_by_key(operation)) if looks else None
         if existing is not None and not existing.operation.expired(_since(gateway)):
             note_operation(existing.operation.id, existing.operation.order)
             check_body(existing, operation)
             answer = await _repeated(gateway, call, existing)
             if answer is not None:
                 return answer
-            now = await gateway.journal.by_id(existing.operation.id) or existing
+            now = await gateway.journal.read(tx.operations.find_existing(existing.operation.id)) or existing
             operation = with_attempt(gateway, now.operation)
         try:
             prepared = await prepare(operation)
@@ -127,7 +128,7 @@ async def write(gateway: Gateway, call: Call, prepare: Prepare) -> Answer:
 
 async def _overtaken(gateway: Gateway, operation: Operation, existing: Existing | None) -> bool:
     """Whether the same key has been at work meanwhile: what stands against this call may be its own effect."""
-    now = await gateway.journal.by_key(operation)
+    now = await gateway.journal.read(tx.operations.find_by_key(operation))
     return now is not None and (existing is None or now.operation != existing.operation)
 
 
@@ -219,7 +220,11 @@ async def _claim(
     gateway.hold(operation.id)
     try:
         async with gateway.placing.reader:
-            return await gateway.journal.claim(intent) if _still_there(gateway, operation) else None
+            return (
+                await gateway.journal.write(tx.operations.claim(intent))
+                if _still_there(gateway, operation)
+                else None
+            )
     except JournalUnavailableError as error:
         if not accepted:
             raise  # nobody but this process may begin it, and this one does not
@@ -251,7 +256,7 @@ async def _answer_in_time(
 
 async def _accepted(gateway: Gateway, operation: Operation) -> Answer:
     try:
-        now = await gateway.journal.operation(operation.id) or operation
+        now = await gateway.journal.read(tx.operations.find(operation.id)) or operation
     except JournalUnavailableError:
         now = operation  # it is recorded and goes on: that the store is gone now is no reason to deny it
     return Answer(gateway.renderer.accepted(now), now.account, accepted=True)
@@ -279,12 +284,16 @@ async def _repeated(gateway: Gateway, call: Call, existing: Existing) -> Answer 
 async def _find_out(gateway: Gateway, operation: Operation) -> None:
     """Begin what can be done about an unknown outcome: ask the provider again under its key, or look there."""
     account = home_of(gateway.configuration, operation)
-    taken = None if account is None else await gateway.journal.take(operation.id, gateway.node)
+    taken = (
+        None
+        if account is None
+        else await gateway.journal.write(tx.leases.acquire(operation.id, gateway.node))
+    )
     if account is None or taken is None:
         return
     if taken.work is None or taken.work.command is None:
         await leave(gateway, taken.operation, anew=False)
         return
-    before = await gateway.journal.order(operation.order)
+    before = await gateway.journal.read(tx.orders.find(operation.order))
     held = Held(operation=taken.operation, work=taken.work, account=account, before=before)
     gateway.run(ask_again(gateway, taken, held), operation.id)

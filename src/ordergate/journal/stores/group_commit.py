@@ -31,7 +31,7 @@ Work = Callable[[sqlite3.Connection], Any]
 
 class _Item(NamedTuple):
     work: Work
-    brief: bool
+    inline: bool
     future: "asyncio.Future[Any]"
 
 
@@ -59,7 +59,7 @@ class GroupWriter:
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
         self._thread.start()
 
-    async def run(self, work: Callable[[sqlite3.Connection], T], *, brief: bool = False) -> T:
+    async def run(self, work: Callable[[sqlite3.Connection], T], *, inline: bool = False) -> T:
         """Run `work` and return its result once it is durable.
 
         What `work` raises is raised here, and its own changes are undone; other writes of the transaction are
@@ -67,7 +67,7 @@ class GroupWriter:
 
         Args:
             work: May be run a second time, after what it did was undone.
-            brief: It reads and writes a few rows by their index.
+            inline: It reads and writes a few rows by their index.
 
         Raises:
             JournalUnavailableError: The store failed; nothing of this write was kept.
@@ -76,7 +76,7 @@ class GroupWriter:
             raise JournalUnavailableError("SQLite: the journal is closed")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._waiting.append(_Item(work, brief, future))
+        self._waiting.append(_Item(work, inline, future))
         if self._idle.is_set():
             self._idle.clear()
             loop.call_soon(self._next, loop)  # with what others begin in the same moment
@@ -122,7 +122,7 @@ class GroupWriter:
             return
         items = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))]
         works = [item.work for item in items]
-        results = self._carried_out_here(works) if all(item.brief for item in items) else None
+        results = self._carried_out_here(works) if all(item.inline for item in items) else None
 
         def end() -> None:
             ended = self.transact(works) if results is None else self._committed(results)

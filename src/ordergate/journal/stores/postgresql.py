@@ -19,11 +19,10 @@ import asyncpg
 import structlog
 
 from ordergate.journal.errors import JournalUnavailableError, ListTooSlowError
-from ordergate.journal.sql_events import LIST_SECONDS
-from ordergate.journal.sql_journal import SqlJournal
+from ordergate.journal.journal import LIST_SECONDS, Journal
 from ordergate.journal.statements import migrations, newer_schema, statements
 from ordergate.journal.stores.conninfo import ConninfoError, Target, file_error, target_of
-from ordergate.journal.transaction import Batch, Query, RolledBack, Rows, Transaction
+from ordergate.journal.transaction import Batch, Query, RolledBack, Rows, Steps, Transaction
 from ordergate.telemetry.log import journal_time
 
 T = TypeVar("T")
@@ -185,7 +184,7 @@ class _Connector:
         return direct
 
 
-class PostgresqlJournal(SqlJournal):
+class PostgresqlJournal(Journal):
     """A journal in one database."""
 
     def __init__(self, pool: "asyncpg.Pool[Any]", checks: "asyncpg.Pool[Any]", connector: _Connector) -> None:
@@ -239,7 +238,7 @@ class PostgresqlJournal(SqlJournal):
         if self._connector.pooled:
             return None
         try:
-            async with self._connection() as connection:
+            async with self._connection(self._pool) as connection:
                 return int(await connection.fetchval(_CONNECTIONS_ALLOWED))
         except _FAILURES as error:
             raise _unavailable(error) from error
@@ -249,24 +248,32 @@ class PostgresqlJournal(SqlJournal):
         return len(self._writing)
 
     @journal_time("write")
-    async def _write(self, begin: Callable[[], Transaction[T]]) -> T:
-        # A caller that goes away does not stop the write: it may be just about to be durable.
-        task = asyncio.create_task(self._run(begin))
+    async def write(self, transaction: Transaction[T]) -> T:
+        """Run a transaction, and make it durable.
+
+        Raises:
+            JournalUnavailableError: The database failed. After a lost connection the commit may have happened.
+        """
+        # A cancelled caller does not stop the write: it may be just about to be durable.
+        task = asyncio.create_task(self._run(transaction))
         self._writing.add(task)
         task.add_done_callback(self._forget)
-        return await asyncio.shield(task)
+        result = await asyncio.shield(task)
+        self._written(transaction)
+        return result
 
     def _forget(self, task: "asyncio.Task[Any]") -> None:
         self._writing.discard(task)
         if not task.cancelled():
             task.exception()  # marks it as seen: the caller may be gone
 
-    async def _run(self, begin: Callable[[], Transaction[T]], pool: "asyncpg.Pool[Any] | None" = None) -> T:
+    async def _run(self, transaction: Transaction[T]) -> T:
+        pool = self._checks if transaction.apart else self._pool
         read_only = 0
         for run in range(_RUNS):
             try:
                 async with self._connection(pool) as connection:
-                    return await self._transact(connection, begin())
+                    return await self._transact(connection, iter(transaction))
             except RolledBack as undone:
                 result: T = undone.result
                 return result
@@ -281,24 +288,31 @@ class PostgresqlJournal(SqlJournal):
         raise JournalUnavailableError("PostgreSQL: other processes were faster each time")
 
     @journal_time("read")
-    async def _read(self, begin: Callable[[], Transaction[T]]) -> T:
+    async def read(self, transaction: Transaction[T]) -> T:
+        """Run a transaction that changes nothing.
+
+        Raises:
+            JournalUnavailableError: The database failed.
+            ListTooSlowError: A page of a list took longer than its limit.
+        """
+        if transaction.listed:
+            return await self._list(transaction)
         try:
-            async with self._connection() as connection:
-                return await self._carry_out(connection, begin())
+            async with self._connection(self._pool) as connection:
+                return await self._carry_out(connection, iter(transaction))
         except _FAILURES as error:
             raise _unavailable(error) from error
 
-    @journal_time("read")
-    async def _list(self, begin: Callable[[], Transaction[T]]) -> T:
+    async def _list(self, transaction: Transaction[T]) -> T:
         try:
             async with asyncio.timeout(LIST_SECONDS):
                 await self._lists.acquire()
         except TimeoutError as error:
             raise ListTooSlowError(LIST_SECONDS) from error
         try:
-            async with self._connection() as connection, connection.transaction(readonly=True):
+            async with self._connection(self._pool) as connection, connection.transaction(readonly=True):
                 await connection.execute(_OF_A_LIST)
-                return await self._carry_out(connection, begin())
+                return await self._carry_out(connection, iter(transaction))
         except asyncpg.QueryCanceledError as error:
             raise ListTooSlowError(LIST_SECONDS) from error
         except _FAILURES as error:
@@ -306,17 +320,14 @@ class PostgresqlJournal(SqlJournal):
         finally:
             self._lists.release()
 
-    async def _check(self, begin: Callable[[], Transaction[T]]) -> T:
-        return await self._run(begin, self._checks)
-
     @asynccontextmanager
-    async def _connection(self, pool: "asyncpg.Pool[Any] | None" = None) -> AsyncIterator[Any]:
+    async def _connection(self, pool: "asyncpg.Pool[Any]") -> AsyncIterator[Any]:
         """Have a connection for a while.
 
         One that broke in the middle of something is not used again. Nor is one whose server says that it cannot write:
         after a failover another can, and then no connection that was made before leads there for certain.
         """
-        pool, connection = await self._acquired(pool or self._pool)
+        pool, connection = await self._acquired(pool)
         try:
             yield connection
         except asyncpg.InternalClientError:
@@ -352,23 +363,23 @@ class PostgresqlJournal(SqlJournal):
                 f"PostgreSQL: no connection became free, and none could be made, within {_PATIENCE:g} s"
             ) from error
 
-    async def _transact(self, connection: Any, transaction: Transaction[T]) -> T:
-        """Carry out, and commit; one statement that is enough commits itself, which spares two round trips."""
+    async def _transact(self, connection: Any, steps: Steps[T]) -> T:
+        """Carry out, and commit; a single statement commits itself, which spares two round trips."""
         try:
-            query: Query | Batch | None = next(transaction)
+            query: Query | Batch | None = next(steps)
             rows: Rows = ()
-            if isinstance(query, Query) and query.enough and not self._connector.pooled:
+            if isinstance(query, Query) and query.single_statement and not self._connector.pooled:
                 rows, query = await self._ask(connection, query), None
                 if rows:
-                    transaction.send(rows)
-                    raise RuntimeError("more follows a statement that was to be enough")
+                    steps.send(rows)
+                    raise RuntimeError("a query follows a single statement")
         except StopIteration as end:
             result: T = end.value
             return result
         async with self._transaction(connection):
             if query is not None:
                 rows = await self._ask(connection, query)
-            return await self._carry_out(connection, transaction, rows)
+            return await self._carry_out(connection, steps, rows)
 
     @asynccontextmanager
     async def _transaction(self, connection: Any) -> AsyncIterator[None]:
@@ -385,10 +396,10 @@ class PostgresqlJournal(SqlJournal):
             raise
         await connection.execute("COMMIT")
 
-    async def _carry_out(self, connection: Any, transaction: Transaction[T], rows: Rows | None = None) -> T:
+    async def _carry_out(self, connection: Any, steps: Steps[T], rows: Rows | None = None) -> T:
         try:
             while True:
-                query = next(transaction) if rows is None else transaction.send(rows)
+                query = next(steps) if rows is None else steps.send(rows)
                 rows = await self._ask(connection, query)
         except StopIteration as end:
             result: T = end.value

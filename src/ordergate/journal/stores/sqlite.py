@@ -14,13 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import TextIO, TypeVar
 
-from ordergate.domain.assembly import OrderRecord
 from ordergate.host.steady_clock import TOLERATED, uptime
 from ordergate.journal.errors import JournalUnavailableError, ListTooSlowError
-from ordergate.journal.records.operations import Busy, Operation, Stale
-from ordergate.journal.records.orders import StoredOrder
-from ordergate.journal.sql_events import LIST_SECONDS
-from ordergate.journal.sql_journal import SqlJournal
+from ordergate.journal.journal import LIST_SECONDS, Journal
 from ordergate.journal.statements import migrations, newer_schema, statements
 from ordergate.journal.stores.group_commit import GroupWriter
 from ordergate.journal.transaction import Batch, Query, RolledBack, Rows, Transaction
@@ -40,7 +36,7 @@ _OLDEST = (3, 35)
 Seconds = Callable[[], float]
 
 
-class SqliteJournal(SqlJournal):
+class SqliteJournal(Journal):
     """A journal in one file. Several processes may open it; one may serve."""
 
     def __init__(self, path: Path, *, serving: bool = False, clock: Seconds | None = None) -> None:
@@ -72,7 +68,7 @@ class SqliteJournal(SqlJournal):
                 self._lock.close()
             raise _unavailable(path, error) from error
         self._writer = GroupWriter(writing, path)
-        self._at_hand = self._reader(busy_seconds=0)
+        self._inline_reader = self._reader(busy_seconds=0)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="journal-reader")
         self._listers = ThreadPoolExecutor(_LISTERS, thread_name_prefix="journal-list")
 
@@ -91,84 +87,70 @@ class SqliteJournal(SqlJournal):
         """Return how many writes wait for the one that is under way."""
         return self._writer.waiting
 
-    async def redact(self, record: OrderRecord, revision: int) -> StoredOrder | Busy | Stale:
-        """Replace an order's record by a redacted one, and erase what its operations held of it.
+    @journal_time("write")
+    async def write(self, transaction: Transaction[T]) -> T:
+        """Run a transaction, and make it durable.
 
         Raises:
-            JournalUnavailableError: As always; or the log beside the file, which holds older pages, could not be
-                emptied. The order is redacted then, and doing it again empties the log.
+            JournalUnavailableError: The database failed, and nothing was changed. Or the transaction erases, and the
+                log beside the file, which keeps older pages, could not be emptied; the same transaction empties it.
         """
-        result = await super().redact(record, revision)
-        if isinstance(result, StoredOrder):
+        try:
+            result = await self._writer.run(
+                lambda connection: self._run(connection, transaction), inline=transaction.inline
+            )
+        except RolledBack as rolled_back:
+            kept: T = rolled_back.result
+            return kept
+        if transaction.erases:
             await asyncio.to_thread(_empty_log, self._path)
+        self._written(transaction)
         return result
 
-    async def redact_unmade(self, operation: Operation, comparison: str | None) -> Busy | None:
-        """Erase what the operations of an order that was never made held of it.
+    @journal_time("read")
+    async def read(self, transaction: Transaction[T]) -> T:
+        """Run a transaction that changes nothing: one of few rows in the event loop, any other in a thread.
 
         Raises:
-            JournalUnavailableError: As of :meth:`redact`.
+            JournalUnavailableError: The database failed.
+            ListTooSlowError: A page of a list took longer than its limit.
         """
-        busy = await super().redact_unmade(operation, comparison)
-        if busy is None:
-            await asyncio.to_thread(_empty_log, self._path)
-        return busy
-
-    @journal_time("write")
-    async def _write(self, begin: Callable[[], Transaction[T]], *, brief: bool = False) -> T:
-        try:
-            return await self._writer.run(
-                lambda connection: self._carry_out(connection, begin()), brief=brief
-            )
-        except RolledBack as undone:
-            result: T = undone.result
-            return result
-
-    async def _write_briefly(self, begin: Callable[[], Transaction[T]]) -> T:
-        return await self._write(begin, brief=True)
-
-    @journal_time("read")
-    async def _read(self, begin: Callable[[], Transaction[T]]) -> T:
-        return await self._read_in(
-            self._readers, lambda: self._carry_out(self._reading_connection(), begin())
+        if transaction.listed:
+            until = time.monotonic() + LIST_SECONDS
+            return await self._in_thread(self._listers, lambda: self._run_until(until, transaction))
+        if transaction.inline:
+            # A few rows by their index take less time than the way to another thread and back. If the file is busy,
+            # only a thread may wait for it.
+            with contextlib.suppress(sqlite3.Error):
+                return self._run(self._inline_reader, transaction)
+        return await self._in_thread(
+            self._readers, lambda: self._run(self._reading_connection(), transaction)
         )
 
-    @journal_time("read")
-    async def _list(self, begin: Callable[[], Transaction[T]]) -> T:
-        until = time.monotonic() + LIST_SECONDS
-        return await self._read_in(self._listers, lambda: self._carry_out_until(until, begin()))
-
-    async def _read_in(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+    async def _in_thread(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         try:
             return await asyncio.get_running_loop().run_in_executor(threads, work)
         except sqlite3.Error as error:
             raise JournalUnavailableError(f"SQLite: {error}") from error
 
-    def _carry_out_until(self, until: float, transaction: Transaction[T]) -> T:
-        """Carry out, unless it takes longer, the wait for a thread included."""
+    def _run_until(self, until: float, transaction: Transaction[T]) -> T:
+        """Run a transaction; its time includes the wait for a thread."""
         connection = self._reading_connection()
         connection.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
         try:
-            return self._carry_out(connection, transaction)
+            return self._run(connection, transaction)
         except sqlite3.OperationalError as error:
             if time.monotonic() > until:
                 raise ListTooSlowError(LIST_SECONDS) from error
             raise
 
-    @journal_time("read")
-    async def _look_up(self, begin: Callable[[], Transaction[T]]) -> T:
-        """Read here and now: a few rows by their index take less time than the way to another thread and back."""
-        try:
-            return self._carry_out(self._at_hand, begin())
-        except sqlite3.Error:
-            return await self._read(begin)  # with patience, where the file is busy
-
-    def _carry_out(self, connection: sqlite3.Connection, transaction: Transaction[T]) -> T:
+    def _run(self, connection: sqlite3.Connection, transaction: Transaction[T]) -> T:
         now = round(self._clock() * 1000)
+        steps = iter(transaction)
         rows: Rows | None = None
         try:
             while True:
-                query = next(transaction) if rows is None else transaction.send(rows)
+                query = next(steps) if rows is None else steps.send(rows)
                 rows = self._ask(connection, query, now)
         except StopIteration as end:
             result: T = end.value

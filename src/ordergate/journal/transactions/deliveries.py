@@ -1,10 +1,8 @@
 """What the journal does with feeds, webhook endpoints and deliveries, once for every store: as in transactions.py."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
-
-import msgspec
 
 from ordergate.domain.delivery import DeliveryTry
 from ordergate.domain.identifiers import new_id
@@ -14,25 +12,22 @@ from ordergate.journal.records.deliveries import (
     DeliveryQuery,
     Due,
     Endpoint,
-    EndpointQuery,
     OutgoingWebhooks,
     Parcel,
     Range,
     Replayed,
-    SigningSecret,
 )
 from ordergate.journal.records.events import Feed
-from ordergate.journal.transaction import Batch, Query, Row, Rows, Transaction
-from ordergate.journal.transactions import search
-from ordergate.journal.transactions.events import event
+from ordergate.journal.transaction import Batch, Query, Row, Rows, Steps, transaction
+from ordergate.journal.transactions import endpoints, events, list_queries
 
 _KEPT_TRIES = 20
-_KEPT_SECRETS = 3
 _FIRST, _LAST = 0, 2**62
 """Unix milliseconds before and after every event."""
 
 
-def unnumbered_feeds(limit: int) -> Transaction[list[Feed]]:
+@transaction()
+def unnumbered_feeds(limit: int) -> Steps[list[Feed]]:
     """Return feeds that have events without a number."""
     rows = yield Query("unnumbered_feeds", {"limit": limit})
     return [
@@ -40,8 +35,16 @@ def unnumbered_feeds(limit: int) -> Transaction[list[Feed]]:
     ]
 
 
-def number_events(feed: Feed, limit: int) -> Transaction[int]:
-    """Number a feed's events, and queue their deliveries."""
+@transaction(inline=True)
+def number_events(feed: Feed, limit: int) -> Steps[int]:
+    """Number a feed's events in the order in which they were recorded, and queue their deliveries.
+
+    Processes that do so at once follow each other: a number, once it can be read, is never overtaken by a smaller
+    one.
+
+    Returns:
+        How many; `limit` at most, and fewer where many endpoints are told of each: `limit` is of deliveries, too.
+    """
     scope = _scope(feed)
     ((last,),) = yield Query("lock_feed", scope)
     receivers = (yield Query("enabled_endpoints", scope)) if feed.purpose is None else ()
@@ -57,101 +60,46 @@ def number_events(feed: Feed, limit: int) -> Transaction[int]:
     return len(rows)
 
 
-def add_endpoint(endpoint: Endpoint, secret: SigningSecret, at_most: int) -> Transaction[bool]:
-    """Keep an endpoint, unless its merchant has so many already."""
-    scope = {"merchant": endpoint.merchant, "world": endpoint.world}
-    lock = Query("take_lock", {"name": f"endpoints {endpoint.world} {endpoint.merchant}"})
-    yield lock
-    ((count,),) = yield Query("count_endpoints", scope)
-    if count < at_most:
-        yield Query("insert_endpoint", _endpoint_columns(endpoint))
-        yield Query("insert_secret", _secret_columns(endpoint.id, secret))
-    yield lock._replace(statement="drop_lock")
-    return bool(count < at_most)
+@transaction()
+def outgoing_webhooks() -> Steps[OutgoingWebhooks]:
+    """Count what waits to be delivered to enabled endpoints, and the endpoints that are disabled.
 
-
-def endpoint(endpoint_id: str) -> Transaction[Endpoint | None]:
-    """Return one endpoint."""
-    rows = yield Query("endpoint_by_id", {"id": endpoint_id})
-    return codec.decode_endpoint(rows[0][0]) if rows else None
-
-
-def endpoints(query: EndpointQuery) -> Transaction[list[Endpoint]]:
-    """Return up to ``limit + 1`` endpoints."""
-    rows = yield Query(*search.endpoints(query))
-    return search.in_order([codec.decode_endpoint(row[0]) for row in rows], query.ending_before)
-
-
-def change_endpoint(
-    endpoint_id: str, changes: Mapping[str, Any], only_at: str | None
-) -> Transaction[Endpoint | None]:
-    """Set fields of an endpoint."""
-    rows = yield Query("endpoint_to_change", {"id": endpoint_id})
-    if not rows:
-        return None
-    kept = codec.decode_endpoint(rows[0][0])
-    if only_at is not None and kept.url != only_at:
-        return kept
-    changed = msgspec.structs.replace(kept, **changes)
-    yield Query("replace_endpoint", _endpoint_columns(changed))
-    return changed
-
-
-def delete_endpoint(endpoint_id: str) -> Transaction[bool]:
-    """Forget an endpoint, its secrets and its deliveries."""
-    found = yield Query("delete_endpoint", {"id": endpoint_id})
-    yield Query("delete_secrets", {"id": endpoint_id})
-    yield Query("delete_deliveries", {"id": endpoint_id})
-    return bool(found)
-
-
-def rotate_secret(endpoint_id: str, secret: SigningSecret, ends_at: datetime) -> Transaction[bool]:
-    """Keep a further secret, and end the others then."""
-    rows = yield Query("endpoint_to_change", {"id": endpoint_id})
-    if not rows:
-        return False
-    yield Query("forget_secrets", {"id": endpoint_id})
-    yield Query("end_secrets", {"id": endpoint_id, "ends_at": codec.milliseconds(ends_at)})
-    yield Query("insert_secret", _secret_columns(endpoint_id, secret))
-    yield Query("keep_newest_secrets", {"id": endpoint_id, "kept": _KEPT_SECRETS})
-    return True
-
-
-def secrets(endpoint_id: str) -> Transaction[list[SigningSecret]]:
-    """Return the secrets that sign now."""
-    rows = yield Query("secrets_of_endpoint", {"id": endpoint_id})
-    return [SigningSecret(value=value, ends_at=_time(ends_at)) for value, ends_at in rows]
-
-
-def outgoing_webhooks() -> Transaction[OutgoingWebhooks]:
-    """Count what waits to be delivered to enabled endpoints, and the endpoints that are not."""
+    Raises:
+        JournalUnavailableError: The store failed.
+    """
     ((waiting, oldest, disabled),) = yield Query("outgoing_webhooks", {})
     return OutgoingWebhooks(waiting=int(waiting), oldest=max(int(oldest), 0) / 1000, disabled=int(disabled))
 
 
-def due_endpoints() -> Transaction[list[str]]:
-    """Return the enabled endpoints that have something due."""
-    rows = yield Query("due_endpoints", {})
-    return [str(row[0]) for row in rows]
+@transaction()
+def acquire(endpoint_id: str, owner: str, limit: int) -> Steps[Parcel | None]:
+    """Make an endpoint's due deliveries this process's own; None where it is gone or disabled.
 
-
-def take_deliveries(endpoint_id: str, owner: str, limit: int) -> Transaction[Parcel | None]:
-    """Make an endpoint's due deliveries one process's own."""
-    found = yield from endpoint(endpoint_id)
+    Of each order only the first that is not delivered yet is due.
+    """
+    found = yield from endpoints.find(endpoint_id)
     if found is None or not found.enabled:
         return None
     taken = yield Query("take_deliveries", {"endpoint_id": endpoint_id, "owner": owner, "limit": limit})
     due = []
     for row in sorted(taken, key=lambda row: int(row[7])):
-        told = yield from event(row[4])
+        told = yield from events.find(row[4])
         assert told is not None
         due.append(Due(delivery=_delivery(row), event=told, failures=row[12]))
-    signing = yield from secrets(endpoint_id)
+    signing = yield from endpoints.find_secrets(endpoint_id)
     return Parcel(endpoint=found, secrets=tuple(signing), due=tuple(due))
 
 
-def end_delivery(due: Due, owner: str, made: DeliveryTry, *, next_try_in: float | None) -> Transaction[None]:
-    """Record how a try went, and let go of the order's next one where this one is over."""
+@transaction()
+def finish(due: Due, owner: str, made: DeliveryTry, *, next_try_in: float | None) -> Steps[None]:
+    """Record how a try went, unless the delivery has become another's.
+
+    Args:
+        due: As it was taken.
+        owner: This process.
+        made: The try; it was delivered where it has no detail.
+        next_try_in: Seconds; None where there is no further try.
+    """
     delivered = made.detail is None
     state = "delivered" if delivered else ("failed" if next_try_in is None else "pending")
     columns = {
@@ -167,39 +115,44 @@ def end_delivery(due: Due, owner: str, made: DeliveryTry, *, next_try_in: float 
         yield Query("free_next", place)
 
 
-def release_deliveries(owner: str, held: Collection[str]) -> Transaction[None]:
-    """Let go of what nobody living makes."""
+@transaction()
+def release(owner: str, held: Collection[str]) -> Steps[None]:
+    """Let go of what this process has taken and does not hold: a failure of the store has hidden it from it."""
     rows = yield Query("abandoned_deliveries", {"node": owner})
     for (delivery_id,) in rows:
         if delivery_id not in held:
             yield Query("release_delivery", {"id": delivery_id})
 
 
-def delivery(delivery_id: str) -> Transaction[Delivery | None]:
+@transaction()
+def find(delivery_id: str) -> Steps[Delivery | None]:
     """Return one delivery."""
     rows = yield Query("delivery_by_id", {"id": delivery_id})
     return _delivery(rows[0]) if rows else None
 
 
-def deliveries(query: DeliveryQuery) -> Transaction[list[Delivery]]:
-    """Return up to ``limit + 1`` deliveries."""
-    rows = yield Query(*search.deliveries(query))
-    return search.in_order([_delivery(row) for row in rows], query.ending_before)
+@transaction(listed=True)
+def search(query: DeliveryQuery) -> Steps[list[Delivery]]:
+    """Return up to ``limit + 1`` deliveries, so that the caller can tell whether there are more."""
+    rows = yield Query(*list_queries.deliveries(query))
+    return list_queries.in_order([_delivery(row) for row in rows], query.ending_before)
 
 
-def replay(delivery_id: str) -> Transaction[Delivery | None]:
-    """Let a delivery be made at once, with all its tries anew."""
-    found = yield from delivery(delivery_id)
+@transaction()
+def replay(delivery_id: str) -> Steps[Delivery | None]:
+    """Let a delivery be made at once, with all its tries anew; None where it is gone."""
+    found = yield from find(delivery_id)
     if found is None:
         return None
     yield Query("endpoint_to_change", {"id": found.endpoint})
     if (yield Query("replay_delivery", {"id": delivery_id})):
         yield from _requeued(found.endpoint, [(found.event, found.order, found.type, found.number)])
-    return (yield from delivery(delivery_id))
+    return (yield from find(delivery_id))
 
 
-def replay_range(wanted: Range, limit: int) -> Transaction[Replayed]:
-    """Let one batch of a range be delivered again."""
+@transaction()
+def replay_range(wanted: Range, limit: int) -> Steps[Replayed]:
+    """Let one batch of a range be delivered again, up to `limit` of its events; none where the endpoint is gone."""
     kept = yield Query("endpoint_to_change", {"id": wanted.endpoint.id})
     if not kept:
         return Replayed(count=0, next_after=None)
@@ -223,13 +176,14 @@ def replay_range(wanted: Range, limit: int) -> Transaction[Replayed]:
     return Replayed(count=len(chosen), next_after=rows[-1][3] if len(rows) == limit else None)
 
 
-def prune_deliveries(since: datetime, limit: int) -> Transaction[int]:
-    """Forget deliveries that ended before."""
+@transaction()
+def prune(since: datetime, limit: int) -> Steps[int]:
+    """Forget deliveries that ended before; return how many, `limit` at most."""
     rows = yield Query("prune_deliveries", {"since": codec.milliseconds(since), "limit": limit})
     return len(rows)
 
 
-def _queue(receiver: Endpoint, rows: Rows, *, whatever_type: bool = False) -> Transaction[Rows]:
+def _queue(receiver: Endpoint, rows: Rows, *, whatever_type: bool = False) -> Steps[Rows]:
     """Queue events, given by id, order, type and number, for one endpoint; return those that it is told of."""
     wanted = [row for row in rows if whatever_type or receiver.wants(row[2])]
     if wanted:
@@ -238,7 +192,7 @@ def _queue(receiver: Endpoint, rows: Rows, *, whatever_type: bool = False) -> Tr
     return wanted
 
 
-def _requeued(endpoint_id: str, rows: Rows) -> Transaction[None]:
+def _requeued(endpoint_id: str, rows: Rows) -> Steps[None]:
     """Free deliveries that are made again, ahead of later ones of their orders that were due."""
     orders = {"endpoint_id": endpoint_id, "orders": _orders(rows)}
     yield Query("wait_for_ending", {**orders, "first": _LAST})
@@ -246,7 +200,7 @@ def _requeued(endpoint_id: str, rows: Rows) -> Transaction[None]:
     yield from _free(endpoint_id, rows)
 
 
-def _free(endpoint_id: str, rows: Rows) -> Transaction[None]:
+def _free(endpoint_id: str, rows: Rows) -> Steps[None]:
     first, last = rows[0][3], rows[-1][3]
     orders = {"endpoint_id": endpoint_id, "orders": _orders(rows)}
     yield Query("wait_for_ending", {**orders, "first": first})
@@ -260,21 +214,6 @@ def _orders(rows: Rows) -> str:
 
 def _scope(feed: Feed) -> dict[str, Any]:
     return {"merchant": feed.merchant, "world": feed.world, "purpose": feed.purpose or ""}
-
-
-def _endpoint_columns(kept: Endpoint) -> dict[str, Any]:
-    return {
-        "id": kept.id,
-        "merchant": kept.merchant,
-        "world": kept.world,
-        "enabled": int(kept.enabled),
-        "record": codec.encode(kept),
-    }
-
-
-def _secret_columns(endpoint_id: str, secret: SigningSecret) -> dict[str, Any]:
-    ends_at = None if secret.ends_at is None else codec.milliseconds(secret.ends_at)
-    return {"id": endpoint_id, "secret": secret.value, "ends_at": ends_at}
 
 
 def _delivery_columns(receiver: Endpoint, row: Sequence[Any]) -> dict[str, Any]:
@@ -308,9 +247,5 @@ def _delivery(row: Row) -> Delivery:
         state=state,
         tries=codec.decode_tries(row[11]),
         created_at=codec.moment(created_at),
-        next_try_at=_time(due_at),
+        next_try_at=codec.moment_or_none(due_at),
     )
-
-
-def _time(milliseconds: int | None) -> datetime | None:
-    return None if milliseconds is None else codec.moment(milliseconds)

@@ -13,13 +13,13 @@ from ordergate.journal import codec
 from ordergate.journal.records.comparisons import COMPARISONS
 from ordergate.journal.records.events import Event, EventQuery, Feed
 from ordergate.journal.records.operations import Operation
-from ordergate.journal.transaction import Batch, Query, Row, Transaction
-from ordergate.journal.transactions import search
+from ordergate.journal.transaction import Batch, Query, Row, Steps, transaction
+from ordergate.journal.transactions import list_queries
 
 _ALL = 2**62
 
 
-def record_change(before: OrderRecord | None, after: OrderRecord, order: Order) -> Transaction[None]:
+def record_change(before: OrderRecord | None, after: OrderRecord, order: Order) -> Steps[None]:
     """Record what happened to an order between two records; in the step that writes the second.
 
     Args:
@@ -36,7 +36,7 @@ def record_change(before: OrderRecord | None, after: OrderRecord, order: Order) 
         yield Batch("insert_event", [_event_columns(each, after, document) for each in types])
 
 
-def record_settled(operation: Operation) -> Transaction[None]:
+def record_settled(operation: Operation) -> Steps[None]:
     """Record that an operation has settled whose caller may not know."""
     assert operation.state in {"succeeded", "failed"}
     settled = SettledOperation(
@@ -64,7 +64,7 @@ def record_settled(operation: Operation) -> Transaction[None]:
     yield Query("insert_event", columns)
 
 
-def redact_events(order_id: str) -> Transaction[None]:
+def redact_events(order_id: str) -> Steps[None]:
     """Erase the personal data of an order from its events, and so from what is still to be delivered."""
     rows = yield Query("order_events", {"order_id": order_id, "after": None, "limit": _ALL})
     redacted = [
@@ -74,27 +74,37 @@ def redact_events(order_id: str) -> Transaction[None]:
         yield Batch("replace_event", redacted)
 
 
-def events(query: EventQuery) -> Transaction[list[Event]]:
-    """Return up to ``limit + 1`` numbered events."""
-    rows = yield Query(*search.events(query))
+@transaction(listed=True)
+def search(query: EventQuery) -> Steps[list[Event]]:
+    """Return up to ``limit + 1`` numbered events, so that the caller can tell whether there are more."""
+    rows = yield Query(*list_queries.events(query))
     return [_event(row) for row in rows]
 
 
-def event(event_id: str) -> Transaction[Event | None]:
+@transaction()
+def find(event_id: str) -> Steps[Event | None]:
     """Return one event."""
     rows = yield Query("event_by_id", {"id": event_id})
     return _event(rows[0]) if rows else None
 
 
-def place_in_feed(feed: Feed, event_id: str) -> Transaction[int | None]:
-    """Return an event's number in its feed."""
+@transaction()
+def find_number(feed: Feed, event_id: str) -> Steps[int | None]:
+    """Return an event's number; None where it has none yet, or is not of this feed."""
     place = {"id": event_id, "merchant": feed.merchant, "world": feed.world, "purpose": feed.purpose or ""}
     rows = yield Query("place_in_feed", place)
     return rows[0][0] if rows else None
 
 
-def order_events(order_id: str, after: str | None, limit: int) -> Transaction[list[Event]]:
-    """Return up to ``limit + 1`` of an order's events."""
+@transaction()
+def search_of_order(order_id: str, *, after: str | None = None, limit: int = 100) -> Steps[list[Event]]:
+    """Return up to ``limit + 1`` events of one order, the oldest first, numbered or not yet.
+
+    Args:
+        order_id: The order.
+        after: The id of an event of that order: only later ones.
+        limit: How many to show; the one more tells whether there are more.
+    """
     rows = yield Query("order_events", {"order_id": order_id, "after": after, "limit": limit + 1})
     return [_event(row) for row in rows]
 

@@ -14,6 +14,7 @@ from ordergate.domain.lifecycle import OrderStatus
 from ordergate.domain.order import Order
 from ordergate.gateway.orders import imports as adopt
 from ordergate.gateway.orders import read
+from ordergate.journal import transactions as tx
 from ordergate.web.authentication import caller_of
 from ordergate.web.documents import account_document
 from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, READ_PROBLEMS, answers
@@ -32,7 +33,7 @@ async def list_accounts(request: Request[Any, Any, Any]) -> AccountList:
     """List the accounts that this key reaches."""
     gateway = request.app.state.gateway
     accounts = read.visible_accounts(gateway, caller_of(request))
-    inbound = await gateway.journal.inbound_use(account.name for account in accounts)
+    inbound = await gateway.journal.read(tx.resync.usage([account.name for account in accounts]))
     return AccountList(
         data=[
             account_document(account, gateway.transport.health(account), inbound[account.name])
@@ -53,7 +54,7 @@ async def get_account(request: Request[Any, Any, Any], account: FromPath[str]) -
     """Read one account: what its provider can do, limits, health."""
     gateway = request.app.state.gateway
     found = read.visible_account(gateway, caller_of(request), account)
-    inbound = await gateway.journal.inbound_use([found.name])
+    inbound = await gateway.journal.read(tx.resync.usage([found.name]))
     return account_document(found, gateway.transport.health(found), inbound[found.name])
 
 

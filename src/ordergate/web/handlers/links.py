@@ -11,6 +11,7 @@ from ordergate.domain.errors import Problem
 from ordergate.domain.link import LinkKind
 from ordergate.gateway.links.links import LinkImport, bad_id, is_linkable, put_links
 from ordergate.gateway.links.links import import_links as import_
+from ordergate.journal import transactions as tx
 from ordergate.journal.records.links import LinkKey
 from ordergate.web import examples
 from ordergate.web.authentication import caller_of
@@ -67,7 +68,7 @@ async def put_link(
     key = _key(request, kind, merchant)
     given = {account: native for account, native in data.items() if native is not None}
     await put_links(gateway.journal, gateway.configuration, caller, key, given)
-    return dict(await gateway.journal.links(key))
+    return dict(await gateway.journal.read(tx.links.find(key)))
 
 
 @get(
@@ -86,7 +87,7 @@ async def get_link(
 ) -> dict[str, str]:
     """Read what one of the merchant's ids is called at each account."""
     key = _key(request, kind, merchant)
-    links = await request.app.state.gateway.journal.links(key)
+    links = await request.app.state.gateway.journal.read(tx.links.find(key))
     if not links:
         raise _unlinked(key)
     return dict(links)
@@ -109,7 +110,7 @@ async def delete_link(
 ) -> None:
     """Forget what one of the merchant's ids is called; orders go on showing it."""
     key = _key(request, kind, merchant)
-    if not await request.app.state.gateway.journal.delete_links(key):
+    if not await request.app.state.gateway.journal.write(tx.links.delete(key)):
         raise _unlinked(key)
 
 

@@ -18,6 +18,7 @@ from ordergate.domain.delivery import DeliveryState
 from ordergate.domain.webhook_bodies import EndpointBody, EndpointUpdate, ReplayBody, RotateBody
 from ordergate.gateway.orders.read import trim
 from ordergate.gateway.outbound import endpoints, replay
+from ordergate.journal import transactions as tx
 from ordergate.journal.records.deliveries import DeliveryQuery, EndpointQuery
 from ordergate.web import examples
 from ordergate.web.authentication import caller_of
@@ -85,7 +86,7 @@ async def list_webhook_endpoints(
         starting_after=starting_after,
         ending_before=ending_before,
     )
-    rows = await request.app.state.gateway.journal.endpoints(query)
+    rows = await request.app.state.gateway.journal.read(tx.endpoints.search(query))
     shown, has_more = trim(rows, limit, backwards=ending_before is not None)
     return EndpointList(data=[endpoint_document(row) for row in shown], has_more=has_more)
 
@@ -236,7 +237,7 @@ async def list_webhook_deliveries(
         starting_after=starting_after,
         ending_before=ending_before,
     )
-    rows = await request.app.state.gateway.journal.deliveries(query)
+    rows = await request.app.state.gateway.journal.read(tx.deliveries.search(query))
     shown, has_more = trim(rows, limit, backwards=ending_before is not None)
     return DeliveryList(data=[delivery_document(row) for row in shown], has_more=has_more)
 

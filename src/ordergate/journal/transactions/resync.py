@@ -1,7 +1,7 @@
 """What the journal does with what providers tell: recorded once, looked at by one process at a time."""
 
-from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Generator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from ordergate.domain.provider_event import ProviderEvent
@@ -16,14 +16,18 @@ from ordergate.journal.records.provider_events import (
     operation_subject,
     order_subject,
 )
-from ordergate.journal.transaction import Query, Rows, Transaction
+from ordergate.journal.transaction import Query, Rows, Steps, transaction
 
 _EVENTS_OF_A_LOOK = 50
 """Events that a look takes along: they only tell which operations and merchant they name."""
 
 
-def record(account: str, told: Sequence[Arrived], pace: Pace) -> Transaction[Recorded]:
-    """Keep events that are not known yet, and let what they concern be looked at."""
+@transaction()
+def record_events(account: str, told: Sequence[Arrived], pace: Pace) -> Steps[Recorded]:
+    """Keep what a provider told, each event once, and let what it concerns be looked at.
+
+    Operations that it names are looked at now, where their outcome is unknown or rests on a missing trace.
+    """
     new: list[ProviderEvent] = []
     named: list[str] = []
     for each in told:
@@ -39,18 +43,23 @@ def record(account: str, told: Sequence[Arrived], pace: Pace) -> Transaction[Rec
     return Recorded(new=tuple(new), named=tuple(named))
 
 
-def accounts_due(accounts: Iterable[str]) -> Transaction[list[str]]:
+@transaction(inline=True)
+def accounts_due(accounts: Collection[str]) -> Steps[list[str]]:
     """Return those of the accounts of which something is due."""
     rows = yield Query("accounts_with_due_subjects", {"accounts": codec.encode(list(accounts)).decode()})
     return [str(row[0]) for row in rows]
 
 
-def take(
-    owner: str, room: Mapping[str, int], held: Collection[tuple[str, str]]
-) -> Transaction[list[Subject]]:
-    """Take what is due of each account, as far as there is room for it.
+@transaction()
+def acquire_due(
+    owner: str, room: Mapping[str, int], held: Collection[tuple[str, str]] = ()
+) -> Steps[list[Subject]]:
+    """Look at what is due and nobody living looks at, the longest waiting first.
 
-    What this process has taken and does not hold was lost by it, when the store failed.
+    Args:
+        owner: This process.
+        room: By account, how much at most; of others nothing.
+        held: Accounts and names of what it looks at: others in its name were lost when the store failed.
     """
     taken = []
     for account, limit in room.items():
@@ -74,8 +83,22 @@ def take(
     return taken
 
 
-def finish(subject: Subject, owner: str, pace: Pace, *, parked: bool, erase: bool) -> Transaction[bool]:
-    """End a look: its events are processed, or parked, unless it was told of meanwhile."""
+@transaction()
+def finish(
+    subject: Subject, owner: str, pace: Pace, *, parked: bool = False, erase: bool = False
+) -> Steps[bool]:
+    """End a look at what events concern: they are processed.
+
+    Args:
+        subject: As it was taken.
+        owner: This process.
+        pace: When it is looked at again, where it was told of meanwhile.
+        parked: Nobody here knows it: the events are kept, and processed when it is known once told of again.
+        erase: Forget the bytes in which the events came.
+
+    Returns:
+        False where it was told of meanwhile: then it is due again, or where it is another's.
+    """
     place = {"account": subject.account, "subject": subject.name}
     rows = yield Query(
         "finish_subject",
@@ -84,7 +107,7 @@ def finish(subject: Subject, owner: str, pace: Pace, *, parked: bool, erase: boo
             "holder": owner,
             "told": subject.told,
             "parked": int(parked),
-            "every": _milliseconds(pace.every),
+            "every": codec.duration(pace.every),
         },
     )
     ended = bool(rows) and rows[0][0] is None
@@ -94,14 +117,23 @@ def finish(subject: Subject, owner: str, pace: Pace, *, parked: bool, erase: boo
     return ended
 
 
-def postpone(subject: Subject, owner: str, seconds: float) -> Transaction[None]:
-    """Look again later."""
+@transaction()
+def postpone(subject: Subject, owner: str, seconds: float) -> Steps[None]:
+    """Look again after so many seconds, or as soon as it is told of again."""
     place = {"account": subject.account, "subject": subject.name, "holder": owner}
-    yield Query("postpone_subject", {**place, "pause": _milliseconds(seconds)})
+    yield Query("postpone_subject", {**place, "pause": codec.duration(seconds)})
 
 
-def read_again(account: str, before: datetime, limit: int, pace: Pace) -> Transaction[int]:
-    """Let those orders be looked at that are not over and were read before, the longest ago first."""
+@transaction()
+def queue_stale_orders(account: str, before: datetime, limit: int, pace: Pace) -> Steps[int]:
+    """Let orders that are not over be looked at, as if told of; return how many.
+
+    Args:
+        account: Where they live.
+        before: Only those that were read before, the longest ago first.
+        limit: How many at most; those that are due anyway do not count.
+        pace: How soon.
+    """
     rows = yield Query(
         "orders_to_read_again", {"account": account, "before": codec.milliseconds(before), "limit": limit}
     )
@@ -110,50 +142,59 @@ def read_again(account: str, before: datetime, limit: int, pace: Pace) -> Transa
     return len(rows)
 
 
-def look_at_order(account: str, provider_order_id: str, pace: Pace) -> Transaction[None]:
+@transaction()
+def queue_order(account: str, provider_order_id: str, pace: Pace) -> Steps[None]:
     """Let one order be looked at, as if told of."""
     yield _tell(account, order_subject(provider_order_id), pace)
 
 
-def take_turn(account: str, owner: str, every: float) -> Transaction[Turn | None]:
-    """Take the turn to look through an account, if its time has come."""
-    yield Query("begin_polling", {"account": account, "every": _milliseconds(every)})
-    columns = {"account": account, "every": _milliseconds(every), "holder": owner}
+@transaction()
+def acquire_poll(account: str, owner: str, every: float) -> Steps[Turn | None]:
+    """Look through an account, if its time has come and nobody living does.
+
+    The first turn comes `every` seconds after the first question for it. A process asks only for what it does not
+    look through itself.
+    """
+    yield Query("begin_polling", {"account": account, "every": codec.duration(every)})
+    columns = {"account": account, "every": codec.duration(every), "holder": owner}
     rows = yield Query("due_poll", columns)
     if not rows:
         return None
     yield Query("take_poll", {"account": account, "holder": owner})
     walked_at, now = rows[0]
-    return Turn(walked_at=_time(walked_at), now=_time(now))
+    return Turn(walked_at=codec.moment(walked_at), now=codec.moment(now))
 
 
-def end_turn(account: str, owner: str, every: float, walked_at: datetime | None) -> Transaction[None]:
-    """Let the next turn come."""
+@transaction()
+def release_poll(account: str, owner: str, every: float, walked_at: datetime | None = None) -> Steps[None]:
+    """Let the next turn come after so many seconds; `walked_at` is when a whole walk began, None for none."""
     columns = {
         "account": account,
         "holder": owner,
-        "every": _milliseconds(every),
+        "every": codec.duration(every),
         "walked_at": None if walked_at is None else codec.milliseconds(walked_at),
     }
     yield Query("end_poll", columns)
 
 
-def use(accounts: Iterable[str]) -> Transaction[dict[str, InboundUse]]:
-    """Count what waits and what is parked."""
+@transaction()
+def usage(accounts: Collection[str]) -> Steps[dict[str, InboundUse]]:
+    """Return, by account, what its provider told unasked, and what of it is not processed."""
     found = {}
     for account in accounts:
         ((last,),) = yield Query("last_webhook", {"account": account})
         counts: dict[str, int] = dict((yield Query("open_events", {"account": account})))  # type: ignore[arg-type]
         found[account] = InboundUse(
-            last_webhook_at=None if last is None else _time(last),
+            last_webhook_at=None if last is None else codec.moment(last),
             waiting=counts.get("waiting", 0),
             parked=counts.get("parked", 0),
         )
     return found
 
 
-def prune(since: datetime, limit: int) -> Transaction[int]:
-    """Forget events that came before and wait for nothing."""
+@transaction()
+def prune(since: datetime, limit: int) -> Steps[int]:
+    """Forget events that came before and wait for nothing, parked ones too; return how many, `limit` at most."""
     columns = {"since": codec.milliseconds(since), "limit": limit}
     rows = yield Query("prune_provider_events", columns)
     yield Query("prune_event_subjects", columns)
@@ -177,7 +218,7 @@ def _subject(account: str, event: ProviderEvent) -> Generator[Query, Rows, str |
 
 
 def _tell(account: str, subject: str, pace: Pace) -> Query:
-    times = {"settle": _milliseconds(pace.settle), "every": _milliseconds(pace.every)}
+    times = {"settle": codec.duration(pace.settle), "every": codec.duration(pace.every)}
     return Query("tell_of_subject", {"account": account, "subject": subject, **times})
 
 
@@ -191,11 +232,3 @@ def _columns(account: str, told: Arrived, subject: str | None) -> dict[str, Any]
         "record": codec.encode(told.event),
         "body": told.body,
     }
-
-
-def _milliseconds(seconds: float) -> int:
-    return round(seconds * 1000)
-
-
-def _time(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)

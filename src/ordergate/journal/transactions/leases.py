@@ -1,0 +1,105 @@
+"""Leases: which node works on which operation."""
+
+from collections.abc import Collection
+
+import msgspec
+
+from ordergate.journal import codec
+from ordergate.journal.records.operations import (
+    Operation,
+    Taken,
+)
+from ordergate.journal.transaction import Query, Row, Steps, transaction
+from ordergate.spi.adapter import Baseline
+
+_OWN_PATIENCE = 5_000
+"""Milliseconds after which an operation of this process's own that it does not work on has been lost by it."""
+
+
+@transaction()
+def acquire(operation_id: str, owner: str, *, late: bool = False) -> Steps[Taken | None]:
+    """Look after one operation of unknown outcome; None if it is settled or somebody does already.
+
+    Args:
+        operation_id: Which.
+        owner: This process.
+        late: One that was not applied, too.
+    """
+    rows = yield Query("unowned_operation", {"id": operation_id, "late": int(late)})
+    return (yield from _taken(rows[0], owner)) if rows else None
+
+
+@transaction()
+def acquire_due(owner: str, limit: int) -> Steps[list[Taken]]:
+    """Look after operations that nobody living does and whose time has come, the longest waiting first."""
+    rows = yield Query("due_operations", {"limit": limit})
+    taken = []
+    for row in rows:
+        one = yield from _taken(row, owner)
+        taken.append(one)
+    return taken
+
+
+@transaction()
+def probe_soon(operation_id: str) -> Steps[None]:
+    """Let recovery look after an operation of unknown outcome at once."""
+    yield Query("look_soon", {"id": operation_id})
+
+
+@transaction()
+def renew(node: str, seconds: float, *, serves: bool = True) -> Steps[int]:
+    """Keep what this process holds from others for so long; return how many processes that serve do so now."""
+    yield Query("stay_alive", {"node": node, "lease": codec.duration(seconds), "serves": int(serves)})
+    yield Query("forget_nodes", {})
+    yield Query("keep_host_time", {})
+    ((serving,),) = yield Query("serving_nodes", {})
+    return int(serving)
+
+
+@transaction()
+def release(node: str) -> Steps[None]:
+    """Let others take at once what this process held."""
+    yield Query("leave", {"node": node})
+
+
+@transaction()
+def reap_expired(node: str, held: Collection[str]) -> Steps[int]:
+    """Let go of every operation that nobody works on any more; return how many.
+
+    One that may have been sent is of unknown outcome from then on.
+
+    Args:
+        node: This process.
+        held: The operations that it does work on: others in its name were lost when the store failed.
+    """
+    rows = yield Query("abandoned_operations", {"node": node, "patience": _OWN_PATIENCE})
+    found = [codec.decode_operation(row[0]) for row in rows]
+    abandoned = [operation for operation in found if operation.id not in held]
+    for operation in abandoned:
+        yield Query("give_up_operation", codec.operation_columns(_cut_off(operation)))
+    return len(abandoned)
+
+
+def _taken(row: Row, owner: str) -> Steps[Taken]:
+    record, work, request, settles_in, age, newest_order, newest_created_at = row
+    found = _cut_off(codec.decode_operation(record))
+    yield Query("take_operation", codec.operation_columns(found) | {"holder": owner})
+    return Taken(
+        operation=found,
+        work=None if work is None else codec.decode_work(work),
+        request=None if request is None else bytes(request),
+        baseline=Baseline(
+            newest_order=newest_order,
+            newest_created_at=codec.moment_or_none(newest_created_at),
+            recorded_at=found.created_at,
+        ),
+        settles_in=(settles_in or 0) / 1000,
+        age=age / 1000,
+    )
+
+
+def _cut_off(found: Operation) -> Operation:
+    """Nobody works on it any more: it may have been sent, unless no attempt of it was begun."""
+    if found.state != "in_progress" or not found.attempts:
+        return found
+    return msgspec.structs.replace(found, state="unknown", outcome="unknown")
