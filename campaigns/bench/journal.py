@@ -114,6 +114,7 @@ async def _claimed(journal: Journal) -> Operation:
         key=new_id("req"),
         content_hash="0" * 64,
         account="rapyd",
+        adapter="rapyd",
         order=new_id("ord"),
         reference=new_id("ref"),
         state="in_progress",

@@ -219,6 +219,7 @@ def operation(**changes: Any) -> Operation:
         key=new_id("req"),
         content_hash="c0ffee",
         account="rapyd",
+        adapter="rapyd",
         order=new_id("ord"),
         reference=None,
         state="in_progress",

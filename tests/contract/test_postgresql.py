@@ -22,6 +22,7 @@ from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.links import LinkKey
 from ordergate.journal.records.operations import Claimed, Duplicate, Existing
 from ordergate.journal.statements import migrations
+from ordergate.journal.stores import postgresql
 from ordergate.journal.stores.postgresql import PostgresqlJournal, upgrade
 from ordergate.server.bootstrap import open_journal
 
@@ -81,6 +82,29 @@ async def test_many_may_create_the_schema_at_once(postgresql_url: str) -> None:
     assert await upgrade(postgresql_url) == (NEWEST, NEWEST)
     (row,) = await _fetch(postgresql_url, "SELECT count(*), min(version) FROM schema_version")
     assert tuple(row) == (1, NEWEST)
+
+
+async def test_an_upgrade_that_fails_leaves_the_database_as_it_was(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A migration that fails takes the whole upgrade back; once it can be made, the data is still there."""
+    later = (NEWEST + 1, ("ALTER TABLE orders ADD COLUMN later TEXT", "CREATE TABLE later (id TEXT)"))
+    before = await PostgresqlJournal.open(postgresql_url)
+    begun = await claimed(before)
+    await before.close()
+    await _fetch(postgresql_url, "CREATE TABLE later (id TEXT)")
+    monkeypatch.setattr(postgresql, "migrations", lambda _: (*migrations("postgresql"), later))
+
+    with pytest.raises(JournalUnavailableError, match="later"):
+        await upgrade(postgresql_url)
+    (row,) = await _fetch(postgresql_url, "SELECT version FROM schema_version")
+    assert row[0] == NEWEST
+
+    await _fetch(postgresql_url, "DROP TABLE later")
+    assert await upgrade(postgresql_url) == (NEWEST, NEWEST + 1)
+    after = await PostgresqlJournal.open(postgresql_url)
+    assert await after.read(tx.operations.find(begun.id)) == begun
+    await after.close()
 
 
 async def test_processes_may_open_an_empty_database_at_once(postgresql_url: str) -> None:

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.contract.conftest import NOW, ended, intent, operation
+from tests.contract.conftest import ended, intent, operation
 
-from ordergate.gateway.access.caller import make_key
 from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.operations import Claimed, Existing, Operation
@@ -159,26 +158,6 @@ async def test_a_process_that_writes_for_long_keeps_writes_waiting_and_nothing_e
         other.execute("ROLLBACK")
 
     assert await claims == [Claimed(first), Claimed(second)]
-    await journal.close()
-
-
-async def test_an_older_schema_is_upgraded_with_its_keys(path: Path) -> None:
-    """A key that was made before the gateway noted when keys are used works on, and its use is noted."""
-    key, _ = make_key(merchant="acme", world="test", scopes=(), now=NOW)
-    with closing(sqlite3.connect(path)) as connection:
-        for number, script in migrations("sqlite"):
-            for statement in script if number < 3 else ():
-                connection.execute(statement)
-        row = (key.id, b"hash", msgspec.json.encode(key))
-        connection.execute("INSERT INTO api_keys (id, secret_hash, record) VALUES (?, ?, ?)", row)
-        connection.execute("PRAGMA user_version = 2")
-        connection.commit()
-
-    journal = SqliteJournal(path, serving=True)
-    await journal.write(tx.keys.record_use({key.id: NOW}))
-
-    assert await journal.read(tx.keys.find(b"hash")) == key
-    assert await journal.read(tx.keys.list_all()) == [msgspec.structs.replace(key, last_used_at=NOW)]
     await journal.close()
 
 

@@ -1,23 +1,20 @@
 """What becomes of a SQLite file over time: releases that upgrade it, servers that follow each other, and losses."""
 
 import asyncio
-import json
 import sqlite3
 import time
 from contextlib import closing
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import pytest
-from tests.contract.conftest import NODE, NOW, claimed, ended, intent, operation, order, retried
+from tests.contract.conftest import NODE, claimed, ended, intent, operation, order, retried
 
 from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
-from ordergate.journal.records.operations import Claimed, Existing, Operation, Stale, StoredResponse
+from ordergate.journal.records.operations import Claimed, Existing, Stale, StoredResponse
 from ordergate.journal.records.orders import StoredOrder
 from ordergate.journal.statements import migrations
+from ordergate.journal.stores import sqlite
 from ordergate.journal.stores.sqlite import SqliteJournal, upgrade
 
 NEWEST = migrations("sqlite")[-1][0]
@@ -31,104 +28,53 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "journal.db"
 
 
-# A file of release 0.1.0
+# Upgrades
+
+LATER = (NEWEST + 1, ("ALTER TABLE orders ADD COLUMN later TEXT", "CREATE TABLE later (id TEXT)"))
 
 
-def _document(of: Operation) -> bytes:
-    """An operation's record as release 0.1.0 wrote it."""
-    document: dict[str, Any] = json.loads(msgspec.json.encode(of))
-    for name in ("probes", "needs_person", "resolution"):
-        del document[name]
-    for attempt in document["attempts"]:
-        del attempt["closed"]
-    return json.dumps(document).encode()
-
-
-def _write_first_release(path: Path, operations: list[Operation], record: Any) -> None:
-    (number, script), *_ = migrations("sqlite")
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
-        for statement in script:
-            connection.execute(statement)
-        for each in operations:
-            answer = (ANSWER.status, ANSWER.body) if each.state == "succeeded" else (None, None)
-            request = None if each.state == "succeeded" else b'{"amount": 200.0}'
-            created, updated = (int(time.timestamp() * 1000) for time in (each.created_at, each.updated_at))
-            connection.execute(
-                "INSERT INTO operations (id, merchant, world, kind, method, path, idempotency_key, "
-                "content_hash, order_id, reference, state, created_at, updated_at, record, request, baseline, "
-                "response_status, response_body) "
-                "VALUES (?, 'acme', 'test', 'create', 'POST', '/v1/orders', ?, 'c0ffee', ?, ?, ?, ?, ?, ?, ?, "
-                "'{}', ?, ?)",
-                (
-                    *(each.id, each.key, each.order, each.reference, each.state, created, updated),
-                    *(_document(each), request, *answer),
-                ),
-            )
-        connection.execute(
-            "INSERT INTO orders VALUES (?, 'acme', 'test', 'rapyd', 'rapyd', 'order_1', 'open', NULL, 'cust-42', "
-            "NULL, ?, 1, ?)",
-            (record.id, int(NOW.timestamp() * 1000), msgspec.json.encode(record)),
-        )
-        connection.execute("INSERT INTO api_keys VALUES ('key_1', x'00', NULL, '{}')")
-        connection.execute(f"PRAGMA user_version = {number}")
-
-
-async def test_the_first_releases_file_is_upgraded(path: Path) -> None:
-    """Operations, answers, keys and orders are all there, and what was unknown is looked after at once."""
-    unknown, running = ended(operation(reference="A-1"), "unknown"), operation()
-    unknown = msgspec.structs.replace(unknown, updated_at=NOW - timedelta(minutes=1))
-    done = ended(operation(), "succeeded")
-    record = order(done.order)
-    _write_first_release(path, [unknown, running, done], record)
-
-    assert upgrade(path) == (1, NEWEST)
-    assert upgrade(path) == (NEWEST, NEWEST)
-    journal = SqliteJournal(path)
-
-    assert await journal.read(tx.operations.find(unknown.id)) == unknown
-    assert await journal.read(tx.operations.find_by_key(done)) == Existing(done, ANSWER)
-    assert await journal.read(tx.orders.find(done.order)) == StoredOrder(record, 1)
-    assert await journal.write(tx.operations.claim(intent(operation(key=done.key)))) == Existing(done, ANSWER)
-    taken = await journal.write(tx.leases.acquire_due(OTHER, 10))
-    assert [each.operation for each in taken] == [unknown, ended(running, "unknown")]
-    for each in taken:
-        assert (each.work, each.request) == (None, b'{"amount": 200.0}')
-        assert each.baseline.newest_order is None
-        assert each.settles_in <= 0
-    assert (
-        await journal.write(tx.operations.settle(ended(unknown, "succeeded"), ANSWER, None, owner=OTHER))
-        is True
+async def test_an_upgrade_keeps_what_the_file_holds(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A later release adds its migrations; operations, answers, keys and orders are all there afterwards."""
+    journal = SqliteJournal(path, serving=True)
+    unknown = await claimed(journal)
+    await journal.write(
+        tx.operations.leave_unknown(ended(unknown, "unknown"), NODE, settles_in=None, look_in=None)
     )
+    done = await claimed(journal)
+    record = order(done.order)
+    await journal.write(tx.operations.settle(ended(done, "succeeded"), ANSWER, record))
+    await journal.close()
+
+    monkeypatch.setattr(sqlite, "migrations", lambda _: (*migrations("sqlite"), LATER))
+    assert upgrade(path) == (NEWEST, NEWEST + 1)
+    assert upgrade(path) == (NEWEST + 1, NEWEST + 1)
+
+    journal = SqliteJournal(path, serving=True)
+    assert await journal.read(tx.operations.find(unknown.id)) == ended(unknown, "unknown")
+    kept = await journal.read(tx.operations.find_by_key(done))
+    assert kept == Existing(ended(done, "succeeded"), ANSWER)
+    assert await journal.read(tx.orders.find(done.order)) == StoredOrder(record, 1)
+    assert await journal.write(tx.operations.claim(intent(operation(key=done.key)))) == kept
     await journal.close()
 
 
-async def test_a_repeated_operation_of_the_first_release_goes_on(path: Path) -> None:
-    """What had been sent more than once before the upgrade can end, and can be sent again, like anything else."""
-    unknown, failed = ended(retried(operation()), "unknown"), ended(retried(operation()), "failed")
-    _write_first_release(path, [unknown, failed], order())
-    journal = SqliteJournal(path)
-
-    assert await journal.write(tx.operations.settle(ended(unknown, "succeeded"), ANSWER, None)) is True
-    assert await journal.write(tx.operations.claim(intent(retried(failed)))) == Claimed(retried(failed))
-
-    await journal.close()
-
-
-async def test_an_upgrade_that_fails_leaves_the_file_as_it_was(path: Path) -> None:
-    """Where an upgrade cannot be made the file is refused, stays at its schema, and is upgraded later."""
-    _write_first_release(path, [], order())
+async def test_an_upgrade_that_fails_leaves_the_file_as_it_was(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If an upgrade cannot be made, the file is refused and keeps its schema, and can be upgraded later."""
+    await SqliteJournal(path).close()
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("CREATE TABLE nodes (id TEXT)")
+        connection.execute("CREATE TABLE later (id TEXT)")
+    monkeypatch.setattr(sqlite, "migrations", lambda _: (*migrations("sqlite"), LATER))
 
     with pytest.raises(JournalUnavailableError, match="SQLite cannot use"):
         SqliteJournal(path, serving=True)
 
     with closing(sqlite3.connect(path)) as connection:
-        columns = {row[1] for row in connection.execute("PRAGMA table_info(operations)")}
-        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
-        assert "baseline" in columns
-        connection.execute("DROP TABLE nodes")
+        columns = {row[1] for row in connection.execute("PRAGMA table_info(orders)")}
+        assert connection.execute("PRAGMA user_version").fetchone() == (NEWEST,)
+        assert "later" not in columns
+        connection.execute("DROP TABLE later")
     await SqliteJournal(path, serving=True).close()
 
 

@@ -35,11 +35,11 @@ def encode_exchanges(exchanges: Sequence[Exchange]) -> bytes | None:
     return _encoder.encode_lines(list(exchanges)) if exchanges else None
 
 
-def decode_exchanges(lines: bytes | str | None) -> tuple[Exchange, ...]:
-    """Return what :func:`encode_exchanges` wrote; older releases put lines together as text in SQLite."""
+def decode_exchanges(lines: bytes | None) -> tuple[Exchange, ...]:
+    """Return the exchanges of lines of JSON."""
     if lines is None:
         return ()
-    return tuple(_exchanges.decode_lines(lines if isinstance(lines, str) else bytes(lines)))
+    return tuple(_exchanges.decode_lines(lines))
 
 
 def milliseconds(time: datetime) -> int:

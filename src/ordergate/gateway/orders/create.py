@@ -197,6 +197,7 @@ def unrecorded(gateway: Gateway, merchant: str, world: World) -> Operation:
         key=None,
         content_hash="",
         account="",
+        adapter="",
         order=new_id("ord"),
         reference=None,
         state="in_progress",

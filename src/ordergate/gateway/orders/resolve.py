@@ -105,7 +105,8 @@ def _require_work(taken: Taken) -> Work:
     if taken.work is None:
         raise Problem(
             "invalid_state",
-            "An older release recorded this operation without what its order needs; import the order instead.",
+            "The gateway no longer has the command of this operation, so it cannot record the order. "
+            "Import the order instead.",
             operation=taken.operation.id,
         )
     return taken.work

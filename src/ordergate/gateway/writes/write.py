@@ -144,6 +144,7 @@ def _operation(gateway: Gateway, call: Call, merchant: str) -> Operation:
         key=call.delivery.key,
         content_hash=sha256(msgspec.json.encode(call.body, order="deterministic")).hexdigest(),
         account="",
+        adapter="",
         order=call.order or new_id("ord"),
         reference=call.reference,
         state="in_progress",

@@ -25,7 +25,6 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         id: Also the mark at the provider.
         method: With `path` and `key` the scope of idempotency.
         content_hash: Of the parsed body; the same key with another is refused.
-        adapter: What speaks at the account; None in journals of a release that did not keep it.
         order: The order that it creates or changes.
         reference: The merchant's order number, for a create.
         performed_by: ``gateway`` where the provider cannot and the gateway does it itself.
@@ -44,6 +43,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None
     content_hash: str
     account: str
+    adapter: str
     order: str
     reference: str | None
     state: OperationState
@@ -53,7 +53,6 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     problem: str | None
     created_at: datetime
     updated_at: datetime
-    adapter: str | None = None
     probes: tuple[Probe, ...] = ()
     needs_person: bool = False
     resolution: Resolution | None = None
@@ -135,7 +134,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     """An unsettled operation that this process alone looks after now.
 
     Attributes:
-        work: None in journals of a release that did not keep it.
+        work: None after retention or a redaction has removed it.
         request: The exact bytes that were sent; stars where they held a one-time token.
         baseline: Where a probe begins.
         settles_in: Seconds until nothing of it can still arrive at the provider; negative from then on.
