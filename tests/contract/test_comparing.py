@@ -24,7 +24,7 @@ from ordergate.domain.identifiers import new_id
 from ordergate.journal import transactions as tx
 from ordergate.journal.journal import Journal
 from ordergate.journal.records.comparisons import Comparison, ComparisonQuery, ShadowCount, compared_key
-from ordergate.journal.records.exchanges import EXCHANGES_KEPT, Exchange, Told
+from ordergate.journal.records.exchanges import EXCHANGES_KEPT, Exchange, OperationWithExchanges
 from ordergate.journal.records.operations import Busy
 from ordergate.journal.records.orders import OrderQuery
 
@@ -81,7 +81,7 @@ async def test_what_was_said_is_kept_with_how_it_ended(journal: Journal) -> None
     )
 
     assert await journal.read(tx.operations.find_with_exchanges(begun.order)) == [
-        Told(
+        OperationWithExchanges(
             operation=ended(again, "succeeded"),
             work=None,
             request=None,

@@ -14,12 +14,12 @@ from ordergate.domain.identifiers import new_id
 from ordergate.journal import transactions as tx
 from ordergate.journal.journal import Journal
 from ordergate.journal.records.deliveries import (
+    DeliveryBatch,
     DeliveryQuery,
-    Due,
+    DueDelivery,
     Endpoint,
     EndpointQuery,
-    Parcel,
-    Range,
+    ReplayRange,
     SigningSecret,
 )
 from ordergate.journal.records.events import Feed
@@ -73,7 +73,9 @@ async def _created(journal: Journal, count: int = 1) -> list[OrderRecord]:
     return records
 
 
-async def _take(journal: Journal, receiver: Endpoint, node: str = NODE, limit: int = 10) -> tuple[Due, ...]:
+async def _take(
+    journal: Journal, receiver: Endpoint, node: str = NODE, limit: int = 10
+) -> tuple[DueDelivery, ...]:
     parcel = await journal.write(tx.deliveries.acquire(receiver.id, node, limit))
     assert parcel is not None
     return parcel.due
@@ -118,7 +120,7 @@ async def test_of_each_order_one_is_made_at_a_time(journal: Journal) -> None:
     await _happen(journal, second, "a")
 
     parcel = await journal.write(tx.deliveries.acquire(receiver.id, NODE, 10))
-    assert isinstance(parcel, Parcel)
+    assert isinstance(parcel, DeliveryBatch)
     assert parcel.endpoint == receiver
     assert [secret.value for secret in parcel.secrets] == [f"whsec_{receiver.id}"]
     assert "whsec_" not in repr(parcel)
@@ -293,9 +295,11 @@ async def test_a_range_is_delivered_again(journal: Journal) -> None:
     await journal.write(tx.deliveries.finish(delivered, NODE, GOOD, next_try_in=None))
     await journal.write(tx.deliveries.finish(failed, NODE, BAD, next_try_in=None))
 
-    first = await journal.write(tx.deliveries.replay_range(Range(endpoint=receiver, failed_only=True), 10))
+    first = await journal.write(
+        tx.deliveries.replay_range(ReplayRange(endpoint=receiver, failed_only=True), 10)
+    )
     assert (first.count, first.next_after) == (1, None)
-    whole = Range(endpoint=receiver, failed_only=False, after=0)
+    whole = ReplayRange(endpoint=receiver, failed_only=False, after=0)
     part = await journal.write(tx.deliveries.replay_range(whole, 3))
     assert (part.count, part.next_after) == (3, 3)
     rest = await journal.write(tx.deliveries.replay_range(msgspec.structs.replace(whole, after=3), 3))
@@ -304,11 +308,11 @@ async def test_a_range_is_delivered_again(journal: Journal) -> None:
     again = await _take(journal, receiver)
     assert [due.delivery.number for due in again] == [1, 2, 3, 4]
     await journal.write(tx.deliveries.finish(held, NODE, GOOD, next_try_in=None))
-    past = Range(endpoint=receiver, failed_only=False, until=datetime.now(UTC) - timedelta(days=1))
+    past = ReplayRange(endpoint=receiver, failed_only=False, until=datetime.now(UTC) - timedelta(days=1))
     assert (await journal.write(tx.deliveries.replay_range(past, 10))).count == 0
     narrow = await _listen(journal, types=(EventType.ORDER_PAID,))
     assert (
-        await journal.write(tx.deliveries.replay_range(Range(endpoint=narrow, failed_only=False), 10))
+        await journal.write(tx.deliveries.replay_range(ReplayRange(endpoint=narrow, failed_only=False), 10))
     ).count == 0
 
 
@@ -322,7 +326,9 @@ async def test_what_is_replayed_comes_before_what_waits(journal: Journal) -> Non
 
     for again in (False, True):
         if again:
-            await journal.write(tx.deliveries.replay_range(Range(endpoint=receiver, failed_only=True), 10))
+            await journal.write(
+                tx.deliveries.replay_range(ReplayRange(endpoint=receiver, failed_only=True), 10)
+            )
         else:
             await journal.write(tx.deliveries.replay(failed.delivery.id))
         (first,) = await _take(journal, receiver)
@@ -375,7 +381,7 @@ async def test_a_range_at_a_deleted_endpoint_queues_nothing(journal: Journal) ->
     await journal.write(tx.endpoints.delete(receiver.id))
 
     assert (
-        await journal.write(tx.deliveries.replay_range(Range(endpoint=receiver, failed_only=False), 10))
+        await journal.write(tx.deliveries.replay_range(ReplayRange(endpoint=receiver, failed_only=False), 10))
     ).count == 0
     assert await journal.read(tx.deliveries.search(DeliveryQuery(world="test"))) == []
 

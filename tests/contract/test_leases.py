@@ -22,7 +22,7 @@ from ordergate.domain.changes import PaymentMade
 from ordergate.domain.operation import Probe
 from ordergate.journal import transactions as tx
 from ordergate.journal.journal import Journal
-from ordergate.journal.records.operations import Operation, StoredResponse, Taken, Work
+from ordergate.journal.records.operations import AcquiredOperation, Operation, StoredResponse, Work
 from ordergate.spi.adapter import Baseline
 
 OTHER, THIRD = "node_2", "node_3"
@@ -223,7 +223,7 @@ async def test_no_operation_goes_to_two(journals: list[Journal]) -> None:
         *(journals[n % 2].write(tx.leases.acquire(left[n].id, node)) for n, node in enumerate(nodes)),
     )
 
-    taken: list[Taken] = []
+    taken: list[AcquiredOperation] = []
     for each in found:
         taken += each if isinstance(each, list) else [each] if each is not None else []
     identifiers = [each.operation.id for each in taken]

@@ -25,17 +25,17 @@ from ordergate.journal.journal import Journal
 from ordergate.journal.records.operations import StoredResponse
 from ordergate.journal.records.orders import StoredOrder
 from ordergate.journal.records.provider_events import (
-    Arrived,
-    InboundUse,
-    Pace,
-    Recorded,
-    Subject,
-    operation_subject,
-    order_subject,
+    Debounce,
+    InboundCounts,
+    ReceivedEvent,
+    RecordedEvents,
+    ResyncJob,
+    operation_job_name,
+    order_job_name,
 )
 
 ACCOUNT, OTHER = "rapyd", "node_2"
-AT_ONCE = Pace(settle=0.0, every=0.0)
+AT_ONCE = Debounce(settle=0.0, every=0.0)
 MINUTE, HOUR, LEASE = 60.0, 3600.0, 15.0
 PAYMENT = Payment(
     provider_payment_id="payment_7",
@@ -47,20 +47,22 @@ PAYMENT = Payment(
 )
 
 
-def told(name: str, order_id: str | None = "order_1", body: bytes | None = b"{}", **changes: Any) -> Arrived:
+def told(
+    name: str, order_id: str | None = "order_1", body: bytes | None = b"{}", **changes: Any
+) -> ReceivedEvent:
     """An event as a webhook brings it."""
     event = ProviderEvent(
         id=name, type="ORDER_UPDATED", known=True, provider_order_id=order_id, occurred_at=None, **changes
     )
-    return Arrived(event=event, body=body)
+    return ReceivedEvent(event=event, body=body)
 
 
-async def tell(journal: Journal, *events: Arrived, pace: Pace = AT_ONCE) -> Recorded:
+async def tell(journal: Journal, *events: ReceivedEvent, pace: Debounce = AT_ONCE) -> RecordedEvents:
     """Record events of the account."""
     return await journal.write(tx.resync.record_events(ACCOUNT, events, pace))
 
 
-async def due(journal: Journal, owner: str = NODE, limit: int = 10, **options: Any) -> list[Subject]:
+async def due(journal: Journal, owner: str = NODE, limit: int = 10, **options: Any) -> list[ResyncJob]:
     """Take what is due."""
     return await journal.write(tx.resync.acquire_due(owner, {ACCOUNT: limit}, **options))
 
@@ -70,7 +72,7 @@ async def names(journal: Journal, owner: str = NODE) -> list[str]:
     return [subject.name for subject in await due(journal, owner)]
 
 
-async def use(journal: Journal) -> InboundUse:
+async def use(journal: Journal) -> InboundCounts:
     """What the account shows."""
     return (await journal.read(tx.resync.usage([ACCOUNT])))[ACCOUNT]
 
@@ -102,8 +104,8 @@ async def test_ten_events_of_an_order_are_one_look(journal: Journal) -> None:
     taken = await due(journal)
 
     assert {(each.name, each.told, len(each.events)) for each in taken} == {
-        (order_subject("order_1"), 10, 10),
-        (order_subject("order_2"), 1, 1),
+        (order_job_name("order_1"), 10, 10),
+        (order_job_name("order_2"), 1, 1),
     }
 
 
@@ -114,9 +116,9 @@ async def test_what_a_process_lost_it_takes_again(journal: Journal) -> None:
     taken = {subject.name for subject in await due(journal)}
 
     assert await due(journal, held=[(ACCOUNT, name) for name in taken]) == []
-    lost = await due(journal, limit=1, held=[(ACCOUNT, order_subject("order_1"))])
+    lost = await due(journal, limit=1, held=[(ACCOUNT, order_job_name("order_1"))])
 
-    assert [subject.name for subject in lost] == [order_subject("order_2")]
+    assert [subject.name for subject in lost] == [order_job_name("order_2")]
 
 
 async def test_an_event_without_a_subject_is_kept_and_done(journal: Journal) -> None:
@@ -140,8 +142,8 @@ async def test_what_names_no_order_leads_to_it_all_the_same(journal: Journal) ->
     await tell(journal, told("four", None, operations=("op_" + "0" * 32,)))
 
     known, unknown = sorted(await due(journal), key=lambda subject: subject.name, reverse=True)
-    assert (known.name, known.told) == (order_subject("order_7"), 3)
-    assert (unknown.name, unknown.told) == (operation_subject("op_" + "0" * 32), 1)
+    assert (known.name, known.told) == (order_job_name("order_7"), 3)
+    assert (unknown.name, unknown.told) == (operation_job_name("op_" + "0" * 32), 1)
     assert (known.provider_order_id, unknown.provider_order_id) == ("order_7", None)
     assert (known.operations, unknown.operations) == ((made.id,), ("op_" + "0" * 32,))
 
@@ -187,7 +189,7 @@ async def test_another_accounts_event_says_nothing_of_an_operation(journal: Jour
 
 async def test_a_pause_gathers_and_another_spaces(journal: Journal, store: Store) -> None:
     """A look comes after the first pause, and after the second one where there was a look before."""
-    pace = Pace(settle=10.0, every=MINUTE)
+    pace = Debounce(settle=10.0, every=MINUTE)
     await tell(journal, told("one"), pace=pace)
     assert await due(journal) == []
     await store.pass_time(11)
@@ -198,7 +200,7 @@ async def test_a_pause_gathers_and_another_spaces(journal: Journal, store: Store
     await store.pass_time(40)
     assert await due(journal) == []
     await store.pass_time(21)
-    assert await names(journal) == [order_subject("order_1")]
+    assert await names(journal) == [order_job_name("order_1")]
 
 
 async def test_one_process_looks_and_another_goes_on_when_it_dies(
@@ -216,7 +218,7 @@ async def test_one_process_looks_and_another_goes_on_when_it_dies(
     assert await names(journals[1], OTHER) == []
     await store.pass_time(LEASE + 1)
     await journals[1].write(tx.leases.renew(OTHER, LEASE))
-    assert set(await names(journals[1], OTHER)) == {order_subject("order_1"), order_subject("order_2")}
+    assert set(await names(journals[1], OTHER)) == {order_job_name("order_1"), order_job_name("order_2")}
 
     assert not await journals[0].write(tx.resync.finish(mine, NODE, AT_ONCE))
     assert (await use(journals[1])).waiting == 2
@@ -291,7 +293,7 @@ async def test_what_nobody_knows_is_parked_until_it_is_told_of_again(journal: Jo
 
 async def test_an_account_shows_its_last_webhook(journal: Journal) -> None:
     """Events of a feed are no webhooks; of each account its own count."""
-    assert await use(journal) == InboundUse()
+    assert await use(journal) == InboundCounts()
     await tell(journal, told("fed", body=None))
     assert (await use(journal)).last_webhook_at is None
 
@@ -300,7 +302,7 @@ async def test_an_account_shows_its_last_webhook(journal: Journal) -> None:
     last = (await use(journal)).last_webhook_at
     assert last is not None
     assert abs(datetime.now(UTC) - last) < timedelta(minutes=1)
-    assert (await journal.read(tx.resync.usage(["another"])))["another"] == InboundUse()
+    assert (await journal.read(tx.resync.usage(["another"])))["another"] == InboundCounts()
 
 
 # Polling
@@ -376,8 +378,8 @@ async def test_orders_that_are_not_over_are_read_again_the_oldest_first(journal:
     assert await journal.write(tx.resync.queue_stale_orders("another", now, 9, AT_ONCE)) == 0
 
     due_now = {subject.name: subject.age for subject in await due(journal)}
-    assert due_now.keys() == {order_subject(name) for name in ("told", "oldest", "older")}
-    assert due_now[order_subject("oldest")] == 0.0
+    assert due_now.keys() == {order_job_name(name) for name in ("told", "oldest", "older")}
+    assert due_now[order_job_name("oldest")] == 0.0
 
 
 async def test_a_reading_makes_an_order_young(journal: Journal) -> None:
@@ -401,8 +403,10 @@ async def test_what_waits_is_never_pruned(journal: Journal, store: Store) -> Non
     """Processed and parked events go in batches after the retention; what waits stays, however old."""
     await tell(journal, *(told(name, f"order_{name}") for name in ("done", "parked", "waiting")))
     subjects = {subject.name: subject for subject in await due(journal)}
-    await journal.write(tx.resync.finish(subjects[order_subject("order_done")], NODE, AT_ONCE))
-    await journal.write(tx.resync.finish(subjects[order_subject("order_parked")], NODE, AT_ONCE, parked=True))
+    await journal.write(tx.resync.finish(subjects[order_job_name("order_done")], NODE, AT_ONCE))
+    await journal.write(
+        tx.resync.finish(subjects[order_job_name("order_parked")], NODE, AT_ONCE, parked=True)
+    )
     assert await journal.write(tx.resync.prune(datetime.now(UTC) - timedelta(hours=1), 9)) == 0
     await store.pass_time(2 * HOUR)
     since = datetime.now(UTC) + timedelta(hours=1 if isinstance_of_sqlite(store) else -1)

@@ -19,7 +19,7 @@ from ordergate.host.steady_clock import SteadyClock
 from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.journal import Journal
-from ordergate.journal.records.provider_events import Pace
+from ordergate.journal.records.provider_events import Debounce
 from ordergate.journal.stores import sqlite
 from ordergate.journal.stores.backup import Advance, Backup, BackupRefusedError, back_up
 from ordergate.journal.stores.conninfo import is_postgresql
@@ -135,7 +135,7 @@ def configuration_of(settings: Settings) -> Configuration:
             egress=settings.webhooks_egress,
         ),
         inbound=Inbound(
-            pace=Pace(settle=settings.inbound.settle_seconds, every=settings.inbound.reread_seconds),
+            pace=Debounce(settle=settings.inbound.settle_seconds, every=settings.inbound.reread_seconds),
             poll_seconds=settings.inbound.poll_seconds,
             poll_orders=settings.inbound.poll_orders,
         ),

@@ -31,7 +31,7 @@ from ordergate.gateway.accounts.routing import Route
 from ordergate.gateway.comparing.translate import Translation
 from ordergate.gateway.runtime.comparison import Compared, Result
 from ordergate.journal.records.operations import Operation
-from ordergate.journal.records.provider_events import InboundUse
+from ordergate.journal.records.provider_events import InboundCounts
 from ordergate.web.problems import document
 
 
@@ -131,7 +131,9 @@ def route_document(route: Route, *, operator: bool) -> RouteDocument:
     )
 
 
-def account_document(account: Account, health: Health, inbound: InboundUse | None = None) -> AccountDocument:
+def account_document(
+    account: Account, health: Health, inbound: InboundCounts | None = None
+) -> AccountDocument:
     """Return what a caller reads of an account: never its credentials."""
     capabilities = account.adapter.capabilities
     return AccountDocument(
@@ -154,11 +156,11 @@ def account_document(account: Account, health: Health, inbound: InboundUse | Non
             max_in_flight=account.max_in_flight,
             rates=[RateDocument(requests=rate.requests, seconds=rate.seconds) for rate in account.limits],
         ),
-        health=_health(account, health, inbound or InboundUse()),
+        health=_health(account, health, inbound or InboundCounts()),
     )
 
 
-def _health(account: Account, health: Health, inbound: InboundUse) -> HealthDocument:
+def _health(account: Account, health: Health, inbound: InboundCounts) -> HealthDocument:
     closed = account.accept == "none"
     limited = health.paused_for > 0 or health.rate_left == 0
     status: Literal["ok", "limited", "down", "closed"] = "limited" if limited else "ok"

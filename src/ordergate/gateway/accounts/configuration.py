@@ -12,7 +12,7 @@ from ordergate.domain.money import MAX_AMOUNT
 from ordergate.domain.special_networks import Network
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.accounts.egress import Egress
-from ordergate.journal.records.provider_events import Pace
+from ordergate.journal.records.provider_events import Debounce
 
 T = TypeVar("T")
 
@@ -90,7 +90,7 @@ class Inbound(msgspec.Struct, frozen=True, kw_only=True):
         poll_orders: Orders that one such look reads again at most, where the provider has no feed of events.
     """
 
-    pace: Pace = Pace(settle=0.5, every=2.0)
+    pace: Debounce = Debounce(settle=0.5, every=2.0)
     poll_seconds: float = 60.0
     poll_orders: int = 20
 

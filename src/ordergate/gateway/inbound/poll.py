@@ -23,7 +23,7 @@ from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.gateway.writes.conversation import read_events
 from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
-from ordergate.journal.records.provider_events import Arrived, Turn
+from ordergate.journal.records.provider_events import Poll, ReceivedEvent
 
 OVERLAP = timedelta(minutes=5)
 """How long before the last walk the next one begins: clocks differ, and a feed may tell late."""
@@ -110,7 +110,7 @@ async def _take_turn(gateway: Gateway, account: Account) -> bool:
     return True
 
 
-async def _look_through(gateway: Gateway, account: Account, turn: Turn) -> bool:
+async def _look_through(gateway: Gateway, account: Account, turn: Poll) -> bool:
     """Look for what was not told; return whether the whole account was looked through."""
     if not gateway.transport.health(account).has_room:
         return False
@@ -126,13 +126,13 @@ async def _look_through(gateway: Gateway, account: Account, turn: Turn) -> bool:
     return True
 
 
-async def _walk_feed(gateway: Gateway, account: Account, turn: Turn) -> bool:
+async def _walk_feed(gateway: Gateway, account: Account, turn: Poll) -> bool:
     command = ListEvents(limit=_PAGE, since=turn.walked_at - OVERLAP, cursor=None)
     found = 0
     try:
         while True:
             page = await read_events(gateway, account, command)
-            told = [Arrived(event=event) for event in page.events if storable(event)]
+            told = [ReceivedEvent(event=event) for event in page.events if storable(event)]
             if len(told) < len(page.events):
                 _log.warning("polling.unstorable", account=account.name, events=len(page.events) - len(told))
             recorded = await record(gateway, account, told)

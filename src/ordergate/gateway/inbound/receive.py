@@ -17,7 +17,7 @@ from ordergate.gateway.runtime.ports import TransportError
 from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
-from ordergate.journal.records.provider_events import Arrived, Recorded
+from ordergate.journal.records.provider_events import ReceivedEvent, RecordedEvents
 from ordergate.spi.webhooks import Delivery, FetchFirst
 from ordergate.spi.wire import WireResponse
 from ordergate.telemetry.log import note_account
@@ -52,7 +52,7 @@ async def receive(gateway: Gateway, account_name: str, delivery: Delivery) -> bo
         await _verify(gateway, account, delivery)
         note_account(account_name)
         event = _event(account, delivery)
-        told = Arrived(event=event, body=Echoes(credentials_of(account)).mask(delivery.body))
+        told = ReceivedEvent(event=event, body=Echoes(credentials_of(account)).mask(delivery.body))
         recorded = await record(gateway, account, [told])
     except Problem as problem:
         count_refused(gateway, account_name, problem)
@@ -92,7 +92,7 @@ def storable(event: ProviderEvent) -> bool:
     return not any("\0" in name for name in (*names, *event.operations) if name is not None)
 
 
-async def record(gateway: Gateway, account: Account, told: list[Arrived]) -> Recorded:
+async def record(gateway: Gateway, account: Account, told: list[ReceivedEvent]) -> RecordedEvents:
     """Record events, however they came, and let what they concern be looked at soon.
 
     Raises:

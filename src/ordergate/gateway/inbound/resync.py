@@ -30,7 +30,7 @@ from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.operations import Operation
 from ordergate.journal.records.orders import StoredOrder
-from ordergate.journal.records.provider_events import Subject
+from ordergate.journal.records.provider_events import ResyncJob
 from ordergate.telemetry.log import note_order
 
 AT_ONCE = 8
@@ -152,13 +152,13 @@ async def _begin(gateway: Gateway, under_way: _UnderWay, bell: _Bell) -> int:
     return len(taken)
 
 
-async def _look_at(gateway: Gateway, subject: Subject) -> None:
+async def _look_at(gateway: Gateway, subject: ResyncJob) -> None:
     """Look at one order, and say when that is done again."""
     with in_background(gateway, "inbound"):
         await _look(gateway, subject)
 
 
-async def _look(gateway: Gateway, subject: Subject) -> None:
+async def _look(gateway: Gateway, subject: ResyncJob) -> None:
     """Bring an order up to date, or say when that is tried again."""
     pace = gateway.configuration.inbound.pace
     try:
@@ -187,7 +187,7 @@ async def _look(gateway: Gateway, subject: Subject) -> None:
         )
 
 
-async def _bring_up_to_date(gateway: Gateway, subject: Subject) -> OrderRecord | None:
+async def _bring_up_to_date(gateway: Gateway, subject: ResyncJob) -> OrderRecord | None:
     """Read the order that was told of, and keep what the provider says; None where nobody here knows it.
 
     Raises:
@@ -227,7 +227,7 @@ async def read_anew(gateway: Gateway, account: Account, stored: StoredOrder) -> 
     raise Problem("order_busy", "The order keeps changing while it is read.", retry_after=1)
 
 
-async def _known(gateway: Gateway, subject: Subject) -> StoredOrder | None:
+async def _known(gateway: Gateway, subject: ResyncJob) -> StoredOrder | None:
     native = subject.provider_order_id
     if native is not None:
         record = (await gateway.journal.read(tx.orders.find_imported(subject.account, [native]))).get(native)
@@ -239,7 +239,7 @@ async def _known(gateway: Gateway, subject: Subject) -> StoredOrder | None:
     return None
 
 
-async def _become_known(gateway: Gateway, account: Account, subject: Subject) -> OrderRecord | None:
+async def _become_known(gateway: Gateway, account: Account, subject: ResyncJob) -> OrderRecord | None:
     """Adopt an order whose mark names its merchant, unless an operation here makes it, or has yet to.
 
     Raises:
@@ -271,7 +271,7 @@ async def _adopt(gateway: Gateway, account: Account, merchant: str, seen: Provid
     return (await confirm_if_due(gateway, account, stored)).record
 
 
-def _wait_for(gateway: Gateway, operations: list[Operation], subject: Subject) -> None:
+def _wait_for(gateway: Gateway, operations: list[Operation], subject: ResyncJob) -> None:
     """Wait for operations that make the order known when they settle, or when their late trace is looked at.
 
     Raises:
@@ -293,7 +293,7 @@ async def _operations(
     return [operation for operation in found if operation is not None and operation.account == account]
 
 
-async def _park(gateway: Gateway, subject: Subject, reason: str) -> None:
+async def _park(gateway: Gateway, subject: ResyncJob, reason: str) -> None:
     if not subject.parked:
         gateway.metrics.parked_event(subject.account)
         _log.warning("event.parked", account=subject.account, subject=subject.name, reason=reason)
@@ -303,11 +303,11 @@ async def _park(gateway: Gateway, subject: Subject, reason: str) -> None:
     )
 
 
-async def _postpone(gateway: Gateway, subject: Subject, seconds: float) -> None:
+async def _postpone(gateway: Gateway, subject: ResyncJob, seconds: float) -> None:
     await until_kept(lambda: gateway.journal.write(tx.resync.postpone(subject, gateway.node, seconds)))
 
 
-def _pause(subject: Subject) -> float:
+def _pause(subject: ResyncJob) -> float:
     """Longer after each look that came to nothing."""
     pause = min(_FIRST_PAUSE * 2.0 ** min(subject.tries, 12), _LONGEST_PAUSE)
     return pause * random.uniform(0.75, 1.25)  # noqa: S311 - it decides nothing

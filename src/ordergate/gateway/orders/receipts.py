@@ -17,7 +17,7 @@ from ordergate.gateway.orders.read import visible_order
 from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.gateway.writes.prepared import begin
 from ordergate.journal import transactions as tx
-from ordergate.journal.records.exchanges import Exchange, Told
+from ordergate.journal.records.exchanges import Exchange, OperationWithExchanges
 from ordergate.spi.fields import FieldMap, Form, UnreadableDocumentError, at_pointer, decode, read
 from ordergate.telemetry.redaction import mask_body, redact_headers
 
@@ -41,7 +41,9 @@ async def get_receipt(gateway: Gateway, caller: Caller, order_id: str) -> Receip
     return Receipt(order=order_id, operations=[_operation(each, accounts, lines) for each in told])
 
 
-def _operation(told: Told, accounts: Mapping[str, Account], lines: Lines) -> OperationReceipt:
+def _operation(
+    told: OperationWithExchanges, accounts: Mapping[str, Account], lines: Lines
+) -> OperationReceipt:
     operation = told.operation
     receipts = [
         _attempt(
@@ -62,7 +64,7 @@ def _operation(told: Told, accounts: Mapping[str, Account], lines: Lines) -> Ope
     )
 
 
-def _journaled(told: Told, account: Account | None) -> Iterator[ExchangeDocument]:
+def _journaled(told: OperationWithExchanges, account: Account | None) -> Iterator[ExchangeDocument]:
     """The request of an attempt that is under way, or of a process that died, as it was recorded before it left."""
     operation = told.operation
     if operation.settled or told.request is None or told.work is None or account is None:

@@ -25,7 +25,7 @@ from ordergate.gateway.writes.conversation import probe, read_order
 from ordergate.gateway.writes.outcomes import Held, absent, applied, nothing_done, refused
 from ordergate.gateway.writes.recovery import look_after, with_probe
 from ordergate.journal import transactions as tx
-from ordergate.journal.records.operations import Operation, Taken, Work
+from ordergate.journal.records.operations import AcquiredOperation, Operation, Work
 
 
 async def recheck_operation(gateway: Gateway, caller: Caller, operation_id: str) -> Operation:
@@ -89,7 +89,7 @@ async def resolve_operation(
     return await get_operation(gateway, caller, operation_id)
 
 
-async def _take(gateway: Gateway, operation: Operation) -> Taken:
+async def _take(gateway: Gateway, operation: Operation) -> AcquiredOperation:
     taken = await gateway.journal.write(tx.leases.acquire(operation.id, gateway.node))
     if taken is None:
         raise Problem(
@@ -101,7 +101,7 @@ async def _take(gateway: Gateway, operation: Operation) -> Taken:
     return taken
 
 
-def _require_work(taken: Taken) -> Work:
+def _require_work(taken: AcquiredOperation) -> Work:
     if taken.work is None:
         raise Problem(
             "invalid_state",
@@ -112,7 +112,7 @@ def _require_work(taken: Taken) -> Work:
     return taken.work
 
 
-async def _held(gateway: Gateway, taken: Taken) -> Held:
+async def _held(gateway: Gateway, taken: AcquiredOperation) -> Held:
     account = require_home(gateway.configuration, taken.operation)
     work = _require_work(taken)
     before = await gateway.journal.read(tx.orders.find(taken.operation.order))
@@ -132,7 +132,7 @@ async def _left_unless_settled(gateway: Gateway, operation: Operation) -> AsyncI
         raise
 
 
-async def _settle_as_not_applied(gateway: Gateway, taken: Taken, resolution: Resolution) -> None:
+async def _settle_as_not_applied(gateway: Gateway, taken: AcquiredOperation, resolution: Resolution) -> None:
     """Believe a person, unless the provider shows otherwise."""
     async with _left_unless_settled(gateway, taken.operation):
         held = await _held(gateway, taken)
@@ -186,7 +186,7 @@ def _resolved(gateway: Gateway, held: Held, resolution: Resolution) -> Held:
 
 
 async def _settle_as_applied(
-    gateway: Gateway, taken: Taken, body: ResolveBody, resolution: Resolution
+    gateway: Gateway, taken: AcquiredOperation, body: ResolveBody, resolution: Resolution
 ) -> None:
     """Read the order at the provider, and end the write as its caller wanted it."""
     async with _left_unless_settled(gateway, taken.operation):

@@ -29,7 +29,7 @@ from ordergate.gateway.runtime.event_ports import Reply
 from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
-from ordergate.journal.records.deliveries import Due, Endpoint, Parcel, SigningSecret
+from ordergate.journal.records.deliveries import DeliveryBatch, DueDelivery, Endpoint, SigningSecret
 
 TRIPS = Trips(after=5, seconds=10.0)
 """After so many silences in a row an endpoint is left alone for so long; then one delivery tries."""
@@ -162,7 +162,7 @@ class Courier:
         with contextlib.suppress(JournalUnavailableError):
             await self.release()
 
-    async def _make(self, lane: Lane, parcel: Parcel, due: Due) -> None:
+    async def _make(self, lane: Lane, parcel: DeliveryBatch, due: DueDelivery) -> None:
         gateway, generation = self._gateway, lane.breaker.generation
         try:
             reply, made = await attempt(gateway, parcel.endpoint, parcel.secrets, due)
@@ -187,7 +187,7 @@ class Courier:
             self._held.pop(due.delivery.id, None)
             self._wake()
 
-    async def _give_up_try(self, due: Due) -> None:
+    async def _give_up_try(self, due: DueDelivery) -> None:
         detail = "The gateway could not make this try; its log says why."
         made = DeliveryTry(at=self._gateway.steady_time(), milliseconds=0, http_status=None, detail=detail)
         try:
@@ -210,7 +210,7 @@ class Courier:
         if reply.status in _ASKS_FOR_PATIENCE and asked:
             lane.paused_until = max(lane.paused_until, now + min(asked, _LONGEST_REST))
 
-    def _pause(self, due: Due, reply: Reply) -> float | None:
+    def _pause(self, due: DueDelivery, reply: Reply) -> float | None:
         if reply.status == GONE:
             return 0.0
         asked = seconds_until(reply.retry_after, self._gateway.clock())
@@ -219,7 +219,7 @@ class Courier:
 
 
 async def attempt(
-    gateway: Gateway, endpoint: Endpoint, secrets: Sequence[SigningSecret], due: Due
+    gateway: Gateway, endpoint: Endpoint, secrets: Sequence[SigningSecret], due: DueDelivery
 ) -> tuple[Reply, DeliveryTry]:
     """Sign and send one event, and say how it went."""
     event = due.event
@@ -295,7 +295,7 @@ async def _judge(
         await gateway.journal.write(tx.endpoints.update(endpoint.id, changes, only_at=endpoint.url))
 
 
-async def _persist(gateway: Gateway, due: Due, made: DeliveryTry, pause: float | None) -> None:
+async def _persist(gateway: Gateway, due: DueDelivery, made: DeliveryTry, pause: float | None) -> None:
     """Record how it went; while the store does not answer the delivery stays this process's own."""
     while True:
         try:

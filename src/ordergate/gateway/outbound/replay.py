@@ -15,7 +15,7 @@ from ordergate.gateway.outbound.endpoints import visible_endpoint
 from ordergate.gateway.outbound.feed import number_feed
 from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.journal import transactions as tx
-from ordergate.journal.records.deliveries import Delivery, Range
+from ordergate.journal.records.deliveries import Delivery, ReplayRange
 from ordergate.journal.records.events import Feed
 
 BATCH = 500
@@ -62,7 +62,7 @@ async def replay_many(
         )
     endpoint = await visible_endpoint(gateway, caller, body.endpoint)
     await number_feed(gateway, Feed(merchant=endpoint.merchant, world=endpoint.world))
-    wanted = Range(
+    wanted = ReplayRange(
         endpoint=endpoint,
         failed_only=body.failed,
         since=body.since,

@@ -36,7 +36,7 @@ from ordergate.gateway.writes.prepared import Begun, Elsewhere, begin, kept_byte
 from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.exchanges import Exchange
-from ordergate.journal.records.operations import Operation, Taken
+from ordergate.journal.records.operations import AcquiredOperation, Operation
 from ordergate.spi.wire import WireRequest
 from ordergate.telemetry.log import note_account
 
@@ -210,7 +210,7 @@ def _blind(operation: Operation) -> bool:
     return operation.kind is OperationKind.PAY and operation.taken_unseen
 
 
-async def ask_again(gateway: Gateway, taken: Taken, held: Held) -> None:
+async def ask_again(gateway: Gateway, taken: AcquiredOperation, held: Held) -> None:
     """Repeat a request whose answer was lost, for a caller that has come back; what stays unknown is probed."""
     outcome: Outcome = (lost := Unknown(reason="The provider's answer was lost."))
     request = begin(held.account, held.work.command).request

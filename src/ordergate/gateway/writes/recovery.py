@@ -25,7 +25,7 @@ from ordergate.gateway.writes.outcomes import Held, absent, applied, nothing_don
 from ordergate.gateway.writes.prepared import Elsewhere
 from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
-from ordergate.journal.records.operations import Operation, Taken
+from ordergate.journal.records.operations import AcquiredOperation, Operation
 from ordergate.telemetry.log import note_operation
 
 LEASE = 15.0
@@ -154,7 +154,7 @@ async def _recover(gateway: Gateway, failover: CreateFailover, woken: asyncio.Ev
             woken.clear()
 
 
-async def look_after(gateway: Gateway, failover: CreateFailover, taken: Taken) -> None:
+async def look_after(gateway: Gateway, failover: CreateFailover, taken: AcquiredOperation) -> None:
     """Find out what became of an operation that this process has taken, and record it; failures are logged."""
     operation = taken.operation
     with in_background(gateway, "recovery"):
@@ -169,7 +169,7 @@ async def look_after(gateway: Gateway, failover: CreateFailover, taken: Taken) -
                 await _postpone(gateway, taken, operation)
 
 
-async def _decide(gateway: Gateway, failover: CreateFailover, taken: Taken) -> None:
+async def _decide(gateway: Gateway, failover: CreateFailover, taken: AcquiredOperation) -> None:
     """End an operation, or say when it is looked at again."""
     operation, work = taken.operation, taken.work
     account = home_of(gateway.configuration, operation)
@@ -208,7 +208,7 @@ async def _decide(gateway: Gateway, failover: CreateFailover, taken: Taken) -> N
             await _postpone(gateway, taken, operation)
 
 
-async def _postpone(gateway: Gateway, taken: Taken, operation: Operation) -> None:
+async def _postpone(gateway: Gateway, taken: AcquiredOperation, operation: Operation) -> None:
     """Look again later; what is too old for that waits for a person."""
     if operation.state == "failed":
         await _end_late_look(gateway, operation)

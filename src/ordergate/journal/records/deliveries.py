@@ -61,7 +61,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     next_try_at: datetime | None
 
 
-class Due(msgspec.Struct, frozen=True, kw_only=True):
+class DueDelivery(msgspec.Struct, frozen=True, kw_only=True):
     """A delivery whose time has come, and that this process alone makes.
 
     Attributes:
@@ -107,12 +107,12 @@ class OutgoingWebhooks(msgspec.Struct, frozen=True, kw_only=True):
     disabled: int
 
 
-class Parcel(msgspec.Struct, frozen=True, kw_only=True):
+class DeliveryBatch(msgspec.Struct, frozen=True, kw_only=True):
     """An endpoint with the secrets to sign with, the newest first, and what is due there."""
 
     endpoint: Endpoint
     secrets: tuple[SigningSecret, ...]
-    due: tuple[Due, ...]
+    due: tuple[DueDelivery, ...]
 
 
 class EndpointQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,7 +139,7 @@ class DeliveryQuery(msgspec.Struct, frozen=True, kw_only=True):
     ending_before: str | None = None
 
 
-class Range(msgspec.Struct, frozen=True, kw_only=True):
+class ReplayRange(msgspec.Struct, frozen=True, kw_only=True):
     """Which deliveries to one endpoint are made again.
 
     Attributes:
@@ -157,7 +157,7 @@ class Range(msgspec.Struct, frozen=True, kw_only=True):
     after: int = 0
 
 
-class Replayed(msgspec.Struct, frozen=True, kw_only=True):
+class ReplayPage(msgspec.Struct, frozen=True, kw_only=True):
     """How many deliveries a batch has queued again, and where the next one begins; None where there is none."""
 
     count: int

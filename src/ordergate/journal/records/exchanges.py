@@ -49,7 +49,7 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
+class OperationWithExchanges(msgspec.Struct, frozen=True, kw_only=True):
     """An operation, and all that was said to its provider about it and is still kept.
 
     Attributes:

@@ -130,7 +130,7 @@ class Claimed(msgspec.Struct, frozen=True):
     operation: Operation
 
 
-class Taken(msgspec.Struct, frozen=True, kw_only=True):
+class AcquiredOperation(msgspec.Struct, frozen=True, kw_only=True):
     """An unsettled operation that this process alone looks after now.
 
     Attributes:

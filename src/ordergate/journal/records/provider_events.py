@@ -10,14 +10,14 @@ _ORDER = "order "
 _OPERATION = "operation "
 
 
-class Arrived(msgspec.Struct, frozen=True, kw_only=True):
+class ReceivedEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One event as it came: by a webhook with its exact bytes, or in the provider's feed without."""
 
     event: ProviderEvent
     body: bytes | None = None
 
 
-class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+class RecordedEvents(msgspec.Struct, frozen=True, kw_only=True):
     """What became of events that were recorded.
 
     Attributes:
@@ -29,7 +29,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     named: tuple[str, ...]
 
 
-class Pace(msgspec.Struct, frozen=True, kw_only=True):
+class Debounce(msgspec.Struct, frozen=True, kw_only=True):
     """How soon an order is looked at, in seconds.
 
     Attributes:
@@ -41,11 +41,11 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     every: float
 
 
-class Subject(msgspec.Struct, frozen=True, kw_only=True):
+class ResyncJob(msgspec.Struct, frozen=True, kw_only=True):
     """What events concern, which this process alone looks at now.
 
     Attributes:
-        name: What :func:`order_subject` or :func:`operation_subject` returns.
+        name: What :func:`order_job_name` or :func:`operation_job_name` returns.
         told: How often it had been told of when it was taken.
         tries: Looks since then that came to nothing.
         parked: Nobody knew it when it was looked at last.
@@ -78,14 +78,14 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
         return next((event.merchant for event in self.events if event.merchant is not None), None)
 
 
-class Turn(msgspec.Struct, frozen=True, kw_only=True):
+class Poll(msgspec.Struct, frozen=True, kw_only=True):
     """This process's turn to look through an account: `walked_at` is when the last whole walk began, `now` now."""
 
     walked_at: datetime
     now: datetime
 
 
-class InboundUse(msgspec.Struct, frozen=True, kw_only=True):
+class InboundCounts(msgspec.Struct, frozen=True, kw_only=True):
     """What an account's provider tells unasked.
 
     Attributes:
@@ -99,11 +99,11 @@ class InboundUse(msgspec.Struct, frozen=True, kw_only=True):
     parked: int = 0
 
 
-def order_subject(provider_order_id: str) -> str:
+def order_job_name(provider_order_id: str) -> str:
     """Return how an order is called among subjects."""
     return _ORDER + provider_order_id
 
 
-def operation_subject(operation_id: str) -> str:
+def operation_job_name(operation_id: str) -> str:
     """Return how the order of an operation is called while the provider's id of it is not known."""
     return _OPERATION + operation_id

@@ -9,13 +9,13 @@ from ordergate.domain.identifiers import new_id
 from ordergate.journal import codec
 from ordergate.journal.records.deliveries import (
     Delivery,
+    DeliveryBatch,
     DeliveryQuery,
-    Due,
+    DueDelivery,
     Endpoint,
     OutgoingWebhooks,
-    Parcel,
-    Range,
-    Replayed,
+    ReplayPage,
+    ReplayRange,
 )
 from ordergate.journal.records.events import Feed
 from ordergate.journal.transaction import Batch, Query, Row, Rows, Steps, transaction
@@ -72,7 +72,7 @@ def outgoing_webhooks() -> Steps[OutgoingWebhooks]:
 
 
 @transaction()
-def acquire(endpoint_id: str, owner: str, limit: int) -> Steps[Parcel | None]:
+def acquire(endpoint_id: str, owner: str, limit: int) -> Steps[DeliveryBatch | None]:
     """Make an endpoint's due deliveries this process's own; None where it is gone or disabled.
 
     Of each order only the first that is not delivered yet is due.
@@ -85,13 +85,13 @@ def acquire(endpoint_id: str, owner: str, limit: int) -> Steps[Parcel | None]:
     for row in sorted(taken, key=lambda row: int(row[7])):
         told = yield from events.find(row[4])
         assert told is not None
-        due.append(Due(delivery=_delivery(row), event=told, failures=row[12]))
+        due.append(DueDelivery(delivery=_delivery(row), event=told, failures=row[12]))
     signing = yield from endpoints.find_secrets(endpoint_id)
-    return Parcel(endpoint=found, secrets=tuple(signing), due=tuple(due))
+    return DeliveryBatch(endpoint=found, secrets=tuple(signing), due=tuple(due))
 
 
 @transaction()
-def finish(due: Due, owner: str, made: DeliveryTry, *, next_try_in: float | None) -> Steps[None]:
+def finish(due: DueDelivery, owner: str, made: DeliveryTry, *, next_try_in: float | None) -> Steps[None]:
     """Record how a try went, unless the delivery has become another's.
 
     Args:
@@ -151,11 +151,11 @@ def replay(delivery_id: str) -> Steps[Delivery | None]:
 
 
 @transaction()
-def replay_range(wanted: Range, limit: int) -> Steps[Replayed]:
+def replay_range(wanted: ReplayRange, limit: int) -> Steps[ReplayPage]:
     """Let one batch of a range be delivered again, up to `limit` of its events; none where the endpoint is gone."""
     kept = yield Query("endpoint_to_change", {"id": wanted.endpoint.id})
     if not kept:
-        return Replayed(count=0, next_after=None)
+        return ReplayPage(count=0, next_after=None)
     receiver = codec.decode_endpoint(kept[0][0])
     bounds = {
         "after": wanted.after,
@@ -173,7 +173,7 @@ def replay_range(wanted: Range, limit: int) -> Steps[Replayed]:
     chosen = yield from _queue(receiver, free, whatever_type=wanted.failed_only)
     if chosen:
         yield from _requeued(receiver.id, chosen)
-    return Replayed(count=len(chosen), next_after=rows[-1][3] if len(rows) == limit else None)
+    return ReplayPage(count=len(chosen), next_after=rows[-1][3] if len(rows) == limit else None)
 
 
 @transaction()

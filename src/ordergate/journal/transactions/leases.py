@@ -6,8 +6,8 @@ import msgspec
 
 from ordergate.journal import codec
 from ordergate.journal.records.operations import (
+    AcquiredOperation,
     Operation,
-    Taken,
 )
 from ordergate.journal.transaction import Query, Row, Steps, transaction
 from ordergate.spi.adapter import Baseline
@@ -17,7 +17,7 @@ _OWN_PATIENCE = 5_000
 
 
 @transaction()
-def acquire(operation_id: str, owner: str, *, late: bool = False) -> Steps[Taken | None]:
+def acquire(operation_id: str, owner: str, *, late: bool = False) -> Steps[AcquiredOperation | None]:
     """Look after one operation of unknown outcome; None if it is settled or somebody does already.
 
     Args:
@@ -30,7 +30,7 @@ def acquire(operation_id: str, owner: str, *, late: bool = False) -> Steps[Taken
 
 
 @transaction()
-def acquire_due(owner: str, limit: int) -> Steps[list[Taken]]:
+def acquire_due(owner: str, limit: int) -> Steps[list[AcquiredOperation]]:
     """Look after operations that nobody living does and whose time has come, the longest waiting first."""
     rows = yield Query("due_operations", {"limit": limit})
     taken = []
@@ -80,11 +80,11 @@ def reap_expired(node: str, held: Collection[str]) -> Steps[int]:
     return len(abandoned)
 
 
-def _taken(row: Row, owner: str) -> Steps[Taken]:
+def _taken(row: Row, owner: str) -> Steps[AcquiredOperation]:
     record, work, request, settles_in, age, newest_order, newest_created_at = row
     found = _cut_off(codec.decode_operation(record))
     yield Query("take_operation", codec.operation_columns(found) | {"holder": owner})
-    return Taken(
+    return AcquiredOperation(
         operation=found,
         work=None if work is None else codec.decode_work(work),
         request=None if request is None else bytes(request),

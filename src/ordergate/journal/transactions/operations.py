@@ -10,7 +10,7 @@ from typing import Any
 
 from ordergate.domain.assembly import OrderRecord
 from ordergate.journal import codec
-from ordergate.journal.records.exchanges import EXCHANGES_KEPT, Exchange, Told
+from ordergate.journal.records.exchanges import EXCHANGES_KEPT, Exchange, OperationWithExchanges
 from ordergate.journal.records.operations import (
     Busy,
     Claim,
@@ -259,11 +259,11 @@ def search(query: OperationQuery) -> Steps[list[Operation]]:
 
 
 @transaction()
-def find_with_exchanges(order_id: str) -> Steps[list[Told]]:
+def find_with_exchanges(order_id: str) -> Steps[list[OperationWithExchanges]]:
     """Return an order's operations, oldest first, with what was said about them and is still kept."""
     rows = yield Query("told_of_order", {"order_id": order_id})
     return [
-        Told(
+        OperationWithExchanges(
             operation=codec.decode_operation(record),
             work=None if work is None else codec.decode_work(work),
             request=None if request is None else bytes(request),

@@ -12,7 +12,7 @@ from ordergate.journal.records.operations import (
     Stale,
 )
 from ordergate.journal.records.orders import AccountUse, OrderQuery, StoredOrder
-from ordergate.journal.records.provider_events import order_subject
+from ordergate.journal.records.provider_events import order_job_name
 from ordergate.journal.transaction import Query, RolledBack, Steps, transaction
 from ordergate.journal.transactions import list_queries
 from ordergate.journal.transactions.events import record_change, redact_events
@@ -74,7 +74,7 @@ def redact(record: OrderRecord, revision: int) -> Steps[StoredOrder | Busy | Sta
     yield Query("redact_operations", {"order_id": record.id})
     yield from _redact_comparisons(record.merchant, record.world, record.comparison, record.reference)
     yield from redact_events(record.id)
-    subject = order_subject(record.seen.provider_order_id)
+    subject = order_job_name(record.seen.provider_order_id)
     yield Query(
         "redact_provider_events", {"account": record.account, "subject": subject, "order_id": record.id}
     )

@@ -7,14 +7,14 @@ from typing import Any
 from ordergate.domain.provider_event import ProviderEvent
 from ordergate.journal import codec
 from ordergate.journal.records.provider_events import (
-    Arrived,
-    InboundUse,
-    Pace,
-    Recorded,
-    Subject,
-    Turn,
-    operation_subject,
-    order_subject,
+    Debounce,
+    InboundCounts,
+    Poll,
+    ReceivedEvent,
+    RecordedEvents,
+    ResyncJob,
+    operation_job_name,
+    order_job_name,
 )
 from ordergate.journal.transaction import Query, Rows, Steps, transaction
 
@@ -23,7 +23,7 @@ _EVENTS_OF_A_LOOK = 50
 
 
 @transaction()
-def record_events(account: str, told: Sequence[Arrived], pace: Pace) -> Steps[Recorded]:
+def record_events(account: str, told: Sequence[ReceivedEvent], pace: Debounce) -> Steps[RecordedEvents]:
     """Keep what a provider told, each event once, and let what it concerns be looked at.
 
     Operations that it names are looked at now, where their outcome is unknown or rests on a missing trace.
@@ -40,7 +40,7 @@ def record_events(account: str, told: Sequence[Arrived], pace: Pace) -> Steps[Re
         for operation in each.event.operations:
             rows = yield Query("look_at_named", {"id": operation, "account": account})
             named += [row[0] for row in rows]
-    return Recorded(new=tuple(new), named=tuple(named))
+    return RecordedEvents(new=tuple(new), named=tuple(named))
 
 
 @transaction(inline=True)
@@ -53,7 +53,7 @@ def accounts_due(accounts: Collection[str]) -> Steps[list[str]]:
 @transaction()
 def acquire_due(
     owner: str, room: Mapping[str, int], held: Collection[tuple[str, str]] = ()
-) -> Steps[list[Subject]]:
+) -> Steps[list[ResyncJob]]:
     """Look at what is due and nobody living looks at, the longest waiting first.
 
     Args:
@@ -70,7 +70,7 @@ def acquire_due(
             place = {"account": account, "subject": name}
             yield Query("take_subject", {**place, "holder": owner})
             events = yield Query("open_events_of_subject", {**place, "limit": _EVENTS_OF_A_LOOK})
-            subject = Subject(
+            subject = ResyncJob(
                 account=account,
                 name=name,
                 told=told,
@@ -85,7 +85,7 @@ def acquire_due(
 
 @transaction()
 def finish(
-    subject: Subject, owner: str, pace: Pace, *, parked: bool = False, erase: bool = False
+    subject: ResyncJob, owner: str, pace: Debounce, *, parked: bool = False, erase: bool = False
 ) -> Steps[bool]:
     """End a look at what events concern: they are processed.
 
@@ -118,14 +118,14 @@ def finish(
 
 
 @transaction()
-def postpone(subject: Subject, owner: str, seconds: float) -> Steps[None]:
+def postpone(subject: ResyncJob, owner: str, seconds: float) -> Steps[None]:
     """Look again after so many seconds, or as soon as it is told of again."""
     place = {"account": subject.account, "subject": subject.name, "holder": owner}
     yield Query("postpone_subject", {**place, "pause": codec.duration(seconds)})
 
 
 @transaction()
-def queue_stale_orders(account: str, before: datetime, limit: int, pace: Pace) -> Steps[int]:
+def queue_stale_orders(account: str, before: datetime, limit: int, pace: Debounce) -> Steps[int]:
     """Let orders that are not over be looked at, as if told of; return how many.
 
     Args:
@@ -138,18 +138,18 @@ def queue_stale_orders(account: str, before: datetime, limit: int, pace: Pace) -
         "orders_to_read_again", {"account": account, "before": codec.milliseconds(before), "limit": limit}
     )
     for (native,) in rows:
-        yield _tell(account, order_subject(native), pace)
+        yield _tell(account, order_job_name(native), pace)
     return len(rows)
 
 
 @transaction()
-def queue_order(account: str, provider_order_id: str, pace: Pace) -> Steps[None]:
+def queue_order(account: str, provider_order_id: str, pace: Debounce) -> Steps[None]:
     """Let one order be looked at, as if told of."""
-    yield _tell(account, order_subject(provider_order_id), pace)
+    yield _tell(account, order_job_name(provider_order_id), pace)
 
 
 @transaction()
-def acquire_poll(account: str, owner: str, every: float) -> Steps[Turn | None]:
+def acquire_poll(account: str, owner: str, every: float) -> Steps[Poll | None]:
     """Look through an account, if its time has come and nobody living does.
 
     The first turn comes `every` seconds after the first question for it. A process asks only for what it does not
@@ -162,7 +162,7 @@ def acquire_poll(account: str, owner: str, every: float) -> Steps[Turn | None]:
         return None
     yield Query("take_poll", {"account": account, "holder": owner})
     walked_at, now = rows[0]
-    return Turn(walked_at=codec.moment(walked_at), now=codec.moment(now))
+    return Poll(walked_at=codec.moment(walked_at), now=codec.moment(now))
 
 
 @transaction()
@@ -178,13 +178,13 @@ def release_poll(account: str, owner: str, every: float, walked_at: datetime | N
 
 
 @transaction()
-def usage(accounts: Collection[str]) -> Steps[dict[str, InboundUse]]:
+def usage(accounts: Collection[str]) -> Steps[dict[str, InboundCounts]]:
     """Return, by account, what its provider told unasked, and what of it is not processed."""
     found = {}
     for account in accounts:
         ((last,),) = yield Query("last_webhook", {"account": account})
         counts: dict[str, int] = dict((yield Query("open_events", {"account": account})))  # type: ignore[arg-type]
-        found[account] = InboundUse(
+        found[account] = InboundCounts(
             last_webhook_at=None if last is None else codec.moment(last),
             waiting=counts.get("waiting", 0),
             parked=counts.get("parked", 0),
@@ -204,25 +204,25 @@ def prune(since: datetime, limit: int) -> Steps[int]:
 def _subject(account: str, event: ProviderEvent) -> Generator[Query, Rows, str | None]:
     """The order, so that all its events meet; its operation's name where the order is not known yet."""
     if event.provider_order_id is not None:
-        return order_subject(event.provider_order_id)
+        return order_job_name(event.provider_order_id)
     for operation in event.operations:
         rows = yield Query("order_of_operation", {"id": operation, "account": account})
         if rows:
-            return order_subject(rows[0][0])
+            return order_job_name(rows[0][0])
     if event.provider_payment_id is not None:
         columns = {"account": account, "payment_id": event.provider_payment_id}
         rows = yield Query("order_of_payment", columns)
         if rows:
-            return order_subject(rows[0][0])
-    return operation_subject(event.operations[0]) if event.operations else None
+            return order_job_name(rows[0][0])
+    return operation_job_name(event.operations[0]) if event.operations else None
 
 
-def _tell(account: str, subject: str, pace: Pace) -> Query:
+def _tell(account: str, subject: str, pace: Debounce) -> Query:
     times = {"settle": codec.duration(pace.settle), "every": codec.duration(pace.every)}
     return Query("tell_of_subject", {"account": account, "subject": subject, **times})
 
 
-def _columns(account: str, told: Arrived, subject: str | None) -> dict[str, Any]:
+def _columns(account: str, told: ReceivedEvent, subject: str | None) -> dict[str, Any]:
     return {
         "account": account,
         "event_id": told.event.id,
