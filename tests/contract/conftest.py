@@ -148,7 +148,7 @@ class PostgresqlStore:
         )
         await self._fetch("UPDATE webhook_secrets SET ends_at = ends_at - $1", passed)
         await self._fetch(
-            "UPDATE event_subjects SET due_at = due_at - $1, looked_at = looked_at - $1", passed
+            "UPDATE resync_jobs SET due_at = due_at - $1, resynced_at = resynced_at - $1", passed
         )
         await self._fetch("UPDATE provider_events SET received_at = received_at - $1", passed)
         await self._fetch("UPDATE account_polls SET due_at = due_at - $1", passed)

@@ -189,11 +189,11 @@ def _subjects() -> Rows:
         yield {
             "account": _at_account(number),
             "subject": f"order order_{number}",
-            "told": 1,
+            "notified": 1,
             "tries": 0,
             "parked": 0,
             "due_at": NOW if alive else None,
-            "looked_at": at(number),
+            "resynced_at": at(number),
             "owner": None,
         }
 
@@ -246,7 +246,7 @@ TABLES = {
     "webhook_deliveries": _deliveries,
     "webhook_endpoints": _endpoints,
     "provider_events": _provider_events,
-    "event_subjects": _subjects,
+    "resync_jobs": _subjects,
     "links": _links,
     "comparisons": _comparisons,
     "sessions": _sessions,

@@ -21,7 +21,7 @@ LATER_ANSWER = StoredResponse(status=201, body=b'{"id": "ord_1", "status": "revi
 async def _left(journal: Journal, begun: Operation) -> Operation:
     """Give an operation up, its outcome unknown."""
     unknown = ended(begun, "unknown")
-    assert await journal.write(tx.operations.leave_unknown(unknown, NODE, settles_in=None, look_in=None))
+    assert await journal.write(tx.operations.leave_unknown(unknown, NODE, settles_in=None, probe_in=None))
     return unknown
 
 
@@ -248,7 +248,7 @@ async def test_a_late_look_comes_when_it_is_due(journal: Journal, store: Store) 
     """What ended as not applied is looked at once more after the given time, still as not applied."""
     begun = await claimed(journal, request=b"exact")
     done = ended(begun, "failed")
-    assert await journal.write(tx.operations.settle(done, None, None, look_again_in=HOUR))
+    assert await journal.write(tx.operations.settle(done, None, None, probe_in=HOUR))
 
     await store.pass_time(HOUR - 60)
     assert await journal.write(tx.leases.acquire_due(OTHER, 5)) == []
@@ -267,7 +267,7 @@ async def test_a_late_look_does_not_hinder_a_repeat(journal: Journal) -> None:
     """While somebody looks for a late trace the key may be sent again; what was found then ends nothing."""
     begun = await claimed(journal)
     done = ended(begun, "failed")
-    await journal.write(tx.operations.settle(done, None, None, look_again_in=0))
+    await journal.write(tx.operations.settle(done, None, None, probe_in=0))
     assert len(await journal.write(tx.leases.acquire_due(OTHER, 5))) == 1
     again = await claimed(journal, retried(begun))
 
@@ -308,7 +308,7 @@ async def test_only_what_is_held_is_given_up(journal: Journal, state: str) -> No
     unknown = msgspec.structs.replace(ended(given or before, "unknown"), problem="spoilt")
 
     assert (
-        await journal.write(tx.operations.leave_unknown(unknown, owner, settles_in=1.0, look_in=0)) is False
+        await journal.write(tx.operations.leave_unknown(unknown, owner, settles_in=1.0, probe_in=0)) is False
     )
     assert await journal.read(tx.operations.find(before.id)) == before
 
@@ -319,12 +319,13 @@ async def test_who_gives_up_holds_it_no_more(journal: Journal) -> None:
     unknown = msgspec.structs.replace(ended(begun, "unknown"), problem="outcome_unknown", needs_person=True)
 
     assert (
-        await journal.write(tx.operations.leave_unknown(unknown, NODE, settles_in=None, look_in=None)) is True
+        await journal.write(tx.operations.leave_unknown(unknown, NODE, settles_in=None, probe_in=None))
+        is True
     )
 
     assert await journal.read(tx.operations.find_unsettled(begun.order)) == unknown
     assert (
-        await journal.write(tx.operations.leave_unknown(unknown, NODE, settles_in=None, look_in=None))
+        await journal.write(tx.operations.leave_unknown(unknown, NODE, settles_in=None, probe_in=None))
         is False
     )
     assert await journal.write(tx.operations.settle(ended(begun, "failed"), None, None, owner=NODE)) is False
@@ -337,9 +338,9 @@ async def test_what_is_unknown_is_counted(journal: Journal, store: Store) -> Non
     await claimed(journal)  # it is still under way
     assert await journal.read(tx.operations.count_unknown()) == nothing
     await journal.write(tx.operations.settle(ended(settled, "succeeded"), None, None))
-    for begun, look_in in ((person, None), (looked_after, 5.0)):
+    for begun, probe_in in ((person, None), (looked_after, 5.0)):
         await journal.write(
-            tx.operations.leave_unknown(ended(begun, "unknown"), NODE, settles_in=None, look_in=look_in)
+            tx.operations.leave_unknown(ended(begun, "unknown"), NODE, settles_in=None, probe_in=probe_in)
         )
     found = await journal.read(tx.operations.count_unknown())
     await store.pass_time(100)
@@ -360,7 +361,7 @@ async def test_the_settling_time_is_kept_or_set(
     """Giving up leaves the settling time that the claim began, or begins another one."""
     begun = await claimed(journal, settling=1000.0)
     await journal.write(
-        tx.operations.leave_unknown(ended(begun, "unknown"), NODE, settles_in=given, look_in=None)
+        tx.operations.leave_unknown(ended(begun, "unknown"), NODE, settles_in=given, probe_in=None)
     )
 
     taken = await journal.write(tx.leases.acquire(begun.id, OTHER))

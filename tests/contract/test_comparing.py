@@ -65,7 +65,7 @@ async def test_what_was_said_is_kept_with_how_it_ended(journal: Journal) -> None
     lost = exchange(status=None, answer=b"", error="no answer")
     await journal.write(
         tx.operations.leave_unknown(
-            ended(begun, "unknown"), NODE, settles_in=None, look_in=None, exchanges=[lost]
+            ended(begun, "unknown"), NODE, settles_in=None, probe_in=None, exchanges=[lost]
         )
     )
     (told,) = await journal.read(tx.operations.find_with_exchanges(begun.order))
@@ -253,7 +253,7 @@ async def test_the_last_that_was_said_is_kept(journal: Journal) -> None:
     begun = await claimed(journal)
     await journal.write(
         tx.operations.leave_unknown(
-            ended(begun, "unknown"), NODE, settles_in=None, look_in=None, exchanges=[exchange()]
+            ended(begun, "unknown"), NODE, settles_in=None, probe_in=None, exchanges=[exchange()]
         )
     )
     again = retried(begun)

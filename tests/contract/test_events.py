@@ -104,14 +104,14 @@ async def test_an_operation_that_was_unknown_tells_that_it_settled(journal: Jour
     await journal.write(tx.operations.claim(intent(left, owner="node_dead")))
     await _settle(journal, plain, "failed")
     await journal.write(
-        tx.operations.leave_unknown(ended(unknown, "unknown"), NODE, settles_in=None, look_in=0)
+        tx.operations.leave_unknown(ended(unknown, "unknown"), NODE, settles_in=None, probe_in=0)
     )
     taken = await journal.write(tx.leases.acquire(unknown.id, NODE))
     await _settle(journal, unknown, "failed", owner=NODE)
     await _settle(journal, accepted, "failed")
     assert await journal.write(tx.leases.reap_expired("node_2", {plain.id, unknown.id, late.id})) >= 1
     await _settle(journal, left, "failed")
-    await _settle(journal, late, "failed", look_again_in=0)
+    await _settle(journal, late, "failed", probe_in=0)
     await _settle(journal, late, "failed", late=True)
     silent = await journal.read(tx.events.search_of_order(late.order))
     await _settle(journal, late, "succeeded", late=True)

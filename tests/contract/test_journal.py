@@ -677,9 +677,9 @@ async def test_orders_are_found_by_the_providers_id(journal: Journal) -> None:
 async def test_operations_that_nobody_looks_after_are_listed(journal: Journal) -> None:
     """However many others are unknown, those that need a person are found."""
     left, looked_at = await claimed(journal), await claimed(journal)
-    for each, look_in in ((left, None), (looked_at, 60.0)):
+    for each, probe_in in ((left, None), (looked_at, 60.0)):
         await journal.write(
-            tx.operations.leave_unknown(ended(each, "unknown"), NODE, settles_in=None, look_in=look_in)
+            tx.operations.leave_unknown(ended(each, "unknown"), NODE, settles_in=None, probe_in=probe_in)
         )
 
     found = await journal.read(

@@ -32,12 +32,14 @@ MINUTE = timedelta(minutes=1)
 
 
 async def _left(
-    journal: Journal, begun: Operation | None = None, *, look_in: float | None = 0.0, owner: str = NODE
+    journal: Journal, begun: Operation | None = None, *, probe_in: float | None = 0.0, owner: str = NODE
 ) -> Operation:
     """An operation that its process gave up, its outcome unknown."""
     begun = begun or await claimed(journal, owner=owner)
     unknown = ended(begun, "unknown")
-    assert await journal.write(tx.operations.leave_unknown(unknown, owner, settles_in=None, look_in=look_in))
+    assert await journal.write(
+        tx.operations.leave_unknown(unknown, owner, settles_in=None, probe_in=probe_in)
+    )
     return unknown
 
 
@@ -145,15 +147,15 @@ async def test_only_an_unknown_operation_is_taken_by_its_id(journal: Journal, st
 # When
 
 
-@pytest.mark.parametrize("look_in", [0.0, 60.0, HOUR])
+@pytest.mark.parametrize("probe_in", [0.0, 60.0, HOUR])
 async def test_an_unknown_operation_is_looked_after_when_due(
-    journal: Journal, store: Store, look_in: float
+    journal: Journal, store: Store, probe_in: float
 ) -> None:
     """It is nobody's turn before the time that was given, and somebody's after it."""
-    unknown = await _left(journal, look_in=look_in)
+    unknown = await _left(journal, probe_in=probe_in)
 
-    if look_in:
-        await store.pass_time(look_in - 30)
+    if probe_in:
+        await store.pass_time(probe_in - 30)
         assert await _due(journal) == []
         await store.pass_time(31)
     assert await _due(journal) == [unknown]
@@ -161,7 +163,7 @@ async def test_an_unknown_operation_is_looked_after_when_due(
 
 async def test_what_waits_for_a_person_is_never_due(journal: Journal, store: Store) -> None:
     """Without a time nobody looks again, until a caller comes back or asks for it."""
-    unknown = await _left(journal, look_in=None)
+    unknown = await _left(journal, probe_in=None)
     await store.pass_time(10_000 * HOUR)
     await journal.write(tx.leases.renew(OTHER, LEASE))
 
@@ -169,14 +171,14 @@ async def test_what_waits_for_a_person_is_never_due(journal: Journal, store: Sto
     taken = await journal.write(tx.leases.acquire(unknown.id, OTHER))
     assert taken is not None
     assert taken.operation == unknown
-    await _left(journal, unknown, look_in=None, owner=OTHER)
+    await _left(journal, unknown, probe_in=None, owner=OTHER)
     await journal.write(tx.leases.probe_soon(unknown.id))
     assert await _due(journal) == [unknown]
 
 
 async def test_looking_soon_is_for_what_is_unknown(journal: Journal) -> None:
     """Asking to look at once brings an unknown operation forward, and nothing that has ended."""
-    unknown, failed = await _left(journal, look_in=HOUR), await claimed(journal)
+    unknown, failed = await _left(journal, probe_in=HOUR), await claimed(journal)
     await journal.write(tx.operations.settle(ended(failed, "failed"), None, None))
 
     for each in (unknown, failed, operation()):
@@ -189,7 +191,7 @@ async def test_the_longest_waiting_comes_first(journal: Journal, store: Store) -
     """Operations are looked after in the order in which they became due, so many at a time as are wanted."""
     await journal.write(tx.leases.renew(OTHER, 10 * HOUR))
     waits = [50.0, 10.0, 40.0, 20.0, 30.0]
-    left = {wait: await _left(journal, look_in=wait * 10) for wait in waits}
+    left = {wait: await _left(journal, probe_in=wait * 10) for wait in waits}
     await store.pass_time(HOUR)
 
     assert await _due(journal, limit=2) == [left[10.0], left[20.0]]
@@ -248,7 +250,7 @@ async def test_who_takes_it_gets_all_that_is_needed(journal: Journal, store: Sto
     unknown = msgspec.structs.replace(
         ended(begun, "unknown"), probes=(Probe(at=NOW, found="unclear", detail="ä"),)
     )
-    await journal.write(tx.operations.leave_unknown(unknown, NODE, settles_in=None, look_in=None))
+    await journal.write(tx.operations.leave_unknown(unknown, NODE, settles_in=None, probe_in=None))
     await store.pass_time(100)
 
     taken = await journal.write(tx.leases.acquire(begun.id, OTHER))
@@ -360,7 +362,7 @@ async def test_what_the_dead_held_is_let_go(journal: Journal, store: Store) -> N
     await journal.write(tx.leases.renew(NODE, LEASE))
     running, looked_at = await claimed(journal), await _left(journal)
     assert await journal.write(tx.leases.acquire(looked_at.id, NODE)) is not None
-    waiting = await _left(journal, look_in=HOUR)
+    waiting = await _left(journal, probe_in=HOUR)
     accepted = await claimed(journal, _accepted(), owner=None)
     await store.pass_time(LEASE + 1)
 
@@ -392,7 +394,7 @@ async def test_a_late_look_that_was_lost_is_made_by_another(journal: Journal, st
     await journal.write(tx.leases.renew(NODE, HOUR))
     begun = await claimed(journal)
     done, answer = ended(begun, "failed"), StoredResponse(status=422, body=b"{}")
-    await journal.write(tx.operations.settle(done, answer, None, look_again_in=0))
+    await journal.write(tx.operations.settle(done, answer, None, probe_in=0))
     assert await _due(journal, NODE) == [done]
     await store.pass_time(6)
 

@@ -101,8 +101,7 @@ VALUES: Values = {
     "lease": (15_000,),
     "lifetime": (60_000,),
     "limit": (LIMIT,),
-    "look_again_in": (None,),
-    "look_in": (0,),
+    "probe_in": (None, 0),
     "merchant": (MERCHANT, "nosuch"),
     "method": ("POST",),
     "name": ("reference 1",),
@@ -140,7 +139,7 @@ VALUES: Values = {
     "subject": (f"order order_{LAST}", "nosuch"),
     "synced_at": (NOW,),
     "token_hash": (b"1", b"nosuch"),
-    "told": (1,),
+    "notified": (1,),
     "type": ("order.created",),
     "unknown_only": (0, 1),
     "until": (NOW + DAY, 0),
@@ -156,7 +155,7 @@ VALUES: Values = {
 
 OF_ONE: Mapping[str, Values] = {
     "count_shadow": {"orders": (1,)},
-    "order_events": {"after": (None, name("evt", LAST))},
+    "events_of_order": {"after": (None, name("evt", LAST))},
 }
 """Parameters that mean something else in one statement."""
 

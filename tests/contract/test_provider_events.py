@@ -87,7 +87,7 @@ async def test_an_event_is_kept_once(journals: list[Journal]) -> None:
 
     assert sorted(len(each.new) for each in recorded) == [0] * 9 + [1]
     (subject,) = await due(journals[0])
-    assert (subject.told, subject.events) == (1, (told("one").event,))
+    assert (subject.notified, subject.events) == (1, (told("one").event,))
 
 
 async def test_one_event_at_two_accounts_is_two(journal: Journal) -> None:
@@ -103,7 +103,7 @@ async def test_ten_events_of_an_order_are_one_look(journal: Journal) -> None:
 
     taken = await due(journal)
 
-    assert {(each.name, each.told, len(each.events)) for each in taken} == {
+    assert {(each.name, each.notified, len(each.events)) for each in taken} == {
         (order_job_name("order_1"), 10, 10),
         (order_job_name("order_2"), 1, 1),
     }
@@ -142,8 +142,8 @@ async def test_what_names_no_order_leads_to_it_all_the_same(journal: Journal) ->
     await tell(journal, told("four", None, operations=("op_" + "0" * 32,)))
 
     known, unknown = sorted(await due(journal), key=lambda subject: subject.name, reverse=True)
-    assert (known.name, known.told) == (order_job_name("order_7"), 3)
-    assert (unknown.name, unknown.told) == (operation_job_name("op_" + "0" * 32), 1)
+    assert (known.name, known.notified) == (order_job_name("order_7"), 3)
+    assert (unknown.name, unknown.notified) == (operation_job_name("op_" + "0" * 32), 1)
     assert (known.provider_order_id, unknown.provider_order_id) == ("order_7", None)
     assert (known.operations, unknown.operations) == ((made.id,), ("op_" + "0" * 32,))
 
@@ -151,9 +151,9 @@ async def test_what_names_no_order_leads_to_it_all_the_same(journal: Journal) ->
 async def test_a_named_operation_of_unknown_outcome_is_looked_at_now(journal: Journal) -> None:
     """A trace of it is why to look: at one that waits for later, for a person, or was taken for not applied."""
     later, person, absent, refused = [await claimed(journal) for _ in range(4)]
-    for unknown, look_in in ((later, HOUR), (person, None)):
+    for unknown, probe_in in ((later, HOUR), (person, None)):
         await journal.write(
-            tx.operations.leave_unknown(ended(unknown, "unknown"), NODE, settles_in=None, look_in=look_in)
+            tx.operations.leave_unknown(ended(unknown, "unknown"), NODE, settles_in=None, probe_in=probe_in)
         )
     await journal.write(tx.operations.settle(ended(absent, "failed"), None, None))
     await journal.write(
@@ -173,7 +173,7 @@ async def test_another_accounts_event_says_nothing_of_an_operation(journal: Jour
     """A mark that somebody wrote at another account makes nobody look."""
     left = await claimed(journal)
     await journal.write(
-        tx.operations.leave_unknown(ended(left, "unknown"), NODE, settles_in=None, look_in=HOUR)
+        tx.operations.leave_unknown(ended(left, "unknown"), NODE, settles_in=None, probe_in=HOUR)
     )
 
     recorded = await journal.write(
@@ -248,7 +248,7 @@ async def test_what_is_told_during_a_look_is_looked_at_again(journal: Journal) -
 
     assert (await use(journal)).waiting == 2
     (again,) = await due(journal)
-    assert again.told == 2
+    assert again.notified == 2
     assert await journal.write(tx.resync.finish(again, NODE, AT_ONCE))
     assert (await use(journal)).waiting == 0
     assert await due(journal) == []

@@ -136,10 +136,10 @@ async def test_an_order_that_is_worked_on_is_not_redacted(journal: Journal, stor
     now = begun
     if state == "unknown":
         now = ended(begun, state)
-        await journal.write(tx.operations.leave_unknown(now, "node_1", settles_in=None, look_in=None))
+        await journal.write(tx.operations.leave_unknown(now, "node_1", settles_in=None, probe_in=None))
     elif state == "failed":
         now = ended(begun, state)
-        await journal.write(tx.operations.settle(now, None, None, look_again_in=60))
+        await journal.write(tx.operations.settle(now, None, None, probe_in=60))
     stored = await journal.read(tx.orders.find(record.id))
     assert stored is not None
 

@@ -59,7 +59,7 @@ async def test_unsettled_operations_are_never_touched(journal: Journal, store: S
     await journal.write(tx.operations.claim(intent(begun)))
     if state == "unknown":
         await journal.write(
-            tx.operations.leave_unknown(ended(begun, "unknown"), "node_1", settles_in=None, look_in=None)
+            tx.operations.leave_unknown(ended(begun, "unknown"), "node_1", settles_in=None, probe_in=None)
         )
 
     assert await journal.write(tx.operations.prune(NOW + MINUTE, 10)) == 0
@@ -73,7 +73,7 @@ async def test_a_late_look_to_come_needs_what_is_kept(journal: Journal, store: S
     begun = operation(created_at=OLD, updated_at=OLD)
     await journal.write(tx.operations.claim(intent(begun)))
     failed = ended(begun, "failed")
-    await journal.write(tx.operations.settle(failed, None, None, look_again_in=0))
+    await journal.write(tx.operations.settle(failed, None, None, probe_in=0))
 
     assert await journal.write(tx.operations.prune(SINCE, 10)) == 0
     (taken,) = await journal.write(tx.leases.acquire_due("node_2", 10))

@@ -38,7 +38,7 @@ async def test_an_upgrade_keeps_what_the_file_holds(path: Path, monkeypatch: pyt
     journal = SqliteJournal(path, serving=True)
     unknown = await claimed(journal)
     await journal.write(
-        tx.operations.leave_unknown(ended(unknown, "unknown"), NODE, settles_in=None, look_in=None)
+        tx.operations.leave_unknown(ended(unknown, "unknown"), NODE, settles_in=None, probe_in=None)
     )
     done = await claimed(journal)
     record = order(done.order)

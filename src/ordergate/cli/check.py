@@ -14,7 +14,6 @@ from ordergate.cli.session import (
     tell,
     with_gateway,
 )
-from ordergate.journal import transactions as tx
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -124,6 +123,7 @@ def _has_store(settings: "Settings") -> bool:
 
 async def _of_store(settings: "Settings") -> tuple[list[str], list[str]]:
     """Return what is odd about the store and the links in it, and what is good to know of it."""
+    from ordergate.journal import transactions as tx
     from ordergate.journal.errors import JournalUnavailableError
     from ordergate.server.bootstrap import open_journal
 

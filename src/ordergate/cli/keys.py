@@ -16,7 +16,6 @@ from ordergate.cli.session import (
     tell,
     with_gateway,
 )
-from ordergate.journal import transactions as tx
 
 if TYPE_CHECKING:
     from ordergate.gateway.runtime.runtime import Gateway
@@ -57,6 +56,7 @@ def create(
     ordergate keys create --operator --json
     """
     from ordergate.gateway.access.caller import MERCHANT_SCOPES, OPERATOR_SCOPE, hash_key, make_key
+    from ordergate.journal import transactions as tx
 
     if bool(merchant) == operator:
         raise click.UsageError("give --merchant NAME, or --operator")
@@ -81,6 +81,7 @@ def create(
 @reports_problems
 def list_keys(config: Path | None, *, as_json: bool) -> None:
     """List keys, without the keys themselves."""
+    from ordergate.journal import transactions as tx
     from ordergate.terminal import show_rows
 
     found = with_gateway(config, lambda gateway: gateway.journal.read(tx.keys.list_all()))
@@ -151,6 +152,7 @@ def rotate(
 def revoke(key_id: str, config: Path | None, *, as_json: bool) -> None:
     """Revoke the key KEY_ID at once."""
     from ordergate.domain.errors import Problem
+    from ordergate.journal import transactions as tx
 
     async def work(gateway: "Gateway") -> bool:
         return await gateway.journal.write(tx.keys.revoke(key_id, gateway.clock()))

@@ -19,7 +19,6 @@ from ordergate.cli.session import (
     tell,
     with_gateway,
 )
-from ordergate.journal import transactions as tx
 from ordergate.telemetry.printable import printable_json
 
 if TYPE_CHECKING:
@@ -148,6 +147,7 @@ def list_links(
     """
     import msgspec
 
+    from ordergate.journal import transactions as tx
     from ordergate.journal.records.links import LinkQuery
     from ordergate.terminal import console, show_rows
 
@@ -234,6 +234,8 @@ def _refuse(errors: "list[LineError]", name: str, *, as_json: bool) -> NoReturn:
 
 
 async def _only_merchant(gateway: "Gateway", world: "World") -> str:
+    from ordergate.journal import transactions as tx
+
     known = await gateway.journal.read(tx.links.merchants(world))
     if len(known) != 1:
         raise click.UsageError(
@@ -245,6 +247,7 @@ async def _only_merchant(gateway: "Gateway", world: "World") -> str:
 async def _pages(gateway: "Gateway", query: "LinkQuery") -> "AsyncIterator[list[StoredLink]]":
     import msgspec
 
+    from ordergate.journal import transactions as tx
     from ordergate.terminal import progress
 
     done = 0

@@ -14,7 +14,6 @@ from ordergate.cli.session import (
     reports_problems,
     with_gateway,
 )
-from ordergate.journal import transactions as tx
 
 if TYPE_CHECKING:
     from ordergate.gateway.runtime.runtime import Gateway
@@ -168,6 +167,7 @@ def resolve(
 
 async def _evidence(gateway: "Gateway", operation: "Operation") -> "tuple[Existing, StoredOrder | None]":
     """The operation with its answer to give again, and its order as the journal has it."""
+    from ordergate.journal import transactions as tx
     from ordergate.journal.records.operations import Existing
 
     found = await gateway.journal.read(tx.operations.find_existing(operation.id)) or Existing(operation, None)

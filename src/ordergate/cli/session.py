@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from ordergate.journal import transactions as tx
 from ordergate.telemetry.printable import printable, printable_json
 
 if TYPE_CHECKING:
@@ -126,6 +125,8 @@ def operator(world: str) -> "Caller":
 
 async def merchant_of(gateway: "Gateway", named: str | None) -> str:
     """Return whose things a command is about: the merchant that is named, or the only one that has keys."""
+    from ordergate.journal import transactions as tx
+
     if named is not None:
         return named
     known = sorted({key.merchant for key in await gateway.journal.read(tx.keys.list_all()) if key.merchant})

@@ -17,7 +17,6 @@ from ordergate.cli.session import (
     tell,
     with_gateway,
 )
-from ordergate.journal import transactions as tx
 
 if TYPE_CHECKING:
     from ordergate.gateway.runtime.runtime import Gateway
@@ -68,6 +67,7 @@ def list_deliveries(config: Path | None, world: str, *, as_json: bool, **filters
 
     from ordergate.api.event_documents import DeliveryList
     from ordergate.gateway.orders.read import trim
+    from ordergate.journal import transactions as tx
     from ordergate.journal.records.deliveries import DeliveryQuery
     from ordergate.terminal import show_deliveries
     from ordergate.web.event_documents import delivery_document
@@ -104,6 +104,7 @@ def endpoints(config: Path | None, world: str, *, as_json: bool, **filters: Any)
 
     from ordergate.api.event_documents import EndpointList
     from ordergate.gateway.orders.read import trim
+    from ordergate.journal import transactions as tx
     from ordergate.journal.records.deliveries import EndpointQuery
     from ordergate.terminal import show_endpoints
     from ordergate.web.event_documents import endpoint_document

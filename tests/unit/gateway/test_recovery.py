@@ -88,7 +88,7 @@ async def test_a_late_look_that_could_not_see_is_repeated(
     """It is taken up once more after a while, up to twenty times; one that saw nothing is the last."""
     gateway = gateway_of(journal)
     begun = await claimed(journal)
-    await journal.write(tx.operations.settle(ended(begun, "failed"), None, None, look_again_in=0))
+    await journal.write(tx.operations.settle(ended(begun, "failed"), None, None, probe_in=0))
     (taken,) = await journal.write(tx.leases.acquire_due(gateway.node, 1))
     probes = tuple(Probe(at=NOON, found=found) for _ in range(looks))
 

@@ -125,9 +125,9 @@ async def _left_unless_settled(gateway: Gateway, operation: Operation) -> AsyncI
     try:
         yield
     except BaseException:
-        look_in = None if operation.needs_person else 0
+        probe_in = None if operation.needs_person else 0
         await gateway.journal.write(
-            tx.operations.leave_unknown(operation, gateway.node, settles_in=None, look_in=look_in)
+            tx.operations.leave_unknown(operation, gateway.node, settles_in=None, probe_in=probe_in)
         )
         raise
 

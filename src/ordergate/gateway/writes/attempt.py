@@ -159,7 +159,7 @@ async def look_before_sending(gateway: Gateway, operation: Operation) -> Answer 
             raise looked_for(operation)
         return None  # another repeat was faster: its claim shows it
     gateway.hold(operation.id)
-    look_again_in = gateway.configuration.late_look.total_seconds()
+    probe_in = gateway.configuration.late_look.total_seconds()
     try:
         outcome: Outcome = Absent()
         if taken.work is not None and taken.work.command is not None:
@@ -177,7 +177,7 @@ async def look_before_sending(gateway: Gateway, operation: Operation) -> Answer 
                 None,
                 owner=gateway.node,
                 late=True,
-                look_again_in=look_again_in if operation.kind in LEAVES_A_MARK else None,
+                probe_in=probe_in if operation.kind in LEAVES_A_MARK else None,
             )
         )
     finally:
@@ -241,7 +241,7 @@ async def leave(
             msgspec.structs.replace(operation, state="unknown", outcome="unknown"),
             gateway.node,
             settles_in=gateway.configuration.closed_settling if over else None,
-            look_in=0,
+            probe_in=0,
             exchanges=exchanges,
         )
     )

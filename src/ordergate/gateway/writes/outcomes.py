@@ -128,7 +128,7 @@ async def _settle(
     record: OrderRecord | None,
     *,
     late: bool = False,
-    look_again_in: float | None = None,
+    probe_in: float | None = None,
 ) -> bool | Stale:
     return await recorded(
         gateway,
@@ -140,7 +140,7 @@ async def _settle(
                 before=held.before if record is not None else None,
                 owner=held.owner,
                 late=late,
-                look_again_in=look_again_in,
+                probe_in=probe_in,
                 exchanges=held.exchanges,
             )
         ),
@@ -194,7 +194,7 @@ async def absent(gateway: Gateway, held: Held) -> None:
     """
     late_look = gateway.configuration.late_look.total_seconds()
     marked = held.operation.kind in LEAVES_A_MARK
-    await _not_applied(gateway, held, NOTHING_FOUND, None, look_again_in=late_look if marked else None)
+    await _not_applied(gateway, held, NOTHING_FOUND, None, probe_in=late_look if marked else None)
 
 
 async def nothing_done(gateway: Gateway, held: Held) -> None:
@@ -208,7 +208,7 @@ async def _not_applied(
     problem: str,
     response: StoredResponse | None,
     *,
-    look_again_in: float | None = None,
+    probe_in: float | None = None,
 ) -> bool:
     settled = msgspec.structs.replace(
         held.operation,
@@ -218,7 +218,7 @@ async def _not_applied(
         needs_person=False,
         updated_at=gateway.steady_time(),
     )
-    ended = await _settle(gateway, held, settled, response, None, look_again_in=look_again_in) is True
+    ended = await _settle(gateway, held, settled, response, None, probe_in=probe_in) is True
     if ended:
         log_settled(settled)
     return ended

@@ -214,19 +214,19 @@ async def _postpone(gateway: Gateway, taken: AcquiredOperation, operation: Opera
         await _end_late_look(gateway, operation)
         return
     too_old = taken.age > gateway.configuration.person_after.total_seconds()
-    look_in = None if too_old or taken.work is None else _pause(operation, taken.settles_in)
-    if look_in is None:
+    probe_in = None if too_old or taken.work is None else _pause(operation, taken.settles_in)
+    if probe_in is None:
         _log.error("operation.needs_person", operation_id=operation.id, order_id=operation.order)
     await gateway.journal.write(
         tx.operations.leave_unknown(
-            msgspec.structs.replace(operation, needs_person=look_in is None),
+            msgspec.structs.replace(operation, needs_person=probe_in is None),
             gateway.node,
             settles_in=None,
-            look_in=look_in,
+            probe_in=probe_in,
         )
     )
-    if look_in is not None and gateway.wake_recovery is not None:
-        asyncio.get_running_loop().call_later(look_in, gateway.wake_recovery)
+    if probe_in is not None and gateway.wake_recovery is not None:
+        asyncio.get_running_loop().call_later(probe_in, gateway.wake_recovery)
 
 
 async def _end_late_look(gateway: Gateway, operation: Operation) -> None:
@@ -241,7 +241,7 @@ async def _end_late_look(gateway: Gateway, operation: Operation) -> None:
             None,
             owner=gateway.node,
             late=True,
-            look_again_in=gateway.configuration.late_look.total_seconds() if again else None,
+            probe_in=gateway.configuration.late_look.total_seconds() if again else None,
         )
     )
 

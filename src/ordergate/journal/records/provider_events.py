@@ -46,7 +46,7 @@ class ResyncJob(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: What :func:`order_job_name` or :func:`operation_job_name` returns.
-        told: How often it had been told of when it was taken.
+        notified: How many events had queued the job when it was acquired.
         tries: Looks since then that came to nothing.
         parked: Nobody knew it when it was looked at last.
         age: Seconds since the oldest event that is not processed; 0 without any.
@@ -55,7 +55,7 @@ class ResyncJob(msgspec.Struct, frozen=True, kw_only=True):
 
     account: str
     name: str
-    told: int
+    notified: int
     tries: int
     parked: bool
     age: float

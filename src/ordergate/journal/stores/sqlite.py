@@ -168,7 +168,7 @@ class SqliteJournal(Journal):
         connection = _connect(self._path)
         try:
             if serving:
-                connection.execute(self._sql["all_nodes_gone"])
+                connection.execute(self._sql["delete_nodes"])
         except sqlite3.Error:
             connection.close()
             raise

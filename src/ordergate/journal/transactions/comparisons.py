@@ -26,7 +26,7 @@ def add(comparison: Comparison, since: datetime) -> Steps[Comparison]:
 @transaction()
 def finish(ended: Comparison) -> Steps[Comparison]:
     """Keep what a comparison came to, unless it has ended already; return what is kept."""
-    if (yield Query("end_comparison", codec.comparison_columns(ended))):
+    if (yield Query("finish_comparison", codec.comparison_columns(ended))):
         return ended
     return (yield from find(ended.id)) or ended
 

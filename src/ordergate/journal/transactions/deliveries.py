@@ -80,7 +80,7 @@ def acquire(endpoint_id: str, owner: str, limit: int) -> Steps[DeliveryBatch | N
     found = yield from endpoints.find(endpoint_id)
     if found is None or not found.enabled:
         return None
-    taken = yield Query("take_deliveries", {"endpoint_id": endpoint_id, "owner": owner, "limit": limit})
+    taken = yield Query("acquire_deliveries", {"endpoint_id": endpoint_id, "owner": owner, "limit": limit})
     due = []
     for row in sorted(taken, key=lambda row: int(row[7])):
         told = yield from events.find(row[4])
@@ -110,9 +110,9 @@ def finish(due: DueDelivery, owner: str, made: DeliveryTry, *, next_try_in: floa
         "next_try_in": None if delivered or next_try_in is None else round(next_try_in * 1000),
         "record": codec.encode([*due.delivery.tries[1 - _KEPT_TRIES :], made]),
     }
-    if (yield Query("end_delivery", columns)) and state != "pending":
+    if (yield Query("finish_delivery", columns)) and state != "pending":
         place = {"endpoint_id": due.delivery.endpoint, "order_id": due.delivery.order}
-        yield Query("free_next", place)
+        yield Query("release_next_delivery", place)
 
 
 @transaction()
@@ -168,7 +168,7 @@ def replay_range(wanted: ReplayRange, limit: int) -> Steps[ReplayPage]:
     else:
         scope = {"merchant": receiver.merchant, "world": receiver.world}
         rows = yield Query("events_of_range", {**scope, **bounds})
-    taken = {row[0] for row in (yield Query("taken_events", {"endpoint_id": receiver.id}))}
+    taken = {row[0] for row in (yield Query("events_with_delivery", {"endpoint_id": receiver.id}))}
     free = [row for row in rows if row[0] not in taken]
     chosen = yield from _queue(receiver, free, whatever_type=wanted.failed_only)
     if chosen:
@@ -195,16 +195,16 @@ def _queue(receiver: Endpoint, rows: Rows, *, whatever_type: bool = False) -> St
 def _requeued(endpoint_id: str, rows: Rows) -> Steps[None]:
     """Free deliveries that are made again, ahead of later ones of their orders that were due."""
     orders = {"endpoint_id": endpoint_id, "orders": _orders(rows)}
-    yield Query("wait_for_ending", {**orders, "first": _LAST})
-    yield Query("hold_back", orders)
+    yield Query("lock_deliveries_of_orders", {**orders, "first": _LAST})
+    yield Query("hold_delivery", orders)
     yield from _free(endpoint_id, rows)
 
 
 def _free(endpoint_id: str, rows: Rows) -> Steps[None]:
     first, last = rows[0][3], rows[-1][3]
     orders = {"endpoint_id": endpoint_id, "orders": _orders(rows)}
-    yield Query("wait_for_ending", {**orders, "first": first})
-    yield Query("free_deliveries", {"endpoint_id": endpoint_id, "first": first, "last": last})
+    yield Query("lock_deliveries_of_orders", {**orders, "first": first})
+    yield Query("release_held_deliveries", {"endpoint_id": endpoint_id, "first": first, "last": last})
 
 
 def _orders(rows: Rows) -> str:

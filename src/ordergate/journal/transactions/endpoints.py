@@ -30,13 +30,13 @@ _KEPT_SECRETS = 3
 def add(endpoint: Endpoint, secret: SigningSecret, at_most: int) -> Steps[bool]:
     """Keep an endpoint; False where its merchant has so many already."""
     scope = {"merchant": endpoint.merchant, "world": endpoint.world}
-    lock = Query("take_lock", {"name": f"endpoints {endpoint.world} {endpoint.merchant}"})
+    lock = Query("acquire_lock", {"name": f"endpoints {endpoint.world} {endpoint.merchant}"})
     yield lock
     ((count,),) = yield Query("count_endpoints", scope)
     if count < at_most:
         yield Query("insert_endpoint", _endpoint_columns(endpoint))
         yield Query("insert_secret", _secret_columns(endpoint.id, secret))
-    yield lock._replace(statement="drop_lock")
+    yield lock._replace(statement="release_lock")
     return bool(count < at_most)
 
 
@@ -91,7 +91,7 @@ def rotate_secret(endpoint_id: str, secret: SigningSecret, ends_at: datetime) ->
     rows = yield Query("endpoint_to_change", {"id": endpoint_id})
     if not rows:
         return False
-    yield Query("forget_secrets", {"id": endpoint_id})
+    yield Query("delete_ended_secrets", {"id": endpoint_id})
     yield Query("end_secrets", {"id": endpoint_id, "ends_at": codec.milliseconds(ends_at)})
     yield Query("insert_secret", _secret_columns(endpoint_id, secret))
     yield Query("keep_newest_secrets", {"id": endpoint_id, "kept": _KEPT_SECRETS})

@@ -29,7 +29,7 @@ def record_change(before: OrderRecord | None, after: OrderRecord, order: Order) 
     """
     types = events_between(before, after, order=order)
     if before is not None and not ONCE.isdisjoint(types):
-        rows = yield Query("told_types", {"order_id": after.id})
+        rows = yield Query("recorded_types", {"order_id": after.id})
         types = events_between(before, after, {row[0] for row in rows}, order=order)
     if types:
         document = codec.encode(order)
@@ -66,7 +66,7 @@ def record_settled(operation: Operation) -> Steps[None]:
 
 def redact_events(order_id: str) -> Steps[None]:
     """Erase the personal data of an order from its events, and so from what is still to be delivered."""
-    rows = yield Query("order_events", {"order_id": order_id, "after": None, "limit": _ALL})
+    rows = yield Query("events_of_order", {"order_id": order_id, "after": None, "limit": _ALL})
     redacted = [
         {"id": row[0], "record": codec.encode(without_persons(msgspec.json.decode(row[7])))} for row in rows
     ]
@@ -92,7 +92,7 @@ def find(event_id: str) -> Steps[Event | None]:
 def find_number(feed: Feed, event_id: str) -> Steps[int | None]:
     """Return an event's number; None where it has none yet, or is not of this feed."""
     place = {"id": event_id, "merchant": feed.merchant, "world": feed.world, "purpose": feed.purpose or ""}
-    rows = yield Query("place_in_feed", place)
+    rows = yield Query("number_of_event", place)
     return rows[0][0] if rows else None
 
 
@@ -105,7 +105,7 @@ def search_of_order(order_id: str, *, after: str | None = None, limit: int = 100
         after: The id of an event of that order: only later ones.
         limit: How many to show; the one more tells whether there are more.
     """
-    rows = yield Query("order_events", {"order_id": order_id, "after": after, "limit": limit + 1})
+    rows = yield Query("events_of_order", {"order_id": order_id, "after": after, "limit": limit + 1})
     return [_event(row) for row in rows]
 
 

@@ -18,8 +18,8 @@ def time_now() -> Steps[datetime]:
 def check_writable() -> Steps[None]:
     """Return if the store takes a write; nothing of it stays."""
     nobody = {"node": f"nobody_{token_hex(8)}"}
-    yield Query("stay_alive", {**nobody, "lease": 0, "serves": 0})
-    yield Query("leave", nobody)
+    yield Query("renew_lease", {**nobody, "lease": 0, "serves": 0})
+    yield Query("release_lease", nobody)
 
 
 @transaction()

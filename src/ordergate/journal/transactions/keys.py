@@ -53,7 +53,7 @@ def rotate(key_id: str, replacement: ApiKey, secret_hash: bytes, ends_at: dateti
 def record_use(uses: Mapping[str, datetime]) -> Steps[None]:
     """Record when keys were used last, whatever else is written about them at the same time."""
     for key_id, time in sorted(uses.items()):  # in one order everywhere, so that no two wait for each other
-        yield Query("touch_key", {"id": key_id, "used_at": codec.milliseconds(time)})
+        yield Query("record_key_use", {"id": key_id, "used_at": codec.milliseconds(time)})
 
 
 @transaction()

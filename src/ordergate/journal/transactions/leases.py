@@ -43,15 +43,15 @@ def acquire_due(owner: str, limit: int) -> Steps[list[AcquiredOperation]]:
 @transaction()
 def probe_soon(operation_id: str) -> Steps[None]:
     """Let recovery look after an operation of unknown outcome at once."""
-    yield Query("look_soon", {"id": operation_id})
+    yield Query("probe_soon", {"id": operation_id})
 
 
 @transaction()
 def renew(node: str, seconds: float, *, serves: bool = True) -> Steps[int]:
     """Keep what this process holds from others for so long; return how many processes that serve do so now."""
-    yield Query("stay_alive", {"node": node, "lease": codec.duration(seconds), "serves": int(serves)})
-    yield Query("forget_nodes", {})
-    yield Query("keep_host_time", {})
+    yield Query("renew_lease", {"node": node, "lease": codec.duration(seconds), "serves": int(serves)})
+    yield Query("delete_expired_nodes", {})
+    yield Query("save_host_time", {})
     ((serving,),) = yield Query("serving_nodes", {})
     return int(serving)
 
@@ -59,7 +59,7 @@ def renew(node: str, seconds: float, *, serves: bool = True) -> Steps[int]:
 @transaction()
 def release(node: str) -> Steps[None]:
     """Let others take at once what this process held."""
-    yield Query("leave", {"node": node})
+    yield Query("release_lease", {"node": node})
 
 
 @transaction()
@@ -76,14 +76,14 @@ def reap_expired(node: str, held: Collection[str]) -> Steps[int]:
     found = [codec.decode_operation(row[0]) for row in rows]
     abandoned = [operation for operation in found if operation.id not in held]
     for operation in abandoned:
-        yield Query("give_up_operation", codec.operation_columns(_cut_off(operation)))
+        yield Query("release_operation", codec.operation_columns(_cut_off(operation)))
     return len(abandoned)
 
 
 def _taken(row: Row, owner: str) -> Steps[AcquiredOperation]:
     record, work, request, settles_in, age, newest_order, newest_created_at = row
     found = _cut_off(codec.decode_operation(record))
-    yield Query("take_operation", codec.operation_columns(found) | {"holder": owner})
+    yield Query("acquire_operation", codec.operation_columns(found) | {"holder": owner})
     return AcquiredOperation(
         operation=found,
         work=None if work is None else codec.decode_work(work),

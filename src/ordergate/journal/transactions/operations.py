@@ -57,7 +57,7 @@ def claim(intent: Intent) -> Steps[Claim]:
         if not rows or rows[0][0] != intent.revision:
             raise RolledBack(Stale())
     if lock is not None:
-        yield lock._replace(statement="drop_lock")
+        yield lock._replace(statement="release_lock")
     return Claimed(operation)
 
 
@@ -101,7 +101,7 @@ def start_attempt(operation: Operation, owner: str, settling: float) -> Steps[bo
         settling: Seconds after which nothing of the attempt can still arrive.
     """
     columns = codec.operation_columns(operation) | {"owner": owner, "settling": codec.duration(settling)}
-    return bool((yield Query("begin_attempt", columns, single_statement=True)))
+    return bool((yield Query("start_attempt", columns, single_statement=True)))
 
 
 @transaction(inline=True)
@@ -123,7 +123,7 @@ def fail_over(
         "holder": owner,
         "settling": codec.duration(settling),
     }
-    return bool((yield Query("move_operation", columns, single_statement=True)))
+    return bool((yield Query("fail_over_operation", columns, single_statement=True)))
 
 
 @transaction(inline=True, records_events=True)
@@ -135,7 +135,7 @@ def settle(
     before: StoredOrder | None = None,
     owner: str | None = None,
     late: bool = False,
-    look_again_in: float | None = None,
+    probe_in: float | None = None,
     exchanges: Sequence[Exchange] = (),
 ) -> Steps[bool | Stale]:
     """Record in one step how an operation ended, the answer to give again, and the order as it is now.
@@ -147,7 +147,7 @@ def settle(
         before: The order and its row's revision that `order` was made from; None for a new order.
         owner: Settle only while this process holds it; None for whoever heard the provider's own answer.
         late: Settle only what was settled as not applied before.
-        look_again_in: Seconds until recovery looks for a late trace of it.
+        probe_in: Seconds until recovery looks for a late trace of it.
         exchanges: What was said to the provider about it since it was recorded last.
 
     Returns:
@@ -160,7 +160,7 @@ def settle(
         "response_body": response.body if response else None,
         "holder": owner,
         "late": int(late),
-        "look_again_in": codec.duration(look_again_in),
+        "probe_in": codec.duration(probe_in),
         "exchanges": codec.encode_exchanges(said),
     }
     ended = yield Query("settle_operation", columns)
@@ -188,7 +188,7 @@ def leave_unknown(
     owner: str,
     *,
     settles_in: float | None,
-    look_in: float | None,
+    probe_in: float | None,
     exchanges: Sequence[Exchange] = (),
 ) -> Steps[bool]:
     """Give up an operation that this process holds, its outcome unknown.
@@ -197,7 +197,7 @@ def leave_unknown(
         operation: As it is now.
         owner: This process.
         settles_in: Seconds until nothing of it can still arrive; None to leave that as it was.
-        look_in: Seconds until recovery looks after it; None for a person to do so.
+        probe_in: Seconds until recovery looks after it; None for a person to do so.
         exchanges: What was said to the provider about it since it was recorded last.
 
     Returns:
@@ -207,7 +207,7 @@ def leave_unknown(
     columns = codec.operation_columns(operation) | {
         "holder": owner,
         "settles_in": codec.duration(settles_in),
-        "look_in": codec.duration(look_in),
+        "probe_in": codec.duration(probe_in),
         "exchanges": codec.encode_exchanges(said),
     }
     return bool((yield Query("leave_unknown", columns, single_statement=True)))
@@ -261,7 +261,7 @@ def search(query: OperationQuery) -> Steps[list[Operation]]:
 @transaction()
 def find_with_exchanges(order_id: str) -> Steps[list[OperationWithExchanges]]:
     """Return an order's operations, oldest first, with what was said about them and is still kept."""
-    rows = yield Query("told_of_order", {"order_id": order_id})
+    rows = yield Query("operations_with_exchanges", {"order_id": order_id})
     return [
         OperationWithExchanges(
             operation=codec.decode_operation(record),
@@ -295,7 +295,7 @@ def accept(operation: Operation, record: OrderRecord, revision: int) -> Steps[bo
     stored = yield from orders.find(record.id)
     if stored is None or stored.revision != revision or not (yield from orders.write(record, stored)):
         return False
-    yield Query("keep_resolution", codec.operation_columns(operation))
+    yield Query("save_resolution", codec.operation_columns(operation))
     return True
 
 
@@ -311,7 +311,7 @@ def _reference_lock(operation: Operation) -> Query | None:
     if operation.reference is None:
         return None
     return Query(
-        "take_lock", {"name": f"reference {operation.merchant} {operation.world} {operation.reference}"}
+        "acquire_lock", {"name": f"reference {operation.merchant} {operation.world} {operation.reference}"}
     )
 
 

@@ -62,13 +62,13 @@ def redact(record: OrderRecord, revision: int) -> Steps[StoredOrder | Busy | Sta
         stale if the row has changed since. Nothing is changed then.
     """
     rows = yield Query(
-        "refresh_order",
+        "update_order",
         codec.order_columns(record, order_from_record(record).status) | {"revision": revision},
     )
     if not rows:
         return Stale()
     # Only now: a write that came between would have been seen by the row that it shares.
-    under_way = yield Query("operation_under_way", {"order_id": record.id})
+    under_way = yield Query("unsettled_or_due_operation", {"order_id": record.id})
     if under_way:
         raise RolledBack(Busy(codec.decode_operation(under_way[0][0])))
     yield Query("redact_operations", {"order_id": record.id})
@@ -94,7 +94,7 @@ def redact_unmade(operation: Operation, comparison: str | None) -> Steps[Busy | 
     """
     yield Query("redact_operations", {"order_id": operation.order})
     # Only now: a repeat that came between has the row, and is seen.
-    under_way = yield Query("operation_under_way", {"order_id": operation.order})
+    under_way = yield Query("unsettled_or_due_operation", {"order_id": operation.order})
     if under_way:
         raise RolledBack(Busy(codec.decode_operation(under_way[0][0])))
     yield from _redact_comparisons(operation.merchant, operation.world, comparison, operation.reference)
@@ -108,25 +108,25 @@ def _redact_comparisons(
     scope = {"merchant": merchant, "world": world}
     if comparison is not None:
         keys = {**scope, "keys": compared_key(comparison, "%")}
-        yield Query("redact_compared", keys)
-        under_way = yield Query("compared_under_way", keys)
+        yield Query("redact_comparison_operations", keys)
+        under_way = yield Query("unsettled_comparison_operation", keys)
         if under_way:
             raise RolledBack(Busy(codec.decode_operation(under_way[0][0])))
-        yield Query("forget_comparison", {"id": comparison})
+        yield Query("redact_comparison", {"id": comparison})
     if reference is not None:
-        yield Query("forget_comparisons_of_reference", {**scope, "reference": reference})
+        yield Query("redact_comparisons_of_reference", {**scope, "reference": reference})
 
 
 @transaction(inline=True, records_events=True)
 def add_imported(record: OrderRecord) -> Steps[OrderRecord]:
     """Keep an order that was made elsewhere, unless it is known already; return what is kept."""
     native = record.seen.provider_order_id
-    lock = Query("take_lock", {"name": f"order {record.account} {native}"})
+    lock = Query("acquire_lock", {"name": f"order {record.account} {native}"})
     yield lock
     known = yield from find_imported(record.account, [native])
     if native not in known:
         yield from write(record, None)
-    yield lock._replace(statement="drop_lock")
+    yield lock._replace(statement="release_lock")
     return known.get(native, record)
 
 
@@ -135,7 +135,7 @@ def find_imported(account: str, provider_order_ids: Collection[str]) -> Steps[di
     """Return, by the provider's id, those orders of an account that the gateway knows."""
     found = {}
     for native in provider_order_ids:
-        rows = yield Query("adopted_order", {"account": account, "provider_order_id": native})
+        rows = yield Query("imported_order", {"account": account, "provider_order_id": native})
         if rows:
             found[native] = codec.decode_order(rows[0][0])
     return found
@@ -155,7 +155,7 @@ def write(record: OrderRecord, before: StoredOrder | None) -> Steps[bool]:
     columns = codec.order_columns(record, order.status)
     if before is None:
         yield Query("save_order", columns)
-    elif not (yield Query("refresh_order", columns | {"revision": before.revision})):
+    elif not (yield Query("update_order", columns | {"revision": before.revision})):
         return False
     yield from record_change(None if before is None else before.record, record, order)
     return True

@@ -38,7 +38,7 @@ def record_events(account: str, told: Sequence[ReceivedEvent], pace: Debounce) -
         if subject is not None:
             yield _tell(account, subject, pace)
         for operation in each.event.operations:
-            rows = yield Query("look_at_named", {"id": operation, "account": account})
+            rows = yield Query("probe_named_operation", {"id": operation, "account": account})
             named += [row[0] for row in rows]
     return RecordedEvents(new=tuple(new), named=tuple(named))
 
@@ -46,7 +46,7 @@ def record_events(account: str, told: Sequence[ReceivedEvent], pace: Debounce) -
 @transaction(inline=True)
 def accounts_due(accounts: Collection[str]) -> Steps[list[str]]:
     """Return those of the accounts of which something is due."""
-    rows = yield Query("accounts_with_due_subjects", {"accounts": codec.encode(list(accounts)).decode()})
+    rows = yield Query("accounts_with_due_jobs", {"accounts": codec.encode(list(accounts)).decode()})
     return [str(row[0]) for row in rows]
 
 
@@ -64,16 +64,16 @@ def acquire_due(
     taken = []
     for account, limit in room.items():
         mine = sum(held_account == account for held_account, _ in held)
-        rows = yield Query("due_subjects", {"account": account, "limit": limit + mine, "holder": owner})
+        rows = yield Query("due_resync_jobs", {"account": account, "limit": limit + mine, "holder": owner})
         free = [row for row in rows if (account, row[0]) not in held]
-        for name, told, tries, parked in free[:limit]:
+        for name, notified, tries, parked in free[:limit]:
             place = {"account": account, "subject": name}
-            yield Query("take_subject", {**place, "holder": owner})
-            events = yield Query("open_events_of_subject", {**place, "limit": _EVENTS_OF_A_LOOK})
+            yield Query("acquire_resync_job", {**place, "holder": owner})
+            events = yield Query("open_events_of_job", {**place, "limit": _EVENTS_OF_A_LOOK})
             subject = ResyncJob(
                 account=account,
                 name=name,
-                told=told,
+                notified=notified,
                 tries=tries,
                 parked=bool(parked),
                 age=events[0][1] / 1000 if events else 0.0,
@@ -101,11 +101,11 @@ def finish(
     """
     place = {"account": subject.account, "subject": subject.name}
     rows = yield Query(
-        "finish_subject",
+        "finish_resync_job",
         {
             **place,
             "holder": owner,
-            "told": subject.told,
+            "notified": subject.notified,
             "parked": int(parked),
             "every": codec.duration(pace.every),
         },
@@ -113,7 +113,7 @@ def finish(
     ended = bool(rows) and rows[0][0] is None
     if ended:
         state = "parked" if parked else "processed"
-        yield Query("close_events_of_subject", {**place, "state": state, "erase": int(erase)})
+        yield Query("close_events_of_job", {**place, "state": state, "erase": int(erase)})
     return ended
 
 
@@ -121,7 +121,7 @@ def finish(
 def postpone(subject: ResyncJob, owner: str, seconds: float) -> Steps[None]:
     """Look again after so many seconds, or as soon as it is told of again."""
     place = {"account": subject.account, "subject": subject.name, "holder": owner}
-    yield Query("postpone_subject", {**place, "pause": codec.duration(seconds)})
+    yield Query("postpone_resync_job", {**place, "pause": codec.duration(seconds)})
 
 
 @transaction()
@@ -135,7 +135,7 @@ def queue_stale_orders(account: str, before: datetime, limit: int, pace: Debounc
         pace: How soon.
     """
     rows = yield Query(
-        "orders_to_read_again", {"account": account, "before": codec.milliseconds(before), "limit": limit}
+        "stale_orders", {"account": account, "before": codec.milliseconds(before), "limit": limit}
     )
     for (native,) in rows:
         yield _tell(account, order_job_name(native), pace)
@@ -155,12 +155,12 @@ def acquire_poll(account: str, owner: str, every: float) -> Steps[Poll | None]:
     The first turn comes `every` seconds after the first question for it. A process asks only for what it does not
     look through itself.
     """
-    yield Query("begin_polling", {"account": account, "every": codec.duration(every)})
+    yield Query("add_poll", {"account": account, "every": codec.duration(every)})
     columns = {"account": account, "every": codec.duration(every), "holder": owner}
     rows = yield Query("due_poll", columns)
     if not rows:
         return None
-    yield Query("take_poll", {"account": account, "holder": owner})
+    yield Query("acquire_poll", {"account": account, "holder": owner})
     walked_at, now = rows[0]
     return Poll(walked_at=codec.moment(walked_at), now=codec.moment(now))
 
@@ -174,7 +174,7 @@ def release_poll(account: str, owner: str, every: float, walked_at: datetime | N
         "every": codec.duration(every),
         "walked_at": None if walked_at is None else codec.milliseconds(walked_at),
     }
-    yield Query("end_poll", columns)
+    yield Query("release_poll", columns)
 
 
 @transaction()
@@ -197,7 +197,7 @@ def prune(since: datetime, limit: int) -> Steps[int]:
     """Forget events that came before and wait for nothing, parked ones too; return how many, `limit` at most."""
     columns = {"since": codec.milliseconds(since), "limit": limit}
     rows = yield Query("prune_provider_events", columns)
-    yield Query("prune_event_subjects", columns)
+    yield Query("prune_resync_jobs", columns)
     return len(rows)
 
 
@@ -219,7 +219,7 @@ def _subject(account: str, event: ProviderEvent) -> Generator[Query, Rows, str |
 
 def _tell(account: str, subject: str, pace: Debounce) -> Query:
     times = {"settle": codec.duration(pace.settle), "every": codec.duration(pace.every)}
-    return Query("tell_of_subject", {"account": account, "subject": subject, **times})
+    return Query("queue_resync_job", {"account": account, "subject": subject, **times})
 
 
 def _columns(account: str, told: ReceivedEvent, subject: str | None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ def add(key_id: str, token_hash: bytes, *, seconds: float, kept: int) -> Steps[N
         seconds: By the store's clock.
         kept: Of one key's sessions so many are kept, the newest ones.
     """
-    yield Query("forget_sessions", {})
+    yield Query("delete_expired_sessions", {})
     yield Query(
         "add_session", {"token_hash": token_hash, "key_id": key_id, "lifetime": round(seconds * 1000)}
     )
@@ -32,4 +32,4 @@ def find_key(token_hash: bytes) -> Steps[ApiKey | None]:
 @transaction()
 def delete(token_hash: bytes) -> Steps[None]:
     """Forget a session, if there is one."""
-    yield Query("end_session", {"token_hash": token_hash})
+    yield Query("delete_session", {"token_hash": token_hash})

@@ -311,24 +311,24 @@ CREATE INDEX provider_events_received ON provider_events (account, received_at) 
 CREATE INDEX provider_events_to_prune ON provider_events (received_at) WHERE state <> 'waiting';
 
 -- The resync jobs: the orders to read from their provider again.
-CREATE TABLE event_subjects (
+CREATE TABLE resync_jobs (
     account   TEXT NOT NULL,
     subject   TEXT NOT NULL,
     -- How many events have queued the job. A read that started before the last event does not finish the job.
-    told      INTEGER NOT NULL,
+    notified    INTEGER NOT NULL,
     tries     INTEGER NOT NULL DEFAULT 0,
     -- 1 if no merchant has the order.
     parked    INTEGER NOT NULL DEFAULT 0,
     -- When the order is read next; NULL until the next event.
     due_at    BIGINT,
-    looked_at BIGINT,
+    resynced_at BIGINT,
     -- The process that works on the job. After the lease of that process in nodes, another one may acquire it.
     owner     TEXT,
     PRIMARY KEY (account, subject)
 );
 
-CREATE INDEX event_subjects_due ON event_subjects (account, due_at) WHERE due_at IS NOT NULL;
-CREATE INDEX event_subjects_to_prune ON event_subjects (looked_at) WHERE due_at IS NULL;
+CREATE INDEX resync_jobs_due ON resync_jobs (account, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX resync_jobs_to_prune ON resync_jobs (resynced_at) WHERE due_at IS NULL;
 
 -- The polls of the accounts' feeds: one process polls an account at a time.
 CREATE TABLE account_polls (
