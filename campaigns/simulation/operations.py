@@ -27,7 +27,7 @@ from ordergate.gateway.orders.read import get_order
 from ordergate.gateway.orders.returns import return_goods
 from ordergate.gateway.orders.update import update_order
 from ordergate.gateway.runtime.runtime import Answer, Gateway
-from ordergate.gateway.writes.write import Delivery
+from ordergate.gateway.writes.write import CallOptions
 from ordergate.journal.records.operations import StoredResponse
 
 MERCHANT = "acme"
@@ -50,7 +50,7 @@ class Target(msgspec.Struct, frozen=True):
     line: str
 
 
-Ask = Callable[[Gateway, Target, Delivery], Awaitable[Answer]]
+Ask = Callable[[Gateway, Target, CallOptions], Awaitable[Answer]]
 
 
 def draft(reference: str | None = None) -> Draft:
@@ -66,51 +66,51 @@ def draft(reference: str | None = None) -> Draft:
     )
 
 
-async def create(gateway: Gateway, _target: Target, delivery: Delivery) -> Answer:
+async def create(gateway: Gateway, _target: Target, options: CallOptions) -> Answer:
     """Create an order with a reference."""
-    wanted = draft(f"A-{delivery.key}")
-    return await create_order(gateway, CALLER, wanted, delivery, allow_duplicate=False)
+    wanted = draft(f"A-{options.key}")
+    return await create_order(gateway, CALLER, wanted, options, allow_duplicate=False)
 
 
-async def pay(gateway: Gateway, target: Target, delivery: Delivery) -> Answer:
+async def pay(gateway: Gateway, target: Target, options: CallOptions) -> Answer:
     """Pay all of it."""
-    return await pay_order(gateway, CALLER, target.order, PayBody(), delivery)
+    return await pay_order(gateway, CALLER, target.order, PayBody(), options)
 
 
-async def pay_a_part(gateway: Gateway, target: Target, delivery: Delivery) -> Answer:
+async def pay_a_part(gateway: Gateway, target: Target, options: CallOptions) -> Answer:
     """Pay a part of it."""
-    return await pay_order(gateway, CALLER, target.order, PayBody(amount=5000), delivery)
+    return await pay_order(gateway, CALLER, target.order, PayBody(amount=5000), options)
 
 
-async def update(gateway: Gateway, target: Target, delivery: Delivery) -> Answer:
+async def update(gateway: Gateway, target: Target, options: CallOptions) -> Answer:
     """Change the metadata, to something that it never was."""
-    body = UpdateBody(metadata={"note": f"changed by {delivery.key}"})
-    return await update_order(gateway, CALLER, target.order, body, delivery)
+    body = UpdateBody(metadata={"note": f"changed by {options.key}"})
+    return await update_order(gateway, CALLER, target.order, body, options)
 
 
-async def cancel(gateway: Gateway, target: Target, delivery: Delivery) -> Answer:
+async def cancel(gateway: Gateway, target: Target, options: CallOptions) -> Answer:
     """Cancel it."""
-    return await cancel_order(gateway, CALLER, target.order, CancelBody(reason="Out of stock"), delivery)
+    return await cancel_order(gateway, CALLER, target.order, CancelBody(reason="Out of stock"), options)
 
 
-async def fulfill(gateway: Gateway, target: Target, delivery: Delivery) -> Answer:
+async def fulfill(gateway: Gateway, target: Target, options: CallOptions) -> Answer:
     """Hand all of it over."""
-    return await fulfill_order(gateway, CALLER, target.order, FulfillBody(tracking_number="1Z9"), delivery)
+    return await fulfill_order(gateway, CALLER, target.order, FulfillBody(tracking_number="1Z9"), options)
 
 
-async def fulfill_a_line(gateway: Gateway, target: Target, delivery: Delivery) -> Answer:
+async def fulfill_a_line(gateway: Gateway, target: Target, options: CallOptions) -> Answer:
     """Hand one line over."""
     body = FulfillBody(line_item_ids=[target.line])
-    return await fulfill_order(gateway, CALLER, target.order, body, delivery)
+    return await fulfill_order(gateway, CALLER, target.order, body, options)
 
 
-async def give_back(gateway: Gateway, target: Target, delivery: Delivery) -> Answer:
+async def give_back(gateway: Gateway, target: Target, options: CallOptions) -> Answer:
     """Return one of two chairs."""
     body = ReturnBody(lines=[ReturnLineBody(line_item_id=target.line, quantity=1)])
-    return await return_goods(gateway, CALLER, target.order, body, delivery)
+    return await return_goods(gateway, CALLER, target.order, body, options)
 
 
-async def confirm(gateway: Gateway, target: Target, _delivery: Delivery) -> Answer:
+async def confirm(gateway: Gateway, target: Target, _options: CallOptions) -> Answer:
     """Read the order, which makes the gateway tell the provider that it is paid."""
     order: Order = await get_order(gateway, CALLER, target.order, refresh=True)
     if order.provider_status != "paid":
@@ -123,13 +123,13 @@ class Kind(msgspec.Struct, frozen=True):
 
     Attributes:
         needs: The state of the order that it changes.
-        patience: As :class:`Delivery` has it.
+        wait: As :class:`CallOptions` has it.
         effects: How often the provider changes for it, once it is applied.
     """
 
     ask: Ask
     needs: State
-    patience: float | None = None
+    wait: float | None = None
     effects: int = 1
 
     @property
@@ -140,9 +140,9 @@ class Kind(msgspec.Struct, frozen=True):
 
 _BOTH = {
     "create": Kind(create, "none"),
-    "create_accepted": Kind(create, "none", patience=0.0),
+    "create_accepted": Kind(create, "none", wait=0.0),
     "pay": Kind(pay, "open"),
-    "pay_accepted": Kind(pay, "open", patience=0.0),
+    "pay_accepted": Kind(pay, "open", wait=0.0),
     "update": Kind(update, "open"),
     "fulfill": Kind(fulfill, "paid"),
 }

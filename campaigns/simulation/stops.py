@@ -13,10 +13,11 @@ from campaigns.simulation.operations import OPERATIONS, Kind
 from campaigns.simulation.process import Process, Stop, Stopped
 from campaigns.simulation.world import Stage, World, alarms, disagreements, operations, read_again, unsettled
 from ordergate.domain.errors import Problem
-from ordergate.gateway.orders.create import elsewhere_as_routed
+from ordergate.gateway.orders.create import failover_as_routed
 from ordergate.gateway.runtime.runtime import Answer
-from ordergate.gateway.writes.recovery import LEASE, tend
-from ordergate.gateway.writes.write import Delivery
+from ordergate.gateway.writes.lease import LEASE
+from ordergate.gateway.writes.recovery import run_due
+from ordergate.gateway.writes.write import CallOptions
 from ordergate.journal import transactions as tx
 from ordergate.spi.wire import WireRequest
 
@@ -93,7 +94,7 @@ def _stops(steps: tuple[str, ...]) -> list[Stop]:
 class _Run:
     def __init__(self, world: World, stage: Stage, kind: Kind, case: Case) -> None:
         self._world, self._stage, self._kind, self._case = world, stage, kind, case
-        self._delivery = Delivery(key="k1" if kind.keyed else None, patience=kind.patience)
+        self._options = CallOptions(key="k1" if kind.keyed else None, wait=kind.wait)
         self._answer: Answer | None = None
         self._began = world.clock.utc()
         self._state = "nothing"
@@ -146,9 +147,9 @@ class _Run:
             await self._repeat(process)
 
     async def _call(self, process: Process) -> bool:
-        """Call once; tell whether the answer is final."""
+        """WriteCall once; tell whether the answer is final."""
         try:
-            answer = await self._kind.ask(process.gateway, self._stage.target, self._delivery)
+            answer = await self._kind.ask(process.gateway, self._stage.target, self._options)
         except Problem as problem:
             if problem.retry != "same_key":
                 self._wrong.append(f"answered {problem.code}: {problem.detail}")
@@ -181,7 +182,7 @@ class _Run:
     async def _round(self, process: Process) -> None:
         """Let everything under way end, then recovery look once."""
         await self._finish(process)
-        await tend(process.gateway, elsewhere_as_routed)
+        await run_due(process.gateway, failover_as_routed)
         await self._finish(process)
         await asyncio.sleep(4)
 
@@ -202,7 +203,7 @@ class _Run:
         self._wrong += disagreements(world, process)
         self._wrong += [f"{operation.id} is {operation.state}" for operation in unsettled(process)]
         ours = operations(process)
-        ours = [one for one in ours if one.key == self._delivery.key and one.created_at >= self._began]
+        ours = [one for one in ours if one.key == self._options.key and one.created_at >= self._began]
         states = {one.state for one in ours}
         self._state = "succeeded" if "succeeded" in states else ours[0].state if ours else "nothing"
         effects = sum(world.network.effects.values())

@@ -26,11 +26,12 @@ from campaigns.simulation.world import (
 from ordergate.domain.draft import ResolveBody
 from ordergate.domain.errors import Problem
 from ordergate.domain.lifecycle import OperationKind
-from ordergate.gateway.orders.create import elsewhere_as_routed
+from ordergate.gateway.orders.create import failover_as_routed
 from ordergate.gateway.orders.resolve import resolve_operation
 from ordergate.gateway.runtime.runtime import Answer
-from ordergate.gateway.writes.recovery import alive, recovering
-from ordergate.gateway.writes.write import Delivery
+from ordergate.gateway.writes.lease import leased
+from ordergate.gateway.writes.recovery import recovering
+from ordergate.gateway.writes.write import CallOptions
 from ordergate.spi.wire import WireRequest
 
 STEPS = 100
@@ -58,7 +59,7 @@ class Request(msgspec.Struct):
     number: int
     name: str
     target: Target
-    delivery: Delivery
+    options: CallOptions
     answer: Answer | None = None
     refused: str | None = None
 
@@ -145,7 +146,7 @@ class _Node:
 
 
 async def _serve(process: Process) -> None:
-    async with alive(process.gateway, drain=0), recovering(process.gateway, elsewhere_as_routed):
+    async with leased(process.gateway, drain=0), recovering(process.gateway, failover_as_routed):
         await asyncio.get_running_loop().create_future()
 
 
@@ -248,8 +249,8 @@ class _Walk:
         name, target = self._choose_operation()
         key = f"k{len(self._requests) + 1}"
         kind = self._kinds[name]
-        delivery = Delivery(key=key, patience=kind.patience)
-        request = Request(number=len(self._requests) + 1, name=name, target=target, delivery=delivery)
+        options = CallOptions(key=key, wait=kind.wait)
+        request = Request(number=len(self._requests) + 1, name=name, target=target, options=options)
         self._requests.append(request)
         return request
 
@@ -269,7 +270,7 @@ class _Walk:
             await asyncio.sleep(1)
 
     async def _call(self, request: Request) -> None:
-        """Call once, anywhere, and remember the answer if it is final."""
+        """WriteCall once, anywhere, and remember the answer if it is final."""
         process = await self._process()
         self._calls[request.name] += 1
         self.note(f"call {request.number} {request.name}")
@@ -278,7 +279,7 @@ class _Walk:
         self.note(f"answer {request.number} {said}")
 
     async def _ask(self, process: Process, kind: Kind, request: Request) -> str:
-        task = process.run(kind.ask(process.gateway, request.target, request.delivery))
+        task = process.run(kind.ask(process.gateway, request.target, request.options))
         try:
             answer = await task
         except Problem as problem:
@@ -366,7 +367,7 @@ class _Walk:
             if not operation.settled:
                 self._wrong.append(f"{operation.key}, {operation.kind}, is {operation.state}")
         for request in self._requests:
-            known = by_key.get(request.delivery.key)
+            known = by_key.get(request.options.key)
             applied = known is not None and known.state == "succeeded"
             if request.name != "confirm" and applied != _says_applied(request):
                 self._wrong.append(f"call {request.number}, {request.name}: {request.refused}, but {known}")

@@ -34,7 +34,7 @@ from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.accounts.configuration import Configuration
 from ordergate.gateway.orders.pay import pay_order
 from ordergate.gateway.orders.read import get_order
-from ordergate.gateway.writes.write import Delivery
+from ordergate.gateway.writes.write import CallOptions
 from ordergate.journal import transactions as tx
 from ordergate.journal.records.links import LinkKey
 from ordergate.journal.records.operations import Operation, OperationQuery
@@ -126,20 +126,22 @@ class World:
 
     async def _order(self, process: Process, state: State) -> Target:
         gateway = process.gateway
-        made = msgspec.json.decode((await create(gateway, Target("", ""), Delivery(key="s1"))).response.body)
+        made = msgspec.json.decode(
+            (await create(gateway, Target("", ""), CallOptions(key="s1"))).response.body
+        )
         target = Target(made["id"], made["line_items"][0]["id"])
         if state == "received":
             body = PayBody(payment_method=f"provider:{waiting_method(self.provider)}")
-            await pay_order(gateway, CALLER, target.order, body, Delivery(key="s2"))
+            await pay_order(gateway, CALLER, target.order, body, CallOptions(key="s2"))
             await asyncio.sleep(1)
             provider = self.provider
             provider.emulator.act(made["provider_order_id"], "payment_closed", None, self.clock.unix())
         if state in {"paid", "fulfilled"}:
-            await pay(gateway, target, Delivery(key="s2"))
+            await pay(gateway, target, CallOptions(key="s2"))
             await asyncio.sleep(1)
             await get_order(gateway, CALLER, target.order, refresh=True)
         if state == "fulfilled":
-            await fulfill(gateway, target, Delivery(key="s3"))
+            await fulfill(gateway, target, CallOptions(key="s3"))
         await asyncio.sleep(1)
         return target
 

@@ -15,7 +15,7 @@ from tests.contract.conftest import NODE, claimed, ended, intent, operation, ord
 from tests.contract.pooler import PoolerMissing, pooled
 from tests.contract.wire import Wire
 
-from ordergate.gateway.writes.recovery import LEASE
+from ordergate.gateway.writes.lease import LEASE
 from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.operations import Claimed, Duplicate, Existing

@@ -25,12 +25,13 @@ from tests.scenarios import written
 from ordergate.console.plugin import Console
 from ordergate.gateway.access.caller import MERCHANT_SCOPES, OPERATOR_SCOPE, hash_key, make_key
 from ordergate.gateway.inbound.poll import polling
-from ordergate.gateway.inbound.resync import following
-from ordergate.gateway.orders.create import elsewhere_as_routed
+from ordergate.gateway.inbound.resync import resyncing
+from ordergate.gateway.orders.create import failover_as_routed
 from ordergate.gateway.outbound.deliver import delivering
-from ordergate.gateway.outbound.feed import announcing
+from ordergate.gateway.outbound.feed import outbox
 from ordergate.gateway.runtime.runtime import Gateway
-from ordergate.gateway.writes.recovery import alive, recovering
+from ordergate.gateway.writes.lease import leased
+from ordergate.gateway.writes.recovery import recovering
 from ordergate.journal import transactions as tx
 from ordergate.journal.journal import Journal
 from ordergate.journal.records.links import LinkKey
@@ -461,13 +462,13 @@ async def open_shop(
     async with AsyncExitStack() as parts:
         gateway = await parts.enter_async_context(open_gateway(settings, serving=True))
         if recovers or delivers:
-            await parts.enter_async_context(alive(gateway, drain=2))
+            await parts.enter_async_context(leased(gateway, drain=2))
         if recovers:
-            await parts.enter_async_context(recovering(gateway, elsewhere_as_routed))
-            await parts.enter_async_context(following(gateway))
+            await parts.enter_async_context(recovering(gateway, failover_as_routed))
+            await parts.enter_async_context(resyncing(gateway))
             await parts.enter_async_context(polling(gateway))
         if delivers:
-            await parts.enter_async_context(announcing(gateway))
+            await parts.enter_async_context(outbox(gateway))
             await parts.enter_async_context(delivering(gateway))
         client = await parts.enter_async_context(plain_client())
         key = await add_key(gateway.journal)

@@ -14,8 +14,8 @@ from tests import journals
 from tests.scenarios.conftest import OpenShop, Start
 from tests.scenarios.shop import Emulator, Shop, plain_client, prepare_store, problem_of, write_config
 
-from ordergate.gateway.orders.create import elsewhere_as_routed
-from ordergate.gateway.writes.recovery import tend
+from ordergate.gateway.orders.create import failover_as_routed
+from ordergate.gateway.writes.recovery import run_due
 from ordergate.telemetry.metrics import MOST_CODES, NO_ACCOUNT, Metrics
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -98,7 +98,7 @@ async def test_attempts_are_counted_by_what_came_of_them(shop: Shop) -> None:
     problem_of(await shop.pay(await shop.order()), 504, "outcome_unknown")
     before = await scrape(shop)
     shop.emulator.faults()
-    for task in await tend(shop.gateway, elsewhere_as_routed):
+    for task in await run_due(shop.gateway, failover_as_routed):
         await task
     await shop.read(order, refresh=True)
 
@@ -126,7 +126,7 @@ async def test_what_needs_a_person_and_what_is_down_shows(open_another: OpenShop
     order = await shop.order()
     shop.emulator.faults({"match": PAY, "at": "after", "do": "drop"})
     problem_of(await shop.pay(order), 504, "outcome_unknown")
-    for task in await tend(shop.gateway, elsewhere_as_routed):
+    for task in await run_due(shop.gateway, failover_as_routed):
         await task
     problem_of(await shop.create(), 503, "provider_unavailable")
 

@@ -9,8 +9,8 @@ from campaigns.simulation.process import Process
 from campaigns.simulation.world import World, operations
 
 from ordergate.domain.errors import Problem
-from ordergate.gateway.writes.attempt import REPEATS
-from ordergate.gateway.writes.write import Delivery
+from ordergate.gateway.writes.retry import RETRY_PAUSES
+from ordergate.gateway.writes.write import CallOptions
 from ordergate.journal import transactions as tx
 from ordergate.spi.wire import WireRequest
 
@@ -35,11 +35,11 @@ def test_a_retry_of_a_key_asks_the_provider_again_where_it_acts_once(
         if not request.acts:
             return "none"
         acting.append(request)
-        return "answer_lost" if len(acting) <= (1 + len(REPEATS) if asks else 1) else "none"
+        return "answer_lost" if len(acting) <= (1 + len(RETRY_PAUSES) if asks else 1) else "none"
 
     async def call(process: Process) -> str:
         try:
-            await kind.ask(process.gateway, stage.target, Delivery(key="k1"))
+            await kind.ask(process.gateway, stage.target, CallOptions(key="k1"))
         except Problem as problem:
             return problem.code
         return "answered"

@@ -11,12 +11,13 @@ from campaigns.simulation.process import Process
 from campaigns.simulation.world import World, alarms, disagreements, operations, read_again, unsettled
 
 from ordergate.domain.errors import Problem
-from ordergate.gateway.orders.create import elsewhere_as_routed
+from ordergate.gateway.orders.create import failover_as_routed
 from ordergate.gateway.runtime.runtime import Answer
-from ordergate.gateway.writes.conversation import SEND_WITHIN
-from ordergate.gateway.writes.outcomes import NOTHING_FOUND
-from ordergate.gateway.writes.recovery import LEASE, tend
-from ordergate.gateway.writes.write import Delivery
+from ordergate.gateway.writes.lease import LEASE
+from ordergate.gateway.writes.plans import SEND_WITHIN
+from ordergate.gateway.writes.recovery import run_due
+from ordergate.gateway.writes.retry import NO_TRACE
+from ordergate.gateway.writes.write import CallOptions
 from ordergate.journal import transactions as tx
 
 SENT = [
@@ -37,9 +38,9 @@ def _stand_still_once(world: World, process: Process, step: str, seconds: float)
 
 
 async def _ask(kind: Kind, process: Process, world: World, target: Target) -> Answer | Problem:
-    delivery = Delivery(key="k1" if kind.keyed else None, patience=kind.patience)
+    options = CallOptions(key="k1" if kind.keyed else None, wait=kind.wait)
     try:
-        return await kind.ask(process.gateway, target, delivery)
+        return await kind.ask(process.gateway, target, options)
     except Problem as problem:
         return problem
 
@@ -48,7 +49,7 @@ async def _finish(process: Process) -> None:
     """Let what is under way end, and recovery begin what is due, once each."""
     for _ in range(2):
         await asyncio.gather(*process.gateway.running, return_exceptions=True)
-        await tend(process.gateway, elsewhere_as_routed)
+        await run_due(process.gateway, failover_as_routed)
     await asyncio.gather(*process.gateway.running, return_exceptions=True)
 
 
@@ -66,7 +67,7 @@ def test_what_was_recorded_before_a_standstill_is_not_sent_after_it(
 
     async def live(process: Process) -> None:
         await process.journal.write(tx.leases.renew(process.gateway.node, 10_000))
-        step = "operations.claim" if kind.patience is None else "operations.start_attempt"
+        step = "operations.claim" if kind.wait is None else "operations.start_attempt"
         _stand_still_once(world, process, step, seconds)
         await _ask(kind, process, world, stage.target)
         await _finish(process)
@@ -101,7 +102,7 @@ def test_what_the_gateway_does_itself_is_no_late_write(folder: Path) -> None:
     def recover(process: Process) -> float:
         for operation in unsettled(process):
             not_applied = msgspec.structs.replace(
-                operation, state="failed", outcome="not_applied", problem=NOTHING_FOUND
+                operation, state="failed", outcome="not_applied", problem=NO_TRACE
             )
             assert at_once(process.journal.write(tx.operations.settle(not_applied, None, None))) is True
         return 0.0
@@ -112,7 +113,7 @@ def test_what_the_gateway_does_itself_is_no_late_write(folder: Path) -> None:
             process.life.pace = lambda: recover(process)
             told = await _ask(kind, process, world, stage.target)
             assert isinstance(told, Problem)
-            assert (told.code, told.retry) == (NOTHING_FOUND, "same_key")
+            assert (told.code, told.retry) == (NO_TRACE, "same_key")
             process.life.pace = lambda: 0.0
             assert not [*alarms, *disagreements(world, process)]
 

@@ -101,7 +101,7 @@ async def _unreachable(gateway: "Gateway") -> dict[str, str]:
     """Read one row at each account; return why it did not work where it did not."""
     from ordergate.domain.commands import ListFilters, ListOrders
     from ordergate.domain.errors import Problem
-    from ordergate.gateway.writes.conversation import read_page
+    from ordergate.gateway.writes.plans import read_page
 
     command = ListOrders(limit=1, cursor=None, filters=ListFilters())
     failures = {}

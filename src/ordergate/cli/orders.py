@@ -23,7 +23,7 @@ from ordergate.cli.session import (
 if TYPE_CHECKING:
     from ordergate.gateway.access.caller import Caller
     from ordergate.gateway.runtime.runtime import Answer, Gateway
-    from ordergate.gateway.writes.write import Delivery
+    from ordergate.gateway.writes.write import CallOptions
 
 _merchant_option = click.option(
     "--merchant",
@@ -60,8 +60,10 @@ def create(draft: Any, config: Path | None, merchant: str | None, **options: Any
 
     body = decode_body(draft.read(), Draft)
 
-    async def work(gateway: "Gateway", caller: "Caller", delivery: "Delivery") -> "Answer":
-        return await create_order(gateway, caller, body, delivery, allow_duplicate=options["allow_duplicate"])
+    async def work(gateway: "Gateway", caller: "Caller", call_options: "CallOptions") -> "Answer":
+        return await create_order(
+            gateway, caller, body, call_options, allow_duplicate=options["allow_duplicate"]
+        )
 
     _write(config, merchant, options, work)
 
@@ -150,7 +152,7 @@ def pay(order_id: str, config: Path | None, merchant: str | None, **options: Any
         config,
         merchant,
         options,
-        lambda gateway, caller, delivery: pay_order(gateway, caller, order_id, body, delivery),
+        lambda gateway, caller, call_options: pay_order(gateway, caller, order_id, body, call_options),
     )
 
 
@@ -173,7 +175,7 @@ def cancel(order_id: str, config: Path | None, merchant: str | None, **options: 
         config,
         merchant,
         options,
-        lambda gateway, caller, delivery: cancel_order(gateway, caller, order_id, body, delivery),
+        lambda gateway, caller, call_options: cancel_order(gateway, caller, order_id, body, call_options),
     )
 
 
@@ -201,7 +203,7 @@ def fulfill(order_id: str, config: Path | None, merchant: str | None, **options:
         config,
         merchant,
         options,
-        lambda gateway, caller, delivery: fulfill_order(gateway, caller, order_id, body, delivery),
+        lambda gateway, caller, call_options: fulfill_order(gateway, caller, order_id, body, call_options),
     )
 
 
@@ -235,7 +237,7 @@ def return_(order_id: str, config: Path | None, merchant: str | None, **options:
         config,
         merchant,
         options,
-        lambda gateway, caller, delivery: return_goods(gateway, caller, order_id, body, delivery),
+        lambda gateway, caller, call_options: return_goods(gateway, caller, order_id, body, call_options),
     )
 
 
@@ -294,10 +296,10 @@ def _write(
     config: Path | None,
     merchant: str | None,
     options: dict[str, Any],
-    work: "Callable[[Gateway, Caller, Delivery], Awaitable[Answer]]",
+    work: "Callable[[Gateway, Caller, CallOptions], Awaitable[Answer]]",
 ) -> None:
     """Run one write for a merchant, and print what came of it."""
-    from ordergate.gateway.writes.write import Delivery
+    from ordergate.gateway.writes.write import CallOptions
 
     key = options["key"] or str(uuid.uuid4())
 
@@ -305,7 +307,7 @@ def _write(
         caller = await merchant_caller(gateway, merchant, options["world"])
         if options["key"] is None:
             tell(f"idempotency key {key}", err=True)
-        return await work(gateway, caller, Delivery(key=key))
+        return await work(gateway, caller, CallOptions(key=key))
 
     answer = with_gateway(config, run)
     _print_answer(answer, as_json=options["as_json"])

@@ -96,7 +96,7 @@ def settings_of(config: Path | None, *, as_json: bool = False) -> "Settings":
 
 def with_gateway(config: Path | None, work: "Callable[[Gateway], Awaitable[T]]") -> T:
     """Open a gateway on the configured store for one command, and run it."""
-    from ordergate.gateway.writes.recovery import alive
+    from ordergate.gateway.writes.lease import leased
     from ordergate.server.bootstrap import open_gateway
     from ordergate.telemetry.log import configure_logging
 
@@ -104,7 +104,7 @@ def with_gateway(config: Path | None, work: "Callable[[Gateway], Awaitable[T]]")
     configure_logging(settings.server.log_format, "warning")
 
     async def run() -> T:
-        async with open_gateway(settings) as gateway, alive(gateway, drain=_DRAIN_SECONDS, serves=False):
+        async with open_gateway(settings) as gateway, leased(gateway, drain=_DRAIN_SECONDS, serves=False):
             return await work(gateway)
 
     return asyncio.run(run())

@@ -13,15 +13,16 @@ from ordergate.domain.errors import Problem
 from ordergate.gateway.accounts.configuration import ConfigurationError
 from ordergate.gateway.comparing.shadow import shadowing
 from ordergate.gateway.inbound.poll import polling
-from ordergate.gateway.inbound.resync import following
+from ordergate.gateway.inbound.resync import resyncing
 from ordergate.gateway.operating.reload import answers_to_siblings, reload
 from ordergate.gateway.operating.retention import pruning
-from ordergate.gateway.orders.create import elsewhere_as_routed
+from ordergate.gateway.orders.create import failover_as_routed
 from ordergate.gateway.outbound.deliver import delivering
-from ordergate.gateway.outbound.feed import announcing
+from ordergate.gateway.outbound.feed import outbox
 from ordergate.gateway.runtime.key_use import recording_key_use
 from ordergate.gateway.runtime.runtime import Gateway
-from ordergate.gateway.writes.recovery import alive, recovering
+from ordergate.gateway.writes.lease import leased
+from ordergate.gateway.writes.recovery import recovering
 from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.listener.connections import Connections, Limits
@@ -142,15 +143,15 @@ async def _running(settings: Settings, worker: Worker | None = None) -> AsyncIte
     async with (
         open_gateway(settings, serving=True) as gateway,
         _following_the_dead(gateway, worker),
-        alive(gateway, drain=settings.server.shutdown_timeout),
-        recovering(gateway, elsewhere_as_routed),
-        announcing(gateway),
+        leased(gateway, drain=settings.server.shutdown_timeout),
+        recovering(gateway, failover_as_routed),
+        outbox(gateway),
         delivering(gateway),
-        following(gateway),
+        resyncing(gateway),
         polling(gateway),
         pruning(gateway),
         shadowing(gateway),
-        recording_key_use(gateway.key_use, gateway.journal),
+        recording_key_use(gateway.workers, gateway.key_use, gateway.journal),
     ):
         yield gateway
 

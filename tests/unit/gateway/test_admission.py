@@ -134,7 +134,7 @@ async def test_use_is_written_down_in_the_end(journal: Journal) -> None:
     _, token = await _key(journal)
     await _key(journal)
 
-    async with recording_key_use(gateway.key_use, gateway.journal):
+    async with recording_key_use(gateway.workers, gateway.key_use, gateway.journal):
         for _ in range(3):
             await _knock(gateway, token)
         await _knock(gateway, _nobodys())
@@ -157,7 +157,7 @@ async def test_use_is_written_down_by_the_way(journal: Journal, monkeypatch: pyt
 
     journals.replace(monkeypatch, journal, "keys.record_use", record)
 
-    async with recording_key_use(gateway.key_use, gateway.journal), asyncio.timeout(5):
+    async with recording_key_use(gateway.workers, gateway.key_use, gateway.journal), asyncio.timeout(5):
         await _knock(gateway, token)
         await written.wait()
         assert await _last_used(journal) == [NOON]
@@ -190,5 +190,5 @@ async def test_a_journal_that_is_down_does_not_stop_the_end(
     _, token = await _key(journal)
     journals.replace(monkeypatch, journal, "keys.record_use", journals.unavailable)
 
-    async with recording_key_use(gateway.key_use, gateway.journal):
+    async with recording_key_use(gateway.workers, gateway.key_use, gateway.journal):
         await _knock(gateway, token)

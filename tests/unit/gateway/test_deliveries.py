@@ -17,7 +17,7 @@ from tests.unit.gateway.conftest import gateway_of
 from ordergate.gateway.accounts.breaker import Breaker, after_failure, after_success, passing
 from ordergate.gateway.accounts.configuration import Webhooks
 from ordergate.gateway.outbound import deliver as deliveries
-from ordergate.gateway.outbound.deliver import DEAD_AFTER, TRIPS, Courier, Lane, changes_by
+from ordergate.gateway.outbound.deliver import DEAD_AFTER, TRIPS, DeliveryWorker, EndpointState, changes_by
 from ordergate.gateway.outbound.feed import list_events, number_round
 from ordergate.gateway.runtime.event_ports import Reply
 from ordergate.gateway.runtime.runtime import Gateway
@@ -32,7 +32,7 @@ AT_ONCE = 8
 
 def test_a_lane_has_so_many_places() -> None:
     """What is on its way takes a place."""
-    lane = Lane()
+    lane = EndpointState()
 
     assert lane.room(0.0, AT_ONCE) == AT_ONCE
     lane.in_flight = 5
@@ -42,7 +42,7 @@ def test_a_lane_has_so_many_places() -> None:
 
 def test_a_silent_endpoint_is_left_alone_and_tried_by_one() -> None:
     """After enough silences nothing goes there for a while; then one delivery, until it was answered."""
-    lane = Lane()
+    lane = EndpointState()
     for _ in range(TRIPS.after):
         assert lane.room(100.0, AT_ONCE) == AT_ONCE
         lane.breaker = after_failure(lane.breaker, 0, TRIPS, 100.0, "silence")
@@ -59,7 +59,7 @@ def test_a_silent_endpoint_is_left_alone_and_tried_by_one() -> None:
 
 def test_an_endpoint_that_asks_for_patience_gets_it() -> None:
     """Nothing goes there before the time that it named."""
-    lane = Lane(paused_until=50.0)
+    lane = EndpointState(paused_until=50.0)
 
     assert lane.room(49.9, AT_ONCE) == 0
     assert lane.room(50.0, AT_ONCE) == AT_ONCE
@@ -67,10 +67,10 @@ def test_an_endpoint_that_asks_for_patience_gets_it() -> None:
 
 def test_a_quiet_lane_is_forgotten() -> None:
     """One that knows nothing; never one with deliveries on their way, silences counted or a time to wait for."""
-    assert Lane(breaker=Breaker(generation=3)).forgettable(50.0)
-    assert not Lane(in_flight=1).forgettable(50.0)
-    assert not Lane(paused_until=51.0).forgettable(50.0)
-    assert not Lane(breaker=Breaker(failures=1)).forgettable(50.0)
+    assert EndpointState(breaker=Breaker(generation=3)).forgettable(50.0)
+    assert not EndpointState(in_flight=1).forgettable(50.0)
+    assert not EndpointState(paused_until=51.0).forgettable(50.0)
+    assert not EndpointState(breaker=Breaker(failures=1)).forgettable(50.0)
 
 
 @pytest.mark.parametrize(
@@ -128,9 +128,9 @@ async def _queued(journal: SqliteJournal, *urls: str) -> list[str]:
 
 
 async def _make(gateway: Gateway) -> None:
-    courier = Courier(gateway)
-    await courier.begin()
-    await courier.stop()
+    worker = DeliveryWorker(gateway)
+    await worker.begin()
+    await worker.stop()
 
 
 async def test_a_try_that_breaks_counts(journal: SqliteJournal) -> None:
@@ -246,15 +246,15 @@ async def test_a_retry_waits_as_long_as_it_was_asked_to(journal: SqliteJournal) 
     gateway = gateway_of(journal, webhooks=Webhooks(retries=(0.01,)))
     (busy,) = await _queued(journal, "https://busy.example")
     gateway.sender = Answers(Reply(status=503, retry_after="7200"))
-    courier = Courier(gateway)
+    worker = DeliveryWorker(gateway)
 
-    await courier.begin()
-    await courier.stop()
+    await worker.begin()
+    await worker.stop()
 
     (row,) = await journal.read(tx.deliveries.search(DeliveryQuery(world="test")))
     assert row.next_try_at is not None
     assert row.next_try_at - row.created_at >= timedelta(hours=2)
-    rest = courier._lanes[busy].paused_until - asyncio.get_running_loop().time()
+    rest = worker._lanes[busy].paused_until - asyncio.get_running_loop().time()
     assert 0 < rest <= 3600
 
 
@@ -263,24 +263,26 @@ async def test_silences_are_counted_when_they_come(journal: SqliteJournal) -> No
     gateway = gateway_of(journal)
     (silent,) = await _queued(journal, "https://silent.example")
     gateway.sender = Answers(Reply(status=None))
-    courier = Courier(gateway)
+    worker = DeliveryWorker(gateway)
     now = asyncio.get_running_loop().time()
-    lane = courier._lanes[silent] = Lane(breaker=Breaker(failures=TRIPS.after - 1))
+    lane = worker._lanes[silent] = EndpointState(breaker=Breaker(failures=TRIPS.after - 1))
 
-    await courier.begin()
-    await courier.stop()
+    await worker.begin()
+    await worker.stop()
 
     assert lane.room(now, AT_ONCE) == 0
     assert lane.room(asyncio.get_running_loop().time() + TRIPS.seconds, AT_ONCE) == 1
 
 
-async def test_a_retry_that_comes_soon_wakes_the_deliveries(journal: SqliteJournal) -> None:
+async def test_a_retry_that_comes_soon_wakes_the_deliveries(
+    journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """They are woken at the end of the try, and once more when the retry is due."""
     gateway = gateway_of(journal, webhooks=Webhooks(retries=(0.01,)))
     await _queued(journal, "https://busy.example")
     gateway.sender = Answers(Reply(status=500))
     woken = asyncio.Semaphore(0)
-    gateway.wake_deliveries = woken.release
+    monkeypatch.setattr(gateway.workers, "wake", lambda _name: woken.release())
 
     await _make(gateway)
 

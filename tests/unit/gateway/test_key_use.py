@@ -39,7 +39,7 @@ async def test_recording_goes_on_after_a_failure(monkeypatch: pytest.MonkeyPatch
     gateway = gateway_of(cast("Journal", journal))
     gateway.key_use.note("key_1", NOON)
 
-    async with recording_key_use(gateway.key_use, gateway.journal), asyncio.timeout(5):
+    async with recording_key_use(gateway.workers, gateway.key_use, gateway.journal), asyncio.timeout(5):
         await journal.done.wait()
 
     assert journal.uses == {"key_1": NOON}

@@ -11,7 +11,7 @@ from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.accounts.configuration import Configuration
 from ordergate.gateway.runtime.ports import TransportError
 from ordergate.gateway.runtime.runtime import Gateway
-from ordergate.gateway.writes.recording import Recorded
+from ordergate.gateway.writes.recording_transport import RecordingTransport
 from ordergate.journal.journal import Journal
 from ordergate.journal.records.exchanges import ANSWER_KEPT, Exchange
 from ordergate.spi.wire import WireRequest, WireResponse
@@ -42,7 +42,7 @@ async def _noted(journal: Journal, answer: WireResponse | TransportError) -> Exc
         clock=lambda: NOON,
         renderer=JsonRenderer(),
     )
-    line = Recorded(gateway, RAPYD, 1)
+    line = RecordingTransport(gateway, RAPYD, 1)
     with contextlib.suppress(TransportError):
         await line.send(REQUEST)
     return line.exchanges[0]

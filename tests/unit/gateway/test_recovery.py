@@ -14,8 +14,9 @@ from tests.contract.conftest import claimed, ended
 from tests.unit.gateway.conftest import gateway_of
 
 from ordergate.domain.operation import Probe
-from ordergate.gateway.writes import recovery
-from ordergate.gateway.writes.recovery import _end_late_look, alive
+from ordergate.gateway.writes import lease
+from ordergate.gateway.writes.lease import leased
+from ordergate.gateway.writes.recovery import _end_delayed_probe
 from ordergate.journal import transactions as tx
 from ordergate.journal.journal import Journal
 from ordergate.journal.stores.sqlite import SqliteJournal
@@ -39,7 +40,7 @@ async def test_a_command_takes_no_part_of_the_rate_limits(journal: Journal) -> N
         server, other = (
             dataclasses.replace(gateway_of(journal), node=name, transport=_transport()) for name in ("a", "b")
         )
-        async with alive(other, drain=0, serves=serves), alive(server, drain=0):
+        async with leased(other, drain=0, serves=serves), leased(server, drain=0):
             told.append(server.transport.told)  # type: ignore[attr-defined]
 
     assert told == [[1], [2]]
@@ -61,11 +62,11 @@ class Hanging:
 
 async def test_a_renewal_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """The next renewal is tried soon, and the lease that it brings counts from when it was asked for."""
-    monkeypatch.setattr(recovery, "LEASE", 0.6)
+    monkeypatch.setattr(lease, "LEASE", 0.6)
     hanging: Any = Hanging()
     gateway = dataclasses.replace(gateway_of(hanging), transport=_transport())
 
-    async with alive(gateway, drain=0), asyncio.timeout(20):
+    async with leased(gateway, drain=0), asyncio.timeout(20):
         first = gateway.lease.until
         while gateway.lease.until == first:  # noqa: ASYNC110 - the lease tells nobody
             await asyncio.sleep(0.01)
@@ -92,7 +93,7 @@ async def test_a_late_look_that_could_not_see_is_repeated(
     (taken,) = await journal.write(tx.leases.acquire_due(gateway.node, 1))
     probes = tuple(Probe(at=NOON, found=found) for _ in range(looks))
 
-    await _end_late_look(gateway, msgspec.structs.replace(taken.operation, probes=probes))
+    await _end_delayed_probe(gateway, msgspec.structs.replace(taken.operation, probes=probes))
 
     with closing(sqlite3.connect(tmp_path / "journal.db")) as connection:
         ((due_at,),) = connection.execute("SELECT due_at FROM operations").fetchall()

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from ordergate.gateway.operating.retention import BATCH, prune, pruning
 from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.workers import BackgroundWorkers
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.transaction import Transaction
 
@@ -55,7 +56,15 @@ class Counted:
 
 def _gateway(journal: Counted) -> Gateway:
     configuration = SimpleNamespace(retention=timedelta(days=7))
-    return cast("Any", SimpleNamespace(journal=journal, configuration=configuration, steady_time=lambda: NOW))
+    return cast(
+        "Any",
+        SimpleNamespace(
+            journal=journal,
+            configuration=configuration,
+            steady_time=lambda: NOW,
+            workers=BackgroundWorkers(),
+        ),
+    )
 
 
 async def test_all_that_has_expired_goes_in_batches() -> None:

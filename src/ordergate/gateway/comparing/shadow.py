@@ -65,14 +65,18 @@ class Shadowing(Record, frozen=True, kw_only=True):
 
 @contextlib.asynccontextmanager
 async def shadowing(gateway: Gateway, every: float = EVERY) -> AsyncIterator[None]:
-    """Translate what waits in the background, each `every` seconds, and what is left at the end."""
-    task = asyncio.create_task(_translate_for_ever(gateway, every))
+    """Translate waiting orders each `every` seconds in the background, and the rest when the block ends."""
+
+    async def do_round() -> float:
+        await translate_waiting(gateway)
+        return every
+
     try:
-        yield
+        async with gateway.workers.run(
+            "shadow", do_round, log=_log, failure="shadow.failed", after_failure=every
+        ):
+            yield
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
         with contextlib.suppress(Exception):  # the process ends all the same
             await translate_waiting(gateway)
 
@@ -115,17 +119,6 @@ async def shadow_report(gateway: Gateway, world: World, merchant: str | None) ->
         dropped=sum(count.orders for count in counts if count.kind == "dropped"),
         accounts=[_report(name, [count for count in counts if count.account == name]) for name in names],
     )
-
-
-async def _translate_for_ever(gateway: Gateway, every: float) -> None:
-    while True:
-        try:
-            await translate_waiting(gateway)
-        except JournalUnavailableError as error:
-            _log.warning("journal.unavailable", error=str(error))
-        except Exception:  # noqa: BLE001 - a failure here must never reach an order
-            _log.exception("shadow.failed")
-        await asyncio.sleep(every)
 
 
 async def _counts(gateway: Gateway, shadow: Shadow) -> list[ShadowCount]:

@@ -23,7 +23,7 @@ from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.accounts.routing import asked_by, require_route
 from ordergate.gateway.orders.create import creation, unrecorded
 from ordergate.gateway.runtime.runtime import Gateway
-from ordergate.gateway.writes.prepared import Begun, begin
+from ordergate.gateway.writes.prepared import StartedPlan, start_plan
 from ordergate.spi.fields import UnreadableDocumentError, read
 from ordergate.spi.wire import WireRequest
 from ordergate.telemetry.redaction import MASK, redact_headers
@@ -103,14 +103,14 @@ async def translate_at(gateway: Gateway, merchant: str, world: World, draft: Dra
     )
 
 
-def _begun(account: Account, command: CreateOrder) -> Begun:
+def _begun(account: Account, command: CreateOrder) -> StartedPlan:
     """Begin as a create does; an adapter that fails does so for its own account alone.
 
     Raises:
         Problem: As :func:`ordergate.gateway.writes.prepared.begin`; ``internal_error``.
     """
     try:
-        return begin(account, command)
+        return start_plan(account, command)
     except Problem:
         raise
     except Exception as error:

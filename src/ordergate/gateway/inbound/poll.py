@@ -20,7 +20,7 @@ from ordergate.gateway.inbound.receive import record, storable
 from ordergate.gateway.inbound.resync import until_kept
 from ordergate.gateway.runtime.background import in_background
 from ordergate.gateway.runtime.runtime import Gateway
-from ordergate.gateway.writes.conversation import read_events
+from ordergate.gateway.writes.plans import read_events
 from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.provider_events import Poll, ReceivedEvent
@@ -37,14 +37,54 @@ _log = structlog.get_logger("ordergate.polling")
 
 @contextlib.asynccontextmanager
 async def polling(gateway: Gateway) -> AsyncIterator[None]:
-    """Look through the accounts in the background, from now on; failures are waited out."""
-    task = asyncio.create_task(_poll_for_ever(gateway))
+    """Poll the accounts in the background until the block ends."""
+    polls = _Polls(gateway)
+    worker = gateway.workers.run(
+        "polling", polls.start_due, log=_log, failure="polling.failed", after_failure=_LONGEST_PAUSE
+    )
     try:
-        yield
+        async with worker:
+            yield
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await polls.stop()
+
+
+class _Polls:
+    """The polls that run in this process. Each runs by itself: a provider that hangs delays no other account."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._running: dict[str, asyncio.Task[bool]] = {}
+        self._asks_at: dict[str, float] = {}
+
+    async def start_due(self) -> float:
+        """Start the poll of each account whose time has come; return the seconds until the next."""
+        loop = asyncio.get_running_loop()
+        pause = _LONGEST_PAUSE
+        for account in self._gateway.configuration.accounts.values():
+            every = poll_seconds(self._gateway, account)
+            if account.accept == "none" or not every:
+                continue
+            left = min(self._asks_at.get(account.name, 0.0) - loop.time(), every)
+            if account.name not in self._running and left <= 0:
+                task = asyncio.create_task(_take_turn(self._gateway, account))
+                self._running[account.name] = task
+                task.add_done_callback(partial(self._end, account.name, every))
+            pause = min(pause, every / 2 if account.name in self._running else left)
+        return max(pause, _SHORTEST_PAUSE)
+
+    def _end(self, account: str, every: float, ended: "asyncio.Task[bool]") -> None:
+        del self._running[account]
+        polled = not ended.cancelled() and ended.exception() is None and ended.result()
+        # An account that this process has polled is not due again before its time.
+        self._asks_at[account] = asyncio.get_running_loop().time() + (every if polled else every / 2)
+
+    async def stop(self) -> None:
+        """Cancel the polls."""
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def poll_seconds(gateway: Gateway, account: Account) -> float:
@@ -52,38 +92,6 @@ def poll_seconds(gateway: Gateway, account: Account) -> float:
     return (
         gateway.configuration.inbound.poll_seconds if account.poll_seconds is None else account.poll_seconds
     )
-
-
-async def _poll_for_ever(gateway: Gateway) -> None:
-    """Ask for the turn of each account: one that this process has had is not asked for before its time."""
-    loop = asyncio.get_running_loop()
-    under_way: dict[str, asyncio.Task[bool]] = {}
-    asks_at: dict[str, float] = {}
-
-    def end(account: str, every: float, ended: "asyncio.Task[bool]") -> None:
-        del under_way[account]
-        had = not ended.cancelled() and ended.exception() is None and ended.result()
-        asks_at[account] = loop.time() + (every if had else every / 2)
-
-    try:
-        while True:
-            pause = _LONGEST_PAUSE
-            for account in gateway.configuration.accounts.values():
-                every = poll_seconds(gateway, account)
-                if account.accept == "none" or not every:
-                    continue
-                left = min(asks_at.get(account.name, 0.0) - loop.time(), every)
-                if account.name not in under_way and left <= 0:
-                    # Each by itself: a provider that does not answer holds up no other.
-                    task = under_way[account.name] = asyncio.create_task(_take_turn(gateway, account))
-                    task.add_done_callback(partial(end, account.name, every))
-                pause = min(pause, every / 2 if account.name in under_way else left)
-            await asyncio.sleep(max(pause, _SHORTEST_PAUSE))
-    finally:
-        left_over = list(under_way.values())
-        for task in left_over:
-            task.cancel()
-        await asyncio.gather(*left_over, return_exceptions=True)
 
 
 async def _take_turn(gateway: Gateway, account: Account) -> bool:
@@ -121,8 +129,8 @@ async def _look_through(gateway: Gateway, account: Account, turn: Poll) -> bool:
     told = await gateway.journal.write(
         tx.resync.queue_stale_orders(account.name, before, inbound.poll_orders, inbound.pace)
     )
-    if told and gateway.wake_inbound is not None:
-        gateway.wake_inbound()
+    if told:
+        gateway.workers.wake("resync")
     return True
 
 

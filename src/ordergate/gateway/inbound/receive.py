@@ -103,10 +103,10 @@ async def record(gateway: Gateway, account: Account, told: list[ReceivedEvent]) 
     for event in recorded.new:
         if not event.known:
             gateway.metrics.unknown_event(account.name, event.type)
-    if recorded.new and gateway.wake_inbound is not None:
-        gateway.wake_inbound()
-    if recorded.named and gateway.wake_recovery is not None:
-        gateway.wake_recovery()
+    if recorded.new:
+        gateway.workers.wake("resync")
+    if recorded.named:
+        gateway.workers.wake("recovery")
     return recorded
 
 

@@ -25,7 +25,7 @@ from ordergate.gateway.orders.read import read_command
 from ordergate.gateway.runtime.background import in_background
 from ordergate.gateway.runtime.order_log import refresh
 from ordergate.gateway.runtime.runtime import Gateway
-from ordergate.gateway.writes.conversation import read_order
+from ordergate.gateway.writes.plans import read_order
 from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.operations import Operation
@@ -51,8 +51,8 @@ _LASTING = frozenset({"provider_rejected", "not_found"})
 
 T = TypeVar("T")
 
-_UnderWay = dict["asyncio.Task[None]", tuple[str, str]]
-"""The looks that this process takes, each with its account and what it looks at."""
+_Running = dict["asyncio.Task[None]", tuple[str, str]]
+"""The jobs that this process runs, each with its account and its name."""
 
 _log = structlog.get_logger("ordergate.inbound")
 
@@ -62,66 +62,33 @@ class _NotYet(Exception):  # noqa: N818 - it is how a look ends that cannot be t
 
 
 @contextlib.asynccontextmanager
-async def following(gateway: Gateway) -> AsyncIterator[None]:
-    """Look at what providers tell of in the background, from now on; failures of the journal are waited out."""
-    bell = _Bell(gateway)
-    gateway.wake_inbound = bell.ring_after_pause
-    task = asyncio.create_task(_follow(gateway, bell))
+async def resyncing(gateway: Gateway) -> AsyncIterator[None]:
+    """Run due resync jobs in the background until the block ends."""
+    running: _Running = {}
+
+    async def do_round() -> float:
+        return 0.0 if await _start_due(gateway, running) else _IDLE
+
+    worker = gateway.workers.run(
+        "resync",
+        do_round,
+        log=_log,
+        failure="inbound.failed",
+        after_failure=_IDLE,
+        gather=lambda: gateway.configuration.inbound.pace.settle + _LATER,
+    )
     try:
-        yield
-    finally:
-        gateway.wake_inbound = None
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        async with worker:
+            yield
+    finally:  # another process starts an unfinished job again
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
 
-class _Bell:
-    """Says that there may be something to look at: now, or once what was told has been gathered."""
-
-    def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
-        self._rung = asyncio.Event()
-        self._timer: asyncio.TimerHandle | None = None
-
-    def ring(self) -> None:
-        self._rung.set()
-
-    def ring_after_pause(self) -> None:
-        if self._timer is None:
-            pause = self._gateway.configuration.inbound.pace.settle + _LATER
-            self._timer = asyncio.get_running_loop().call_later(pause, self._end_pause)
-
-    def _end_pause(self) -> None:
-        self._timer = None
-        self.ring()
-
-    async def heard(self) -> None:
-        """Wait for it, or for so long that something may be due all the same."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._rung.wait(), _IDLE)
-        self._rung.clear()
-
-
-async def _follow(gateway: Gateway, bell: _Bell) -> None:
-    async with contextlib.AsyncExitStack() as stack:
-        under_way: _UnderWay = {}
-        stack.push_async_callback(_end, under_way)
-        while True:
-            if not await _begin(gateway, under_way, bell):
-                await bell.heard()
-
-
-async def _end(under_way: _UnderWay) -> None:
-    """Break off what is being looked at: what was not finished is begun anew by whoever comes next."""
-    for task in under_way:
-        task.cancel()
-    await asyncio.gather(*under_way, return_exceptions=True)
-
-
-async def _begin(gateway: Gateway, under_way: _UnderWay, bell: _Bell) -> int:
-    """Begin to look at what is due, as far as there is room; return how many looks were begun."""
-    held = set(under_way.values())
+async def _start_due(gateway: Gateway, running: _Running) -> int:
+    """Start due jobs, as many as there is room for; return how many."""
+    held = set(running.values())
     busy = Counter(account for account, _ in held)
     room = {
         account.name: AT_ONCE - busy[account.name]
@@ -130,24 +97,17 @@ async def _begin(gateway: Gateway, under_way: _UnderWay, bell: _Bell) -> int:
         and busy[account.name] < AT_ONCE
         and gateway.transport.health(account).has_room
     }
-    try:
-        due = await gateway.journal.read(tx.resync.accounts_due(list(room)))
-        room = {account: room[account] for account in due}
-        taken = await gateway.journal.write(tx.resync.acquire_due(gateway.node, room, held)) if room else []
-    except JournalUnavailableError as error:
-        _log.warning("journal.unavailable", error=str(error))
-        return 0
-    except Exception:  # noqa: BLE001 - whatever fails once, orders must be looked at again
-        _log.exception("inbound.failed")
-        return 0
+    due = await gateway.journal.read(tx.resync.accounts_due(list(room)))
+    room = {account: room[account] for account in due}
+    taken = await gateway.journal.write(tx.resync.acquire_due(gateway.node, room, held)) if room else []
 
     def end(ended: "asyncio.Task[None]") -> None:
-        del under_way[ended]
-        bell.ring()
+        del running[ended]
+        gateway.workers.wake("resync", at_once=True)
 
     for subject in taken:
         task = asyncio.create_task(_look_at(gateway, subject))
-        under_way[task] = (subject.account, subject.name)
+        running[task] = (subject.account, subject.name)
         task.add_done_callback(end)
     return len(taken)
 

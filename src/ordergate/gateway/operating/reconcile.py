@@ -14,7 +14,7 @@ from ordergate.domain.provider_order import MERCHANT_MARK, OPERATION_MARK, Provi
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.orders.read import read_command
 from ordergate.gateway.runtime.runtime import Gateway
-from ordergate.gateway.writes.conversation import read_order, read_page
+from ordergate.gateway.writes.plans import read_order, read_page
 from ordergate.journal import transactions as tx
 from ordergate.journal.records.orders import OrderQuery
 

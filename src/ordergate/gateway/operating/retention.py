@@ -14,7 +14,6 @@ import structlog
 
 from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.journal import transactions as tx
-from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.transaction import Transaction
 
 EVERY = 60.0
@@ -30,14 +29,20 @@ _log = structlog.get_logger("ordergate.retention")
 
 @contextlib.asynccontextmanager
 async def pruning(gateway: Gateway, every: float = EVERY) -> AsyncIterator[None]:
-    """Prune in the background, from now on, each `every` seconds; failures of the journal are waited out."""
-    task = asyncio.create_task(_prune_for_ever(gateway, every))
-    try:
+    """Prune each `every` seconds in the background until the block ends."""
+
+    async def do_round() -> float:
+        operations, events = await prune(gateway), await prune_events(gateway)
+        if operations:
+            _log.info("operations.pruned", operations=operations)
+        if events:
+            _log.info("events.pruned", events=events)
+        return every
+
+    async with gateway.workers.run(
+        "retention", do_round, log=_log, failure="retention.failed", after_failure=every
+    ):
         yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def prune(gateway: Gateway, batch: int = BATCH) -> int:
@@ -71,18 +76,3 @@ async def _in_batches(
         if pruned < batch:
             return total
         await asyncio.sleep(_PAUSE)
-
-
-async def _prune_for_ever(gateway: Gateway, every: float) -> None:
-    while True:
-        try:
-            pruned = await prune(gateway)
-            events = await prune_events(gateway)
-        except JournalUnavailableError as error:
-            _log.warning("journal.unavailable", error=str(error))
-        else:
-            if pruned:
-                _log.info("operations.pruned", operations=pruned)
-            if events:
-                _log.info("events.pruned", events=events)
-        await asyncio.sleep(every)

@@ -12,7 +12,7 @@ from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.links.links import NATIVE
 from ordergate.gateway.orders.create import creation, native_ids, unrecorded
 from ordergate.gateway.runtime.runtime import Gateway
-from ordergate.gateway.writes.prepared import begin
+from ordergate.gateway.writes.prepared import start_plan
 from ordergate.journal import transactions as tx
 from ordergate.journal.records.links import Progress
 from ordergate.journal.records.orders import AccountUse, OrderQuery
@@ -124,7 +124,7 @@ async def _refusals(gateway: Gateway, account: Account, record: OrderRecord) -> 
         )
         return {("link_missing", _general(pointer), detail) for pointer in natives}
     try:
-        begin(
+        start_plan(
             account,
             await creation(
                 gateway.journal, draft, account, unrecorded(gateway, record.merchant, record.world)

@@ -9,13 +9,13 @@ from ordergate.domain.lifecycle import WAYS_OUT, OperationKind, ReviewReason
 from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.orders.existing import call_on, read_again, support
 from ordergate.gateway.runtime.runtime import Answer, Gateway
-from ordergate.gateway.writes.prepared import Prepared
-from ordergate.gateway.writes.write import Delivery, write
+from ordergate.gateway.writes.prepared import PreparedWrite
+from ordergate.gateway.writes.write import CallOptions, write
 from ordergate.journal.records.operations import Operation
 
 
 async def cancel_order(
-    gateway: Gateway, caller: Caller, order_id: str, body: CancelBody, delivery: Delivery
+    gateway: Gateway, caller: Caller, order_id: str, body: CancelBody, options: CallOptions
 ) -> Answer:
     """Cancel an order of which no money was taken.
 
@@ -23,22 +23,22 @@ async def cancel_order(
         Problem: As :func:`ordergate.gateway.writes.write.write`.
     """
 
-    async def prepare(operation: Operation) -> Prepared:
+    async def prepare(operation: Operation) -> PreparedWrite:
         account, stored = await read_again(gateway, caller, order_id, OperationKind.CANCEL)
         _refuse_unrecorded_payment(stored.record)
         if support(account, OperationKind.CANCEL).level == "gateway":
             change = CanceledHere(at=gateway.clock())
-            return Prepared(account=account, command=None, change=change, before=stored)
+            return PreparedWrite(account=account, command=None, change=change, before=stored)
         command = CancelOrder(
             operation=operation.id,
             key_number=operation.key_number,
             order=stored.record.seen,
             reason=body.reason,
         )
-        return Prepared(account=account, command=command, change=NothingElse(), before=stored)
+        return PreparedWrite(account=account, command=command, change=NothingElse(), before=stored)
 
     return await write(
-        gateway, call_on(caller, OperationKind.CANCEL, order_id, body, delivery, "/cancel"), prepare
+        gateway, call_on(caller, OperationKind.CANCEL, order_id, body, options, "/cancel"), prepare
     )
 
 

@@ -14,8 +14,8 @@ from ordergate.domain.lifecycle import OperationKind
 from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.runtime.runtime import Gateway
-from ordergate.gateway.writes.prepared import Prepared
-from ordergate.gateway.writes.write import Call, Delivery, write
+from ordergate.gateway.writes.prepared import PreparedWrite
+from ordergate.gateway.writes.write import CallOptions, WriteCall, write
 from ordergate.journal import transactions as tx
 from ordergate.journal.records.operations import Operation
 from ordergate.journal.records.orders import StoredOrder
@@ -36,16 +36,16 @@ async def confirm_if_due(gateway: Gateway, account: Account, stored: StoredOrder
     if not seen.confirmation_due or seen.amount_held != seen.total or stored.record.canceled_here is not None:
         return stored
 
-    async def prepare(operation: Operation) -> Prepared:
+    async def prepare(operation: Operation) -> PreparedWrite:
         command = ConfirmPayment(operation=operation.id, key_number=operation.key_number, order=seen)
-        return Prepared(account=account, command=command, change=NothingElse(), before=stored)
+        return PreparedWrite(account=account, command=command, change=NothingElse(), before=stored)
 
-    call = Call(
+    call = WriteCall(
         caller=_gateway_itself(stored.record),
         kind=OperationKind.UPDATE,
         method="POST",
         path=f"/v1/orders/{stored.record.id}/confirm",
-        delivery=Delivery(key=None),
+        options=CallOptions(key=None),
         body=Confirmation(amount=seen.amount_paid),
         order=stored.record.id,
         performed_by="gateway",

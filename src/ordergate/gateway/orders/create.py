@@ -19,8 +19,8 @@ from ordergate.gateway.accounts.routing import asked_by, find_route, obstacle, r
 from ordergate.gateway.links.links import NATIVE, Wanted, resolve
 from ordergate.gateway.runtime.runtime import Answer, Gateway
 from ordergate.gateway.runtime.shadows import BUSY, Shadow
-from ordergate.gateway.writes.prepared import Elsewhere, Prepared, begin
-from ordergate.gateway.writes.write import Call, Delivery, write
+from ordergate.gateway.writes.prepared import Failover, PreparedWrite, start_plan
+from ordergate.gateway.writes.write import CallOptions, WriteCall, write
 from ordergate.journal.journal import Journal
 from ordergate.journal.records.comparisons import COMPARISONS
 from ordergate.journal.records.operations import Operation
@@ -30,7 +30,7 @@ PATH = "/v1/orders"
 
 
 async def create_order(
-    gateway: Gateway, caller: Caller, draft: Draft, delivery: Delivery, *, allow_duplicate: bool
+    gateway: Gateway, caller: Caller, draft: Draft, options: CallOptions, *, allow_duplicate: bool
 ) -> Answer:
     """Create an order at the account that the draft names, or that the routing chooses.
 
@@ -41,18 +41,18 @@ async def create_order(
     if errors:
         raise Problem("invalid_request", summary(errors), errors=errors)
 
-    async def prepare(operation: Operation) -> Prepared:
+    async def prepare(operation: Operation) -> PreparedWrite:
         configuration = gateway.configuration
         note_configuration(configuration.hash)
         asked = asked_by(draft, operation.merchant, operation.world, operation.key)
         return await _prepare(gateway, draft, operation, require_route(configuration, asked).accounts)
 
-    call = Call(
+    call = WriteCall(
         caller=caller,
         kind=OperationKind.CREATE,
         method="POST",
         path=PATH,
-        delivery=delivery,
+        options=options,
         body=draft,
         reference=draft.reference,
         allow_duplicate=allow_duplicate,
@@ -90,7 +90,7 @@ async def create_for_comparison(
         Problem: As :func:`ordergate.gateway.writes.write.write`.
     """
 
-    async def prepare(operation: Operation) -> Prepared:
+    async def prepare(operation: Operation) -> PreparedWrite:
         asked = asked_by(draft, operation.merchant, operation.world, operation.key)
         accounts = require_route(gateway.configuration, asked).accounts
         if (
@@ -101,18 +101,18 @@ async def create_for_comparison(
             )
         return await _prepare(gateway, draft, operation, accounts, comparison)
 
-    call = Call(
+    call = WriteCall(
         caller=caller,
         kind=OperationKind.CREATE,
         method="POST",
         path=COMPARISONS,
-        delivery=Delivery(key=key),
+        options=CallOptions(key=key),
         body=draft,
     )
     return await write(gateway, call, prepare)
 
 
-def elsewhere_as_routed(gateway: Gateway, operation: Operation, command: CreateOrder) -> Elsewhere:
+def failover_as_routed(gateway: Gateway, operation: Operation, command: CreateOrder) -> Failover:
     """Return where a create may go that another process accepted: on from its account, as it is routed now."""
     asked = asked_by(command.draft, operation.merchant, operation.world, operation.key)
     accounts = find_route(gateway.configuration, asked).accounts
@@ -121,10 +121,10 @@ def elsewhere_as_routed(gateway: Gateway, operation: Operation, command: CreateO
     return _first_of(gateway, command.draft, accounts[behind:])
 
 
-def _first_of(gateway: Gateway, draft: Draft, accounts: Sequence[Account]) -> Elsewhere:
+def _first_of(gateway: Gateway, draft: Draft, accounts: Sequence[Account]) -> Failover:
     """Return what prepares the create for the first of the accounts that would not refuse it."""
 
-    async def elsewhere(now: Operation) -> Prepared | None:
+    async def elsewhere(now: Operation) -> PreparedWrite | None:
         if native_ids(draft):
             return None
         for position, routed in enumerate(accounts):
@@ -133,7 +133,7 @@ def _first_of(gateway: Gateway, draft: Draft, accounts: Sequence[Account]) -> El
                 continue  # it is gone, or closed, since the order was routed
             with contextlib.suppress(Problem):  # an account that would refuse the draft is passed over
                 prepared = await _prepare(gateway, draft, now, [account, *accounts[position + 1 :]])
-                begin(prepared.account, prepared.command)  # its adapter may refuse what its links allow
+                start_plan(prepared.account, prepared.command)  # its adapter may refuse what its links allow
                 return prepared
         return None
 
@@ -146,7 +146,7 @@ async def _prepare(
     operation: Operation,
     accounts: Sequence[Account],
     comparison: str | None = None,
-) -> Prepared:
+) -> PreparedWrite:
     """Prepare the create for the first of the accounts; the others are where it may go instead."""
     account, *others = accounts
     command = await creation(gateway.journal, draft, account, operation)
@@ -158,7 +158,7 @@ async def _prepare(
         comparison=comparison,
     )
     elsewhere = _first_of(gateway, draft, others)
-    return Prepared(account=account, command=command, change=change, before=None, elsewhere=elsewhere)
+    return PreparedWrite(account=account, command=command, change=change, before=None, failover=elsewhere)
 
 
 async def creation(journal: Journal, draft: Draft, account: Account, operation: Operation) -> CreateOrder:

@@ -14,9 +14,9 @@ from ordergate.gateway.orders.confirm import confirm_if_due
 from ordergate.gateway.orders.read import keep_told, read_command, visible_order
 from ordergate.gateway.runtime.order_log import refresh
 from ordergate.gateway.runtime.runtime import Answer, Gateway
-from ordergate.gateway.writes.conversation import read_order
-from ordergate.gateway.writes.idempotency import order_busy
-from ordergate.gateway.writes.write import Call, Delivery
+from ordergate.gateway.writes.plans import read_order
+from ordergate.gateway.writes.problems import order_busy
+from ordergate.gateway.writes.write import CallOptions, WriteCall
 from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.orders import StoredOrder
@@ -29,16 +29,16 @@ def call_on(
     kind: OperationKind,
     order_id: str,
     body: msgspec.Struct,
-    delivery: Delivery,
+    options: CallOptions,
     path: str = "",
-) -> Call:
+) -> WriteCall:
     """Return the call that changes one order; its path is part of the idempotency key's scope."""
-    return Call(
+    return WriteCall(
         caller=caller,
         kind=kind,
         method="PATCH" if kind is OperationKind.UPDATE else "POST",
         path=f"/v1/orders/{order_id}{path}",
-        delivery=delivery,
+        options=options,
         body=body,
         order=order_id,
     )

@@ -9,13 +9,13 @@ from ordergate.domain.lifecycle import FulfillmentStatus, OperationKind
 from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.orders.existing import call_on, read_again
 from ordergate.gateway.runtime.runtime import Answer, Gateway
-from ordergate.gateway.writes.prepared import Prepared
-from ordergate.gateway.writes.write import Delivery, write
+from ordergate.gateway.writes.prepared import PreparedWrite
+from ordergate.gateway.writes.write import CallOptions, write
 from ordergate.journal.records.operations import Operation
 
 
 async def fulfill_order(
-    gateway: Gateway, caller: Caller, order_id: str, body: FulfillBody, delivery: Delivery
+    gateway: Gateway, caller: Caller, order_id: str, body: FulfillBody, options: CallOptions
 ) -> Answer:
     """Fulfill an order.
 
@@ -23,7 +23,7 @@ async def fulfill_order(
         Problem: As :func:`ordergate.gateway.writes.write.write`.
     """
 
-    async def prepare(operation: Operation) -> Prepared:
+    async def prepare(operation: Operation) -> PreparedWrite:
         account, stored = await read_again(gateway, caller, order_id, OperationKind.FULFILL)
         _refuse_fulfilled(stored.record)
         command = FulfillOrder(
@@ -38,10 +38,10 @@ async def fulfill_order(
         change = HandedOver(
             line_item_ids=_once(body), tracking_number=body.tracking_number, carrier=body.carrier
         )
-        return Prepared(account=account, command=command, change=change, before=stored)
+        return PreparedWrite(account=account, command=command, change=change, before=stored)
 
     return await write(
-        gateway, call_on(caller, OperationKind.FULFILL, order_id, body, delivery, "/fulfill"), prepare
+        gateway, call_on(caller, OperationKind.FULFILL, order_id, body, options, "/fulfill"), prepare
     )
 
 

@@ -15,8 +15,8 @@ from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.orders.read import keep_told, read_command, require_whole_account, visible_account
 from ordergate.gateway.runtime.order_log import log_status, refresh
 from ordergate.gateway.runtime.runtime import Gateway
-from ordergate.gateway.writes.conversation import read_order
-from ordergate.gateway.writes.idempotency import order_busy
+from ordergate.gateway.writes.plans import read_order
+from ordergate.gateway.writes.problems import order_busy
 from ordergate.journal import transactions as tx
 from ordergate.telemetry.log import note_order
 

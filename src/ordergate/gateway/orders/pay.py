@@ -12,13 +12,13 @@ from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.links.links import Wanted, resolve
 from ordergate.gateway.orders.existing import call_on, read_again, refuse_in_review
 from ordergate.gateway.runtime.runtime import Answer, Gateway
-from ordergate.gateway.writes.prepared import Prepared
-from ordergate.gateway.writes.write import Delivery, write
+from ordergate.gateway.writes.prepared import PreparedWrite
+from ordergate.gateway.writes.write import CallOptions, write
 from ordergate.journal.records.operations import Operation
 
 
 async def pay_order(
-    gateway: Gateway, caller: Caller, order_id: str, body: PayBody, delivery: Delivery
+    gateway: Gateway, caller: Caller, order_id: str, body: PayBody, options: CallOptions
 ) -> Answer:
     """Pay an order.
 
@@ -27,7 +27,7 @@ async def pay_order(
     """
     refuse_large_extensions(body.extensions)
 
-    async def prepare(operation: Operation) -> Prepared:
+    async def prepare(operation: Operation) -> PreparedWrite:
         account, stored = await read_again(gateway, caller, order_id, OperationKind.PAY)
         _refuse_other_currency(stored.record)
         _judge_total(stored.record, body)
@@ -41,9 +41,9 @@ async def pay_order(
             extension=(body.extensions or {}).get(account.adapter.name, {}),
         )
         change = PaymentMade(expected_total=body.expected_total)
-        return Prepared(account=account, command=command, change=change, before=stored)
+        return PreparedWrite(account=account, command=command, change=change, before=stored)
 
-    return await write(gateway, call_on(caller, OperationKind.PAY, order_id, body, delivery, "/pay"), prepare)
+    return await write(gateway, call_on(caller, OperationKind.PAY, order_id, body, options, "/pay"), prepare)
 
 
 def _refuse_other_currency(record: OrderRecord) -> None:

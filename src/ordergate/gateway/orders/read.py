@@ -27,7 +27,7 @@ from ordergate.gateway.links.links import NATIVE, resolve
 from ordergate.gateway.orders.confirm import confirm_if_due
 from ordergate.gateway.runtime.order_log import refresh as refreshed
 from ordergate.gateway.runtime.runtime import Gateway
-from ordergate.gateway.writes.conversation import read_order, read_page
+from ordergate.gateway.writes.plans import read_order, read_page
 from ordergate.journal import transactions as tx
 from ordergate.journal.records.operations import Operation, OperationQuery
 from ordergate.journal.records.orders import OrderQuery, StoredOrder

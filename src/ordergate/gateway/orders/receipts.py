@@ -15,7 +15,7 @@ from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.orders.read import visible_order
 from ordergate.gateway.runtime.runtime import Gateway
-from ordergate.gateway.writes.prepared import begin
+from ordergate.gateway.writes.prepared import start_plan
 from ordergate.journal import transactions as tx
 from ordergate.journal.records.exchanges import Exchange, OperationWithExchanges
 from ordergate.spi.fields import FieldMap, Form, UnreadableDocumentError, at_pointer, decode, read
@@ -70,7 +70,7 @@ def _journaled(told: OperationWithExchanges, account: Account | None) -> Iterato
     if operation.settled or told.request is None or told.work is None or account is None:
         return
     try:
-        request = begin(account, told.work.command).request
+        request = start_plan(account, told.work.command).request
     except Problem:
         return
     if request is None:

@@ -7,7 +7,7 @@ from ordergate.domain.order import Order
 from ordergate.gateway.access.caller import OPERATOR_SCOPE, Caller
 from ordergate.gateway.orders.read import visible_order
 from ordergate.gateway.runtime.runtime import Gateway
-from ordergate.gateway.writes.idempotency import order_busy
+from ordergate.gateway.writes.problems import order_busy
 from ordergate.journal import transactions as tx
 from ordergate.journal.records.comparisons import COMPARISONS
 from ordergate.journal.records.operations import Busy, Operation

@@ -17,13 +17,14 @@ from ordergate.domain.outcome import Applied, NotApplied, Unknown
 from ordergate.domain.provider_order import MERCHANT_MARK, OPERATION_MARK, ProviderOrder
 from ordergate.gateway.access.caller import OPERATOR_SCOPE, Caller
 from ordergate.gateway.accounts.routing import require_home
-from ordergate.gateway.orders.create import elsewhere_as_routed
+from ordergate.gateway.orders.create import failover_as_routed
 from ordergate.gateway.orders.read import get_operation, read_command
 from ordergate.gateway.runtime.order_log import log_status
 from ordergate.gateway.runtime.runtime import Gateway
-from ordergate.gateway.writes.conversation import probe, read_order
-from ordergate.gateway.writes.outcomes import Held, absent, applied, nothing_done, refused
-from ordergate.gateway.writes.recovery import look_after, with_probe
+from ordergate.gateway.writes.plans import probe, read_order
+from ordergate.gateway.writes.prepared import ClaimedOperation
+from ordergate.gateway.writes.recovery import recover, with_probe
+from ordergate.gateway.writes.settle import settle_absent, settle_applied, settle_refused, settle_unsent
 from ordergate.journal import transactions as tx
 from ordergate.journal.records.operations import AcquiredOperation, Operation, Work
 
@@ -41,9 +42,9 @@ async def recheck_operation(gateway: Gateway, caller: Caller, operation_id: str)
     if operation.settled:
         return operation
     require_home(gateway.configuration, operation)
-    taken = await _take(gateway, operation)
-    await asyncio.shield(gateway.run(look_after(gateway, elsewhere_as_routed, taken), operation.id))
-    _require_work(taken)
+    acquired = await _take(gateway, operation)
+    await asyncio.shield(gateway.run(recover(gateway, failover_as_routed, acquired), operation.id))
+    _require_work(acquired)
     return await get_operation(gateway, caller, operation_id)
 
 
@@ -77,46 +78,48 @@ async def resolve_operation(
             f"The operation is settled as {operation.outcome}; there is nothing to resolve.",
             operation=operation.id,
         )
-    taken = await _take(gateway, operation)
+    acquired = await _take(gateway, operation)
     gateway.hold(operation.id)
     try:
         if body.as_ == "applied":
-            await _settle_as_applied(gateway, taken, body, resolution)
+            await _settle_as_applied(gateway, acquired, body, resolution)
         else:
-            await _settle_as_not_applied(gateway, taken, resolution)
+            await _settle_as_not_applied(gateway, acquired, resolution)
     finally:
         gateway.release(operation.id)
     return await get_operation(gateway, caller, operation_id)
 
 
 async def _take(gateway: Gateway, operation: Operation) -> AcquiredOperation:
-    taken = await gateway.journal.write(tx.leases.acquire(operation.id, gateway.node))
-    if taken is None:
+    acquired = await gateway.journal.write(tx.leases.acquire(operation.id, gateway.node))
+    if acquired is None:
         raise Problem(
             "invalid_state",
             "The operation is being worked on at this moment; try again in a few seconds.",
             operation=operation.id,
             retry_after=5,
         )
-    return taken
+    return acquired
 
 
-def _require_work(taken: AcquiredOperation) -> Work:
-    if taken.work is None:
+def _require_work(acquired: AcquiredOperation) -> Work:
+    if acquired.work is None:
         raise Problem(
             "invalid_state",
             "The gateway no longer has the command of this operation, so it cannot record the order. "
             "Import the order instead.",
-            operation=taken.operation.id,
+            operation=acquired.operation.id,
         )
-    return taken.work
+    return acquired.work
 
 
-async def _held(gateway: Gateway, taken: AcquiredOperation) -> Held:
-    account = require_home(gateway.configuration, taken.operation)
-    work = _require_work(taken)
-    before = await gateway.journal.read(tx.orders.find(taken.operation.order))
-    return Held(operation=taken.operation, work=work, account=account, before=before, owner=gateway.node)
+async def _claimed(gateway: Gateway, acquired: AcquiredOperation) -> ClaimedOperation:
+    account = require_home(gateway.configuration, acquired.operation)
+    work = _require_work(acquired)
+    before = await gateway.journal.read(tx.orders.find(acquired.operation.order))
+    return ClaimedOperation(
+        operation=acquired.operation, work=work, account=account, before=before, owner=gateway.node
+    )
 
 
 @contextlib.asynccontextmanager
@@ -132,40 +135,42 @@ async def _left_unless_settled(gateway: Gateway, operation: Operation) -> AsyncI
         raise
 
 
-async def _settle_as_not_applied(gateway: Gateway, taken: AcquiredOperation, resolution: Resolution) -> None:
+async def _settle_as_not_applied(
+    gateway: Gateway, acquired: AcquiredOperation, resolution: Resolution
+) -> None:
     """Believe a person, unless the provider shows otherwise."""
-    async with _left_unless_settled(gateway, taken.operation):
-        held = await _held(gateway, taken)
-        if held.work.command is None:
-            await nothing_done(gateway, _resolved(gateway, held, resolution))
+    async with _left_unless_settled(gateway, acquired.operation):
+        claimed = await _claimed(gateway, acquired)
+        if claimed.work.command is None:
+            await settle_unsent(gateway, _resolved(gateway, claimed, resolution))
             return
-        outcome = await probe(gateway, held.account, held.work.command, taken.baseline)
-    held = msgspec.structs.replace(held, operation=with_probe(gateway, held.operation, outcome))
-    async with _left_unless_settled(gateway, held.operation):
+        outcome = await probe(gateway, claimed.account, claimed.work.command, acquired.baseline)
+    claimed = msgspec.structs.replace(claimed, operation=with_probe(gateway, claimed.operation, outcome))
+    async with _left_unless_settled(gateway, claimed.operation):
         if isinstance(outcome, Applied):
-            await applied(gateway, held, outcome)
+            await settle_applied(gateway, claimed, outcome)
         else:
             if isinstance(outcome, Unknown) and not resolution.unseen:
-                raise _cannot_be_seen(held.operation, outcome.reason)
-            if taken.settles_in > 0 and not isinstance(outcome, NotApplied):
+                raise _cannot_be_seen(claimed.operation, outcome.reason)
+            if acquired.settles_in > 0 and not isinstance(outcome, NotApplied):
                 raise Problem(
                     "invalid_state",
                     "What was sent may still arrive; say so once nothing can.",
-                    operation=held.operation.id,
-                    retry_after=ceil(taken.settles_in),
+                    operation=claimed.operation.id,
+                    retry_after=ceil(acquired.settles_in),
                 )
-            held = _resolved(gateway, held, resolution)
+            claimed = _resolved(gateway, claimed, resolution)
             if isinstance(outcome, NotApplied):
                 with contextlib.suppress(Problem):  # the refusal itself, for a caller that waits
-                    await refused(gateway, held, outcome)
+                    await settle_refused(gateway, claimed, outcome)
             else:
-                await absent(gateway, held)
+                await settle_absent(gateway, claimed)
     if isinstance(outcome, Applied):
         raise Problem(
             "invalid_state",
             "The provider shows that it was applied: the operation is settled as that.",
-            operation=held.operation.id,
-            order=held.operation.order,
+            operation=claimed.operation.id,
+            order=claimed.operation.order,
         )
 
 
@@ -178,30 +183,30 @@ def _cannot_be_seen(operation: Operation, reason: str) -> Problem:
     return Problem("invalid_state", detail, errors=[error], operation=operation.id)
 
 
-def _resolved(gateway: Gateway, held: Held, resolution: Resolution) -> Held:
+def _resolved(gateway: Gateway, claimed: ClaimedOperation, resolution: Resolution) -> ClaimedOperation:
     operation = msgspec.structs.replace(
-        held.operation, resolution=resolution, updated_at=gateway.steady_time(), needs_person=False
+        claimed.operation, resolution=resolution, updated_at=gateway.steady_time(), needs_person=False
     )
-    return msgspec.structs.replace(held, operation=operation)
+    return msgspec.structs.replace(claimed, operation=operation)
 
 
 async def _settle_as_applied(
-    gateway: Gateway, taken: AcquiredOperation, body: ResolveBody, resolution: Resolution
+    gateway: Gateway, acquired: AcquiredOperation, body: ResolveBody, resolution: Resolution
 ) -> None:
     """Read the order at the provider, and end the write as its caller wanted it."""
-    async with _left_unless_settled(gateway, taken.operation):
-        held = _resolved(gateway, await _held(gateway, taken), resolution)
-        command = _reading(held, body)
-        seen = await read_order(gateway, held.account, command)
-        await _refuse_foreign(gateway, held.operation, seen)
-        await applied(gateway, held, Applied(order=seen))
+    async with _left_unless_settled(gateway, acquired.operation):
+        claimed = _resolved(gateway, await _claimed(gateway, acquired), resolution)
+        command = _reading(claimed, body)
+        seen = await read_order(gateway, claimed.account, command)
+        await _refuse_foreign(gateway, claimed.operation, seen)
+        await settle_applied(gateway, claimed, Applied(order=seen))
 
 
-def _reading(held: Held, body: ResolveBody) -> RetrieveOrder:
-    if held.operation.kind is not OperationKind.CREATE:
-        if held.before is None:
-            raise LookupError(f"{held.operation.order} is not in the journal")
-        return read_command(held.before.record)
+def _reading(claimed: ClaimedOperation, body: ResolveBody) -> RetrieveOrder:
+    if claimed.operation.kind is not OperationKind.CREATE:
+        if claimed.before is None:
+            raise LookupError(f"{claimed.operation.order} is not in the journal")
+        return read_command(claimed.before.record)
     if body.provider_order_id is None:
         raise invalid_request(
             "/provider_order_id", "required", "Say which order at the provider the create has made."

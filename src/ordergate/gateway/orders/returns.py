@@ -15,13 +15,13 @@ from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.orders.existing import call_on, read_again, refuse_in_review
 from ordergate.gateway.orders.read import visible_order
 from ordergate.gateway.runtime.runtime import Answer, Gateway
-from ordergate.gateway.writes.prepared import Prepared
-from ordergate.gateway.writes.write import Delivery, write
+from ordergate.gateway.writes.prepared import PreparedWrite
+from ordergate.gateway.writes.write import CallOptions, write
 from ordergate.journal.records.operations import Operation
 
 
 async def return_goods(
-    gateway: Gateway, caller: Caller, order_id: str, body: ReturnBody, delivery: Delivery
+    gateway: Gateway, caller: Caller, order_id: str, body: ReturnBody, options: CallOptions
 ) -> Answer:
     """Return some of an order's goods; the answer is the return, not the order.
 
@@ -29,7 +29,7 @@ async def return_goods(
         Problem: As :func:`ordergate.gateway.writes.write.write`.
     """
 
-    async def prepare(operation: Operation) -> Prepared:
+    async def prepare(operation: Operation) -> PreparedWrite:
         account, stored = await read_again(gateway, caller, order_id, OperationKind.RETURN)
         record = stored.record
         refuse_in_review(record)
@@ -48,10 +48,10 @@ async def return_goods(
             shipping=shipping,
             known=known,
         )
-        return Prepared(account=account, command=command, change=change, before=stored)
+        return PreparedWrite(account=account, command=command, change=change, before=stored)
 
     return await write(
-        gateway, call_on(caller, OperationKind.RETURN, order_id, body, delivery, "/returns"), prepare
+        gateway, call_on(caller, OperationKind.RETURN, order_id, body, options, "/returns"), prepare
     )
 
 

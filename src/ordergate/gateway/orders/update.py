@@ -18,14 +18,14 @@ from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.links.links import Wanted, resolve
 from ordergate.gateway.orders.existing import call_on, note_told, read_again
 from ordergate.gateway.runtime.runtime import Answer, Gateway
-from ordergate.gateway.writes.prepared import Prepared
-from ordergate.gateway.writes.write import Delivery, write
+from ordergate.gateway.writes.prepared import PreparedWrite
+from ordergate.gateway.writes.write import CallOptions, write
 from ordergate.journal.records.operations import Operation
 from ordergate.journal.records.orders import StoredOrder
 
 
 async def update_order(
-    gateway: Gateway, caller: Caller, order_id: str, body: UpdateBody, delivery: Delivery
+    gateway: Gateway, caller: Caller, order_id: str, body: UpdateBody, options: CallOptions
 ) -> Answer:
     """Change an order; metadata is merged into what the provider has (RFC 7396), sent whole, and compared.
 
@@ -35,7 +35,7 @@ async def update_order(
     _refuse_nothing(body)
     refuse_large_extensions(body.extensions)
 
-    async def prepare(operation: Operation) -> Prepared:
+    async def prepare(operation: Operation) -> PreparedWrite:
         account, stored = await read_again(gateway, caller, order_id, OperationKind.UPDATE)
         _refuse_personal_data(stored.record, body)
         metadata = _merged(stored.record, body)
@@ -50,11 +50,11 @@ async def update_order(
             tax_percent=body.tax_percent,
             extension=_extension(body, account),
         )
-        return Prepared(
+        return PreparedWrite(
             account=account, command=command, change=_change(body, metadata, account, stored), before=stored
         )
 
-    answer = await write(gateway, call_on(caller, OperationKind.UPDATE, order_id, body, delivery), prepare)
+    answer = await write(gateway, call_on(caller, OperationKind.UPDATE, order_id, body, options), prepare)
     await note_told(gateway, order_id, answer)
     return answer
 
@@ -105,7 +105,7 @@ def _merged(record: OrderRecord, body: UpdateBody) -> dict[str, Any] | UnsetType
         FieldError(
             pointer=f"/metadata/{name}",
             code="reserved",
-            detail="Keys that begin with ordergate_ are the gateway's own; choose another name.",
+            detail="Keys that start_plan with ordergate_ are the gateway's own; choose another name.",
         )
         for name in changes
         if name.startswith("ordergate_")

@@ -58,7 +58,7 @@ _log = structlog.get_logger("ordergate.webhooks")
 
 
 @dataclass(slots=True)
-class Lane:
+class EndpointState:
     """One endpoint as this process sees it.
 
     Attributes:
@@ -85,29 +85,43 @@ class Lane:
 
 @contextlib.asynccontextmanager
 async def delivering(gateway: Gateway) -> AsyncIterator[None]:
-    """Deliver in the background, from now on; failures of the journal are waited out."""
-    woken = asyncio.Event()
-    gateway.wake_deliveries = woken.set
-    courier = Courier(gateway)
-    task = asyncio.create_task(_deliver_for_ever(courier, woken))
+    """Deliver events to webhook endpoints in the background until the block ends."""
+    deliveries = DeliveryWorker(gateway)
+    worker = gateway.workers.run(
+        "delivery", deliveries.do_round, log=_log, failure="deliveries.failed", after_failure=_IDLE
+    )
     try:
-        yield
+        async with worker:
+            yield
     finally:
-        gateway.wake_deliveries = None
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-        await courier.stop()
+        await deliveries.stop()
 
 
-class Courier:
+class DeliveryWorker:
     """Makes the deliveries of one process."""
 
     def __init__(self, gateway: Gateway) -> None:
         """Hold nothing yet."""
         self._gateway = gateway
-        self._lanes: dict[str, Lane] = {}
+        self._lanes: dict[str, EndpointState] = {}
         self._held: dict[str, asyncio.Task[None]] = {}
+        self._release_at = 0.0
+
+    async def do_round(self) -> float:
+        """Start due deliveries; return the seconds until the next round.
+
+        Raises:
+            JournalUnavailableError: The journal failed.
+        """
+        now = asyncio.get_running_loop().time()
+        try:
+            if now >= self._release_at:
+                await self.release()
+                self._release_at = now + _RELEASE_EVERY
+            return 0.0 if await self.begin() else _IDLE
+        except JournalUnavailableError:
+            self._release_at = now  # the failed write may have acquired deliveries all the same
+            raise
 
     async def release(self) -> None:
         """Let others make what the dead have taken, and what this process has without knowing.
@@ -127,7 +141,7 @@ class Courier:
         now, at_once = asyncio.get_running_loop().time(), gateway.configuration.webhooks.at_once
         self._lanes = {key: lane for key, lane in self._lanes.items() if not lane.forgettable(now)}
         for endpoint_id in await gateway.journal.read(tx.endpoints.find_due()):
-            lane = self._lanes.setdefault(endpoint_id, Lane())
+            lane = self._lanes.setdefault(endpoint_id, EndpointState())
             room = min(lane.room(now, at_once), AT_ONCE - len(self._held))
             if room <= 0:
                 continue
@@ -139,7 +153,7 @@ class Courier:
                 _log.exception("deliveries.failed", endpoint_id=endpoint_id)
         return begun
 
-    async def _begin_at(self, endpoint_id: str, lane: Lane, room: int) -> int:
+    async def _begin_at(self, endpoint_id: str, lane: EndpointState, room: int) -> int:
         parcel = await self._gateway.journal.write(
             tx.deliveries.acquire(endpoint_id, self._gateway.node, room)
         )
@@ -162,7 +176,7 @@ class Courier:
         with contextlib.suppress(JournalUnavailableError):
             await self.release()
 
-    async def _make(self, lane: Lane, parcel: DeliveryBatch, due: DueDelivery) -> None:
+    async def _make(self, lane: EndpointState, parcel: DeliveryBatch, due: DueDelivery) -> None:
         gateway, generation = self._gateway, lane.breaker.generation
         try:
             reply, made = await attempt(gateway, parcel.endpoint, parcel.secrets, due)
@@ -196,10 +210,9 @@ class Courier:
             _log.exception("webhook.broken", delivery_id=due.delivery.id, order_id=due.event.order)
 
     def _wake(self) -> None:
-        if self._gateway.wake_deliveries is not None:
-            self._gateway.wake_deliveries()
+        self._gateway.workers.wake("delivery")
 
-    def _learn(self, lane: Lane, generation: int, reply: Reply) -> None:
+    def _learn(self, lane: EndpointState, generation: int, reply: Reply) -> None:
         """Silence opens the breaker; whoever answers, whatever it is, is there."""
         now = asyncio.get_running_loop().time()
         if reply.status is None:
@@ -305,24 +318,3 @@ async def _persist(gateway: Gateway, due: DueDelivery, made: DeliveryTry, pause:
             await asyncio.sleep(_IDLE)
         else:
             return
-
-
-async def _deliver_for_ever(courier: Courier, woken: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
-    release_at = loop.time()
-    while True:
-        begun = 0
-        try:
-            if loop.time() >= release_at:
-                await courier.release()
-                release_at = loop.time() + _RELEASE_EVERY
-            begun = await courier.begin()
-        except JournalUnavailableError as error:
-            release_at = loop.time()  # what was taken just now may have been taken all the same
-            _log.warning("journal.unavailable", error=str(error))
-        except Exception:  # noqa: BLE001 - whatever fails once, deliveries must be made
-            _log.exception("deliveries.failed")
-        if not begun:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), _IDLE)
-        woken.clear()

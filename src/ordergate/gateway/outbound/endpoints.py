@@ -100,8 +100,7 @@ async def switch_endpoint(gateway: Gateway, caller: Caller, endpoint_id: str, *,
     await visible_endpoint(gateway, caller, endpoint_id)
     changes = {"enabled": enabled, "disabled_reason": None, "failing_since": None}
     endpoint = await _change(gateway, endpoint_id, changes)
-    if gateway.wake_deliveries is not None:
-        gateway.wake_deliveries()
+    gateway.workers.wake("delivery")
     return endpoint
 
 

@@ -5,7 +5,6 @@ gives them their numbers afterwards, one process at a time for each feed, and qu
 every write of this process, and now and then for those of processes that died before.
 """
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
@@ -44,18 +43,27 @@ class EventPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contextlib.asynccontextmanager
-async def announcing(gateway: Gateway) -> AsyncIterator[None]:
-    """Number events in the background, from now on; failures of the journal are waited out."""
-    woken = asyncio.Event()
-    gateway.journal.on_events(woken.set)
-    task = asyncio.create_task(_number_for_ever(gateway, woken))
+async def outbox(gateway: Gateway) -> AsyncIterator[None]:
+    """Number committed events in the background until the block ends."""
+
+    async def do_round() -> float:
+        numbered = await number_round(gateway)
+        return 0.0 if numbered >= BATCH else _GATHER if numbered else _IDLE
+
+    worker = gateway.workers.run(
+        "outbox",
+        do_round,
+        log=_log,
+        failure="numbering.failed",
+        after_failure=_IDLE,
+        gather=lambda: _GATHER,
+    )
+    gateway.journal.on_events(lambda: gateway.workers.wake("outbox"))
     try:
-        yield
+        async with worker:
+            yield
     finally:
         gateway.journal.on_events(None)
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def number_round(gateway: Gateway) -> int:
@@ -75,7 +83,7 @@ async def number_round(gateway: Gateway) -> int:
         except Exception:  # noqa: BLE001 - it is one merchant's; the others' feeds go on
             _log.exception("numbering.failed", merchant=feed.merchant, world=feed.world)
     if total:
-        _wake_deliveries(gateway)
+        gateway.workers.wake("delivery")
     return total
 
 
@@ -92,7 +100,7 @@ async def number_feed(gateway: Gateway, feed: Feed) -> None:
         if not numbered:
             break
     if total:
-        _wake_deliveries(gateway)
+        gateway.workers.wake("delivery")
 
 
 async def list_events(gateway: Gateway, query: EventQuery) -> EventPage:
@@ -152,25 +160,3 @@ async def place_in_feed(gateway: Gateway, feed: Feed, after: str | None) -> int:
 
 def _page(events: list[Event], limit: int) -> EventPage:
     return EventPage(data=events[:limit], has_more=len(events) > limit)
-
-
-def _wake_deliveries(gateway: Gateway) -> None:
-    if gateway.wake_deliveries is not None:
-        gateway.wake_deliveries()
-
-
-async def _number_for_ever(gateway: Gateway, woken: asyncio.Event) -> None:
-    while True:
-        numbered = 0
-        try:
-            numbered = await number_round(gateway)
-        except JournalUnavailableError as error:
-            _log.warning("journal.unavailable", error=str(error))
-        except Exception:  # noqa: BLE001 - whatever fails once, events must be numbered
-            _log.exception("numbering.failed")
-        if not numbered:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), _IDLE)
-        if numbered < BATCH:
-            woken.clear()
-            await asyncio.sleep(_GATHER)

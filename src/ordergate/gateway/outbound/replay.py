@@ -105,8 +105,7 @@ async def ping_endpoint(gateway: Gateway, caller: Caller, endpoint_id: str) -> D
 
 
 def _wake(gateway: Gateway) -> None:
-    if gateway.wake_deliveries is not None:
-        gateway.wake_deliveries()
+    gateway.workers.wake("delivery")
 
 
 def _no_delivery(delivery_id: str) -> Problem:

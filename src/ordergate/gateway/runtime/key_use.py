@@ -1,12 +1,12 @@
 """When keys were last used: kept in memory, and written down once a minute, off the callers' path."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import datetime
 
 import structlog
 
+from ordergate.gateway.runtime.workers import BackgroundWorkers
 from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.journal import Journal
@@ -46,28 +46,27 @@ class KeyUse:
 
 
 @contextlib.asynccontextmanager
-async def recording_key_use(use: KeyUse, journal: Journal) -> AsyncIterator[None]:
-    """Record once a minute, and in the end, when keys were used; what a crash loses of it is lost."""
-    task = asyncio.create_task(_record(use, journal))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-        await _write_down(use, journal)
+async def recording_key_use(workers: BackgroundWorkers, use: KeyUse, journal: Journal) -> AsyncIterator[None]:
+    """Record once a minute, and when the block ends, when keys were used. A crash loses the last minute."""
 
-
-async def _record(use: KeyUse, journal: Journal) -> None:
-    while True:
-        await asyncio.sleep(_PAUSE)
-        await _write_down(use, journal)
-
-
-async def _write_down(use: KeyUse, journal: Journal) -> None:
-    try:
+    async def do_round() -> float:
         await use.write_down(journal)
-    except JournalUnavailableError as error:
-        _log.warning("journal.unavailable", error=str(error))
-    except Exception:  # noqa: BLE001 - one failure must not end the recording
-        _log.exception("key_use.failed")
+        return _PAUSE
+
+    try:
+        async with workers.run(
+            "key_use",
+            do_round,
+            log=_log,
+            failure="key_use.failed",
+            after_failure=_PAUSE,
+            first_after=_PAUSE,
+        ):
+            yield
+    finally:
+        try:
+            await use.write_down(journal)
+        except JournalUnavailableError as error:
+            _log.warning("journal.unavailable", error=str(error))
+        except Exception:  # noqa: BLE001 - the process ends all the same
+            _log.exception("key_use.failed")

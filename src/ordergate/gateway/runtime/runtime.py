@@ -24,6 +24,7 @@ from ordergate.gateway.runtime.ports import Clock, Transport
 from ordergate.gateway.runtime.shadows import Shadows
 from ordergate.gateway.runtime.store_check import StoreCheck
 from ordergate.gateway.runtime.throttle import Throttle
+from ordergate.gateway.runtime.workers import BackgroundWorkers
 from ordergate.host.steady_clock import SteadyClock
 from ordergate.journal.journal import Journal
 from ordergate.journal.records.operations import Operation, StoredResponse
@@ -101,11 +102,9 @@ class Gateway:
         running: Writes and looks that are under way, whether or not their callers still wait.
         held: The operations that this process works on, and in how many places.
         read_configuration: Reads the configuration anew, for a reload; None where there is none to read.
-        wake_recovery: Makes recovery look now; None where this process has none.
-        wake_deliveries: Makes what is due be delivered now; None where this process delivers nothing.
         sender: The way to the merchants' receivers; None where this process has none.
         chance: From 0 to 1: spreads what would otherwise be tried again all at once.
-        wake_inbound: Says that an event came; None where this process does not look after them.
+        workers: The background workers of this process.
         key_use: When keys came last, until it is recorded.
         known_keys: Whose the keys are that came a moment ago.
         key_requests: The requests of each key.
@@ -135,11 +134,9 @@ class Gateway:
     running: set[asyncio.Task[Any]] = field(default_factory=set)
     held: Counter[str] = field(default_factory=Counter)
     read_configuration: Callable[[], Awaitable[Configuration]] | None = None
-    wake_recovery: Callable[[], None] | None = None
-    wake_deliveries: Callable[[], None] | None = None
     sender: WebhookSender | None = None
     chance: Callable[[], float] = random.random
-    wake_inbound: Callable[[], None] | None = None
+    workers: BackgroundWorkers = field(default_factory=BackgroundWorkers)
     metrics: Metrics = field(default_factory=Metrics)
     key_use: KeyUse = field(default_factory=KeyUse)
     known_keys: KnownKeys = field(default_factory=KnownKeys)

@@ -1,7 +1,7 @@
-"""How every write runs: claim its key, make the intent durable, send, make the answer durable, answer.
+"""Runs a write: claim its key, make the intent durable, send, make the answer durable, answer.
 
-The order of these steps is the promise that one operation acts at most once. Each use case prepares its own
-command and says what it changes; everything else is here. What is still unknown then, recovery finds out.
+This order guarantees that an operation acts at most once. Each use case prepares its command and its change; the rest
+is here. Recovery finds out an outcome that is unknown at the end.
 """
 
 import asyncio
@@ -19,23 +19,19 @@ from ordergate.domain.operation import Attempt
 from ordergate.gateway.access.caller import Caller, key_revoked
 from ordergate.gateway.accounts.routing import home_of, obstacle
 from ordergate.gateway.runtime.runtime import Answer, Gateway
-from ordergate.gateway.writes.attempt import (
-    ask_again,
-    carry_out,
-    carry_out_accepted,
-    leave,
-    look_before_sending,
-    with_attempt,
+from ordergate.gateway.writes.attempt import with_attempt
+from ordergate.gateway.writes.carry_out import carry_out, carry_out_accepted, leave_to_recovery, retry_lost
+from ordergate.gateway.writes.idempotency import answer_again, check_body, check_key
+from ordergate.gateway.writes.late_probe import probe_before_retry
+from ordergate.gateway.writes.prepared import (
+    ClaimedOperation,
+    PreparedWrite,
+    StartedPlan,
+    journaled_body,
+    start_plan,
+    work_of,
 )
-from ordergate.gateway.writes.idempotency import (
-    answer_again,
-    check_body,
-    check_key,
-    order_busy,
-    possible_duplicate,
-)
-from ordergate.gateway.writes.outcomes import Held, outcome_unknown
-from ordergate.gateway.writes.prepared import Begun, Prepared, begin, kept_bytes, work_of
+from ordergate.gateway.writes.problems import order_busy, outcome_unknown, possible_duplicate
 from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.operations import (
@@ -54,33 +50,33 @@ from ordergate.telemetry.log import note_account, note_operation
 _RACES = 5
 
 
-class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """How a caller wants a write to be done, apart from what is to be done.
+class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The headers of a call that concern how a write is done.
 
     Attributes:
-        key: The Idempotency-Key as sent; None if there was none.
-        patience: Seconds that the caller waits before it goes on without the answer; None for as long as it takes.
+        key: The Idempotency-Key; None if there is none.
+        wait: Seconds after which the caller gets 202 instead of the answer; None to wait for the answer.
     """
 
     key: str | None
-    patience: float | None = None
+    wait: float | None = None
 
 
-class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """One write as it was called.
+class WriteCall(msgspec.Struct, frozen=True, kw_only=True):
+    """One call of a write.
 
     Attributes:
-        body: The parsed body: its canonical form tells whether a repeat is the same.
+        body: The parsed body. A repeated key must have the same body, in its canonical form.
         order: The order to change; None for a create.
         reference: The merchant's order number, for a create.
-        allow_duplicate: The caller knows that the reference was used before.
+        allow_duplicate: The caller confirms that the reference may be used a second time.
     """
 
     caller: Caller
     kind: OperationKind
     method: str
     path: str
-    delivery: Delivery
+    options: CallOptions
     body: msgspec.Struct
     order: str | None = None
     reference: str | None = None
@@ -88,26 +84,27 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     performed_by: Literal["provider", "gateway"] = "provider"
 
 
-Prepare = Callable[[Operation], Awaitable[Prepared]]
+Prepare = Callable[[Operation], Awaitable[PreparedWrite]]
+"""Checks a write and prepares its command; raises a problem if the write is refused."""
 
 
-async def write(gateway: Gateway, call: Call, prepare: Prepare) -> Answer:
-    """Carry out one write, at most once for its key.
+async def write(gateway: Gateway, call: WriteCall, prepare: Prepare) -> Answer:
+    """Run one write, at most once for its key.
 
     Raises:
-        Problem: Refused before anything was sent, refused by the provider, or of unknown outcome.
+        Problem: The write was refused before it was sent, or by the provider, or its outcome is unknown.
     """
-    check_key(call.delivery.key)
+    check_key(call.options.key)
     merchant = call.caller.require_merchant()
     for race in range(_RACES):
         operation = _operation(gateway, call, merchant)
-        # Preparing a create asks no provider: that its key was used before may be left to the claim to find.
-        looks = race or call.kind is not OperationKind.CREATE
-        existing = await gateway.journal.read(tx.operations.find_by_key(operation)) if looks else None
+        # The preparation of a create sends nothing, so the claim itself may find a repeated key.
+        read_first = race or call.kind is not OperationKind.CREATE
+        existing = await gateway.journal.read(tx.operations.find_by_key(operation)) if read_first else None
         if existing is not None and not existing.operation.expired(_since(gateway)):
             note_operation(existing.operation.id, existing.operation.order)
             check_body(existing, operation)
-            answer = await _repeated(gateway, call, existing)
+            answer = await _answer_repeated_key(gateway, call, existing)
             if answer is not None:
                 return answer
             now = await gateway.journal.read(tx.operations.find_existing(existing.operation.id)) or existing
@@ -117,7 +114,7 @@ async def write(gateway: Gateway, call: Call, prepare: Prepare) -> Answer:
         except Problem as problem:
             if await _overtaken(gateway, operation, existing):
                 continue
-            problem.sent = "no"  # preparing only reads: of the write itself nothing has left
+            problem.sent = "no"  # the preparation only reads
             raise
         note_account(prepared.account.name)
         answer = await _claim_and_run(gateway, call, operation, prepared)
@@ -127,12 +124,12 @@ async def write(gateway: Gateway, call: Call, prepare: Prepare) -> Answer:
 
 
 async def _overtaken(gateway: Gateway, operation: Operation, existing: Existing | None) -> bool:
-    """Whether the same key has been at work meanwhile: what stands against this call may be its own effect."""
+    """Return whether the same key was used meanwhile: the problem may be the effect of that call."""
     now = await gateway.journal.read(tx.operations.find_by_key(operation))
     return now is not None and (existing is None or now.operation != existing.operation)
 
 
-def _operation(gateway: Gateway, call: Call, merchant: str) -> Operation:
+def _operation(gateway: Gateway, call: WriteCall, merchant: str) -> Operation:
     now = gateway.steady_time()
     return Operation(
         id=new_id("op"),
@@ -141,7 +138,7 @@ def _operation(gateway: Gateway, call: Call, merchant: str) -> Operation:
         kind=call.kind,
         method=call.method,
         path=call.path,
-        key=call.delivery.key,
+        key=call.options.key,
         content_hash=sha256(msgspec.json.encode(call.body, order="deterministic")).hexdigest(),
         account="",
         adapter="",
@@ -162,34 +159,34 @@ def _since(gateway: Gateway) -> datetime:
 
 
 async def _claim_and_run(
-    gateway: Gateway, call: Call, operation: Operation, prepared: Prepared
+    gateway: Gateway, call: WriteCall, operation: Operation, prepared: PreparedWrite
 ) -> Answer | None:
-    """Make the intent durable and carry it out; None where the order or the key changed hands meanwhile."""
-    begun = begin(prepared.account, prepared.command)
-    work = work_of(prepared, begun)
+    """Make the intent durable, and carry it out; None if the order or the key changed meanwhile."""
+    started = start_plan(prepared.account, prepared.command)
+    work = work_of(prepared, started)
     latest = msgspec.structs.replace(operation.attempts[-1], account=prepared.account.name)
     operation = msgspec.structs.replace(
         operation,
         account=prepared.account.name,
         adapter=prepared.account.adapter.name,
         attempts=(*operation.attempts[:-1], latest),
-        performed_by="gateway" if begun.plan is None else call.performed_by,
+        performed_by="gateway" if started.plan is None else call.performed_by,
     )
-    # Any process may begin a write that was accepted; not one with a one-time token, which is not journaled.
-    accepts = call.delivery.patience is not None and not work.confidential and len(operation.attempts) == 1
+    # Any process may start an accepted write, except one with a one-time token, which is not in the journal.
+    accepts = call.options.wait is not None and not work.confidential and len(operation.attempts) == 1
     if accepts:
         operation = msgspec.structs.replace(operation, attempts=())
-    claim = await _claim(gateway, call, operation, prepared, begun, work)
+    claim = await _claim(gateway, call, operation, prepared, started, work)
     match claim:
         case Claimed():
             note_operation(operation.id, operation.order)
-            held = Held(operation=operation, work=work, account=prepared.account, before=prepared.before)
+            claimed = ClaimedOperation(
+                operation=operation, work=work, account=prepared.account, before=prepared.before
+            )
             running = (
-                carry_out_accepted(
-                    gateway, held, begun.request.body if begun.request else None, prepared.elsewhere
-                )
+                carry_out_accepted(gateway, claimed, started.body, prepared.failover)
                 if accepts
-                else carry_out(gateway, held, begun, prepared.elsewhere)
+                else carry_out(gateway, claimed, started, prepared.failover)
             )
             return await _answer_in_time(gateway, call, operation, gateway.run(running, operation.id))
         case Duplicate():
@@ -203,15 +200,20 @@ async def _claim_and_run(
 
 
 async def _claim(
-    gateway: Gateway, call: Call, operation: Operation, prepared: Prepared, begun: Begun, work: Work
+    gateway: Gateway,
+    call: WriteCall,
+    operation: Operation,
+    prepared: PreparedWrite,
+    started: StartedPlan,
+    work: Work,
 ) -> Claim | None:
-    """Make the intent durable; None where a new configuration has taken its account away meanwhile."""
+    """Make the intent durable; None if a new configuration has removed the account meanwhile."""
     accepted = not operation.attempts
     intent = Intent(
         operation=operation,
         work=work,
         owner=None if accepted else gateway.node,
-        request=kept_bytes(begun),
+        request=journaled_body(started),
         revision=prepared.before.revision if prepared.before else None,
         settling=prepared.account.settling,
         allow_duplicate=call.allow_duplicate,
@@ -223,20 +225,20 @@ async def _claim(
         async with gateway.placing.reader:
             return (
                 await gateway.journal.write(tx.operations.claim(intent))
-                if _still_there(gateway, operation)
+                if _account_takes_it(gateway, operation)
                 else None
             )
     except JournalUnavailableError as error:
         if not accepted:
-            raise  # nobody but this process may begin it, and this one does not
+            raise  # only this process could send it, and does not
         raise outcome_unknown(
-            operation, f"{error}. Whether it was recorded, and so begins, is not known."
+            operation, f"{error}. It is not known whether the write was recorded; if it was, it will be sent."
         ) from error
     finally:
         gateway.release(operation.id)
 
 
-def _still_there(gateway: Gateway, operation: Operation) -> bool:
+def _account_takes_it(gateway: Gateway, operation: Operation) -> bool:
     if operation.kind is OperationKind.CREATE:
         account = gateway.configuration.accounts.get(operation.account)
         return obstacle(account, operation.merchant, operation.world) is None
@@ -244,12 +246,12 @@ def _still_there(gateway: Gateway, operation: Operation) -> bool:
 
 
 async def _answer_in_time(
-    gateway: Gateway, call: Call, operation: Operation, task: "asyncio.Task[Answer]"
+    gateway: Gateway, call: WriteCall, operation: Operation, task: "asyncio.Task[Answer]"
 ) -> Answer:
-    """Let the write end even if the caller goes away, or prefers not to wait: it is cancelled, the write is not."""
-    if call.delivery.patience is None:
+    """Wait for the answer, at most for the caller's wait timeout. A caller that goes away does not cancel the write."""
+    if call.options.wait is None:
         return await asyncio.shield(task)
-    await asyncio.wait([task], timeout=call.delivery.patience)
+    await asyncio.wait([task], timeout=call.options.wait)
     if not task.done() or isinstance(task.exception(), JournalUnavailableError):
         return await _accepted(gateway, operation)
     return task.result()
@@ -259,23 +261,23 @@ async def _accepted(gateway: Gateway, operation: Operation) -> Answer:
     try:
         now = await gateway.journal.read(tx.operations.find(operation.id)) or operation
     except JournalUnavailableError:
-        now = operation  # it is recorded and goes on: that the store is gone now is no reason to deny it
+        now = operation  # it is recorded, and goes on
     return Answer(gateway.renderer.accepted(now), now.account, accepted=True)
 
 
-async def _repeated(gateway: Gateway, call: Call, existing: Existing) -> Answer | None:
-    """Answer a repeat of a key; None if it may be sent, as the next attempt of the same operation.
+async def _answer_repeated_key(gateway: Gateway, call: WriteCall, existing: Existing) -> Answer | None:
+    """Answer a repeated key; None if the operation may be sent again, as its next attempt.
 
     Raises:
-        Problem: Its operation is in progress, or of unknown outcome still.
+        Problem: The operation is in progress, or its outcome is still unknown.
     """
     operation = existing.operation
     try:
         if operation.state == "unknown":
             await _find_out(gateway, operation)
-        if call.delivery.patience is not None and not operation.settled:
+        if call.options.wait is not None and not operation.settled:
             return await _accepted(gateway, operation)
-        return await answer_again(gateway, existing) or await look_before_sending(gateway, operation)
+        return await answer_again(gateway, existing) or await probe_before_retry(gateway, operation)
     except JournalUnavailableError as error:
         if operation.settled:
             raise
@@ -283,18 +285,20 @@ async def _repeated(gateway: Gateway, call: Call, existing: Existing) -> Answer 
 
 
 async def _find_out(gateway: Gateway, operation: Operation) -> None:
-    """Begin what can be done about an unknown outcome: ask the provider again under its key, or look there."""
+    """Start to find out an unknown outcome: retry the same bytes, or let recovery probe."""
     account = home_of(gateway.configuration, operation)
-    taken = (
+    acquired = (
         None
         if account is None
         else await gateway.journal.write(tx.leases.acquire(operation.id, gateway.node))
     )
-    if account is None or taken is None:
+    if account is None or acquired is None:
         return
-    if taken.work is None or taken.work.command is None:
-        await leave(gateway, taken.operation, anew=False)
+    if acquired.work is None or acquired.work.command is None:
+        await leave_to_recovery(gateway, acquired.operation, attempted=False)
         return
     before = await gateway.journal.read(tx.orders.find(operation.order))
-    held = Held(operation=taken.operation, work=taken.work, account=account, before=before)
-    gateway.run(ask_again(gateway, taken, held), operation.id)
+    claimed = ClaimedOperation(
+        operation=acquired.operation, work=acquired.work, account=account, before=before
+    )
+    gateway.run(retry_lost(gateway, acquired, claimed), operation.id)

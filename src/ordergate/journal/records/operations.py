@@ -150,10 +150,15 @@ class AcquiredOperation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Existing(msgspec.Struct, frozen=True):
-    """The key is taken."""
+    """An operation with the key, and its stored answer."""
 
     operation: Operation
     response: StoredResponse | None
+
+    @property
+    def may_be_sent_again(self) -> bool:
+        """Whether a repeated key sends the operation again: it was not applied, and no refusal is stored."""
+        return self.operation.state == "failed" and self.response is None
 
 
 class Duplicate(msgspec.Struct, frozen=True):

@@ -341,11 +341,9 @@ def _existing(row: Row) -> Existing:
 
 
 def _is_next_attempt(existing: Existing, wanted: Operation) -> bool:
-    """Whether a repeat of the key may send again: nothing happened, and the answer was not one to keep."""
     before = existing.operation
     return (
         before.id == wanted.id
-        and before.state == "failed"
-        and existing.response is None
+        and existing.may_be_sent_again
         and len(before.attempts) + 1 == len(wanted.attempts)
     )

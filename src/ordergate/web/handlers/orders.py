@@ -17,7 +17,7 @@ from ordergate.domain.lifecycle import OrderStatus
 from ordergate.domain.order import Order, Return
 from ordergate.gateway.orders import cancel, create, fulfill, pay, read, receipts, returns, update
 from ordergate.gateway.runtime.runtime import Answer, Gateway
-from ordergate.gateway.writes.write import Delivery
+from ordergate.gateway.writes.write import CallOptions
 from ordergate.journal.records.orders import OrderQuery
 from ordergate.telemetry.log import note_account
 from ordergate.web import examples
@@ -322,14 +322,14 @@ def _required(key: str | None) -> str:
     return key
 
 
-def _delivery(key: str | None, prefer: str | None) -> Delivery:
+def _delivery(key: str | None, prefer: str | None) -> CallOptions:
     """Read the preferences (RFC 7240); those that are not known here are ignored, as it demands."""
     parts = (part.partition("=") for part in (prefer or "").split(","))
     preferences = {name.strip().lower(): value.strip().strip('"') for name, _, value in parts}
     if "respond-async" not in preferences:
-        return Delivery(key=key)
+        return CallOptions(key=key)
     wait = preferences.get("wait", "")
-    return Delivery(key=key, patience=float(wait) if wait.isdecimal() and len(wait) <= _DIGITS else 0.0)
+    return CallOptions(key=key, wait=float(wait) if wait.isdecimal() and len(wait) <= _DIGITS else 0.0)
 
 
 def _answer(answer: Answer) -> ASGIResponse:

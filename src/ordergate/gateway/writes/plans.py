@@ -1,4 +1,4 @@
-"""Holds an adapter's conversation with its provider: one request, one answer, until it knows what came of it."""
+"""Runs the plans of adapters: sends each request that a plan yields, and returns the plan's outcome."""
 
 import asyncio
 from typing import TypeVar
@@ -14,7 +14,7 @@ from ordergate.domain.provider_order import OPERATION_MARK, ProviderOrder
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.runtime.ports import TransportError
 from ordergate.gateway.runtime.runtime import Gateway
-from ordergate.gateway.writes.recording import Recorded
+from ordergate.gateway.writes.recording_transport import RecordingTransport
 from ordergate.journal.records.exchanges import Exchange
 from ordergate.journal.records.operations import Operation
 from ordergate.spi.adapter import Baseline, Plan
@@ -24,23 +24,23 @@ from ordergate.telemetry.metrics import AttemptOutcome
 T = TypeVar("T", bound=Outcome)
 
 SEND_WITHIN = 2.0
-"""Seconds after it was recorded within which an attempt is sent, or not at all: settling times count from there."""
+"""An attempt is sent within so many seconds after it was recorded, or not at all: settling times start there."""
 
 _LEFT_WITHIN = 3.0
-"""Seconds in which a request that is let through has left: the limits of its account may hold it back for a while."""
+"""Seconds that the limits of an account may delay a request before it is sent."""
 
-FOUND: dict[type[object], AttemptOutcome] = {
+OUTCOME_NAMES: dict[type[object], AttemptOutcome] = {
     Applied: "applied",
     NotApplied: "not_applied",
     Absent: "absent",
     Unknown: "unknown",
 }
-"""What an outcome is called where attempts are counted."""
+"""The names of the outcomes in the metrics of attempts."""
 
 _log = structlog.get_logger("ordergate.gateway")
 
 
-async def say(
+async def send_plan(
     gateway: Gateway,
     account: Account,
     plan: Plan,
@@ -48,45 +48,46 @@ async def say(
     operation: Operation,
     *,
     before: ProviderOrder | None,
-    recorded: float,
+    started_at: float,
 ) -> tuple[Outcome, Attempt, tuple[Exchange, ...]]:
-    """Send a write's effectful request, and whatever the plan asks afterwards.
+    """Send a write's effectful request, and the requests of the plan that follow it.
 
     Args:
-        gateway: What to send with.
-        account: Where to.
-        plan: The conversation, stopped at the request.
+        gateway: This process.
+        account: The account.
+        plan: The adapter's plan, up to the effectful request.
         request: The effectful request.
-        operation: Its last attempt is this one.
-        before: The order that it changes; None for a create.
-        recorded: The event loop's time just before the attempt was made durable.
+        operation: The operation. Its last attempt is this one.
+        before: The order that the write changes; None for a create.
+        started_at: The event loop's time just before the attempt was made durable.
 
     Returns:
-        What came of it, the operation's last attempt completed with what was seen, and all that was said.
+        The outcome, the attempt with its end, and the exchanges.
     """
     attempt = operation.attempts[-1]
-    line = Recorded(gateway, account, attempt.number)
+    transport = RecordingTransport(gateway, account, attempt.number)
     response: WireResponse | None = None
     closed = False
     try:
-        _refuse_stalled(gateway, recorded)
-        response = await line.send(request)
-        outcome = await _go_on(line, plan, _resume(plan, response))
-        outcome = _doubted(
+        _refuse_if_stalled(gateway, started_at)
+        response = await transport.send(request)
+        outcome = await _finish_plan(transport, plan, _resume(plan, response))
+        outcome = _checked(
             outcome, account, operation.id, None if before is None else before.provider_order_id
         )
     except TransportError as error:
-        outcome, closed = _unanswered(error), error.closed
-    except Exception:  # noqa: BLE001 - the reason stands below
-        # An adapter that fails on an answer must not leave the write without an outcome.
+        outcome, closed = _outcome_of(error), error.closed
+    except Exception:  # noqa: BLE001 - an adapter that fails on a response must not leave the write without an outcome
         _log.exception("adapter.failed", adapter=account.adapter.name, operation_id=operation.id)
         outcome = Unknown(reason=f"The adapter for {account.adapter.title} failed on the answer.")
-    attempt = _finished(gateway, attempt, response, outcome, closed=closed or _answered(response, outcome))
-    return outcome, attempt, tuple(line.exchanges)
+    attempt = _finished(
+        gateway, attempt, response, outcome, closed=closed or _closed_by_provider(response, outcome)
+    )
+    return outcome, attempt, tuple(transport.exchanges)
 
 
-def _answered(response: WireResponse | None, outcome: Outcome) -> bool:
-    """Whether the provider itself has ended the exchange: behind a proxy's 502 or 504 it may still be under way."""
+def _closed_by_provider(response: WireResponse | None, outcome: Outcome) -> bool:
+    """Return whether the provider itself ended the exchange. Behind a proxy's 502 or 504 it may still be running."""
     if response is None:
         return False
     if response.status < 500:
@@ -94,31 +95,31 @@ def _answered(response: WireResponse | None, outcome: Outcome) -> bool:
     return isinstance(outcome, Unknown) and outcome.provider is not None and outcome.provider.code is not None
 
 
-def _refuse_stalled(gateway: Gateway, recorded: float) -> None:
-    """A process that stood still after it recorded an attempt may have been given up: it must not send any more.
+def _refuse_if_stalled(gateway: Gateway, started_at: float) -> None:
+    """Send nothing after a stall, or if the lease may end before the request is sent.
 
-    Nor must one whose lease is over, or may be before the request has left: others take its writes for theirs.
+    Other processes may have acquired the operation by then.
     """
     now = asyncio.get_running_loop().time()
-    if now - recorded > SEND_WITHIN:
+    if now - started_at > SEND_WITHIN:
         raise TransportError("no", "The gateway stood still before it could send; nothing was sent.")
     if now + _LEFT_WITHIN > gateway.lease.until:
         raise TransportError("no", "The journal does not know this gateway as alive; nothing was sent.")
 
 
-async def _go_on(line: Recorded, plan: Plan, step: WireRequest | Outcome) -> Outcome:
-    """Ask what the plan asks after its effectful request; where no answer comes, the plan is told so."""
+async def _finish_plan(transport: RecordingTransport, plan: Plan, step: WireRequest | Outcome) -> Outcome:
+    """Send the requests after the effectful one. If a response is lost, the plan gets :class:`NoAnswer`."""
     while isinstance(step, WireRequest):
         try:
-            answer = await line.send(step)
+            answer = await transport.send(step)
         except TransportError as error:
-            step = _tell_unanswered(plan, error)
+            step = _throw_no_answer(plan, error)
         else:
             step = _resume(plan, answer)
     return step
 
 
-def _tell_unanswered(plan: Plan, error: TransportError) -> WireRequest | Outcome:
+def _throw_no_answer(plan: Plan, error: TransportError) -> WireRequest | Outcome:
     try:
         return plan.throw(NoAnswer(error.reason))
     except StopIteration as end:
@@ -131,55 +132,55 @@ def _tell_unanswered(plan: Plan, error: TransportError) -> WireRequest | Outcome
 async def probe(
     gateway: Gateway, account: Account, command: Write, baseline: Baseline
 ) -> Applied | NotApplied | Absent | Unknown:
-    """Look for what became of a write; whatever keeps that from being seen is unknown."""
-    found = await _look(gateway, account, command, baseline)
-    gateway.metrics.attempt(account.name, "probe", FOUND[type(found)])
+    """Find out at the provider whether a write was applied. If the probe fails, the outcome stays unknown."""
+    found = await _run_probe(gateway, account, command, baseline)
+    gateway.metrics.attempt(account.name, "probe", OUTCOME_NAMES[type(found)])
     return found
 
 
-async def _look(
+async def _run_probe(
     gateway: Gateway, account: Account, command: Write, baseline: Baseline
 ) -> Applied | NotApplied | Absent | Unknown:
     try:
         plan = account.adapter.probe(command, baseline, account.settings)
         step: WireRequest | Outcome = next(plan)
         while isinstance(step, WireRequest):
-            step = _resume(plan, await gateway.transport.send(account, _reading(step)))
+            step = _resume(plan, await gateway.transport.send(account, _read_only(step)))
     except TransportError as error:
         return Unknown(reason=error.reason)
     except StopIteration as end:
         step = end.value
-    except Exception:  # noqa: BLE001 - recovery must go on with others
+    except Exception:  # noqa: BLE001 - recovery must continue with other operations
         _log.exception("adapter.failed", adapter=account.adapter.name, operation_id=command.operation)
         return Unknown(reason=f"The adapter for {account.adapter.title} failed to look for it.")
     if not isinstance(step, Applied | NotApplied | Absent | Unknown):
         return Unknown(reason="The probe found what no probe looks for.")
     asked = None if isinstance(command, CreateOrder) else command.order.provider_order_id
-    return _doubted(step, account, command.operation, asked)
+    return _checked(step, account, command.operation, asked)
 
 
-def _doubted(outcome: T, account: Account, operation: str, asked: str | None) -> T | Unknown:
-    """Return what an answer about a write is worth: nothing if it is not about its order, `asked`, or a new one."""
+def _checked(outcome: T, account: Account, operation: str, asked: str | None) -> T | Unknown:
+    """Return the outcome, or unknown if it is about another order than `asked`, or than the new one."""
     order = outcome.order if isinstance(outcome, Applied | Absent) else None
     if order is None:
         return outcome
-    why = _mistaken(order, asked)
+    why = _mismatch(order, asked)
     if why is None and asked is None and order.marks.get(OPERATION_MARK, operation) != operation:
         why = f"has answered with {order.provider_order_id!r}, which another operation has made"
     return outcome if why is None else Unknown(reason=f"{account.adapter.title} {why}.")
 
 
-def _mistaken(order: ProviderOrder, asked: str | None) -> str | None:
-    """Return how an answer is not about the order that was asked for; ids are the same in either case of letters."""
-    told = order.provider_order_id
-    if told in {"", ".", ".."} or "\0" in told:
-        return f"has answered with an order whose id is {told!r}"
-    if asked is not None and told.casefold() != asked.casefold():
-        return f"was asked for {asked!r} and has answered with {told!r}"
+def _mismatch(order: ProviderOrder, asked: str | None) -> str | None:
+    """Return why a response is not about the requested order; None if it is. Ids ignore the case of letters."""
+    found = order.provider_order_id
+    if found in {"", ".", ".."} or "\0" in found:
+        return f"has answered with an order whose id is {found!r}"
+    if asked is not None and found.casefold() != asked.casefold():
+        return f"was asked for {asked!r} and has answered with {found!r}"
     return None
 
 
-def _reading(request: WireRequest) -> WireRequest:
+def _read_only(request: WireRequest) -> WireRequest:
     if request.acts:
         raise TypeError("a probe only reads")
     return request
@@ -189,13 +190,13 @@ async def read_order(gateway: Gateway, account: Account, command: Read) -> Provi
     """Read one order at the provider.
 
     Raises:
-        Problem: It could not be read.
+        Problem: The provider could not be read.
     """
-    outcome = await _ask(gateway, account, command)
+    outcome = await _read(gateway, account, command)
     if not isinstance(outcome, Applied):
         raise TypeError(f"reading an order came to {type(outcome).__name__}")
     asked = command.provider_order_id if isinstance(command, RetrieveOrder) else None
-    why = _mistaken(outcome.order, asked)
+    why = _mismatch(outcome.order, asked)
     if why is not None:
         raise Problem("provider_protocol_error", f"{account.adapter.title} {why}.")
     return outcome.order
@@ -205,27 +206,27 @@ async def read_page(gateway: Gateway, account: Account, command: Read) -> OrderP
     """Read one page of the provider's list.
 
     Raises:
-        Problem: It could not be read.
+        Problem: The provider could not be read.
     """
-    outcome = await _ask(gateway, account, command)
+    outcome = await _read(gateway, account, command)
     if not isinstance(outcome, OrderPage):
         raise TypeError(f"reading a page came to {type(outcome).__name__}")
     return outcome
 
 
 async def read_events(gateway: Gateway, account: Account, command: ListEvents) -> EventPage:
-    """Read one page of what happened at the provider.
+    """Read one page of the provider's events.
 
     Raises:
-        Problem: It could not be read.
+        Problem: The provider could not be read.
     """
-    outcome = await _ask(gateway, account, command)
+    outcome = await _read(gateway, account, command)
     if not isinstance(outcome, EventPage):
         raise TypeError(f"reading events came to {type(outcome).__name__}")
     return outcome
 
 
-async def _ask(gateway: Gateway, account: Account, command: Read) -> Outcome:
+async def _read(gateway: Gateway, account: Account, command: Read) -> Outcome:
     plan = account.adapter.plan(command, account.settings)
     step: WireRequest | Outcome = next(plan)
     kind = "retrieve" if isinstance(command, RetrieveOrder) else "list"
@@ -243,14 +244,14 @@ async def _ask(gateway: Gateway, account: Account, command: Read) -> Outcome:
             step.code,
             step.detail,
             errors=step.errors,
-            provider=named(step.provider, account),
+            provider=with_account(step.provider, account),
             retry_after=step.retry_after,
         )
     return step
 
 
-def named(provider: ProviderError, account: Account) -> ProviderError:
-    """Return what the provider said, with the account where it said so."""
+def with_account(provider: ProviderError, account: Account) -> ProviderError:
+    """Return the provider's error with the account that returned it."""
     return msgspec.structs.replace(provider, account=account.name, adapter=account.adapter.name)
 
 
@@ -262,8 +263,8 @@ def _resume(plan: Plan, answer: WireResponse) -> WireRequest | Outcome:
         return outcome
 
 
-def _unanswered(error: TransportError) -> Outcome:
-    """The effectful request was not answered. Only one that never left was certainly not applied."""
+def _outcome_of(error: TransportError) -> Outcome:
+    """Return the outcome of an effectful request without a response. Only an unsent one is certainly not applied."""
     if error.sent == "no":
         return NotApplied(
             code=error.code, detail=error.reason, provider=ProviderError(), retry_after=error.retry_after

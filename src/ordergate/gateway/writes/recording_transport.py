@@ -1,4 +1,4 @@
-"""Sends an attempt's requests, and notes what was said: the receipt is made of it when somebody reads it."""
+"""Sends the requests of one attempt and records each exchange; receipts and the console show them."""
 
 import time
 
@@ -11,34 +11,34 @@ from ordergate.spi.wire import WireRequest, WireResponse
 from ordergate.telemetry.redaction import MASK, redact_headers, redact_json
 
 
-class Recorded:
-    """The way to one account for one attempt.
+class RecordingTransport:
+    """The transport to one account for one attempt.
 
     Attributes:
-        exchanges: What was said, in order. It holds no secret: the transport alone signs.
+        exchanges: The recorded exchanges, in order. They contain no secret: only the transport behind this one signs.
     """
 
     def __init__(self, gateway: Gateway, account: Account, attempt: int) -> None:
-        """Begin with nothing said."""
+        """Start without exchanges."""
         self._gateway = gateway
         self._account = account
         self._attempt = attempt
         self.exchanges: list[Exchange] = []
 
     async def send(self, request: WireRequest) -> WireResponse:
-        """Send one request, and return the answer.
+        """Send one request, and return the response.
 
         Raises:
-            TransportError: No whole answer came.
+            TransportError: No complete response arrived.
         """
-        started_at, began = self._gateway.clock(), time.perf_counter()
+        started_at, start = self._gateway.clock(), time.perf_counter()
         response: WireResponse | None = None
         reason: str | None = None
-        left = True
+        sent = True
         try:
             response = await self._gateway.transport.send(self._account, request)
         except TransportError as error:
-            reason, left = error.reason, error.sent != "no"
+            reason, sent = error.reason, error.sent != "no"
             raise
         finally:
             answer = b"" if response is None else response.body
@@ -51,25 +51,25 @@ class Recorded:
                 method=request.method,
                 path=request.path,
                 headers=redact_headers(dict(request.headers)),
-                body=_kept_body(request) if left else b"",
+                body=_stored_body(request) if sent else b"",
                 acts=request.acts,
                 notices=request.notices,
                 started_at=started_at,
-                milliseconds=round((time.perf_counter() - began) * 1000, 1),
+                milliseconds=round((time.perf_counter() - start) * 1000, 1),
                 status=None if response is None else response.status,
                 answer_headers={} if response is None else redact_headers(response.headers),
-                answer=_kept_answer(redact_json(answer) if request.confidential and answer else answer),
+                answer=_stored_answer(redact_json(answer) if request.confidential and answer else answer),
                 error=reason,
             )
             self.exchanges.append(exchange)
         return response
 
 
-def _kept_body(request: WireRequest) -> bytes:
+def _stored_body(request: WireRequest) -> bytes:
     return MASK.encode() if request.confidential else request.body
 
 
-def _kept_answer(answer: bytes) -> bytes:
+def _stored_answer(answer: bytes) -> bytes:
     if len(answer) <= ANSWER_KEPT:
         return answer
     return answer[:ANSWER_KEPT] + f" … cut off here; the answer has {len(answer)} bytes".encode()

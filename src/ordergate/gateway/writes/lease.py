@@ -1,0 +1,71 @@
+"""The lease of a process: while it lasts, no other process acquires the operations of this one."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import structlog
+
+from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.journal import transactions as tx
+from ordergate.journal.errors import JournalUnavailableError
+
+LEASE = 15.0
+"""Seconds that a lease lasts after its last renewal."""
+
+_log = structlog.get_logger("ordergate.recovery")
+
+
+@contextlib.asynccontextmanager
+async def leased(gateway: Gateway, *, drain: float, serves: bool = True) -> AsyncIterator[None]:
+    """Acquire the lease of this process and renew it until the block ends; then drain, and release it.
+
+    Args:
+        gateway: This process.
+        drain: Seconds that the writes under way get in the end.
+        serves: The process serves requests. Only serving processes share the providers' rate limits.
+
+    Raises:
+        JournalUnavailableError: The journal failed at the start. Later failures are waited out.
+    """
+    await _renew(gateway, serves=serves)
+
+    async def heartbeat() -> float:
+        try:
+            # A connection that hangs must not cost the lease: the next try gets another one.
+            async with asyncio.timeout(LEASE / 5):
+                await _renew(gateway, serves=serves)
+        except TimeoutError as error:
+            raise JournalUnavailableError("It did not answer in time.") from error
+        try:
+            async with asyncio.timeout(LEASE / 3):
+                await gateway.journal.write(tx.leases.reap_expired(gateway.node, gateway.held))
+        except (JournalUnavailableError, TimeoutError) as error:
+            _log.warning("journal.unavailable", error=str(error) or "It did not answer in time.")
+        return LEASE / 3
+
+    heartbeats = gateway.workers.run(
+        "lease",
+        heartbeat,
+        log=_log,
+        failure="lease.failed",
+        after_failure=LEASE / 15,
+        first_after=LEASE / 3,
+    )
+    try:
+        async with heartbeats:
+            try:
+                yield
+            finally:
+                await gateway.drain(drain)
+    finally:
+        with contextlib.suppress(JournalUnavailableError):
+            await gateway.journal.write(tx.leases.release(gateway.node))
+
+
+async def _renew(gateway: Gateway, *, serves: bool) -> None:
+    gateway.steady_time()  # notices a step of the host's clock now, not at the next request
+    renewed_at = asyncio.get_running_loop().time()
+    serving = await gateway.journal.write(tx.leases.renew(gateway.node, LEASE, serves=serves))
+    gateway.transport.share_among(serving)
+    gateway.lease.until = renewed_at + LEASE
