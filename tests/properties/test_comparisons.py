@@ -22,7 +22,7 @@ def test_a_right_adapter_differs_nowhere(name: str, drafts: st.SearchStrategy[Dr
     # Rapyd's emulator lists fewer currencies than ISO 4217 has.
     provider = InProcess(name, **({"unknown_currency": "accept"} if name == "rapyd" else {}))
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=20, deadline=None)
     @given(draft=drafts)
     def differs_nowhere(draft: Draft) -> None:
         if draft_errors(draft):

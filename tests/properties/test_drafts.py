@@ -98,7 +98,7 @@ def test_drawn_drafts_are_what_a_merchant_may_send(draft: Draft) -> None:
     assert draft_errors(draft) == []
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=75)
 @given(for_rapyd)
 def test_draft_stands_at_rapyd(draft: Draft) -> None:
     """Figures, merged lines, tax, texts, address and reference stand at Rapyd; what cannot be merged is refused."""
@@ -135,7 +135,7 @@ def without_blanks(draft: Draft) -> dict[str, str | None]:
     return {name: value or None for name, value in msgspec.structs.asdict(address).items()}
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=75)
 @given(for_revkeen)
 def test_draft_stands_at_revkeen(draft: Draft) -> None:
     """Figures, lines with their metadata, texts, expiry and reference stand at RevKeen as they were ordered."""

@@ -407,7 +407,7 @@ def test_any_bytes_get_an_envelope(body: bytes, path: tuple[str, str], strict: b
     _check_answer(client, client.signed(path[0], target, body, body.decode("utf-8", "replace")))
 
 
-@settings(max_examples=300)
+@settings(deadline=None, max_examples=75)
 @given(BODIES, st.sampled_from(PATHS))
 def test_any_json_gets_an_envelope(body: dict[str, Any], path: tuple[str, str]) -> None:
     """So is any well-signed body, however wrong its members are."""

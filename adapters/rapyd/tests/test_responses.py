@@ -760,7 +760,7 @@ def test_unreadable_return_is_unknown(body: bytes) -> None:
     assert outcome.provider.http_status == 200
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=75)
 @given(st.data())
 def test_mutated_return_raises_nothing(data: st.DataObject) -> None:
     """Whatever bytes come back, a return comes to an outcome, and a 200 is never "not applied"."""
@@ -800,7 +800,7 @@ def mutations(draw: st.DrawFn, whole: bytes) -> bytes:
     return bytes(body[: draw(st.integers(0, len(body)))] if draw(st.booleans()) else body)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=75)
 @given(mutations(ONE), st.sampled_from([200, 200, 200, 201, 204, 301, 400, 500]), st.sampled_from(WRITES))
 def test_mutated_answer_to_a_write_raises_nothing(body: bytes, status: int, command: Command) -> None:
     """Whatever bytes come back, a write comes to an outcome, and a 200 is never "not applied"."""
@@ -809,7 +809,7 @@ def test_mutated_answer_to_a_write_raises_nothing(body: bytes, status: int, comm
     assert isinstance(outcome, Applied | Unknown if status != 400 else NotApplied)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=75)
 @given(mutations(ONE), mutations(LISTED))
 def test_mutated_answer_to_a_read_raises_nothing(one: bytes, many: bytes) -> None:
     """Whatever bytes come back, a read finds orders or says that the answer cannot be read."""

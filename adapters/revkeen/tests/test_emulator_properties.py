@@ -116,7 +116,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(deadline=None, max_examples=75)
 @given(STEPS)
 def test_amounts_hold_through_any_life(steps):
     """Whatever happens to an order, the identities hold and match the payments."""

@@ -285,7 +285,7 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=75)
 @given(JSON, st.sampled_from([400, 404, 409, 422]), st.sampled_from(COMMANDS))
 def test_any_document_is_survived(body: Any, status: int, command: Command) -> None:
     """Whatever JSON comes with a refusal, it is a refusal, or unknown where the key was known."""

@@ -428,7 +428,7 @@ FULL = msgspec.json.encode(order(paid_at=LATER, expires_at=LATER, line_items=[li
 LISTED = msgspec.json.encode(rows(order(paid_at=LATER), order(id=OTHER_LINE_ID), has_more=True))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=75)
 @given(mutations(FULL), st.sampled_from([200, 201, 204, 301, 400, 422, 500]), st.sampled_from(WRITES))
 def test_mutated_answer_to_a_write_raises_nothing(body: bytes, status: int, command: Command) -> None:
     """Whatever bytes come back, a write comes to an outcome, and a success is never "not applied"."""
@@ -437,7 +437,7 @@ def test_mutated_answer_to_a_write_raises_nothing(body: bytes, status: int, comm
     assert isinstance(outcome, NotApplied if 400 <= status < 500 else Applied | Unknown)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=75)
 @given(mutations(FULL), mutations(LISTED))
 def test_mutated_answer_to_a_read_raises_nothing(one: bytes, many: bytes) -> None:
     """Whatever bytes come back, a read finds orders or says that the answer cannot be read."""

@@ -1,4 +1,4 @@
-"""What the API answers besides orders: the types that the server writes and the client reads. Nothing here acts."""
+"""The documents of the API besides orders: plain types that the server writes and the client reads."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -18,17 +18,17 @@ from ordergate.spi.capabilities import Support
 
 
 class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """What every error answers (RFC 9457).
+    """The body of every error (RFC 9457).
 
     Attributes:
         type: A page about the code.
-        fault: Whose fault it is.
+        fault: Who caused it.
         sent: Whether the provider may have got something.
-        outcome: What became of the write; null for reads.
+        outcome: The outcome of the write; null for reads.
         retry: Whether to try again, and with which Idempotency-Key.
         retry_after: Seconds to wait.
-        errors: What is wrong with the body, each with a JSON Pointer into it.
-        provider: What the provider said.
+        errors: The errors in the body, each with a JSON Pointer.
+        provider: The provider's error.
         operation: The write that this is about: GET /v1/operations/{id}.
     """
 
@@ -54,12 +54,12 @@ class OperationDocument(msgspec.Struct, frozen=True, kw_only=True):
     """One write, from its intent to its outcome.
 
     Attributes:
-        performed_by: `gateway` where the provider cannot and the gateway does it itself.
+        performed_by: `gateway` if the provider cannot do it and the gateway does it itself.
         outcome: Null while it is in progress.
-        problem: The code that the caller was answered, where one was.
-        probes: The latest looks at the provider for what became of it, oldest first.
-        needs_person: It cannot settle by itself: somebody has to find out, and resolve it.
-        resolution: What a person said became of it.
+        problem: The problem code that the caller got, if any.
+        probes: The latest probes of the provider, oldest first.
+        needs_person: It cannot settle by itself: a person has to find out the outcome, and resolve it.
+        resolution: A person's resolution.
     """
 
     id: str
@@ -94,7 +94,7 @@ class ReturnList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CapabilitiesDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """What can be done with an account's orders, and which filters its own list has."""
+    """The possible operations of an account's orders, and the filters of its own list."""
 
     operations: dict[OperationKind, Support]
     list_filters: list[str]
@@ -122,12 +122,12 @@ class LimitsDocument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WebhooksDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """What the provider tells unasked.
+    """Counts of the provider's events.
 
     Attributes:
-        last_received_at: When a verified webhook came last; null for none that is still kept.
-        waiting: Events whose order is yet to be read again.
-        parked: Events of orders that nobody here knows.
+        last_received_at: Time of the last verified webhook in the journal; null without one.
+        waiting: Events whose order will be read again.
+        parked: Events of orders that no merchant has (dead letters).
     """
 
     last_received_at: datetime | None
@@ -142,7 +142,7 @@ class HealthDocument(msgspec.Struct, frozen=True, kw_only=True):
         status: `closed` by configuration; `down` or `limited` for now; else `ok`.
         breaker: `open` lets nothing through, `half_open` one call that finds out.
         in_flight: Calls on their way now, those that wait for their turn included.
-        rate_left: Calls that the rate limit still lets through now; null where there is no limit.
+        rate_left: Calls that the rate limit allows now; null without a limit.
         paused_for: Seconds for which the provider has asked to be left alone.
     """
 
@@ -175,12 +175,12 @@ class SkippedDocument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RouteDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a new order would go.
+    """The route of a new order.
 
     Attributes:
-        rule: The rule that holds; `default` where none does, `draft` where the draft names the account.
-        why: What made it hold.
-        account: The first of `accounts`; null where none may take the order.
+        rule: The matching rule; `default` without one, `draft` if the draft names the account.
+        why: Why the rule matches.
+        account: The first of `accounts`; null if no account may take the order.
         accounts: In order of preference: the next one is tried only when nothing can have happened at the one before.
         skipped: Accounts that the rule names and that may not take the order.
     """
@@ -214,7 +214,7 @@ class ConfigurationDocument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReloadDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a reload; `restart_needed` are keys whose new values hold only after a restart."""
+    """The result of a reload; `restart_needed` are keys whose new values take effect only after a restart."""
 
     configuration: ConfigurationDocument
     changed: bool
@@ -222,10 +222,10 @@ class ReloadDocument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TranslationDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """What one account would be sent for a draft, or why nothing.
+    """The requests for one account, or the reason why there are none.
 
     Attributes:
-        requests: As they would be sent, byte for byte; what authenticates is starred.
+        requests: The requests as they would be sent, byte for byte; credentials are masked.
     """
 
     account: str
@@ -235,22 +235,22 @@ class TranslationDocument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TranslationList(msgspec.Struct, frozen=True, kw_only=True):
-    """What each account would be sent, in the order in which they were asked for."""
+    """The requests for each account, in the requested order."""
 
     results: list[TranslationDocument]
 
 
 class ResultDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """What one account made of the draft.
+    """The result of one account.
 
     Attributes:
-        request: Byte for byte, but for what authenticates; null where nothing is sent.
+        request: Byte for byte, with masked credentials; null if nothing is sent.
         answer: The provider's own.
         order: The canonical order, as a create answers it.
         problem: The problem, as a create answers it.
-        latency_ms: From sending to the answer, all calls together; null where nothing was sent.
+        latency_ms: Milliseconds of all calls together; null if nothing was sent.
         calls: How many requests were sent.
-        fee: What the provider charges for the order, where `[accounts.NAME.fees]` says it: the percentage of the total,
+        fee: The provider's fee for the order, if `[accounts.NAME.fees]` is configured: the percentage of the total,
             rounded half up to the minor unit, and the fixed part.
     """
 
@@ -268,7 +268,7 @@ class ResultDocument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ComparisonDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """What accounts make of one draft, side by side."""
+    """The results of several accounts for one draft, side by side."""
 
     id: str
     mode: Literal["translate", "execute"]

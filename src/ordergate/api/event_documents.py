@@ -1,4 +1,4 @@
-"""What the API answers about events and webhooks: the types that the server writes and the client reads."""
+"""The documents of the API for events and webhooks: plain types that the server writes and the client reads."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -36,12 +36,12 @@ class EventList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EndpointDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a merchant is told of events.
+    """A URL to which a merchant's events are delivered.
 
     Attributes:
         types: Of which; null for all.
-        enabled: It is sent to; while it is not, what was queued waits, and nothing more is queued.
-        disabled_reason: Why it is not, where the gateway has decided so.
+        enabled: Events are queued and sent. While it is false, queued deliveries wait, and no event is queued.
+        disabled_reason: Why the gateway has disabled it.
     """
 
     id: str
@@ -56,7 +56,7 @@ class EndpointDocument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EndpointSecretDocument(EndpointDocument, frozen=True, kw_only=True):
-    """An endpoint with its new secret, which is shown this once, and to nobody who prints it."""
+    """An endpoint with its new secret. The secret is returned only once, and never printed."""
 
     secret: str
 
@@ -111,7 +111,7 @@ class ReplayedDocument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PingDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """How a ping went; `detail` says why it was not delivered."""
+    """The result of a ping; `detail` says why it was not delivered."""
 
     delivered: bool
     http_status: int | None

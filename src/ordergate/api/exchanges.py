@@ -7,9 +7,9 @@ class RequestDocument(Record, frozen=True, kw_only=True):
     """One request as it is sent.
 
     Attributes:
-        path: With the query; what follows the host.
-        headers: What authenticates is starred.
-        body: The exact text; stars where it holds a one-time token.
+        path: With the query, after the host.
+        headers: Credentials are masked.
+        body: The exact text; asterisks if it contains a one-time token.
     """
 
     method: str
@@ -19,7 +19,7 @@ class RequestDocument(Record, frozen=True, kw_only=True):
 
 
 class AnswerDocument(Record, frozen=True, kw_only=True):
-    """One answer as it came; what authenticates is starred."""
+    """One response; credentials are masked."""
 
     status: int
     headers: dict[str, str]

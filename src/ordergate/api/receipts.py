@@ -1,4 +1,4 @@
-"""What a receipt tells, as data."""
+"""Receipts, as data."""
 
 from datetime import datetime
 
@@ -12,8 +12,8 @@ class ExchangeDocument(Record, frozen=True, kw_only=True):
     """One request and its answer.
 
     Attributes:
-        answer: Null where none came, or none is recorded; `error` says why.
-        milliseconds: From its sending to its answer, or to the end of the wait for it; 0 where neither is recorded.
+        answer: Null without a recorded response; `error` gives the reason.
+        milliseconds: From the send to the response, or to the end of the wait; 0 without a record.
         provider_request_id: The provider's own id of the call.
     """
 
@@ -29,12 +29,12 @@ class AttemptReceipt(Record, frozen=True, kw_only=True):
     """One attempt.
 
     Attributes:
-        configuration: Short hash of the configuration in force; null where nothing is kept of what was said.
+        configuration: Short hash of the configuration; null without a recorded exchange.
         adapter_version: Of the adapter's distribution.
-        exchanges: The request that acts, and what was asked after it.
-        notices: What the merchant is told of how the order was put into the request.
-        field_map: By canonical pointer, where that stands in the request.
-        answer_map: By canonical pointer, where that stands in the answer.
+        exchanges: The effectful request, and the requests after it.
+        notices: Notices for the merchant about the translation into the request.
+        field_map: Pointers into the request, by canonical pointer.
+        answer_map: Pointers into the response, by canonical pointer.
     """
 
     number: int
@@ -63,7 +63,7 @@ class OperationReceipt(Record, frozen=True, kw_only=True):
 
 
 class Receipt(Record, frozen=True, kw_only=True):
-    """All that was said to providers about an order and is still kept, oldest first."""
+    """All stored exchanges of an order with its provider, oldest first."""
 
     order: str
     operations: list[OperationReceipt]

@@ -1,1 +1,1 @@
-"""What an order is: money, drafts, orders, commands, outcomes, the lifecycle. No I/O, no HTTP, no clock."""
+"""The domain: money, drafts, orders, commands, outcomes, the lifecycle. No I/O, no HTTP, no clock."""

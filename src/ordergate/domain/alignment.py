@@ -1,4 +1,4 @@
-"""Finds which line of a provider's document is which line of the draft, whatever became of the others."""
+"""Matches the lines of a provider's document with the lines of the draft."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -13,19 +13,19 @@ _MANY = 200
 
 _WEIGHTS: Mapping[str, int] = {"/type": 4, "/sku": 4, "/description": 3, "/unit_amount": 2, "/quantity": 1}
 _ENOUGH = 7
-"""What two lines must have in common to be one: their kind, and the product or the description."""
+"""The members that two matching lines share: the kind, and the product or the description."""
 
 Meant = Mapping[str, Any]
-"""What the draft means by one line: by pointer inside the line."""
+"""The draft's fields of one line, by pointer inside the line."""
 Found = Mapping[str, Statement]
-"""What a document says of one line: by pointer inside the line."""
+"""The document's fields of one line, by pointer inside the line."""
 
 
 class Aligned(msgspec.Struct, frozen=True, kw_only=True):
     """A document's lines beside the draft's.
 
     Attributes:
-        lines: For each line of the draft, what the document says of it; None where it has no such line.
+        lines: The document's fields of each line of the draft; None for a line that the document does not have.
         surplus: The document's lines that the draft does not have.
     """
 
@@ -54,7 +54,7 @@ def align(meant: Sequence[Meant], reading: Reading) -> Aligned:
 
 
 def _groups(meant: Sequence[Meant], *, merges: bool) -> list[list[int]]:
-    """The draft's lines, those of one product together where the provider takes each product once."""
+    """The draft's lines; lines of one product are merged if the provider takes each product once."""
     groups: dict[Any, list[int]] = {}
     for index, line in enumerate(meant):
         alone = not merges or line["/type"] != "product" or "/sku" not in line
@@ -67,7 +67,9 @@ def _sum(meant: Sequence[Meant], group: Sequence[int]) -> Meant:
 
 
 def _pairs(wanted: Sequence[Meant], found: Sequence[Found]) -> dict[int, int]:
-    """Which wanted line is which found one: those that say the same first, then those in place, then the best."""
+    """Match wanted lines with found ones: first those with equal fields, then those at the same place, then the most
+    similar.
+    """
     pairs = _identical(wanted, found)
     taken = set(pairs.values())
     for index, (line, there) in enumerate(zip(wanted, found, strict=False)):
@@ -90,7 +92,7 @@ def _pairs(wanted: Sequence[Meant], found: Sequence[Found]) -> dict[int, int]:
 
 
 def _identical(wanted: Sequence[Meant], found: Sequence[Found]) -> dict[int, int]:
-    """Which wanted line is said in full by which found one, in order."""
+    """Match the wanted lines that a found line equals in all fields, in order."""
     free: dict[str, deque[int]] = {}
     for position, there in enumerate(found):
         said = [there[pointer].value if pointer in there else None for pointer in _WEIGHTS]
@@ -112,7 +114,7 @@ def _likeness(line: Meant, there: Found) -> int:
 
 
 def _share(found: Found, others: int, merged: int) -> Found:
-    """What of a line merged of several is one's: all but the quantity, of which it has what the others leave."""
+    """Return one line's share of a merged line: all fields, and of the quantity the part that the others leave."""
     if merged == 1 or "/quantity" not in found:
         return found
     quantity = found["/quantity"]

@@ -1,7 +1,7 @@
-"""Puts the canonical order together from what the merchant said and what the provider says.
+"""Assembles the canonical order from the gateway's record and the provider's snapshot.
 
-The merchant's lines, ids, reference and kept fields come from the journal's record; money, status and times
-from the provider. Both functions are pure.
+The merchant's lines, ids, reference and fields that the provider does not support come from the record. Money, status
+and times come from the provider. All functions are pure.
 """
 
 from datetime import UTC, datetime
@@ -36,8 +36,8 @@ class OrderedLine(msgspec.Struct, frozen=True, kw_only=True):
     """One line as the merchant ordered it; `unit_amount` in minor units.
 
     Attributes:
-        id: The gateway's; None where the order is not adopted.
-        product: What the provider called the product when it was ordered, whatever happens to links later.
+        id: The gateway's id; None for an order that is not imported.
+        product: The provider's product id at the time of the order; later changes of links do not affect it.
     """
 
     id: str | None
@@ -55,22 +55,23 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         id: The gateway's id.
-        merchant: Whose order it is.
+        merchant: The merchant.
         world: Which keys may see it.
-        account: Where it lives, for life.
+        account: The account of the order; it never changes.
         adapter: The adapter's name.
         lines: The merchant's lines, as ordered.
         customer: The customer as the merchant named it.
-        currency: What was ordered in.
-        expected_total: What the order should cost, in minor units; None where nothing was expected.
-        seen: What the provider said last.
-        synced_at: When it said so.
+        currency: The currency of the draft.
+        expected_total: Expected total in minor units; None without an expectation.
+        seen: The provider's last snapshot.
+        synced_at: Time of the snapshot.
         canceled_here: When the gateway itself canceled it, at a provider that cannot.
-        concerns: Why a person must look at it, where what the provider says does not show it.
+        concerns: Review reasons that the provider's snapshot does not show.
         redacted_at: When its personal data were erased: from then on none are taken in again.
         comparison: Id of the comparison that it was made for.
-        told_total: The total that the merchant was told last; None where it is what `seen` has.
-        paid_here: When the gateway itself took the order for paid: it costs nothing, and its provider does not say so.
+        told_total: The total that the merchant was last shown; None if it is the total of `seen`.
+        paid_here: Time at which the gateway itself marked the order as paid: it costs nothing, and its provider does
+            not report it as paid.
     """
 
     id: str
@@ -104,7 +105,7 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def expected_total(draft: Draft, *, coupon: bool) -> int | None:
-    """Return what the created order should cost, in minor units; None where the merchant cannot know.
+    """Return the expected total of a new order in minor units; None if the merchant cannot know it.
 
     Args:
         draft: The order as the merchant means it.
@@ -116,7 +117,7 @@ def expected_total(draft: Draft, *, coupon: bool) -> int | None:
 
 
 def review_reasons(record: OrderRecord) -> list[ReviewReason]:
-    """Return why a person must look at the order; empty for nearly every one.
+    """Return the review reasons of the order; usually none.
 
     Figures that differ matter no more once the order is over: canceled, or all of its money given back.
     """
@@ -147,10 +148,10 @@ def currency_differs(record: OrderRecord) -> bool:
 
 
 def seen_again(record: OrderRecord, seen: ProviderOrder, now: datetime) -> OrderRecord:
-    """Return the record with what the provider says now; a concern that this answers is gone.
+    """Return the record with a new snapshot; review reasons that the snapshot resolves are removed.
 
-    A total that the merchant has not been told yet stands beside the one that he was. Of a redacted order the
-    provider's personal data stay out.
+    A new total that the merchant has not been shown is stored beside the shown one. A redacted order takes no personal
+    data from the snapshot.
     """
     answered = {
         ReviewReason.PAYMENT_NOT_RECORDED: seen.paid_in_full or 0 < seen.total <= seen.amount_paid,
@@ -170,14 +171,14 @@ def seen_again(record: OrderRecord, seen: ProviderOrder, now: datetime) -> Order
 
 
 def told_again(record: OrderRecord, total: int) -> OrderRecord:
-    """Return the record once the merchant was told this total; the same record where that changes nothing."""
+    """Return the record after the merchant was shown this total; the same record if nothing changes."""
     if record.told_total is None or total != record.seen.total:
         return record
     return msgspec.structs.replace(record, told_total=None)
 
 
 def last_known(record: OrderRecord) -> ProviderOrder:
-    """Return what the provider said last, with what it was sent in the place of what it may leave out."""
+    """Return the snapshot, completed with the sent values of fields that responses leave out."""
     sent = {name: value for name, value in record.extensions.items() if value is not None}
     return msgspec.structs.replace(record.seen, extensions={**record.seen.extensions, **sent})
 
@@ -271,7 +272,7 @@ def order_from_provider(seen: ProviderOrder, *, account: str, adapter: str, sync
 
 
 def draft_of(record: OrderRecord) -> Draft:
-    """Return what would have to be ordered to get this order once more; fields of one provider alone are left out."""
+    """Return a draft that would create this order once more, without the extensions of one provider."""
     return Draft(
         reference=record.reference,
         currency=record.currency,
@@ -301,7 +302,7 @@ def draft_of(record: OrderRecord) -> Draft:
 
 
 def settled_status(record: OrderRecord) -> OrderStatus:
-    """Return the status without the review reasons: what decides which operations are possible."""
+    """Return the status without the review reasons; it decides which operations are possible."""
     seen = record.seen
     return order_status(
         payment=_payment_status(record),
@@ -311,7 +312,7 @@ def settled_status(record: OrderRecord) -> OrderStatus:
 
 
 def _extension(record: OrderRecord) -> dict[str, Any]:
-    """What only this provider knows; what its answers leave out is as it was sent."""
+    """Return the provider-specific fields, completed with the sent values."""
     return {
         name: record.extensions.get(name) if told is None else told
         for name, told in record.seen.extensions.items()
@@ -319,7 +320,10 @@ def _extension(record: OrderRecord) -> dict[str, Any]:
 
 
 def _fulfillment_status(record: OrderRecord) -> FulfillmentStatus:
-    """Where the goods stand; of an order that was paid here alone, its provider may take no hand-over."""
+    """Return the fulfillment status.
+
+    The provider of an order that only the gateway marked as paid may refuse a fulfillment.
+    """
     told = record.seen.fulfillment_status
     if record.paid_here is None or told is not FulfillmentStatus.UNFULFILLED or not record.fulfillments:
         return told
@@ -348,7 +352,7 @@ def _payment_status(record: OrderRecord) -> PaymentStatus:
 
 
 def _ordered_lines(record: OrderRecord) -> list[LineItem]:
-    """The merchant's lines, each with its own discount, tax and total where the provider tells them."""
+    """Return the merchant's lines, each with its discount, tax and total if the provider returns them."""
     at_provider = record.seen.line_items
     matched = len(at_provider) == len(record.lines)
     untouched = record.seen.discount == 0 and record.seen.tax == 0

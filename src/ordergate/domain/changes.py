@@ -1,6 +1,6 @@
-"""What a write changes in the gateway's own record of an order, once the provider has applied it.
+"""The changes of a write to the gateway's own record, after the provider has applied it.
 
-Changes are data: the process that finds out what became of a write may not be the one that sent it.
+A change is data, because another process than the sender may settle the operation.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from ordergate.domain.outcome import Applied
 
 
 class OrderMade(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The order is there; what was ordered stands in the command. `comparison` is the one that it was made for."""
+    """The order was created; the command contains the draft. `comparison` is the comparison that created it."""
 
     order: str
     world: Literal["test", "live"]
@@ -56,7 +56,7 @@ class FieldsSet(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     Attributes:
         metadata: The whole of it, as the provider was asked to have it.
         agreed: The total was the expected one before.
-        total: What it was before, in minor units.
+        total: The total before the change, in minor units.
     """
 
     metadata: dict[str, Any] | UnsetType = UNSET
@@ -69,7 +69,7 @@ class FieldsSet(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class GoodsReturned(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Goods came back; `amount` in minor units is what they and their shipping cost."""
+    """Goods were returned; `amount` in minor units includes their shipping."""
 
     lines: list[ReturnedLine]
     shipping: bool
@@ -77,7 +77,7 @@ class GoodsReturned(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class NothingElse(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """What the provider says of the order is all: it canceled the order, or was told that it is paid."""
+    """No change of the gateway's own: the snapshot contains everything. For a cancel, and for a confirmed payment."""
 
 
 Change = OrderMade | PaymentMade | CanceledHere | HandedOver | FieldsSet | GoodsReturned | NothingElse
@@ -88,7 +88,7 @@ def changed(
 ) -> OrderRecord:
     """Return the record of an existing order after a change; `record` is as it was before.
 
-    Of a redacted order nothing personal is kept that came with the change.
+    Return the change without personal data, for a redacted order.
     """
     after = _changed(record, change, notices, outcome, now)
     return after if record.redacted_at is None else redacted(after, record.redacted_at)
@@ -119,7 +119,7 @@ def _changed(
 def made(
     command: CreateOrder, change: OrderMade, notices: Sequence[Notice], outcome: Applied, now: datetime
 ) -> OrderRecord:
-    """Return the record of a new order: what the merchant said, and what the provider says."""
+    """Return the record of a new order, from the draft and the snapshot."""
     draft = command.draft
     record = OrderRecord(
         id=change.order,
@@ -178,7 +178,7 @@ def _address(draft: Draft) -> Address | None:
 
 
 def _paid(record: OrderRecord, change: PaymentMade, now: datetime) -> OrderRecord:
-    """An order that costs nothing is paid, whether its provider says so or not: no money has to move."""
+    """Return the record of a paid order. An order that costs nothing counts as paid without the provider's report."""
     seen = record.seen
     if seen.total == 0 and not (seen.paid_in_full or seen.payment_pending or seen.amount_paid):
         record = msgspec.structs.replace(record, paid_here=now)
@@ -201,7 +201,7 @@ def _fulfillment(record: OrderRecord, change: HandedOver, outcome: Applied, now:
 
 
 def _fields(record: OrderRecord, change: FieldsSet, outcome: Applied) -> dict[str, Any]:
-    """The fields as they are now; what the provider made of the metadata is compared."""
+    """Return the record with the changed fields; the provider's metadata is compared."""
     fields: dict[str, Any] = {
         name: value
         for name in ("metadata", "notes", "tax_percent", "customer")
@@ -219,7 +219,7 @@ def _fields(record: OrderRecord, change: FieldsSet, outcome: Applied) -> dict[st
 
 
 def _notices(record: OrderRecord, change: FieldsSet, new: Sequence[Notice]) -> list[Notice]:
-    """What is true now: of a field that was changed only what the change itself tells."""
+    """Return the present reasons: for a changed field, only the change itself decides."""
     over = {f"/{name}" for name in ("metadata", "notes", "tax_percent") if getattr(change, name) is not UNSET}
     if not isinstance(change.customer, UnsetType) and _email(change.customer) != _email(record.customer):
         over.add("/customer/email")

@@ -1,7 +1,6 @@
-"""What the gateway asks an adapter to do. Ids of customers, products and methods are the provider's by now.
+"""The commands for adapters. Ids of customers, products and payment methods are the provider's.
 
-The gateway has resolved every link before a command is made, so an adapter never sees a merchant's id where
-the provider wants its own.
+The gateway resolves every link before it makes a command, so an adapter gets only the provider's ids.
 """
 
 from datetime import datetime
@@ -46,10 +45,10 @@ class CreateOrder(WriteCommand, frozen=True, kw_only=True):
     """Create an order.
 
     Attributes:
-        merchant: Whose order it is.
+        merchant: The merchant.
         draft: The order as the merchant means it.
         customer: The provider's id of the customer.
-        products: For each line the provider's id of its product; None where it is not linked.
+        products: The provider's product id of each line; None without a link.
         extension: The draft's block for this adapter.
     """
 
@@ -61,14 +60,14 @@ class CreateOrder(WriteCommand, frozen=True, kw_only=True):
 
 
 class RetrieveOrder(Command, frozen=True, kw_only=True):
-    """Read one order; `before` is what the provider said of it earlier, where that is known."""
+    """Read one order; `before` is the provider's earlier snapshot, if there is one."""
 
     provider_order_id: str
     before: ProviderOrder | None = None
 
 
 class ListFilters(msgspec.Struct, frozen=True, kw_only=True):
-    """What a provider's list is narrowed to; `customer` is the provider's id.
+    """The filters of a provider's list; `customer` is the provider's id.
 
     An adapter gets only the filters that its capabilities declare.
     """
@@ -89,10 +88,10 @@ class ListOrders(Command, frozen=True, kw_only=True):
 
 
 class ListEvents(Command, frozen=True, kw_only=True):
-    """Read one page of what happened at the provider, where its capabilities declare such a feed.
+    """Read one page of the provider's event feed, if its capabilities declare one.
 
     Attributes:
-        since: Only what happened then or later, by the provider's clock; None for everything that it still tells.
+        since: Only events from this time on, by the provider's clock; None for all.
         cursor: An earlier page's, None for the first.
     """
 
@@ -102,7 +101,7 @@ class ListEvents(Command, frozen=True, kw_only=True):
 
 
 class PayOrder(WriteCommand, frozen=True, kw_only=True):
-    """Pay an order; `amount` in minor units is what to charge, `order` what the provider said just before."""
+    """Pay an order; `amount` is in minor units, `order` the provider's snapshot just before."""
 
     order: ProviderOrder
     amount: int
@@ -118,7 +117,7 @@ class CancelOrder(WriteCommand, frozen=True, kw_only=True):
 
 
 class FulfillOrder(WriteCommand, frozen=True, kw_only=True):
-    """Say that goods were handed over; `lines` are positions of the order's lines, None for all."""
+    """Fulfill an order; `lines` are positions of the order's lines, None for all."""
 
     order: ProviderOrder
     lines: tuple[int, ...] | None
@@ -128,7 +127,7 @@ class FulfillOrder(WriteCommand, frozen=True, kw_only=True):
 
 
 class UpdateOrder(WriteCommand, frozen=True, kw_only=True):
-    """Change an order; what is unset stays as it is, None clears.
+    """Change an order. An unset field stays as it is; None clears it.
 
     Attributes:
         metadata: The merchant's whole metadata as it shall be, merged already.
@@ -146,7 +145,7 @@ class UpdateOrder(WriteCommand, frozen=True, kw_only=True):
 
 
 class ReturnLine(msgspec.Struct, frozen=True, kw_only=True):
-    """Some of what one line ordered; `product` is the provider's id, `unit_amount` one unit's price."""
+    """A quantity of one line; `product` is the provider's id, `unit_amount` the price of one unit."""
 
     product: str | None
     unit_amount: int
@@ -168,7 +167,7 @@ class ReturnGoods(WriteCommand, frozen=True, kw_only=True):
 
 
 class ConfirmPayment(WriteCommand, frozen=True, kw_only=True):
-    """Tell the provider that an order is paid whose payment it has closed itself."""
+    """Confirm the payment of an order to a provider that closes payments itself."""
 
     order: ProviderOrder
 

@@ -1,7 +1,8 @@
-"""Lays side by side what providers make of one draft: equal, in other words, their own, or different. Pure.
+"""Compares the documents of several providers for one draft: fields are equal, equivalent, provider-specific or
+different. Pure.
 
-What each was sent and what each answered has been read back from the bytes, and held against what the draft means;
-here they are held against one another.
+Requests and responses were parsed from their bytes and checked against the draft. Here they are compared with each
+other.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,14 +20,14 @@ DifferenceKind = Literal["equal", "equivalent", "own", "different", "only_in"]
 
 
 class Difference(Record, frozen=True, kw_only=True):
-    """One field of the order, at every account that says it.
+    """One field of the order at every account that has it.
 
     Attributes:
         pointer: The canonical JSON Pointer.
         kind: ``equal``; ``equivalent`` (another notation, the same meaning); ``own`` (each provider's own ids and
             clocks); ``different``; ``only_in`` (some have no place for it).
-        values: By account, what stands there, in the provider's own notation; null for nothing.
-        why: The reason, for a human; empty for what is equal.
+        values: The value at each account, in the provider's notation; null for none.
+        why: The reason, for people; empty if the values are equal.
     """
 
     pointer: str
@@ -36,7 +37,7 @@ class Difference(Record, frozen=True, kw_only=True):
 
 
 def compare(draft: Draft, sides: Sequence[Side]) -> list[Difference]:
-    """Return every field that any of the accounts says, or should say, in the order of the draft."""
+    """Return every field of any account, missing ones included, in the order of the draft."""
     views = {side.account: view_of(draft, side) for side in sides if side.refusal is None}
     literals = _literals(draft)
     refused = _refused([side for side in sides if side.refusal is not None], views, literals)
@@ -45,7 +46,7 @@ def compare(draft: Draft, sides: Sequence[Side]) -> list[Difference]:
     fields = [
         _difference(pointer, present, views, literals) for pointer in pointers if pointer not in refused
     ]
-    # What answers alone tell comes last.
+    # Fields that appear only in responses are last.
     place = {pointer: position for position, pointer in enumerate(literals)}
     return sorted(
         [*refused.values(), *fields],
@@ -54,7 +55,7 @@ def compare(draft: Draft, sides: Sequence[Side]) -> list[Difference]:
 
 
 def literal(value: Any) -> str:
-    """Return what stands somewhere as a person reads it: text as it is, anything else as JSON, digit by digit."""
+    """Return a value for people: text unchanged, anything else as JSON, digit by digit."""
     if isinstance(value, str):
         return value
     return msgspec.json.Encoder(decimal_format="number").encode(value).decode()
@@ -117,7 +118,7 @@ def _why_absent(side: Side, pointer: str, literals: Mapping[str, Any]) -> str:
 def _refused(
     sides: Sequence[Side], views: Mapping[str, View], literals: Mapping[str, Any]
 ) -> dict[str, Difference]:
-    """Where accounts refuse the draft: each field that they blame, or the whole."""
+    """Return the refusals of the draft by field, or for the whole draft."""
     blamed: dict[str, dict[str, str]] = {}
     for side in sides:
         assert side.refusal is not None
@@ -148,7 +149,7 @@ def _literal(view: View, pointer: str, literals: Mapping[str, Any]) -> Any:
 
 
 def _literals(draft: Draft) -> dict[str, Any]:
-    """What stands in the draft, by pointer, in the draft's order; objects and arrays also as wholes."""
+    """Return the draft's values by pointer, in its order; objects and arrays are included as a whole, too."""
     found: dict[str, Any] = {}
 
     def collect(pointer: str, value: Any) -> None:

@@ -12,8 +12,8 @@ class DeliveryTry(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt to deliver.
 
     Attributes:
-        http_status: What was answered; null for no answer.
-        detail: What went wrong, for a human; null where it was delivered.
+        http_status: Status of the response; null without a response.
+        detail: The error, for people; null if the event was delivered.
     """
 
     at: datetime

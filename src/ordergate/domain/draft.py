@@ -1,7 +1,6 @@
-"""The draft that creates an order, and the bodies of the other writes: what a merchant may send.
+"""The draft that creates an order, and the request bodies of the other writes.
 
-The constraints that one field can state stand on the field. Those that need two stand in
-:func:`draft_errors`.
+Constraints of one field are part of the field. Constraints of several fields are in :func:`draft_errors`.
 """
 
 from collections.abc import Iterator
@@ -24,7 +23,7 @@ MAX_CHANGED_KEYS = 100
 """Of metadata in one change: there may be 40 before it and 40 others after it."""
 
 MAX_METADATA = 65_536
-"""Characters that the metadata of an order and of all its lines hold together, keys included."""
+"""Maximum characters in the metadata of an order and of its lines together, keys included."""
 
 MAX_EXTENSIONS = 65_536
 """Bytes of an order's `extensions`, as JSON."""
@@ -97,7 +96,7 @@ Extensions = Annotated[
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a caller sends: every field is known, or the request is refused."""
+    """A request body: an unknown field is refused."""
 
 
 class CustomerBody(Body, frozen=True, kw_only=True):
@@ -162,7 +161,7 @@ class Draft(Body, frozen=True, kw_only=True):
 
 
 class PayBody(Body, frozen=True, kw_only=True):
-    """How to pay; everything may be left out: the customer's default method pays what is due."""
+    """How to pay. Everything is optional: by default, the customer's default method pays the amount due."""
 
     payment_method: LinkedId | None = None
     amount: PositiveAmount | None = None
@@ -177,7 +176,7 @@ class CancelBody(Body, frozen=True, kw_only=True):
 
 
 class FulfillBody(Body, frozen=True, kw_only=True):
-    """What was handed over: all lines unless some are named."""
+    """The fulfilled lines: all unless some are named."""
 
     line_item_ids: Annotated[list[str], Meta(min_length=1, max_length=MAX_LINES)] | None = None
     tracking_number: Annotated[str, Meta(max_length=100)] | None = None
@@ -186,7 +185,7 @@ class FulfillBody(Body, frozen=True, kw_only=True):
 
 
 class UpdateBody(Body, frozen=True, kw_only=True):
-    """What to change: absent leaves, null clears."""
+    """The changes: an absent field stays, null clears."""
 
     metadata: (
         Annotated[dict[str, MetadataValue | None], Meta(max_length=MAX_CHANGED_KEYS)] | UnsetType | None
@@ -198,23 +197,23 @@ class UpdateBody(Body, frozen=True, kw_only=True):
 
 
 class ReturnLineBody(Body, frozen=True, kw_only=True):
-    """How much of one line comes back."""
+    """The returned quantity of one line."""
 
     line_item_id: str
     quantity: Quantity
 
 
 class ReturnBody(Body, frozen=True, kw_only=True):
-    """What comes back; `shipping` refunds the order's shipping too."""
+    """The returned lines; `shipping` refunds the shipping too."""
 
     lines: Annotated[list[ReturnLineBody], Meta(min_length=1, max_length=MAX_LINES)]
     shipping: bool | None = None
 
 
 class ResolveBody(Body, frozen=True, kw_only=True):
-    """What a person found out about a write; `provider_order_id` is the order that a create has made.
+    """A person's resolution of a write; `provider_order_id` is the order that a create has made.
 
-    `unseen` says that it was not applied though the provider cannot show that now.
+    `unseen` resolves it as not applied although the provider cannot show that now.
     """
 
     as_: Literal["applied", "not_applied"] = msgspec.field(name="as")
@@ -224,7 +223,7 @@ class ResolveBody(Body, frozen=True, kw_only=True):
 
 
 class RouteBody(Body, frozen=True, kw_only=True):
-    """A draft whose route is asked for; a weight is drawn by its reference, else by the key."""
+    """A draft for the route preview; a weight is drawn from its reference or from the key."""
 
     order: Draft
     idempotency_key: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
@@ -238,7 +237,7 @@ Accounts = Annotated[
 
 
 class TranslationBody(Body, frozen=True, kw_only=True):
-    """A draft whose requests are asked for, and the accounts that would get it."""
+    """A draft to translate, and the accounts."""
 
     order: Draft
     accounts: Accounts
@@ -247,8 +246,8 @@ class TranslationBody(Body, frozen=True, kw_only=True):
 class ComparisonBody(Body, frozen=True, kw_only=True):
     """A draft to compare accounts with.
 
-    `translate` compares what each would be sent; `execute` really creates the order at each, at emulator and sandbox
-    accounts only.
+    `translate` compares the requests for each account. `execute` creates the order at each, which must be an emulator
+    or a sandbox.
     """
 
     order: Draft
@@ -269,7 +268,7 @@ def taxes(percent: str | None) -> bool:
 
 
 def draft_errors(draft: Draft) -> list[FieldError]:
-    """Return what is wrong with a draft that no single field can tell, up to a readable number."""
+    """Return the errors of a draft that concern several fields, up to a limit."""
     errors = chain(
         _currency_errors(draft.currency),
         _line_errors(draft),

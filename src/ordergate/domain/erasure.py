@@ -1,6 +1,6 @@
-"""Erases the personal data of an order for good; what it was, cost and became stays.
+"""Erases the personal data of an order; its goods, amounts and states stay.
 
-What stays: ids, references, the merchant's own customer id, goods, money, statuses, times and reasons for a review.
+These stay: ids, references, the merchant's own customer id, goods, money, statuses, times and review reasons.
 """
 
 from datetime import datetime
@@ -23,11 +23,11 @@ _ERASED: dict[str, Any] = {
 
 
 _KEPT = frozenset({"shipping_address", "metadata", "notes", "email"})
-"""The last words of the pointers to what is erased."""
+"""The last tokens of the pointers to erased fields."""
 
 
 def redacted(record: OrderRecord, at: datetime) -> OrderRecord:
-    """Return the record without personal data, marked so that none come back; a mark that it has stays.
+    """Return the record without personal data, marked so that no snapshot adds any again. An older mark stays.
 
     Args:
         record: As it is kept.
@@ -48,10 +48,10 @@ def redacted(record: OrderRecord, at: datetime) -> OrderRecord:
 
 
 def without_persons(told: dict[str, Any]) -> dict[str, Any]:
-    """Return what an event told, an order or an operation, without personal data; fields of other releases stay.
+    """Return the data of an event without personal data; fields of other releases stay.
 
     Args:
-        told: The JSON object, as it was told once.
+        told: The JSON object in the event.
     """
     customer = (told.get("customer") or {}).get("id")
     erased = {
@@ -64,7 +64,7 @@ def without_persons(told: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tells_of_erased(notice: Notice) -> bool:
-    """Whether it says that something is kept here which is not any more."""
+    """Return whether a notice claims that an erased field is stored here."""
     return notice.kind == "kept" and notice.pointer.rpartition("/")[2] in _KEPT
 
 
@@ -73,5 +73,5 @@ def _untracked(fulfillments: list[Fulfillment]) -> list[Fulfillment]:
 
 
 def _pseudonym(customer: Customer | None) -> Customer | None:
-    """The merchant's own id says nothing to anybody else."""
+    """The merchant's own id means nothing to other people."""
     return None if customer is None or customer.id is None else Customer(id=customer.id)

@@ -1,7 +1,7 @@
-"""Everything that can go wrong, as one exception with a code; what a code means is a table.
+"""All problems, as one exception with a code. A table defines the codes.
 
-Two questions matter when a call fails: whose fault it was, and whether the provider may have acted. The table
-answers both for each code, and says what to do next.
+Two questions matter for each failure: who caused it, and whether the provider may have acted. The table answers both
+for each code, and names the next step.
 
     Problem                       one failure, with the code that the caller reads
     ├── fault: caller             the request must change
@@ -24,11 +24,11 @@ Retry = Literal["never", "same_key", "new_key", "after_fix"]
 
 
 class FieldError(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing wrong with what the caller sent.
+    """One error in a request.
 
     Attributes:
         pointer: JSON Pointer into the body; for a query or path parameter, its name behind a slash.
-        code: What is wrong, as a word.
+        code: The kind of error.
         detail: The same for a human, with the cure.
     """
 
@@ -38,7 +38,7 @@ class FieldError(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProviderError(msgspec.Struct, frozen=True, kw_only=True):
-    """What the provider said when it refused, or when it answered what nobody can read."""
+    """The provider's own error, from a refusal or from an unreadable response."""
 
     account: str = ""
     adapter: str = ""
@@ -49,7 +49,8 @@ class ProviderError(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProblemKind(msgspec.Struct, frozen=True):
-    """What a code means: title, whose fault, what to do next, and whether the provider may have acted."""
+    """The definition of a code: title, who caused the problem, the next step, and whether the provider may have acted.
+    """
 
     title: str
     fault: Fault
@@ -117,9 +118,9 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's own word
 
     Attributes:
         code: A key of :data:`PROBLEMS`.
-        detail: A sentence for a human, with the cure where there is one.
+        detail: A sentence for people, with the cure if there is one.
         errors: Which fields are wrong.
-        provider: What the provider said, if it was asked.
+        provider: The provider's error, if a request was sent.
         operation: The write that this is about.
         order: The order that this is about.
         retry_after: Seconds to wait before the next try.

@@ -1,7 +1,7 @@
-"""What merchants are told of an order's life: the canonical events, and which of them a change is.
+"""The canonical events of an order, derived from its changes.
 
-An event tells one real change once, whatever the provider calls it and however often it says so. All of it is
-derived from the record before and the record after, so that every way to learn of a change tells the same.
+An event reports one real change once, no matter how the provider names it or how often it reports it. All events are
+derived from the record before and the record after, so they do not depend on how the gateway noticed the change.
 """
 
 from collections.abc import Collection, Iterator
@@ -17,9 +17,9 @@ from ordergate.domain.order import Order, Return
 
 
 class EventType(StrEnum):
-    """What happened; of several that happened at once the ones further up are told first.
+    """The types of events. Several events of one change are ordered as here.
 
-    ``return.failed`` needs a provider that says later what became of a refund; none of today's adapters reads that.
+    ``return.failed`` needs a provider that reports the later failure of a refund; no present adapter reads that.
     """
 
     ORDER_CREATED = "order.created"
@@ -39,11 +39,11 @@ class EventType(StrEnum):
 
 
 class SettledOperation(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a write whose caller could not be told at once.
+    """The outcome of a write whose caller did not get it.
 
     Attributes:
         outcome: Whether it was applied.
-        problem: The code that a repeat of its key is answered, or was answered; null where it was applied.
+        problem: The problem code for a repeated key; null if the write was applied.
     """
 
     id: str
@@ -58,7 +58,7 @@ class SettledOperation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 ONCE = frozenset({EventType.ORDER_PAID, EventType.ORDER_FULFILLED, EventType.ORDER_CANCELED})
-"""What is told once in an order's life, however often a provider takes it back and says it again."""
+"""Types that an order has at most once, even if its provider reverts and repeats the change."""
 
 _CLOCKS = ("synced_at", "updated_at")
 """Fields that move without anything happening."""
@@ -85,15 +85,15 @@ _TOLD = frozenset(
         "extensions",
     }
 )
-"""Fields whose changes the events of payment, fulfilment, cancellation, return and review tell."""
+"""Fields that the events of payment, fulfillment, cancellation, return and review report."""
 
 _MAY_FAIL = frozenset({PaymentStatus.FAILED, PaymentStatus.PARTIALLY_PAID})
-"""Where a payment that was declined leaves an order that is not paid, with nothing else under way."""
+"""The status of an unpaid order after a declined payment, with nothing else in progress."""
 
 _REFUNDS = frozenset({PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED})
 _HANDED_OVER = frozenset({FulfillmentStatus.FULFILLED, FulfillmentStatus.RETURNED})
 _FAILED_REFUNDS = frozenset({"failed", "error", "rejected", "declined", "canceled", "cancelled"})
-"""Words of providers for a refund that will not come."""
+"""Providers' words for a failed refund."""
 
 
 def events_between(
@@ -103,15 +103,15 @@ def events_between(
     *,
     order: Order | None = None,
 ) -> tuple[EventType, ...]:
-    """Return what happened to an order, in the order in which it is told; nothing where nothing did.
+    """Return the events of a change of an order, in their order; none if nothing has changed.
 
-    What was not seen in between is told where it must have been: an order that is found fulfilled was paid.
+    A skipped intermediate state gets its event too: an order that is found fulfilled was paid.
 
     Args:
         before: As it was kept; None for an order that is new.
         after: As it is kept now.
-        told_before: The types that the order's events have had; of those in :data:`ONCE` none is told again.
-        order: The canonical order of `after`, where the caller has it.
+        told_before: The types of the order's earlier events. Types of :data:`ONCE` among them are not repeated.
+        order: The canonical order of `after`, if the caller has it.
     """
     now = order or order_from_record(after)
     if before is None:
@@ -184,7 +184,7 @@ def _return_events(was: Order | None, now: Order) -> Iterator[EventType]:
 
 
 def _was_paid(order: Order) -> bool:
-    """Whether all of it has been paid, even where some of it went back since."""
+    """Return whether the order was fully paid, even if a part was refunded since."""
     if order.payment_status in _REFUNDS:
         return order.paid_at is not None or 0 < order.total <= order.amount_paid
     return order.payment_status is PaymentStatus.PAID

@@ -1,4 +1,4 @@
-"""What a provider charges for an order, as the merchant's contract with it says. Exact decimal arithmetic."""
+"""A provider's fees for an order, by the merchant's contract. Exact decimal arithmetic."""
 
 from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
@@ -21,12 +21,12 @@ class Fees(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fee(Record, frozen=True, kw_only=True):
-    """What would be charged for one order; amounts in minor units.
+    """The fee for one order; amounts in minor units.
 
     Attributes:
         amount: All of it.
         percent: The part of the total that is charged, as a decimal string.
-        fixed: What is charged for any order in this currency.
+        fixed: The fixed part of the fee in this currency.
     """
 
     amount: int
@@ -36,7 +36,7 @@ class Fee(Record, frozen=True, kw_only=True):
 
 
 def fee_for(fees: Fees, total: int, currency: str) -> Fee:
-    """Return what an order costs the merchant; the percentage is rounded half up to the minor unit.
+    """Return the fee for an order; the percentage is rounded half up to the minor unit.
 
     Args:
         fees: The account's prices.

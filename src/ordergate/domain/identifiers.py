@@ -1,4 +1,4 @@
-"""The gateway's own ids: a prefix that says what it names, and a UUIDv7, so that ids sort by time."""
+"""The gateway's own ids: a prefix for the kind, and a UUIDv7, so that ids sort by time."""
 
 from typing import Final, Literal
 
@@ -15,7 +15,7 @@ def new_id(prefix: Prefix) -> str:
 
 
 def is_id(text: str, prefix: Prefix) -> bool:
-    """Tell whether the text has the form of an id with this prefix."""
+    """Return whether the text has the form of an id with this prefix."""
     head, separator, digits = text.partition("_")
     return (
         head == prefix

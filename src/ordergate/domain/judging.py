@@ -1,4 +1,4 @@
-"""Holds what one account was sent, and has answered, against what the draft means. Pure."""
+"""Checks the requests and the responses of one account against the draft. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from ordergate.domain.order import Notice, Order
 from ordergate.domain.statements import Reading, Statement, plain_percent, same
 
 CLOCK_TOLERANCE = timedelta(minutes=10)
-"""How far a provider's clock may be from the call that it tells of; a time zone that is lost is more."""
+"""Tolerance between a provider's clock and the time of the call; a lost time zone exceeds it."""
 
 _FROM_PROVIDER = (
     "currency",
@@ -27,10 +27,10 @@ _FROM_PROVIDER = (
     "updated_at",
     "status",
 )
-"""Fields of the canonical order that are the adapter's reading of an answer, held against the answer itself."""
+"""Fields that the adapter derives from a response. They are checked against the response itself."""
 
 _MAY_BE_UNKNOWN = frozenset({"discount", "tax"})
-"""Of those, what an adapter may leave open, both together."""
+"""Those of these fields that an adapter may leave open, both together."""
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,17 +42,17 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
-    """What one account makes of the draft.
+    """The result of one account.
 
     Attributes:
         adapter: Which block of the draft's extensions is its own.
         title: The provider's name.
-        customer: What the draft's customer is called there.
-        products: For each line, what its product is called there; None where it is not linked.
-        notices: What the merchant is told that the account has no place for.
+        customer: The provider's id of the draft's customer.
+        products: The provider's product id of each line; None without a link.
+        notices: Notices about fields that the account does not support.
         sent: The request, read back.
-        answered: The answer, read back; None where there is none with an order.
-        order: What the adapter has read in the answer.
+        answered: The parsed response; None without an order in it.
+        order: The order that the adapter has read from the response.
         asked: When the request was sent, and when it was answered.
         refusal: Why there is no order; nothing else is known then.
     """
@@ -71,18 +71,18 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """One field at one account; `wrong` says what is wrong with it."""
+    """One field at one account; `wrong` describes the error."""
 
     statement: Statement | None
     wrong: str | None = None
 
 
 View = dict[str, Told]
-"""What one account says, by canonical pointer."""
+"""The values of one account, by canonical pointer."""
 
 
 def _meant_by(draft: Draft, side: Side) -> dict[str, Any]:
-    """Return what an account has to be told of a draft, by pointer; ids are the account's own."""
+    """Return the values that a request for the draft must contain, by pointer, with the account's own ids."""
     fields = {
         "/reference": draft.reference,
         "/currency": draft.currency,
@@ -103,7 +103,7 @@ def _meant_by(draft: Draft, side: Side) -> dict[str, Any]:
 
 
 def _lines_meant_by(draft: Draft, side: Side) -> list[dict[str, Any]]:
-    """Return what an account has to be told of each line, by pointer inside the line."""
+    """Return the values that a request must contain for each line, by pointer inside the line."""
     products = side.products or (None,) * len(draft.line_items)
     lines = []
     for line, product in zip(draft.line_items, products, strict=True):
@@ -120,7 +120,7 @@ def _lines_meant_by(draft: Draft, side: Side) -> list[dict[str, Any]]:
 
 
 def view_of(draft: Draft, side: Side) -> View:
-    """Everything that an account was told and has answered, and what is wrong with it."""
+    """Return all sent and received values of an account, with their errors."""
     view: View = {}
     meant = _meant_by(draft, side)
     if side.sent is not None:
@@ -138,7 +138,7 @@ def view_of(draft: Draft, side: Side) -> View:
 
 
 def _judged(draft: Draft, side: Side, reading: Reading, what: str, meant: Mapping[str, Any]) -> View:
-    """One document against the draft: what it says, and what it leaves out without a notice that says so."""
+    """Check one document against the draft: its values, and the missing ones without a notice."""
     said = {statement.pointer: statement for statement in reading.fields}
     view = _fields_judged(side, said, reading.declared, what, meant)
     if what == "answer" and not reading.lines:
@@ -185,14 +185,16 @@ def _fields_judged(
 
 
 def _owed(side: Side, pointer: str, declared: frozenset[str], what: str) -> bool:
-    """Whether a document has to say something: a request all that is not kept here, an answer what it can."""
+    """Return whether a document must contain the field: a request, unless the field is stored here; a response, if it
+    can.
+    """
     if what == "answer":
         return pointer in declared
     return pointer != "/total" and not any(covers(notice, pointer) for notice in side.notices)
 
 
 def _unasked(side: Side, statement: Statement, what: str) -> str | None:
-    """What is wrong with what the draft did not ask for: nothing, if it is neutral or only the answer's to tell."""
+    """Return the error of a value that the draft does not have: none if it is neutral, or belongs only to responses."""
     if statement.clock and side.asked is not None:
         first, last = side.asked
         if not first - CLOCK_TOLERANCE <= statement.value <= last + CLOCK_TOLERANCE:
@@ -213,7 +215,7 @@ def _surplus(side: Side, lines: Sequence[Found], first: int, what: str) -> View:
 
 
 def _misread(side: Side) -> Iterator[tuple[str, str]]:
-    """Where the adapter has read an answer otherwise than it stands there."""
+    """Return the fields that the adapter has read differently from the response."""
     if side.order is None or side.answered is None:
         return
     unknown = all(getattr(side.order, name) is None for name in _MAY_BE_UNKNOWN)
@@ -230,7 +232,7 @@ def _misread(side: Side) -> Iterator[tuple[str, str]]:
 
 
 def covers(notice: Notice, pointer: str) -> bool:
-    """Whether a notice says that a field is not told."""
+    """Return whether a notice announces the missing field."""
     return notice.kind != "added" and f"{pointer}/".startswith(f"{notice.pointer}/")
 
 

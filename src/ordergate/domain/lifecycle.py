@@ -1,4 +1,4 @@
-"""The life of an order, as tables: the only file that decides a status or what may be done in it.
+"""The lifecycle of an order, as tables: the only file that decides a status, or which operations are possible.
 
 Providers mix payment, fulfilment and cancellation in one status word, each in its own way. Here the three are
 kept apart, and the one word that a merchant reads is derived from them by :func:`order_status`.
@@ -11,7 +11,7 @@ import msgspec
 
 
 class OrderStatus(StrEnum):
-    """The one word for where an order stands."""
+    """The status of an order, in one word."""
 
     OPEN = "open"
     PENDING = "pending"
@@ -25,7 +25,7 @@ class OrderStatus(StrEnum):
 
 
 class PaymentStatus(StrEnum):
-    """Where the money stands."""
+    """The state of the payment."""
 
     UNPAID = "unpaid"
     PENDING = "pending"
@@ -37,7 +37,7 @@ class PaymentStatus(StrEnum):
 
 
 class FulfillmentStatus(StrEnum):
-    """Where the goods stand."""
+    """The state of the fulfillment."""
 
     UNFULFILLED = "unfulfilled"
     PARTIAL = "partial"
@@ -46,7 +46,7 @@ class FulfillmentStatus(StrEnum):
 
 
 class Phase(StrEnum):
-    """What an adapter makes of its provider's status word, apart from money and goods."""
+    """An adapter's reading of its provider's status word, apart from payment and fulfillment."""
 
     OPEN = "open"
     PENDING = "pending"
@@ -55,7 +55,7 @@ class Phase(StrEnum):
 
 
 class ReviewReason(StrEnum):
-    """Why a person must look at an order."""
+    """The reasons for a review by a person."""
 
     UNMAPPED_STATUS = "unmapped_status"
     AMOUNT_MISMATCH = "amount_mismatch"
@@ -97,11 +97,11 @@ WAYS_OUT: dict[ReviewReason, str] = {
         "cancel or refund what is too much; then an operator clears this by resolving the operation as applied"
     ),
 }
-"""What a person can do about each reason."""
+"""A person's options for each reason."""
 
 
 class OperationKind(StrEnum):
-    """What can be done with an order."""
+    """The operations of an order."""
 
     CREATE = "create"
     RETRIEVE = "retrieve"
@@ -130,10 +130,10 @@ class PaymentFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The facts that decide a payment status; amounts in minor units.
 
     Attributes:
-        total: What the order costs.
-        paid: What has been received.
-        refunded: What of it went back.
-        in_full: The provider says that the order is paid, whatever the figures.
+        total: The total of the order.
+        paid: The received amount.
+        refunded: The refunded part of it.
+        in_full: The provider reports the order as paid, independent of the amounts.
         pending: A payment has begun and has not ended.
         failed: The last payment failed.
     """
@@ -147,7 +147,7 @@ class PaymentFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def payment_status(payment: PaymentFacts) -> PaymentStatus:
-    """Derive the payment status: the first row that holds."""
+    """Derive the payment status: the first matching row decides."""
     rows = (
         (payment.refunded > 0 and payment.refunded >= payment.paid, PaymentStatus.REFUNDED),
         (payment.refunded > 0, PaymentStatus.PARTIALLY_REFUNDED),
@@ -166,7 +166,7 @@ def order_status(
     phase: Phase,
     review: Collection[ReviewReason] = (),
 ) -> OrderStatus:
-    """Derive the one word: the first row that holds."""
+    """Derive the order status: the first matching row decides."""
     rows = (
         (bool(review), OrderStatus.REVIEW),
         (payment is PaymentStatus.REFUNDED, OrderStatus.REFUNDED),
@@ -227,9 +227,11 @@ REFUSALS: dict[OperationKind, dict[OrderStatus, str]] = {
         OrderStatus.CANCELED: _NO_MORE,
     },
 }
-"""Operation by status: why it is refused there, as half a sentence behind the status. A pair that is absent is
-allowed. ``review`` never stands here: the status without the review reasons decides, and each use case judges the
-reasons."""
+"""The reason why a status refuses an operation, as half a sentence after the status.
+
+An absent pair is allowed. ``review`` is never a key: the status without the review reasons decides, and each use case
+checks the reasons.
+"""
 
 
 def refusal(operation: OperationKind, status: OrderStatus) -> str | None:

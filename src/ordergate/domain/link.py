@@ -13,7 +13,7 @@ LinkText = Annotated[str, Meta(min_length=1, max_length=255)]
 
 
 class Link(Body, frozen=True, kw_only=True):
-    """What one of the merchant's own ids is called at one account: `native` is the provider's own id."""
+    """The link of one of the merchant's own ids at one account: `native` is the provider's own id."""
 
     kind: LinkKind
     id: LinkText

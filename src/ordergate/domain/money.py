@@ -1,6 +1,6 @@
 """Amounts are integers of a currency's minor unit; notations are converted by pure, exact functions.
 
-Nothing here, and nothing that calls it, ever holds an amount in a binary float.
+No amount is ever a binary float, here or in a caller.
 """
 
 import re
@@ -44,7 +44,7 @@ def minor_unit_digits(currency: str) -> int:
 
 
 def is_currency(code: str) -> bool:
-    """Tell whether amounts can be stated in the currency."""
+    """Return whether amounts in the currency are supported."""
     try:
         minor_unit_digits(code)
     except UnknownCurrencyError:
@@ -75,9 +75,9 @@ def to_decimals(amount: int, digits: int, *, separator: str = "") -> str:
     ``to_decimals(123450, 2, separator=",")`` is ``"1,234.50"`` and ``to_decimals(410, 0)`` is ``"410"``.
 
     Args:
-        amount: Minor units; of a negative amount the sign stands in front.
+        amount: Minor units; a negative amount has the sign first.
         digits: How many decimals the minor unit has.
-        separator: Stands between thousands.
+        separator: The thousands separator.
     """
     sign = "-" if amount < 0 else ""
     whole, fraction = divmod(abs(amount), 10**digits)
@@ -85,7 +85,7 @@ def to_decimals(amount: int, digits: int, *, separator: str = "") -> str:
 
 
 def to_minor_units(literal: str, digits: int) -> int:
-    """Read a decimal number, as it stands in a document, as minor units.
+    """Parse a decimal number of a document into minor units.
 
     Args:
         literal: A JSON number literal: ``410``, ``471.5``, ``1.0e2``. Its text is read; no float is made.

@@ -15,14 +15,14 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         number: Counts from 1.
-        account: Where it was sent; a create may go to another one when nothing can have happened at the first.
+        account: The account; a create may use another one after it has certainly not been applied at the first.
         started_at: Durable before the first byte may leave.
         finished_at: Null while it runs, or when the process died.
         sent: Whether the provider may have got it.
         closed: The provider's side ended the exchange, so nothing of it is still under way.
-        http_status: What it answered.
+        http_status: Status of the response.
         provider_request_id: Its own id of the call, for a support ticket.
-        detail: What went wrong, for a human.
+        detail: The error, for people.
     """
 
     number: int
@@ -37,7 +37,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
-    """One look at the provider for what became of a write whose answer was lost."""
+    """One probe of the provider for a write whose response was lost."""
 
     at: datetime
     found: Literal["applied", "not_applied", "absent", "unclear"]
@@ -45,12 +45,12 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Resolution(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person found out about an operation that could not settle itself.
+    """A person's resolution of an operation that could not settle itself.
 
     Attributes:
-        key: Id of the API key that said so.
+        key: Id of the API key of the resolution.
         evidence: How the person knows.
-        unseen: The provider could not show it: a retry looks there before it sends.
+        unseen: The provider could not show it: a retry probes before it sends.
     """
 
     at: datetime

@@ -1,4 +1,4 @@
-"""The canonical order: what a merchant reads, the same for every provider.
+"""The canonical order, the same for every provider.
 
 Amounts are integers of the currency's minor unit. Every documented key is always there.
 """
@@ -18,16 +18,16 @@ DeclineCode = Literal[
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """What the gateway answers: frozen, by keyword, tolerant of fields of later releases."""
+    """A document of the API: frozen, with keywords only, tolerant of fields of later releases."""
 
 
 class Notice(Record, frozen=True, kw_only=True):
-    """What the adapter did that the caller should know.
+    """A notice for the caller about the translation.
 
     Attributes:
         pointer: JSON Pointer into the draft.
-        kind: ``kept`` (inert at the provider, held here), ``unlinked`` (a sku sent as a plain line) or
-            ``added`` (something the provider demands and the merchant did not give).
+        kind: ``kept`` (the provider ignores it, the gateway stores it), ``unlinked`` (a sku without a link, sent as a
+            plain line) or ``added`` (a value that the provider requires and the merchant did not give).
         detail: A sentence for a human.
     """
 
@@ -37,14 +37,14 @@ class Notice(Record, frozen=True, kw_only=True):
 
 
 class Customer(Record, frozen=True, kw_only=True):
-    """Who buys; `id` is the merchant's own. What a provider said of it stands here as it said it."""
+    """The customer; `id` is the merchant's own. Data of a provider is unchanged."""
 
     id: str | None = None
     email: str | None = None
 
 
 class Address(Record, frozen=True, kw_only=True):
-    """Where the goods go. What a provider said of it stands here as it said it."""
+    """The shipping address. Data of a provider is unchanged."""
 
     name: str | None = None
     line_1: str | None = None
@@ -61,8 +61,8 @@ class Address(Record, frozen=True, kw_only=True):
 class LineItem(Record, frozen=True, kw_only=True):
     """One line as the merchant ordered it.
 
-    `discount`, `tax` and `total` are null where only the order's are known; `id` where the order is not
-    adopted.
+    `discount`, `tax` and `total` are null if the provider returns only those of the order; `id` is null if the order is
+    not imported.
     """
 
     id: str | None
@@ -107,14 +107,14 @@ class Fulfillment(Record, frozen=True, kw_only=True):
 
 
 class ReturnedLine(Record, frozen=True, kw_only=True):
-    """How much of one line came back."""
+    """The returned quantity of one line."""
 
     line_item_id: str
     quantity: int
 
 
 class Return(Record, frozen=True, kw_only=True):
-    """Goods that came back and the money that went with them; `amount` in minor units."""
+    """Returned goods and their refund; `amount` in minor units."""
 
     id: str
     lines: list[ReturnedLine]
@@ -126,7 +126,7 @@ class Return(Record, frozen=True, kw_only=True):
 
 
 class NextAction(Record, frozen=True, kw_only=True):
-    """What the shopper must do before the payment can go on."""
+    """The shopper's next action before the payment can continue."""
 
     type: Literal["redirect"]
     url: str

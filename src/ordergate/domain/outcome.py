@@ -1,6 +1,6 @@
-"""What came of a command: applied, not applied, or unknown; a page, for a list or a feed; absent, for a probe.
+"""The outcomes of a command: applied, not applied, or unknown; a page, for a list or a feed; absent, for a probe.
 
-A payment that the provider accepted and has not finished is *applied*: the order says that it is pending.
+An accepted but unfinished payment is *applied*: the order shows that it is pending.
 """
 
 import msgspec
@@ -13,12 +13,12 @@ from ordergate.domain.provider_order import ProviderOrder, ProviderReturn
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
-    """The provider did it, or answered the read; `order` is what it says now.
+    """The provider applied the command, or answered the read; `order` is its snapshot.
 
     Attributes:
         returned: The return that was made, for a return.
-        concerns: Why a person must look at the order, where the order itself does not show it.
-        notices: What the caller is to know, where nothing had to be sent; else the request has them.
+        concerns: Review reasons that the order itself does not show.
+        notices: Notices for the caller, if nothing had to be sent; otherwise the request has them.
     """
 
     order: ProviderOrder
@@ -34,9 +34,9 @@ class NotApplied(msgspec.Struct, frozen=True, kw_only=True):
         code: The problem's code, a key of :data:`ordergate.domain.errors.PROBLEMS`.
         detail: A sentence for a human.
         provider: The provider's own words.
-        errors: Which fields of the caller's body are to blame, where that is known.
+        errors: The fields of the caller's body that caused the refusal, if they are known.
         retry_after: Seconds that the provider asked to wait.
-        mapped: False when nobody has mapped the provider's code on purpose.
+        mapped: False if the adapter does not map the provider's code explicitly.
     """
 
     code: str
@@ -48,17 +48,17 @@ class NotApplied(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Unknown(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the provider acted cannot be told from what it answered; `reason` says why, for a human."""
+    """The response does not show whether the provider acted; `reason` explains it, for people."""
 
     reason: str
     provider: ProviderError | None = None
 
 
 class Absent(msgspec.Struct, frozen=True, kw_only=True):
-    """A probe found no trace of a write: it was not applied, unless what was sent can still arrive.
+    """A probe found no trace of a write: it was not applied, unless a sent request can still arrive.
 
     Attributes:
-        order: What the provider says of the order now; None for a create.
+        order: The provider's snapshot of the order; None for a create.
     """
 
     order: ProviderOrder | None = None
@@ -74,10 +74,10 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventPage(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of what happened at the provider, in the order in which it tells it; `next_cursor` None at the end.
+    """One page of a provider's event feed, in its order; `next_cursor` is None at the end.
 
-    What happens while the pages are read may come on none of them, and what was read before may come again: whoever
-    follows the feed begins each time a little earlier than where the last reading began, and leaves out known ids.
+    An event that happens during the read may be on none of the pages, and an event may be on two. So each read of the
+    feed starts a little before the last one, and skips known ids.
     """
 
     events: tuple[ProviderEvent, ...]

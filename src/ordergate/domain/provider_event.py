@@ -1,4 +1,4 @@
-"""What a provider tells unasked, or in its feed: that something happened."""
+"""An event of a provider, from a webhook or from its feed."""
 
 from datetime import datetime
 
@@ -6,19 +6,19 @@ import msgspec
 
 
 class ProviderEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that happened at a provider: a hint where to look, never the truth about an order.
+    """An event of a provider: a hint to read an order again, never the truth about it.
 
     Attributes:
-        id: The provider's id of the event, the same however often it is told.
+        id: The provider's id of the event, the same in each delivery.
         type: In the provider's own words, verbatim.
-        known: The type is one that the provider documents; what a new one means nobody has looked at yet.
-        provider_order_id: The order that it concerns; None where it names none.
-        occurred_at: By the provider's clock; None where it does not say.
-        operations: The gateway's operations that it names, by a mark in metadata or by the idempotency key of the
-            request behind it. Where no order is named, theirs is the one.
-        merchant: Whose order it is, by the mark in the order's metadata.
-        provider_payment_id: The payment that it concerns. Where neither order nor operation is named, the order is the
-            one whose last payment this is.
+        known: The provider documents the type.
+        provider_order_id: The order of the event; None if the event names none.
+        occurred_at: Time by the provider's clock; None without one.
+        operations: The gateway's operations that it names, by a mark in metadata or by the idempotency key of their
+            request. If the event names no order, theirs is meant.
+        merchant: The merchant in the mark of the order's metadata.
+        provider_payment_id: The payment of the event. If the event names neither order nor operation, the order with
+            this last payment is meant.
     """
 
     id: str

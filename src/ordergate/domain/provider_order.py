@@ -1,7 +1,7 @@
-"""What a provider says about an order, in the gateway's terms: an adapter's reading of one answer.
+"""A provider's snapshot of an order: an adapter's reading of one response.
 
-It holds only what the provider said, or what follows from it exactly. What the merchant said stands in the
-journal; :mod:`ordergate.domain.assembly` puts the two together.
+It contains only the provider's data, and exact conclusions from it. The merchant's data is in the journal;
+:mod:`ordergate.domain.assembly` combines both.
 """
 
 from datetime import datetime
@@ -16,7 +16,7 @@ from ordergate.domain.order import Address, NextAction, Payment
 OPERATION_MARK = "ordergate_operation"
 """Metadata key at the provider: the operation that wrote, so that a lost answer can be proven."""
 MERCHANT_MARK = "ordergate_merchant"
-"""Metadata key at the provider: whose order it is, so that it can be adopted."""
+"""Metadata key at the provider for the merchant of the order, so that the order can be imported."""
 REFERENCE_MARK = "ordergate_reference"
 """Metadata key at a provider without a field for the merchant's order number."""
 LINE_TYPE_MARK = "ordergate_type"
@@ -27,7 +27,7 @@ MARK_PREFIX = "ordergate_"
 
 
 class ProviderLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One line at the provider; amounts in minor units, null where the provider tells none."""
+    """One line at the provider; amounts in minor units, null if the provider returns none."""
 
     provider_line_id: str | None
     type: LineType
@@ -44,7 +44,7 @@ class ProviderLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReturnedGoods(msgspec.Struct, frozen=True, kw_only=True):
-    """Goods of one product that came back, or shipping; `amount` in minor units is what was given back for them."""
+    """Returned goods of one product, or shipping; `amount` is their refund in minor units."""
 
     type: LineType
     product: str | None
@@ -66,12 +66,12 @@ class ProviderOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An order as its provider reports it; amounts in minor units, ids the provider's.
 
     Attributes:
-        paid_in_full: The provider's status says that the order is paid, whatever the figures.
+        paid_in_full: The provider's status means paid, independent of the amounts.
         payment_pending: A payment has begun and has not ended.
         payment_failed: The last payment failed.
-        confirmation_due: The payment is closed, and the provider waits to be told that the order is paid.
+        confirmation_due: The payment is closed, and the provider waits for the confirmation that the order is paid.
         marks: The metadata entries that the gateway wrote, apart from the merchant's.
-        returned: Everything that came back, by whomever it was returned, as far as the provider names the goods.
+        returned: All returns, including those outside the gateway, as far as the provider names the goods.
     """
 
     provider_order_id: str
@@ -114,15 +114,15 @@ class ProviderOrder(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def amount_held(self) -> int:
-        """What was received and has not gone back, in minor units."""
+        """Received and not refunded, in minor units."""
         return self.amount_paid - self.amount_refunded
 
 
 def without_personal_data(order: ProviderOrder) -> ProviderOrder:
-    """Return the order without what tells who bought, and where it goes.
+    """Return the order without personal data.
 
-    Email, address, notes, the merchant's own data and the page where the shopper goes on are left out. Money, statuses,
-    goods and ids stay.
+    Email, address, notes, the merchant's own data and the shopper's next page are removed. Money, statuses, goods and
+    ids stay.
     """
     return msgspec.structs.replace(
         order,

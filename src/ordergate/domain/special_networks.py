@@ -6,7 +6,7 @@ Python's ``is_global`` follows the registries of the day when the interpreter wa
 - https://www.iana.org/assignments/iana-ipv4-special-registry
 - https://www.iana.org/assignments/iana-ipv6-special-registry
 - https://www.iana.org/assignments/ipv4-address-space, https://www.iana.org/assignments/ipv6-address-space and
-  https://www.iana.org/assignments/multicast-addresses for what is no unicast address
+  https://www.iana.org/assignments/multicast-addresses for multicast addresses
 """
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
@@ -20,9 +20,9 @@ class SpecialNetwork(NamedTuple):
     """An entry of a registry.
 
     Attributes:
-        network: What it is about.
-        name: What the registry calls it.
-        source: Where it is defined.
+        network: The network.
+        name: Its name in the registry.
+        source: The specification.
         reachable: It is globally reachable; "N/A" in the registry counts as no.
     """
 
@@ -64,7 +64,7 @@ IANA = _entries(
     ("224.0.0.0/4", "Multicast", "RFC 5771"),
     ("240.0.0.0/4", "Reserved", "RFC 1112"),
     ("255.255.255.255/32", "Limited Broadcast", "RFC 8190"),
-    # Of IPv6 only 2000::/3 is global unicast; what is outside is listed so that a larger part of it may be assigned.
+    # Of IPv6 only 2000::/3 is global unicast. The rest is listed, because a larger part may be assigned later.
     ("::/3", "Reserved by IETF, with the entries below", "RFC 4291"),
     ("::1/128", "Loopback Address", "RFC 4291"),
     ("::/128", "Unspecified Address", "RFC 4291"),
@@ -96,7 +96,7 @@ IANA = _entries(
     ("fec0::/10", "Deprecated (site-local)", "RFC 3879"),
     ("ff00::/8", "Multicast", "RFC 4291"),
 )
-"""IANA's registries. Of several entries that hold an address the one with the longest prefix counts."""
+"""IANA's registries. Of several entries with an address, the one with the longest prefix counts."""
 
 NEAREST = _entries(
     ("192.0.0.9/32", "Port Control Protocol Anycast", "RFC 7723"),
@@ -207,8 +207,10 @@ CLOUD = _entries(
         "cloud.ibm.com/docs/vpc?topic=vpc-service-endpoints-for-vpc",
     ),
 )
-"""Where a cloud's own services answer its customers' machines, with credentials among what they tell. Some of these
-addresses are nominally public. They stay closed in a larger network that is opened, such as fd00::/8."""
+"""Addresses of cloud services for their own machines, some of which return credentials.
+
+A few are nominally public. They stay closed within a larger allowed network, such as fd00::/8.
+"""
 
 
 def is_public(address: Address) -> bool:

@@ -1,4 +1,4 @@
-"""What a document of a provider's says, in the gateway's terms: each statement with where and how it stands there."""
+"""The statements of a provider's document in the gateway's terms, each with its place and its literal."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,18 +7,18 @@ import msgspec
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that a document says.
+    """One statement of a document.
 
     Attributes:
         pointer: The canonical JSON Pointer; inside a line, relative to that line.
-        at: JSON Pointer into the document; None where nothing has to stand there to say it.
-        value: What it means: minor units, a canonical word, a time in UTC.
-        literal: What stands there, as it was read from the bytes: a number with decimals is a ``Decimal``.
+        at: JSON Pointer into the document; None for a statement without a place.
+        value: The meaning: minor units, a canonical word, a time in UTC.
+        literal: The literal from the bytes; a number with decimals is a ``Decimal``.
         notation: How it is written, for a human: ``major units``.
-        unsaid: How it is called where nothing has to stand there to say it.
-        made: The provider makes one up, or has one from elsewhere, where it is given none.
+        unsaid: The name of a statement without a place.
+        made: The provider generates a value, or takes one from elsewhere, if it gets none.
         own: It names a thing of the provider's own, and means the same as another provider's name of it.
-        clock: It is a time that the provider's own clock told.
+        clock: A time of the provider's own clock.
     """
 
     pointer: str
@@ -33,14 +33,14 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """All that one document says of an order.
+    """All statements of one document about an order.
 
     Attributes:
         fields: Of the order itself.
-        lines: Of each line, as they stand there.
-        declared: The pointers of the order's own fields that such a document can say.
+        lines: The statements of each line, in the document's order.
+        declared: Pointers of the order's own fields that such a document can contain.
         line_declared: The same of a line's, inside the line.
-        merges: One line there may stand for several with one product.
+        merges: One line of the document may stand for several lines of one product.
     """
 
     fields: tuple[Statement, ...]
@@ -63,7 +63,7 @@ def under_line(statement: Statement, index: int) -> Statement:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values are the same in JSON, which tells true from 1, at any depth."""
+    """Return whether two values are equal in JSON at any depth; true and 1 are not."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):

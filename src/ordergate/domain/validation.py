@@ -1,4 +1,4 @@
-"""Reads documents into types, and says everything that is wrong with them, each with its JSON Pointer.
+"""Decodes documents into types, and returns all their errors, each with its JSON Pointer.
 
 msgspec stops at the first error and names it in a sentence. A document that it accepts costs nothing more;
 one that it refuses is walked once more, into the parts that are wrong, until enough errors are found.
@@ -20,28 +20,28 @@ from ordergate.domain.errors import FieldError, Problem
 T = TypeVar("T")
 
 MAX_ERRORS = 100
-"""More would help nobody, and a hostile body could ask for millions."""
+"""Maximum of returned errors: more would not help, and a hostile body could cause millions."""
 
 NULL_CHARACTER = "Text cannot hold the character U+0000; leave it out."
 
 TOO_FINE = "A time has at most six decimals of a second; give it to the microsecond."
 
 _FINE = re.compile(r"[.,][0-9]{6}[0-9]*[1-9]")
-"""Decimals beyond the sixth that are no zeros: a clock here cannot hold them, and rounded they may be another year."""
+"""Nonzero decimals after the sixth: a time here has microseconds, and a rounded one may be in another year."""
 
 _encode = msgspec.json.Encoder().encode
 
 
 class _Members(list[tuple[str, Any]]):
-    """An object as it was written: names that stand twice are there twice."""
+    """An object as in the bytes: duplicate names are kept."""
 
 
 Steps = tuple[Any, str] | None
-"""A place in a document: the way to what holds it, and the last step; None for the whole."""
+"""A place in a document: the place of its container, and the last step; None for the whole."""
 
 
 def decode_body(content: bytes, wanted: type[T]) -> T:
-    """Decode a JSON body exactly: no number is rounded, no type is coerced, no name stands twice.
+    """Decode a JSON body exactly: no number is rounded, no type is coerced, no name is duplicated.
 
     Raises:
         Problem: ``invalid_json``, or ``invalid_request`` with every error and its pointer.
@@ -69,10 +69,10 @@ def _decode_untyped(content: bytes) -> Any:
 
 
 def _refuse_repeated_names(content: bytes, document: Any) -> None:
-    """Refuse a body in which a name stands twice in one object: readers would differ about which value holds.
+    """Refuse a body with duplicate names in one object: readers would disagree about the value.
 
-    Of such names a decoded document has one, so written again it has fewer colons than the body. Only a body that
-    escapes a colon can hide that; such a body is always looked through.
+    A decoded document has each name once, so its encoding has fewer colons than such a body. Only an escaped colon can
+    hide that; a body with one is always searched.
     """
     if b"\\u003" not in content and _encode(document).count(b":") == content.count(b":"):
         return
@@ -86,7 +86,7 @@ def _refuse_repeated_names(content: bytes, document: Any) -> None:
 
 
 def _repeated_names(content: bytes) -> Iterator[str]:
-    """Yield the pointer of each name that stands in its object already."""
+    """Yield the pointer of each duplicate name."""
     try:
         document = json.loads(content, object_pairs_hook=_Members, parse_int=str, parse_float=str)
     except RecursionError:
@@ -101,7 +101,7 @@ def _repeated_names(content: bytes) -> Iterator[str]:
 
 
 def _refuse_null_characters(content: bytes, document: Any) -> None:
-    """Refuse text that holds U+0000: PostgreSQL cannot keep it. JSON has one way to write it."""
+    """Refuse text with U+0000, which PostgreSQL cannot store. JSON has one way to write it."""
     if b"\\u0000" not in content:
         return
     errors = [
@@ -113,7 +113,7 @@ def _refuse_null_characters(content: bytes, document: Any) -> None:
 
 
 def _null_characters(document: Any) -> Iterator[str]:
-    """Yield the pointer of each text that holds U+0000, names included."""
+    """Yield the pointer of each text with U+0000, names included."""
     for steps, value in _containers({"": document}):
         members = value.items() if isinstance(value, dict) else enumerate(value)
         for name, item in members:
@@ -162,7 +162,7 @@ def explain(value: Any, wanted: Any) -> list[FieldError]:
 
 
 def _errors(value: Any, wanted: Any, pointer: str) -> Iterator[FieldError]:
-    """Yield what is wrong with a value, as it is found: a part that is right is not entered."""
+    """Yield the errors of a value one by one; a valid part is not searched."""
     own = _refusal(value, wanted)
     if own is None:
         return
@@ -214,7 +214,7 @@ def _struct_errors(value: dict[str, Any], kind: type[msgspec.Struct], pointer: s
 
 
 def too_fine(text: str) -> bool:
-    """Tell whether a time is given more finely than it can be kept."""
+    """Return whether a time is finer than a microsecond."""
     return _FINE.search(text) is not None
 
 
@@ -230,7 +230,7 @@ def _time_errors(document: Any, wanted: Any, pointer: str) -> Iterator[FieldErro
 
 @cache
 def _times(kind: Any) -> tuple[tuple[str, Any], ...]:
-    """Return the fields of a body that are times, and those that hold some; in lists there are none."""
+    """Return the time fields of a body, and the fields that contain some. Lists contain none."""
     if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
         return ()
     return tuple(
@@ -242,7 +242,7 @@ def _times(kind: Any) -> tuple[tuple[str, Any], ...]:
 
 
 def _members(kind: Any) -> tuple[Any, ...]:
-    """Return what a union is of, without what is said about it."""
+    """Return the members of a union, without their annotations."""
     if get_origin(kind) is Annotated:
         return _members(get_args(kind)[0])
     if get_origin(kind) in {Union, UnionType}:
@@ -265,7 +265,7 @@ def _refusal(value: Any, wanted: Any) -> str | None:
 
 
 def _length_error(value: Any, metas: tuple[Any, ...]) -> str | None:
-    """Return why a list or an object has too many members: of those no more is said than that."""
+    """Return the error of a list or an object with too many members; its members are not checked then."""
     limits = [meta.max_length for meta in metas if getattr(meta, "max_length", None) is not None]
     if not isinstance(value, list | dict) or not limits or len(value) <= min(limits):
         return None
@@ -282,14 +282,14 @@ def _code(sentence: str) -> str:
 
 
 def _meaning(wanted: Any) -> str:
-    """What the field is for, where the type says it: a pattern alone helps nobody."""
+    """Return the description of a field: a pattern alone does not help."""
     members = get_args(wanted) if get_origin(wanted) in {Union, UnionType} else (wanted,)
     metas = (meta for member in members if get_origin(member) is Annotated for meta in get_args(member)[1:])
     return next((f" {meta.description}" for meta in metas if meta.description), "")
 
 
 def _matching(value: Any, wanted: Any) -> Any:
-    """Of a union, the member whose shape the value has, so that the walk can go on inside it."""
+    """Return the member of a union with the shape of the value, so that its members can be checked."""
     if get_origin(wanted) not in {Union, UnionType}:
         return wanted
     members = [member for member in get_args(wanted) if member not in {NoneType, msgspec.UnsetType}]

@@ -1,4 +1,4 @@
-"""What a merchant may send about webhooks: endpoints, and which deliveries to make again."""
+"""The request bodies for webhooks: endpoints, and replays of deliveries."""
 
 from typing import Annotated
 
@@ -28,7 +28,7 @@ class EndpointBody(Body, frozen=True, kw_only=True):
 
 
 class EndpointUpdate(Body, frozen=True, kw_only=True):
-    """What changes of an endpoint; null clears: `types` to all."""
+    """The changes of an endpoint; null clears: `types` to all."""
 
     url: Url | UnsetType = UNSET
     types: Types | UnsetType | None = UNSET
@@ -36,7 +36,7 @@ class EndpointUpdate(Body, frozen=True, kw_only=True):
 
 
 class RotateBody(Body, frozen=True, kw_only=True):
-    """How long the old secrets go on signing beside the new one."""
+    """How long the old secrets also sign, beside the new one."""
 
     overlap_hours: Annotated[int, Meta(ge=0, le=168)] = 24
 

@@ -1,4 +1,4 @@
-"""How a webhook is written, signed and tried again, and where it may go: the Standard Webhooks specification.
+"""Webhooks by the Standard Webhooks specification: the body, the signature, the retries, and the allowed addresses.
 
 Nothing here reads a clock, a name server or a source of chance; all three are given.
 """
@@ -26,7 +26,7 @@ _JITTER = 0.2
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of a webhook; `data` is what the event is about, as it then was."""
+    """The body of a webhook; `data` is the subject of the event at that time."""
 
     type: str
     timestamp: datetime
@@ -66,13 +66,13 @@ def _signature(secret: str, content: bytes) -> str:
 
 
 def next_try_in(tries: int, plan: Sequence[float], chance: float, asked: float | None) -> float | None:
-    """Return the seconds until the next try; None where there is none left.
+    """Return the seconds until the next try; None after the last.
 
     Args:
         tries: How many failed, 1 or more.
         plan: Seconds before each further try.
-        chance: From 0 to 1: spreads what failed together.
-        asked: What the receiver asks for in Retry-After, which is obeyed up to a day.
+        chance: A random number from 0 to 1, so that retries of the same moment spread.
+        asked: Seconds of the receiver's Retry-After; up to a day is honored.
     """
     if tries > len(plan):
         return None
@@ -81,11 +81,11 @@ def next_try_in(tries: int, plan: Sequence[float], chance: float, asked: float |
 
 
 def url_errors(url: str, *, live: bool, allowed: Sequence[Network]) -> list[FieldError]:
-    """Return what keeps an address from getting webhooks, as far as it shows without asking a name server.
+    """Return why webhooks must not be sent to a URL, as far as that is known without a name server.
 
     Args:
         url: The endpoint.
-        live: It is told of real money: https is required.
+        live: The events concern real money: https is required.
         allowed: Networks that are allowed although they are private.
     """
     try:
@@ -117,7 +117,7 @@ def url_errors(url: str, *, live: bool, allowed: Sequence[Network]) -> list[Fiel
 
 
 def may_be_reached(address: Address, allowed: Iterable[Network]) -> bool:
-    """Whether webhooks may go to an address: a public one, or one in a network that was allowed.
+    """Return whether webhooks may be sent to an address: a public one, or one in an allowed network.
 
     An address that leads on to others is judged by them, too. A cloud's own service is reached only if its very
     network was allowed, not a larger one.
@@ -135,7 +135,7 @@ def _is_open(address: Address, allowed: Sequence[Network]) -> bool:
 
 
 def _leads_to(address: Address) -> Iterator[Address]:
-    """Yield whatever is reached through an address; an IPv4 address in IPv6 notation is that IPv4 address alone."""
+    """Yield the addresses that an address reaches; an IPv4-mapped IPv6 address is its IPv4 address."""
     if isinstance(address, IPv4Address):
         yield address
     elif address.ipv4_mapped is not None:
@@ -162,7 +162,7 @@ def _url_error(detail: str) -> FieldError:
 
 
 def seconds_until(retry_after: str | None, now: datetime) -> float | None:
-    """Return what a Retry-After header asks for, in seconds; None where it says nothing readable."""
+    """Return the seconds of a Retry-After header; None if it is unreadable."""
     if retry_after is None:
         return None
     text = retry_after.strip()

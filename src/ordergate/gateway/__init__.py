@@ -1,1 +1,1 @@
-"""The use cases: one verb per file. What they need from outside stands in ``ports``."""
+"""The use cases, in rooms by subject. Imports flow one way between the rooms."""

@@ -1,1 +1,1 @@
-"""The journal's stores, behind the contract in ``ordergate.gateway.runtime.ports``. SQL stands in ``sql``."""
+"""The journal: records, transactions, the two stores that run them, and their SQL."""

@@ -1,4 +1,4 @@
-"""Records to documents and back, and the columns that stand beside a document."""
+"""Encodes and decodes records, and returns the columns beside a record."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -64,7 +64,7 @@ def key_columns(operation: Operation) -> dict[str, Any]:
 
 
 def operation_columns(operation: Operation) -> dict[str, Any]:
-    """Return what is searched of an operation, and its document."""
+    """Return an operation's record, and the columns for the searches of it."""
     return {
         "id": operation.id,
         "merchant": operation.merchant,
@@ -99,7 +99,7 @@ def intent_columns(intent: Intent) -> dict[str, Any]:
 
 
 def comparison_columns(comparison: Comparison) -> dict[str, Any]:
-    """Return what is searched of a comparison, its document, and what it came to."""
+    """Return a comparison's record, its result, and the columns for the searches of it."""
     return {
         "id": comparison.id,
         "merchant": comparison.merchant,
@@ -114,7 +114,7 @@ def comparison_columns(comparison: Comparison) -> dict[str, Any]:
 
 
 def order_columns(record: OrderRecord, status: OrderStatus) -> dict[str, Any]:
-    """Return what is searched of an order, its canonical status among it, and its document."""
+    """Return an order's record, and the columns for the searches of it; one of them is the canonical status."""
     return {
         "id": record.id,
         "merchant": record.merchant,
@@ -134,10 +134,10 @@ def order_columns(record: OrderRecord, status: OrderStatus) -> dict[str, Any]:
 
 
 def duration(seconds: float | None) -> int | None:
-    """Return a length of time in milliseconds, as columns hold it; None for none."""
+    """Return a duration in milliseconds, as columns store it; None for None."""
     return None if seconds is None else round(seconds * 1000)
 
 
 def moment_or_none(milliseconds: int | None) -> datetime | None:
-    """Return the time that a column holds; None for none."""
+    """Return the time of a column; None for NULL."""
     return None if milliseconds is None else moment(milliseconds)

@@ -44,7 +44,7 @@ class Journal(ABC):
 
     @abstractmethod
     async def close(self) -> None:
-        """Finish the writes under way and let go of the database."""
+        """Finish the writes under way, and close the database."""
 
     def on_events(self, wake: Callable[[], None] | None) -> None:
         """Call a function after each write of this process that may have recorded events."""

@@ -26,7 +26,7 @@ class Query(NamedTuple):
 class Batch(NamedTuple):
     """One statement for each of many sets of parameters; it is answered with no rows.
 
-    PostgreSQL takes them as arrays, one for each parameter, by a statement whose name ends with ``_batch``.
+    In PostgreSQL, the statement's name ends with ``_batch`` and each parameter is an array.
     """
 
     statement: str
@@ -118,7 +118,7 @@ def transaction(**traits: Unpack[Traits]) -> Callable[[Callable[P, Steps[T]]], C
 
 
 class RolledBack(Exception):  # noqa: N818 - it is how a transaction ends, and no error
-    """Ends a transaction with nothing changed; `result` is what it returns all the same."""
+    """Ends a transaction without changes; the transaction returns `result`."""
 
     def __init__(self, result: Any) -> None:
         """Keep the result."""

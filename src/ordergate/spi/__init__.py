@@ -1,1 +1,1 @@
-"""All that an adapter's author reads: what an adapter is, what it is told and what it answers."""
+"""The interface for adapters: everything that the author of an adapter needs."""

@@ -1,4 +1,4 @@
-"""What an adapter is: pure translation between the gateway's terms and one provider's.
+"""The interface of an adapter: pure translation between the gateway's terms and one provider's.
 
 An adapter opens no socket, reads no clock, draws no random number and keeps no state between calls. It is
 registered by one entry point in the group ``ordergate.adapters``.
@@ -23,7 +23,7 @@ from ordergate.spi.wire import WireRequest, WireResponse
 Environment = Literal["emulator", "sandbox", "production"]
 
 Plan = Generator[WireRequest, WireResponse, Outcome]
-"""A conversation: yields a request, is sent its answer, returns what came of the command.
+"""A plan: a generator that yields requests, gets their responses, and returns the outcome of the command.
 
 Refusals that need no answer are raised as :class:`ordergate.domain.errors.Problem` before the first yield."""
 
@@ -33,10 +33,10 @@ class AdapterSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class Baseline(msgspec.Struct, frozen=True, kw_only=True):
-    """What was known of an account just before a write was sent: where a probe begins to look.
+    """The state of an account just before a write: the start of a list probe.
 
     Attributes:
-        newest_order: The provider's id of the newest order known there; None where none was.
+        newest_order: The provider's id of the newest known order; None without one.
         newest_created_at: When that was created, by the provider's clock.
         recorded_at: When the write was recorded, by the gateway's clock.
     """
@@ -52,9 +52,9 @@ class Adapter(Protocol):
     Attributes:
         name: As configuration names it: lower case.
         title: As a person writes it.
-        capabilities: What the provider can do.
+        capabilities: The provider's capabilities.
         settings_type: The adapter's own keys in an account's table.
-        base_urls: Where the provider lives, by environment; an emulator's address is configured.
+        base_urls: The provider's base URLs by environment; the URL of an emulator is configured.
         fields: How the canonical order maps to the provider's documents; nothing that writes or reads uses it.
     """
 
@@ -76,14 +76,13 @@ class Adapter(Protocol):
     def probe(self, command: WriteCommand, baseline: Baseline, settings: Any) -> Plan:
         """Begin a conversation that finds out, reading only, whether a write was applied.
 
-        It returns ``Applied`` only for what proves it: the operation's mark or key at the provider, or the very
-        change that was asked for, against the order in the command. ``NotApplied`` is a refusal that the provider
-        recorded, ``Absent`` no trace of the write, ``Unknown`` what only a person can judge, or an answer that
-        cannot be read.
+        It returns ``Applied`` only with a proof: the operation's mark or key at the provider, or the requested change
+        itself, against the order in the command. ``NotApplied`` is a refusal that the provider recorded. ``Absent`` is
+        the absence of any trace. ``Unknown`` is everything that only a person can judge, and an unreadable response.
 
         Args:
             command: The write as it was planned; a one-time token is taken out of it.
-            baseline: What was known before it was sent.
+            baseline: The state before the send.
             settings: The account's settings, of ``settings_type``.
         """
         ...
@@ -96,7 +95,7 @@ class Adapter(Protocol):
         """Return the request with the headers that authenticate it.
 
         Args:
-            request: What will be sent; its bytes are not changed.
+            request: The request. Its bytes are not changed.
             settings: The account's settings, of ``settings_type``.
             now: Unix time in seconds, read just before sending.
             nonce: Fresh random hexadecimal digits.
@@ -104,19 +103,19 @@ class Adapter(Protocol):
         ...
 
     def verify(self, delivery: Delivery, settings: Any, now: int) -> None:
-        """Return only where the delivery is the provider's own, unchanged and of now; fail in every other case.
+        """Return only if the webhook is the provider's own, unchanged and recent; raise in every other case.
 
-        Secrets and signatures are compared in constant time. An account without what it takes to verify refuses
-        every delivery.
+        Secrets and signatures are compared in constant time. An account without the necessary secrets refuses every
+        webhook.
 
         Args:
-            delivery: What arrived, from whomever.
+            delivery: The received request, from an unknown sender.
             settings: The account's settings, of ``settings_type``.
             now: Unix time in seconds, when it arrived.
 
         Raises:
-            Problem: ``bad_signature``; the sentence says what is wrong, and gives no secret away.
-            FetchFirst: Something has to be read at the provider before this can be told, such as a certificate.
+            Problem: ``bad_signature``; the sentence names the error without a secret.
+            FetchFirst: The verification needs a document of the provider, such as a certificate.
         """
         ...
 
@@ -129,7 +128,7 @@ class Adapter(Protocol):
         ...
 
     def check_settings(self, settings: Any, environment: Environment) -> list[FieldError]:
-        """Return what is wrong with an account's settings that no single field can tell."""
+        """Return the errors in an account's settings that concern several fields."""
         ...
 
     def emulator(self, seed: int) -> ProviderEmulator:

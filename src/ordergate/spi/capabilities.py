@@ -1,4 +1,4 @@
-"""What an adapter declares that its provider can do. What is not declared is refused before any I/O."""
+"""The declared capabilities of a provider. Everything else is refused before any I/O."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -11,11 +11,11 @@ Level = Literal["yes", "partly", "gateway", "no"]
 
 
 class Support(msgspec.Struct, frozen=True):
-    """How far one operation goes.
+    """The support of one operation.
 
     Attributes:
-        level: ``gateway`` where the provider cannot and the gateway does it itself.
-        detail: The restriction, or what would work instead; one sentence.
+        level: ``gateway`` if the provider cannot and the gateway does it itself.
+        detail: The restriction, or an alternative, in one sentence.
     """
 
     level: Level
@@ -35,13 +35,13 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         operations: Absent means no.
         list_filters: The fields of ``ListFilters`` that the provider's own list understands.
-        partial_pay: An amount below what is due can be paid.
+        partial_pay: An amount below the amount due can be paid.
         fulfill_lines: Part of the lines can be fulfilled.
         links_required: Kinds of links without which the provider cannot name the thing at all.
-        event_feed: The provider keeps what happened, and ``ListEvents`` reads it. Where not, reading the orders again
-            finds what a lost webhook would have told.
+        event_feed: The provider has an event feed, which ``ListEvents`` reads. Without one, a poll reads the orders
+            again after lost webhooks.
         rate_limits: By environment, how fast an account may be called, as the provider documents it.
-        settling_seconds: How long after it was sent a request that nobody answered may still be accepted.
+        settling_seconds: Seconds after the send in which an unanswered request may still be accepted.
     """
 
     operations: Mapping[OperationKind, Support]
@@ -54,5 +54,5 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     settling_seconds: float = 55.0
 
     def support(self, operation: OperationKind) -> Support:
-        """Return how far an operation goes."""
+        """Return the support of an operation."""
         return self.operations.get(operation, Support("no"))

@@ -1,7 +1,7 @@
-"""What an adapter's emulator is: a provider's behaviour without sockets, threads or a clock of its own.
+"""The interface of an emulator: a provider's behaviour without sockets, threads or a clock of its own.
 
-An emulator is a state machine over requests. The server in ``ordergate.emulation`` owns the socket, the
-clock, the faults and the control plane; the emulator is told the time and answers as the provider would.
+An emulator is a state machine over requests. The server in ``ordergate.emulation`` owns the socket, the clock, the
+faults and the control plane. The emulator gets the time and returns the provider's responses.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,14 +37,14 @@ class EmulatedResponse(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EmulatorDescription(msgspec.Struct, frozen=True, kw_only=True):
-    """What a client needs to talk to a running emulator.
+    """The data that a client needs to use a running emulator.
 
     Attributes:
         base_path: Appended to ``http://host:port`` to form the account's ``base_url``; ``""`` or ``"/v2"``.
         credentials: The keys and values that the adapter's account configuration wants.
-        webhook_secret: Signs what the emulator delivers; null where the credentials do.
+        webhook_secret: The key for the signatures of webhooks; null if the credentials sign them.
         customer: A customer with an email and a default card that pays without further action.
-        products: What a product link holds: ids that exist in the catalog from the start.
+        products: Values for product links: ids that exist in the catalog from the start.
         payment_methods: Ids that exist from the start; the first is the default card of `customer`.
     """
 
@@ -57,11 +57,11 @@ class EmulatorDescription(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WebhookEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that a provider tells its client unasked; the same on every attempt to deliver it.
+    """A webhook event of a provider. Each attempt to deliver it is the same.
 
     Attributes:
         id: The provider's id of the event.
-        type: The provider's name for what happened.
+        type: The provider's name of the event.
         order_id: The provider's id of the order that it happened to.
         body: As it is posted, in the provider's own form.
     """
@@ -77,11 +77,11 @@ class DeliveryAttempt(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         number: 1 for the first.
-        url: Where to, exactly as it was configured.
+        url: The URL, exactly as configured.
         signed_at: Unix time in seconds.
         first_signed_at: The same of the first attempt, for a provider that signs an event only once.
-        secrets: What to sign with, each on its own; none for the emulator's own. Only given to an emulator
-            that describes itself with a `webhook_secret`.
+        secrets: The keys to sign with, each separately; none for the emulator's own key. Only an emulator that
+            describes a `webhook_secret` gets any.
     """
 
     number: int
@@ -97,7 +97,7 @@ class DeliveryRules(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         timeout: Seconds until an attempt counts as failed.
         waits: Seconds between each failed attempt and the next; after the last one the event is given up.
-        delivered: The lowest and the highest HTTP status that says that the event has arrived.
+        delivered: The lowest and the highest HTTP status of a successful delivery.
     """
 
     timeout: float
@@ -110,7 +110,7 @@ class UnknownOrderError(LookupError):
 
 
 class InvalidControlError(ValueError):
-    """A control plane call that makes no sense; the message says why, for a human."""
+    """An invalid call of the control plane; the message gives the reason."""
 
 
 class ProviderEmulator(Protocol):
@@ -122,7 +122,7 @@ class ProviderEmulator(Protocol):
     """
 
     def describe(self) -> EmulatorDescription:
-        """Return what a client needs; constant for one seed."""
+        """Return the data for a client; it is constant for a seed."""
         ...
 
     def handle(self, request: EmulatedRequest, now: float) -> EmulatedResponse:
@@ -130,7 +130,7 @@ class ProviderEmulator(Protocol):
         ...
 
     def advance(self, now: float) -> None:
-        """Let whatever is due happen: payments close, keys expire. Called before each request and often."""
+        """Perform everything that is due: payments close, keys expire. It is called before each request, and often."""
         ...
 
     def rate_limited(self, now: float) -> EmulatedResponse:
@@ -150,7 +150,7 @@ class ProviderEmulator(Protocol):
         ...
 
     def act(self, order_id: str, action: str, amount: int | None, now: float) -> dict[str, Any]:
-        """Do what happens at the provider without its client, and return the order.
+        """Perform an action of the shopper, the bank or the provider, and return the order.
 
         Args:
             order_id: The provider's id of the order.
@@ -189,7 +189,7 @@ class ProviderEmulator(Protocol):
         ...
 
     def keep_events(self, *, wanted: bool) -> None:
-        """Say whether events are kept for `take_events`; at first and after a reset they are not."""
+        """Set whether events are stored for `take_events`. Initially, and after a reset, they are not."""
         ...
 
     def take_events(self) -> Sequence[WebhookEvent]:

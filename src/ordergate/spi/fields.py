@@ -1,7 +1,7 @@
-"""Where the canonical order stands in a provider's documents, as data, and how what stands there is read.
+"""The field map: the places of the canonical order's fields in a provider's documents, as data.
 
-An adapter declares the map beside the code that writes its requests and reads its answers, and neither uses it: what
-the map reads back from the bytes is a second opinion on both.
+An adapter declares the map beside its code, which does not use the map. So the map is an independent reading of the
+same bytes.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,10 +30,10 @@ class Notation(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: For a human: ``major units``.
-        read: Returns what a literal means, given how many decimals the order's currency has. It raises ``ValueError``
-            or ``TypeError`` for what cannot be read so.
+        read: Returns the value of a literal, given the decimals of the order's currency. It raises ``ValueError`` or
+            ``TypeError`` for an invalid literal.
         own: Literals name things of the provider's own.
-        clock: Literals are times that the provider's clock told.
+        clock: Literals are times of the provider's clock.
     """
 
     name: str
@@ -43,15 +43,15 @@ class Notation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
-    """One field of the order, and where it stands in a document.
+    """One field of the order, and its place in a document.
 
     Attributes:
         pointer: The canonical JSON Pointer; of a line's field, inside the line.
-        at: JSON Pointer into the document, or into its line; None where the provider means it without a word.
+        at: JSON Pointer into the document, or into its line; None if the document does not contain the field.
         notation: How it is written there.
-        absent: What it means that nothing, or null, stands there; unset where that means nothing.
-        unsaid: What to call that, for a human.
-        made: The provider makes one up, or has one from elsewhere, where it is given none.
+        absent: The meaning of an absent or null value; unset if it has none.
+        unsaid: The name of that meaning, for people.
+        made: The provider generates a value, or takes one from elsewhere, if it gets none.
     """
 
     pointer: str
@@ -63,13 +63,13 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Lines(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the order's lines stand.
+    """The place of the order's lines.
 
     Attributes:
         at: JSON Pointer to the array.
         fields: Of each line.
         counts: Whether an element of the array is a line of the order; it is given the element and the document.
-        merges: One line there may stand for several with one product.
+        merges: One line of the provider may stand for several lines of one product.
     """
 
     at: str
@@ -79,7 +79,7 @@ class Lines(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Form(msgspec.Struct, frozen=True, kw_only=True):
-    """One kind of document: the request that creates an order, or the answer that tells one."""
+    """One kind of document: the request that creates an order, or a response with an order."""
 
     fields: tuple[Field, ...]
     lines: Lines
@@ -90,8 +90,8 @@ class FieldMap(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         request: The body that creates an order.
-        order: The answer that holds one.
-        request_id: JSON Pointer to the provider's id of a call in an answer; None where a header alone tells it.
+        order: The response with the order.
+        request_id: JSON Pointer to the provider's id of a call in a response; None if only a header contains it.
     """
 
     request: Form
@@ -100,10 +100,10 @@ class FieldMap(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read(form: Form, body: bytes) -> Reading:
-    """Read what a document says of an order.
+    """Return a document's fields of an order.
 
     Raises:
-        UnreadableDocumentError: It is not JSON, or not an object, or says no currency.
+        UnreadableDocumentError: The document is not JSON, not an object, or has no currency.
     """
     document = decode(body)
     digits = _digits(form, document)
@@ -138,7 +138,7 @@ def decode(body: bytes) -> Any:
 
 
 def at_pointer(document: Any, pointer: str) -> Any:
-    """Return what stands at a JSON Pointer; None for nothing."""
+    """Return the value at a JSON Pointer; None if there is none."""
     found = document
     for part in pointer.split("/")[1:]:
         name = part.replace("~1", "/").replace("~0", "~")
@@ -230,7 +230,7 @@ def _unmarked(literal: Any, _digits: int) -> dict[str, Any] | None:
 
 PLAIN = Notation(name="said", read=lambda literal, _digits: literal)
 TEXT = Notation(name="text", read=lambda literal, _digits: literal or None)
-"""Text of which an empty one says nothing."""
+"""Text; an empty one counts as absent."""
 UPPER_CASE = Notation(name="upper case", read=lambda literal, _digits: literal)
 LOWER_CASE = Notation(name="lower case", read=lambda literal, _digits: literal.upper())
 MINOR_UNITS = Notation(name="minor units", read=_minor)

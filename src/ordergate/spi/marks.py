@@ -1,4 +1,4 @@
-"""What of an order's metadata at a provider is the gateway's own."""
+"""The gateway's own marks in an order's metadata at a provider."""
 
 from typing import Any
 

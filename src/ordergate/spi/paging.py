@@ -13,7 +13,7 @@ from ordergate.domain.provider_order import ProviderOrder
 
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """Where a page begins: the rows after, or before, the one with this id."""
+    """The start of a page: the rows after, or before, the row with this id."""
 
     direction: Literal["after", "before"]
     id: str
@@ -25,7 +25,7 @@ def write_cursor(cursor: Cursor) -> str:
 
 
 def read_cursor(text: str | None) -> Cursor | None:
-    """Return what :func:`write_cursor` wrote; None for the first page.
+    """Return the content of a cursor of :func:`write_cursor`; None for the first page.
 
     Raises:
         Problem: The text is no cursor of ours.
@@ -50,7 +50,7 @@ def page(orders: Sequence[ProviderOrder], cursor: Cursor | None, *, has_more: bo
 
     Args:
         orders: The rows in the provider's order.
-        cursor: What the page was asked with.
+        cursor: The cursor of the requested page.
         has_more: There are further rows in the direction of travel.
     """
     backwards = cursor is not None and cursor.direction == "before"

@@ -1,4 +1,4 @@
-"""What proves a write to an order that is there: the very change that was asked for, against what was before."""
+"""Proofs that a write changed an existing order: the requested change itself, against the order before."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,7 +23,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def holds(self) -> bool:
-        """Whether the field is as asked; an object also where its provider merges what it is sent."""
+        """Return whether the field has the requested value; an object also if the provider merges it."""
         if self.found == self.asked:
             return True
         if not isinstance(self.asked, dict) or not isinstance(self.before, dict):
@@ -32,10 +32,10 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def judge_changes(order: ProviderOrder, changes: Sequence[Change]) -> Applied | Absent | Unknown:
-    """Return what an order says of an update that asked for all of these at once.
+    """Return the outcome of an update of several fields, from the order.
 
-    Applied where all hold, even where they held before: that is the state which was asked for. Absent where
-    nothing has moved. In between somebody else has changed the order, and a person has to look.
+    Applied if all fields have the requested values, even if they had them before. Absent if no field has changed.
+    Otherwise somebody else has changed the order, and a person has to decide.
     """
     if all(change.holds for change in changes):
         return Applied(order=order)
@@ -45,6 +45,6 @@ def judge_changes(order: ProviderOrder, changes: Sequence[Change]) -> Applied | 
 
 
 def unread(failure: NotApplied | Unknown) -> Unknown:
-    """Return what a read that failed tells of the write that it was to find: nothing."""
+    """Return the outcome of a probe whose read failed: unknown."""
     reason = failure.reason if isinstance(failure, Unknown) else failure.detail
     return Unknown(reason=reason, provider=failure.provider)

@@ -47,10 +47,10 @@ def read_extension(block: dict[str, Any], wanted: type[T], adapter: str) -> T:
 
 
 def path_segment(identifier: str) -> str:
-    """Return a provider's id as one segment of a path, whatever it holds.
+    """Return a provider's id as one percent-encoded segment of a path.
 
     Raises:
-        Problem: The id would change the path that it stands in.
+        Problem: The id would change the path.
     """
     if identifier in {"", ".", ".."}:
         raise invalid_request(

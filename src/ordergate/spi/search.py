@@ -1,6 +1,6 @@
-"""Looks through a provider's list of orders for the one that a create may have made.
+"""Searches a provider's list of orders for the order of a create.
 
-The walk is a generator like any plan: what it asks is sent by the gateway, what it hears is given to it.
+The search is a generator like a plan: it yields requests and gets their responses.
 """
 
 from collections.abc import Callable, Generator
@@ -20,11 +20,11 @@ PAGE_SIZE = 100
 MAX_PAGES = 200
 """Pages in one direction after which a search gives up: 20 000 orders since the write belong before a person."""
 LOOK_BACK = timedelta(hours=24)
-"""How far before the write a search goes that has no order to begin at: the provider's clock may be another."""
+"""How long before the write a search without a known order starts: the provider's clock may differ."""
 
 
 class ListedOrders(msgspec.Struct, frozen=True, kw_only=True):
-    """One page in the provider's order; `has_more` says that rows may follow in the direction of travel."""
+    """One page in the provider's order; `has_more` means that rows may follow in this direction."""
 
     orders: tuple[ProviderOrder, ...]
     has_more: bool
@@ -33,11 +33,11 @@ class ListedOrders(msgspec.Struct, frozen=True, kw_only=True):
 AskPage = Callable[[Cursor | None], WireRequest]
 """Builds the request for the page at a cursor; for the first page, None."""
 ReadPage = Callable[[WireResponse], ListedOrders | NotApplied | Unknown]
-"""Reads a page, or what its failure means; ``provider_rejected`` may mean that the cursor is not known."""
+"""Reads a page, or the meaning of its failure; ``provider_rejected`` may mean an unknown cursor."""
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True):
-    """What is looked for, and how this provider's list is read."""
+    """The searched order, and the way to read this provider's list."""
 
     operation: str
     ask: AskPage
@@ -45,7 +45,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Way(msgspec.Struct, frozen=True, kw_only=True):
-    """Where one direction led.
+    """The result of one direction.
 
     Attributes:
         found: The order with the operation's mark.
@@ -68,10 +68,10 @@ _Walk = Generator[WireRequest, WireResponse, _Way]
 def find_created(
     search: Search, baseline: Baseline
 ) -> Generator[WireRequest, WireResponse, Applied | Absent | Unknown]:
-    """Look for the order that bears the operation's mark.
+    """Search for the order with the operation's mark.
 
-    Providers do not say how their lists are sorted, so the search walks both ways from the newest order that
-    was known before the write: one leads to every newer order, the other soon into the past.
+    Providers do not document the sort order of their lists. So the search goes in both directions from the newest order
+    before the write: one direction contains every newer order, the other one soon the past.
     """
     if baseline.newest_order is not None:
         outcome = yield from _around(search, baseline.newest_order, baseline)
@@ -84,7 +84,7 @@ def find_created(
 def _around(
     search: Search, newest: str, baseline: Baseline
 ) -> Generator[WireRequest, WireResponse, Applied | Absent | Unknown | None]:
-    """Walk both ways from an order; None where its id turned out to be no place in the list."""
+    """Search in both directions from an order; None if its id is no valid cursor."""
     horizon = baseline.newest_created_at or baseline.recorded_at - LOOK_BACK
     ways: list[_Way] = []
     directions: tuple[Literal["after", "before"], ...] = ("after", "before")
@@ -96,8 +96,8 @@ def _around(
         if outcome is not None:
             return outcome
         ways.append(way)
-    # A provider may answer an unknown cursor with nothing, or as if it were not there: then neither direction
-    # has rows, or both lead into the past, and neither may pass for a look at the newer orders.
+    # A provider may answer an unknown cursor with an empty page, or ignore it. Then neither direction has rows, or both
+    # lead into the past, and neither proves anything about the newer orders.
     astray = all(way.empty for way in ways) or all(way.past for way in ways)
     return None if astray else Absent()
 
@@ -112,15 +112,15 @@ def _walk(
     """Follow one direction to its end, from an order or from the beginning of the list.
 
     Args:
-        search: What is looked for.
+        search: The search.
         direction: Of the cursors.
         begin: The order to begin at; None for the beginning of the list.
         horizon: Orders created before this do not matter.
     """
     cursor = Cursor(direction, begin) if begin is not None else None
     seen: set[str] = set()
-    # Whether a way leads into the past is told by its far end alone: a list that begins with the oldest
-    # order is old at first and still has to be walked.
+    # Only the far end of a direction shows that it leads into the past: a list that starts with the oldest order is old
+    # at first and must be read further.
     origin = horizon if begin is not None else None
     for _ in range(MAX_PAGES):
         page = search.read((yield search.ask(cursor)))
@@ -138,7 +138,7 @@ def _walk(
             return _Way()
         ids = {order.provider_order_id for order in page.orders}
         if ids <= seen:
-            # Not its end: a list that does not heed its own cursors has not been looked through.
+            # This is not the end: a list that ignores its own cursors has not been read completely.
             return _Way(failure=Unknown(reason="The provider's list of orders answers the same page again."))
         seen |= ids
         cursor = Cursor(direction, far.provider_order_id)

@@ -10,7 +10,7 @@ class Secret:
     __slots__ = ("_value",)
 
     def __init__(self, value: str) -> None:
-        """Hold the value."""
+        """Wrap the value."""
         self._value = value
 
     def reveal(self) -> str:

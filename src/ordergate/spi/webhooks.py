@@ -1,7 +1,7 @@
-"""A provider's webhooks as they arrive, and what the adapters that verify and read them have in common.
+"""Received webhooks, and the common steps of their verification and parsing.
 
-Everything here comes from anybody on the internet: it is refused with a problem, or understood, and never believed
-before it is verified.
+Anybody on the internet can send a webhook. It is refused with a problem or understood, and it is trusted only after its
+verification.
 """
 
 from collections.abc import Mapping
@@ -25,9 +25,9 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """One webhook as it arrived.
 
     Attributes:
-        headers: Names in lower case, each with all of its values in the order in which they came.
+        headers: Names in lower case, each with all of its values in order.
         body: The exact bytes.
-        fetched: The answers to what :class:`FetchFirst` asked for, by path.
+        fetched: The responses to :class:`FetchFirst`, by path.
     """
 
     headers: Mapping[str, tuple[str, ...]]
@@ -38,12 +38,12 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 class FetchFirst(Exception):  # noqa: N818 - it is a request, and not always an error
     """Raised while a delivery is verified: something has to be read at the provider before, such as a certificate.
 
-    It is sent to the account's base URL like any request, never to an address that the delivery names. The answer is
-    put into the delivery's ``fetched``, and the delivery is verified anew; the answer may be kept for others. Whoever
-    does not know of this has an exception and no verified delivery.
+    The gateway sends it to the account's base URL like any request, never to an address in the webhook. The response is
+    added to the webhook's ``fetched``, and the webhook is verified again; the response may be cached. A caller that
+    does not catch this exception has no verified webhook.
 
     Attributes:
-        request: What to read; it does not act.
+        request: The request to send; it only reads.
     """
 
     def __init__(self, request: WireRequest) -> None:
@@ -53,7 +53,7 @@ class FetchFirst(Exception):  # noqa: N818 - it is a request, and not always an 
 
 
 def bad_signature(detail: str) -> Problem:
-    """Return the refusal of a delivery; the sentence tells neither a secret nor what a right signature would be."""
+    """Return the refusal of a webhook, without a secret and without the correct signature."""
     return Problem("bad_signature", detail)
 
 
@@ -61,8 +61,8 @@ def single_header(delivery: Delivery, name: str) -> str:
     """Return the value of a header that proves something.
 
     Raises:
-        Problem: It is missing, empty, there more than once, or holds what no such header holds. Of two values the
-            provider meant one at most.
+        Problem: The header is missing, empty, repeated, or has an invalid value. Of two values at most one is the
+            provider's.
     """
     values = delivery.headers.get(name, ())
     if not values or values == ("",):
@@ -75,14 +75,14 @@ def single_header(delivery: Delivery, name: str) -> str:
 
 
 def unix_seconds(text: str) -> int | None:
-    """Return what plain decimal digits say; None for any other notation, a leading zero included."""
+    """Return the number of plain decimal digits; None for any other notation, including a leading zero."""
     if not (text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS):
         return None
     return int(text) if text == "0" or text[0] != "0" else None
 
 
 def refuse_untimely(signed_at: int, now: int, *, past: int, ahead: int) -> None:
-    """Refuse what was signed more than `past` seconds ago, or for more than `ahead` seconds from now.
+    """Refuse a signature that is more than `past` seconds old, or more than `ahead` seconds in the future.
 
     Raises:
         Problem: It was.
@@ -99,10 +99,10 @@ def refuse_untimely(signed_at: int, now: int, *, past: int, ahead: int) -> None:
 
 
 def read_document(body: bytes) -> dict[str, Any]:
-    """Read a webhook's body, whatever it holds.
+    """Parse a webhook's body.
 
     Raises:
-        Problem: ``invalid_json``, or ``invalid_request`` where it is no object.
+        Problem: ``invalid_json``, or ``invalid_request`` if it is no object.
     """
     try:
         document = _decode(body)
@@ -136,12 +136,12 @@ def plain_text(value: Any) -> str | None:
 
 
 def members(value: Any) -> Mapping[str, Any]:
-    """Return an object's members; none where it is no object."""
+    """Return an object's members; none if the value is no object."""
     return value if isinstance(value, dict) else {}
 
 
 def instant(seconds: Any) -> datetime | None:
-    """Return the time that a number of Unix seconds means; None where it means none."""
+    """Return the time of Unix seconds; None if the value is no such number."""
     if type(seconds) is not int:
         return None
     try:
@@ -151,7 +151,7 @@ def instant(seconds: Any) -> datetime | None:
 
 
 def named_operations(*texts: Any) -> tuple[str, ...]:
-    """Return the operations that marks or provider keys name, each once; what is none of ours is left out.
+    """Return the operations in marks or provider keys, each once; foreign values are skipped.
 
     A provider key is an operation's id, or that with a number behind a hyphen.
     """

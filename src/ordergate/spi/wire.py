@@ -11,7 +11,7 @@ from ordergate.domain.order import Notice
 class NoAnswer(Exception):  # noqa: N818 - it is an event, thrown into a plan, and not always an error
     """Thrown into a plan at a request after its effectful one: it was not answered.
 
-    A plan that knows already what came of its command catches this and says so; one that does not lets it pass.
+    A plan that already knows its outcome catches this exception and returns it; any other plan lets it pass.
     """
 
 
@@ -19,16 +19,16 @@ Headers = tuple[tuple[str, str], ...]
 
 
 class WireRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One request to a provider; what stands here is what is sent.
+    """One request to a provider, exactly as it is sent.
 
     Attributes:
         method: Upper case.
-        path: What follows the account's base URL, percent-encoded, with the query.
+        path: The path after the account's base URL, percent-encoded, with the query.
         body: The exact bytes; empty for none.
         headers: Besides those that the transport adds (Host, Content-Length, User-Agent).
         acts: The request may change something at the provider. A plan has at most one such request.
-        notices: What the merchant should know about how the order was put into this request.
-        confidential: The body holds a one-time token, so it is journaled masked and sent by nobody else.
+        notices: Notices for the merchant about the translation into this request.
+        confidential: The body contains a one-time token, so the journal has it masked and no other process sends it.
     """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -41,7 +41,7 @@ class WireRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WireResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer as it came: header names in lower case, of repeated ones the last."""
+    """One response: header names in lower case; of a repeated header, the last value."""
 
     status: int
     headers: Mapping[str, str] = msgspec.field(default_factory=dict)
@@ -49,7 +49,7 @@ class WireResponse(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def retry_after(self) -> int | None:
-        """Whole seconds that it asks to wait; anything else, zero, and what takes days, is taken for absent."""
+        """Whole seconds of Retry-After; None if absent, zero, invalid, or longer than days."""
         value = self.headers.get("retry-after", "")
         seconds = int(value) if value.isdecimal() and len(value) <= 5 else 0
         return seconds or None

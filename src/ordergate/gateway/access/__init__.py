@@ -1,1 +1,1 @@
-"""Who may do what: keys, callers, sessions."""
+"""Access: keys, callers and sessions decide which call is allowed."""

@@ -1,8 +1,8 @@
-"""Lets callers in: finds out whose key it is, and how often that key, or who guesses keys, may come.
+"""Authenticates callers by their key, and limits the requests of a key and the guesses of an address.
 
-A key that ends is refused from then on; one that is revoked by every process within a second
-(:data:`ordergate.gateway.runtime.known_keys.KEPT`). If the body of a request takes longer, the key is looked up
-again, and the journal lets no write begin for a revoked key.
+An expired key is refused from then on. A revoked key is refused by every process within a second
+(:data:`ordergate.gateway.runtime.known_keys.KEPT`). If the body of a request takes longer, the key is looked up again,
+and the journal claims no write for a revoked key.
 """
 
 from datetime import datetime
@@ -13,7 +13,7 @@ from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.journal.records.keys import ApiKey
 
 UNKNOWN_KEYS_PER_MINUTE = 20
-"""Keys that nobody has which one address may present; more are answered 429."""
+"""Unknown keys that one address may present; further ones are answered with 429."""
 
 
 async def identify(gateway: Gateway, authorization: str | None, address: str) -> Caller:
@@ -22,11 +22,11 @@ async def identify(gateway: Gateway, authorization: str | None, address: str) ->
     Args:
         gateway: Its journal keeps keys by hash, so the comparison leaks nothing about a key.
         authorization: The header's value.
-        address: Where the connection comes from. Behind a proxy all callers share one, so a good key is let in
-            whatever others present there.
+        address: Address of the connection. Behind a proxy all callers share one, so a valid key is accepted in any
+            case.
 
     Raises:
-        Problem: ``unauthenticated``, or ``rate_limited`` where too many unknown keys came from the address.
+        Problem: ``unauthenticated``, or ``rate_limited`` after too many unknown keys from the address.
     """
     key = await gateway.known_keys.find(gateway.journal, presented_hash(authorization))
     if key is None:
@@ -40,7 +40,7 @@ async def identify(gateway: Gateway, authorization: str | None, address: str) ->
 
 
 async def count_request(gateway: Gateway, caller: Caller) -> None:
-    """Count a request of a key, where the configuration limits how many it may make.
+    """Count a request of a key, if the configuration limits them.
 
     Raises:
         Problem: ``rate_limited``: nothing of the request has been done.

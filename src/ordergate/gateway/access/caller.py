@@ -40,7 +40,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         raise Problem("forbidden", f"This key lacks the scope {scope}; use one that has it.")
 
     def require_merchant(self) -> str:
-        """Return whose key it is.
+        """Return the caller who has the key.
 
         Raises:
             Problem: ``forbidden``: an operator's key belongs to no merchant.
@@ -52,10 +52,10 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         return self.merchant
 
     def merchant_named(self, merchant: str | None) -> str:
-        """Return for whom the call is: the key's merchant, or the one that an operator names.
+        """Return the merchant of the call: the key's merchant, or the one that an operator names.
 
         Raises:
-            Problem: ``forbidden`` where a merchant names another, ``invalid_request`` where an operator names none.
+            Problem: ``forbidden`` if a merchant names another one, ``invalid_request`` if an operator names none.
         """
         if self.merchant is not None and merchant not in {None, self.merchant}:
             raise Problem("forbidden", "This key belongs to another merchant.")
@@ -93,12 +93,12 @@ def make_key(
 
 
 def is_key(text: str) -> bool:
-    """Tell whether a text can be a key."""
+    """Return whether a text has the form of a key."""
     return _KEY.fullmatch(text) is not None
 
 
 def hash_key(token: str) -> bytes:
-    """Return what is stored of a key: it has 256 random bits, so a fast hash is enough."""
+    """Return the hash of a key for the journal. A key has 256 random bits, so a fast hash suffices."""
     return sha256(token.encode()).digest()
 
 
@@ -108,7 +108,7 @@ def key_revoked() -> Problem:
 
 
 def presented_hash(authorization: str | None) -> bytes:
-    """Return the hash of the key in an Authorization header; what cannot be a key is refused without I/O.
+    """Return the hash of the key in an Authorization header. A text without the form of a key is refused without I/O.
 
     Raises:
         Problem: ``unauthenticated``.

@@ -1,4 +1,4 @@
-"""Replaces a key by a new one of the same rights, while the old one goes on working for a while."""
+"""Replaces a key with a new one that has the same rights; the old one stays valid for a while."""
 
 from datetime import datetime, timedelta
 
@@ -25,9 +25,9 @@ async def rotate_key(
     """Make a key's replacement.
 
     Args:
-        gateway: Where keys are kept.
+        gateway: This process.
         key_id: The key to replace.
-        overlap: How long it goes on working, unless its own end comes first.
+        overlap: How long the old key stays valid, at most until its own expiry.
         lifetime: How long the new one works; None for as long as the old one was made for.
 
     Raises:

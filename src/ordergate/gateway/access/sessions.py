@@ -1,8 +1,8 @@
 """Sessions of people at the console: opened with an API key, kept in the journal, over when the key is.
 
-The browser holds a random token of the session alone, and the journal that token's hash beside the key's id. So a
-session works on every process that shares the journal and outlives a restart, no secret has to be configured, and a
-key that is revoked, or that ends, ends its sessions with the next request.
+The browser has only a random token of the session. The journal has the hash of the token, with the id of the key. So a
+session works on every process with the same journal and survives a restart, no secret has to be configured, and a
+revoked or expired key ends its sessions with the next request.
 """
 
 import secrets
@@ -17,17 +17,17 @@ from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.journal import transactions as tx
 
 SESSION_SECONDS = 8 * 3600
-"""How long a session lasts, whatever is done in it."""
+"""Lifetime of a session, independent of its use."""
 
 SCOPE = "orders:read"
-"""What a key must be good for to open one."""
+"""The scope that a key needs to open a session."""
 
 _SESSIONS_PER_KEY = 50
 _TOKEN_BYTES = 32
 
 
 def new_token() -> str:
-    """Return a token that nobody can guess."""
+    """Return a random token of 256 bits."""
     return secrets.token_urlsafe(_TOKEN_BYTES)
 
 
@@ -37,7 +37,7 @@ async def open_session(gateway: Gateway, key: str, address: str) -> str:
     Args:
         gateway: Its journal keeps the session.
         key: The API key itself; it is not kept.
-        address: Where the connection comes from; wrong keys are counted by it, as the API counts them.
+        address: Address of the connection. Wrong keys are counted by address, as in the API.
 
     Raises:
         Problem: ``unauthenticated``, ``rate_limited``, or ``forbidden`` for a key that may not read orders.
@@ -54,10 +54,10 @@ async def open_session(gateway: Gateway, key: str, address: str) -> str:
 
 
 async def caller_in_session(gateway: Gateway, token: str) -> Caller:
-    """Return whose session it is, and count the request: beside the key's own, so that a page takes none of them.
+    """Return the caller of a session, and count the request. Requests of pages do not use the limit of the key.
 
     Raises:
-        Problem: ``unauthenticated`` where there is none or its key is not good any more, or ``rate_limited``.
+        Problem: ``unauthenticated`` without a session or with an invalid key, or ``rate_limited``.
     """
     caller = await confirm_session(gateway, token)
     await count_request(gateway, msgspec.structs.replace(caller, key=f"{caller.key} at the console"))
@@ -65,7 +65,7 @@ async def caller_in_session(gateway: Gateway, token: str) -> Caller:
 
 
 async def confirm_session(gateway: Gateway, token: str) -> Caller:
-    """Return whose session it is.
+    """Return the caller of a session.
 
     Raises:
         Problem: ``unauthenticated``: there is none, or its key is not good any more.

@@ -24,21 +24,21 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: As configuration names it: ``main-eu``.
-        adapter: What speaks the provider's dialect.
-        base_url: Where requests go, without a slash at the end.
+        adapter: The adapter of the provider.
+        base_url: Base URL of the provider's API, without a slash at the end.
         settings: The adapter's own settings, of its ``settings_type``.
         accept: ``existing`` takes no new orders, ``none`` nothing at all.
         merchants: Who may use it; None for everybody.
         connect_timeout: Seconds to make a connection.
-        read_timeout: Seconds to wait for the answer to go on.
+        read_timeout: Seconds to wait for each part of a response.
         total_timeout: Seconds for one attempt, all in all.
-        settling_time: Seconds after sending until an unanswered request can no longer be accepted; None for what
-            the adapter knows of its provider.
+        settling_time: Seconds after the send in which an unanswered request may still arrive; None for the adapter's
+            value.
         max_in_flight: Calls on their way at the same time, from one process.
-        requests_per_minute: From all processes together; None for what the provider documents, 0 for no limit.
-        fees: What the provider charges for an order, to compare; None where that is not configured.
-        poll_seconds: Between two looks for what no webhook told; None for as long as elsewhere, 0 for none.
-        trace_context: Requests carry the trace that they belong to (W3C ``traceparent``), where they are traced.
+        requests_per_minute: Limit for all processes together; None for the provider's documented limit, 0 for no limit.
+        fees: The provider's fees for an order, for comparisons; None if they are not configured.
+        poll_seconds: Seconds between two polls; None for the general value, 0 for no polls.
+        trace_context: Traced requests send their trace to the provider (W3C ``traceparent``).
         trips: When calls are kept back because the provider is down.
         egress: How connections to the provider leave this host.
     """
@@ -64,7 +64,10 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def place(self) -> tuple[str, str, str]:
-        """Where its requests go, and how: what is known of one place says nothing of another under the same name."""
+        """The address of the account and how to connect.
+
+        Limits and breakers belong to it, not to the account's name.
+        """
         return self.name, self.base_url, self.egress.fingerprint
 
     @property
@@ -87,7 +90,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         return "live" if self.environment == "production" else "test"
 
     def open_to(self, merchant: str | None, world: World) -> bool:
-        """Whether this merchant's keys of this world may use it; None stands for an operator."""
+        """Return whether this merchant's keys of this world may use the account; None is an operator."""
         return self.world == world and (merchant is None or self.serves(merchant))
 
     def serves(self, merchant: str) -> bool:
@@ -96,5 +99,5 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def is_account_name(text: str) -> bool:
-    """Whether an account may be called so: it stands in headers, in addresses and in variables' names."""
+    """Return whether a name is allowed for an account: it appears in headers, in URLs and in names of variables."""
     return text.isascii() and text.replace("-", "").replace("_", "").isalnum()

@@ -1,7 +1,7 @@
 """A circuit breaker as data: after failures in a row nothing is sent for a while, then one call tries.
 
-Own code, since it is told the time, lets exactly one call try, and says why it is open; the libraries looked at read
-their own clocks and let every waiting call through at once.
+Own code, because it gets the time, lets exactly one call probe, and returns why it is open. The libraries that were
+considered read their own clocks and let all waiting calls through at once.
 """
 
 import msgspec
@@ -15,8 +15,7 @@ class Breaker(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         failures: In a row, up to now.
         opened_at: Monotonic seconds; None while it is closed.
-        generation: How often it has opened. What becomes of a call that was sent before it opened last says nothing
-            of the provider as it is now.
+        generation: How often the breaker has opened. The result of a call from an earlier generation is ignored.
         trying: A call is on its way to find out whether the provider is back.
         reason: The last failure, for a human.
     """
@@ -51,7 +50,7 @@ def after_success(breaker: Breaker, generation: int) -> Breaker:
 def after_failure(breaker: Breaker, generation: int, trips: Trips, now: float, reason: str) -> Breaker:
     """Return it with one failure more, if the call is of this generation.
 
-    It is open once there were enough, and again where the trying call failed.
+    Return the breaker after a failure: open after enough failures, or again if the probing call failed.
     """
     if generation != breaker.generation:
         return breaker

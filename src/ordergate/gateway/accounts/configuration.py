@@ -1,4 +1,4 @@
-"""What the use cases need to know of the configuration: accounts, routes, limits. Immutable: a change swaps it."""
+"""The configuration of the use cases: accounts, routes, limits. It is immutable; a reload replaces it."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -33,7 +33,7 @@ class ConfigurationError(Exception):
 
 
 class When(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The conditions of a rule; those that are given must all hold.
+    """The conditions of a rule. All given ones must be true.
 
     Attributes:
         merchant: One of these.
@@ -43,8 +43,8 @@ class When(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         total_gte: The lines add up to this at least, in minor units of the order's currency.
         total_lte: And to this at most.
         metadata: By key, one of these values.
-        weight: Of the orders for which all else holds, so many in a hundred: drawn by the order's reference, else
-            by its Idempotency-Key, so that a repeat goes the same way.
+        weight: The percentage of the matching orders that the rule takes. It is drawn from the order's reference or its
+            Idempotency-Key, so that a retry takes the same route.
     """
 
     merchant: _OneOf[Annotated[str, Meta(min_length=1)]] | None = None
@@ -58,7 +58,7 @@ class When(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """Which accounts get an order for which the conditions hold, in order of preference."""
+    """The accounts for the orders that match the conditions, in order of preference."""
 
     name: str
     when: When
@@ -66,7 +66,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Webhooks(msgspec.Struct, frozen=True, kw_only=True):
-    """How merchants are told of events.
+    """How events are delivered to merchants.
 
     Attributes:
         networks: May be reached although they are not public.
@@ -82,12 +82,12 @@ class Webhooks(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Inbound(msgspec.Struct, frozen=True, kw_only=True):
-    """How orders are kept up to date with what their providers tell, or fail to.
+    """How orders are kept up to date with their providers.
 
     Attributes:
         pace: How soon an order is read again that an event concerns.
-        poll_seconds: Between two looks for what no webhook told; 0 for none. An account may have its own.
-        poll_orders: Orders that one such look reads again at most, where the provider has no feed of events.
+        poll_seconds: Seconds between two polls of an account; 0 for none. An account may have its own value.
+        poll_orders: Maximum of orders that a poll reads again at a provider without an event feed.
     """
 
     pace: Debounce = Debounce(settle=0.5, every=2.0)
@@ -101,22 +101,22 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         hash: Of its content; the same content has the same hash.
         accounts: By name.
-        default_route: Names of accounts, in order of preference, where no rule holds.
+        default_route: Names of accounts, in order of preference, for orders that match no rule.
         shadow: Names of accounts that new orders are translated for, too, without being sent there.
-        rules: The first that holds decides.
+        rules: The first matching rule decides.
         retention: How long keys and references are remembered.
         idempotency_wait: Seconds that a call waits for its operation to settle, be it the first or a repeat.
         closed_settling: Seconds after a connection that the provider's side ended until nothing of the request
             can still be applied.
         person_after: Operations of unknown outcome that are older wait for a person.
         key_requests_per_minute: How many requests one key may make of this process; 0 for any number.
-        late_look: How long after an operation was taken for not applied a late trace of it is looked for.
-        webhooks: How merchants are told of events.
-        inbound: How orders are kept up to date with what their providers tell.
+        late_look: Time from "not applied" to the delayed probe.
+        webhooks: How events are delivered to merchants.
+        inbound: How orders are kept up to date with their providers.
         source: The file that it was read from.
-        loaded_at: When it came into force; None where it was not read from a file.
+        loaded_at: Time of the last load; None if the configuration does not come from a file.
         document: Its content, with references in place of secrets.
-        fixed: What cannot change while the process runs, by its place in the file.
+        fixed: Settings that need a restart, by their place in the file.
     """
 
     hash: str

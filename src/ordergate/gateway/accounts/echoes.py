@@ -1,6 +1,6 @@
-"""Masks our own credentials in what a provider sends: some say which key was wrong.
+"""Masks our own credentials in responses: some providers repeat the wrong key in their error.
 
-What is masked here reaches neither a merchant nor the journal, nor a log.
+Masked data reaches no merchant, no journal and no log.
 """
 
 import re
@@ -14,10 +14,10 @@ from ordergate.spi.secret import Secret
 from ordergate.telemetry.redaction import MASK, SECRET_NAMES
 
 _SHORTEST = 8
-"""Characters of a credential that is looked for: a shorter one stands in many a text by chance."""
+"""Minimum length of a masked credential: a shorter one would match other text by chance."""
 
 _MAX_ESCAPED = 64 * 1024
-"""Bytes of a body in which escaped credentials are looked for, which takes long; errors are short."""
+"""Bytes of a body that are searched for escaped credentials. The search is slow, and errors are short."""
 
 _NAMED = {b"quot": b'"', b"amp": b"&", b"lt": b"<", b"gt": b">", b"apos": b"'"}
 _ESCAPE = re.compile(
@@ -29,7 +29,7 @@ _STARS = MASK.encode()
 
 
 def credentials_of(account: Account) -> tuple[bytes, ...]:
-    """Return what an account's requests are authenticated with, the longest first."""
+    """Return the credentials of an account, the longest first."""
     found = set(_held(account.settings))
     if account.egress.proxy is not None:
         found.add(unquote(urlsplit(account.egress.proxy.reveal()).password or ""))
@@ -37,10 +37,10 @@ def credentials_of(account: Account) -> tuple[bytes, ...]:
 
 
 class Echoes:
-    """What of one request must not come back: the account's credentials, and what was made of them for it."""
+    """The secrets of one request: the account's credentials, and the values derived from them."""
 
     def __init__(self, credentials: Sequence[bytes], headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
-        """Look for these credentials, and for what stands in those of a request's headers that authenticate."""
+        """Search for these credentials, and for the values of the authenticating headers."""
         self._credentials = tuple(credentials)
         signed = (
             word for name, value in headers if name.lower() in _SIGNED for word in _without_scheme(value)
@@ -84,7 +84,7 @@ def _without_scheme(value: bytes) -> list[bytes]:
 
 
 def _letter(match: re.Match[bytes]) -> bytes:
-    """Return what an escape stands for, as far as a credential can hold it."""
+    """Return the character of an escape sequence, if a credential can contain it."""
     unicode, percent, hexadecimal, decimal, named, itself = match.groups()
     if named is not None or itself is not None:
         return itself or _NAMED[named]

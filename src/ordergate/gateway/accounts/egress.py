@@ -1,4 +1,4 @@
-"""How connections leave this host: straight or through a proxy, trusting whom, showing which certificate."""
+"""How connections leave this host: the proxy, the trusted authorities, the client certificate."""
 
 from ssl import SSLContext
 
@@ -11,10 +11,10 @@ class Egress(msgspec.Struct, frozen=True, kw_only=True):
     """One configured way out, ready to be used.
 
     Attributes:
-        proxy: The URL of an HTTP proxy, which may hold a password; None for straight connections.
+        proxy: URL of an HTTP proxy, which may contain a password; None for direct connections.
         tls: With the configured authorities and client certificate; None for the default authorities and no
             certificate.
-        fingerprint: Of all this, with what the files held: connections that were made with another are not reused.
+        fingerprint: Hash of these settings and of the files. A connection with another fingerprint is not reused.
     """
 
     proxy: Secret | None = None

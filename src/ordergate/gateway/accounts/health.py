@@ -6,14 +6,14 @@ from ordergate.domain.account import BreakerState
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """What keeps calls from an account, or nearly does.
+    """Why an account accepts no calls, or few.
 
     Attributes:
         breaker: ``open`` lets nothing through, ``half_open`` one call that finds out.
         in_flight: Calls on their way now, those that wait for their turn included.
         paused_for: Seconds for which the provider has asked to be left alone; 0 for none.
-        rate_left: Calls that the rate limit still lets through now; None where there is no limit.
-        rate_size: Calls that the rate limit lets through when none was made lately; None where there is no limit.
+        rate_left: Calls that the rate limit allows now; None without a limit.
+        rate_size: Calls that the rate limit allows after a pause; None without a limit.
         reasons: Why it is not quite well, for a human.
     """
 
@@ -26,6 +26,6 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def has_room(self) -> bool:
-        """Whether calls that nobody waits for may be made: half of the rate limit is left to those that matter."""
+        """Whether background calls may be made: half of the rate limit is reserved for callers."""
         spare = self.rate_left is None or self.rate_size is None or 2 * self.rate_left > self.rate_size
         return self.breaker != "open" and not self.paused_for and spare

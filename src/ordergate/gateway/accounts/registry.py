@@ -15,7 +15,7 @@ class AdapterClashError(Exception):
 
 
 class AdapterMissingError(LookupError):
-    """No installed distribution registers this adapter; the message says what to install."""
+    """No installed distribution registers this adapter. The message names the package to install."""
 
 
 @cache

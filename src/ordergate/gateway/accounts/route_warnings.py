@@ -1,4 +1,4 @@
-"""What is odd about the routing without being wrong: somebody may mean it, so it is said and not refused."""
+"""Warnings about the routing: it may be intended, so it is not refused."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ from ordergate.gateway.accounts.configuration import Configuration, Rule, When
 
 
 def route_warnings(configuration: Configuration) -> list[str]:
-    """Return a sentence for each route that cannot do what its reader may think it does."""
+    """Return a sentence for each route with a surprising effect."""
     routes = [(f"the rule {rule.name}", rule.use) for rule in configuration.rules]
     if configuration.default_route:
         routes.append(("the default route", configuration.default_route))
@@ -28,7 +28,7 @@ def _hidden_rules(rules: tuple[Rule, ...]) -> Iterator[str]:
 
 
 def _covers(wide: When, narrow: When) -> bool:
-    """Whether whatever the narrow conditions hold for, the wide ones hold for too."""
+    """Return whether every order that matches the narrow conditions also matches the wide ones."""
     if wide.weight not in {None, 100}:
         return False
     if (wide.total_gte or 0) > (narrow.total_gte or 0):
@@ -55,12 +55,12 @@ def _within(wide: list[str] | None, narrow: list[str] | None) -> bool:
 
 
 def _among(value: object, values: object) -> bool:
-    """Whether it is one of them, and of the same type: a rule tells ``1`` and ``true`` apart."""
+    """Return whether the value is in the collection with the same type: a rule distinguishes ``1`` and ``true``."""
     return isinstance(values, list) and any(type(value) is type(each) and value == each for each in values)
 
 
 def _shut_out(configuration: Configuration, rule: Rule) -> Iterator[str]:
-    """Merchants whom a rule names, and who may use none of its accounts."""
+    """Return merchants of a rule who may use none of its accounts."""
     accounts = [configuration.accounts[name] for name in rule.use]
     for merchant in rule.when.merchant or ():
         if not any(account.open_to(merchant, account.world) for account in accounts):
@@ -71,7 +71,7 @@ def _shut_out(configuration: Configuration, rule: Rule) -> Iterator[str]:
 
 
 def _closed(configuration: Configuration, route: str, use: tuple[str, ...]) -> Iterator[str]:
-    """Routes on which no order of a world can go on, though that world has accounts."""
+    """Return routes without an account of a world that has accounts."""
     accounts = [configuration.accounts[name] for name in use]
     taking = {account.world for account in accounts if account.accept == "all"}
     if not taking:

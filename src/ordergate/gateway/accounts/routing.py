@@ -1,4 +1,4 @@
-"""Which account gets a new order: the first rule that holds names the accounts, in order of preference. Pure."""
+"""Chooses the account of a new order: the first matching rule names the accounts in order of preference. Pure."""
 
 from collections.abc import Mapping
 from hashlib import sha256
@@ -15,13 +15,13 @@ from ordergate.journal.records.operations import Operation
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What of a new order decides where it goes.
+    """The facts of a new order that decide its route.
 
     Attributes:
         account: The account that the draft names, which overrides every rule.
         country: Of the shipping address, ISO 3166-1 alpha-2.
         total: The sum of the lines, in minor units of `currency`.
-        sticky: What a weight is drawn by: the order's reference, else its Idempotency-Key.
+        sticky: The input of a weight: the order's reference, or its Idempotency-Key.
     """
 
     merchant: str
@@ -48,11 +48,11 @@ class Skipped(msgspec.Struct, frozen=True):
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an order may go.
+    """The accounts that may take an order.
 
     Attributes:
-        rule: Name of the rule that held; ``default`` for none, ``draft`` where the draft names the account.
-        why: What made the rule hold, for a human.
+        rule: Name of the matching rule; ``default`` without one, ``draft`` if the draft names the account.
+        why: Why the rule matches, for people.
         accounts: Those that may take the order, the preferred one first.
         skipped: Those that the rule names and that may not.
     """
@@ -64,7 +64,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def asked_by(draft: Draft, merchant: str, world: World, key: str | None) -> Asked:
-    """Return what of a draft decides where it goes."""
+    """Return the facts of a draft that decide its route."""
     address = draft.shipping_address
     return Asked(
         merchant=merchant,
@@ -80,7 +80,7 @@ def asked_by(draft: Draft, merchant: str, world: World, key: str | None) -> Aske
 
 
 def find_route(configuration: Configuration, asked: Asked) -> Route:
-    """Return where a new order may go; without any account where none may take it."""
+    """Return the route of a new order; it has no account if no account may take the order."""
     if asked.account is not None:
         return _route(configuration, asked, "draft", "the draft names the account", (asked.account,))
     for rule in configuration.rules:
@@ -91,7 +91,7 @@ def find_route(configuration: Configuration, asked: Asked) -> Route:
 
 
 def require_route(configuration: Configuration, asked: Asked) -> Route:
-    """Return where a new order may go, the preferred account first.
+    """Return the accounts that may take a new order, the preferred one first.
 
     Raises:
         Problem: ``no_route``, saying why each account was passed over.
@@ -115,7 +115,7 @@ def require_route(configuration: Configuration, asked: Asked) -> Route:
 
 
 def home_of(configuration: Configuration, kept: OrderRecord | Operation) -> Account | None:
-    """Return the account where an order or an operation lives; None if it is gone, or has become another's.
+    """Return the account of an order or an operation; None if the account was removed or replaced.
 
     An account of the same name at another provider, or in the other world, knows nothing of it: asked all the same,
     it would be asked with a key that must not reach it.
@@ -127,7 +127,7 @@ def home_of(configuration: Configuration, kept: OrderRecord | Operation) -> Acco
 
 
 def require_home(configuration: Configuration, kept: OrderRecord | Operation) -> Account:
-    """Return the account where an order or an operation lives.
+    """Return the account of an order or an operation.
 
     Raises:
         Problem: ``no_route``: the configuration has lost it, has made it another's, or has closed it.
@@ -145,7 +145,7 @@ def require_home(configuration: Configuration, kept: OrderRecord | Operation) ->
 
 
 def matches(rule: Rule, asked: Asked) -> str | None:
-    """Return why a rule holds, for a human; None if it does not. Every condition that it has must hold."""
+    """Return why a rule matches, for people; None if it does not match. All conditions must be true."""
     when = rule.when
     conditions = (
         (when.merchant, asked.merchant, "merchant"),

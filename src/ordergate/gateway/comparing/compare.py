@@ -1,4 +1,4 @@
-"""Compares what accounts make of one draft: what each would be sent, or, executed, what each really answers."""
+"""Compares accounts for one draft: the requests that a create would send, or, for ``execute``, the real responses."""
 
 import asyncio
 from datetime import timedelta
@@ -48,7 +48,7 @@ class ComparisonAnswer(msgspec.Struct, frozen=True):
 
 
 class _Refused(msgspec.Struct, frozen=True):
-    """What of a problem's document a comparison reads."""
+    """The members of a problem document that a comparison reads."""
 
     code: str
     detail: str
@@ -59,18 +59,18 @@ class _Refused(msgspec.Struct, frozen=True):
 async def compare_accounts(
     gateway: Gateway, caller: Caller, merchant: str, body: ComparisonBody, key: str | None
 ) -> ComparisonAnswer:
-    """Compare accounts, and keep the comparison; a repeat of its key finds out what was not known yet.
+    """Compare accounts, and record the comparison. A retry of its key completes unknown results.
 
     Args:
-        gateway: What to work with.
+        gateway: This process.
         caller: Who asks.
-        merchant: Whose order it is; an operator's key belongs to none, and may only translate.
-        body: What to compare.
+        merchant: The merchant of the order; None for an operator's key, which may only translate.
+        body: The request.
         key: The Idempotency-Key, if any.
 
     Raises:
-        Problem: The draft is wrong wherever it would go; for ``execute``, ``forbidden``, ``idempotency_key_missing``,
-            or an account that is no emulator or sandbox; ``idempotency_key_reused``.
+        Problem: The draft is invalid for every account. For ``execute``: ``forbidden``, ``idempotency_key_missing``, an
+            account that is neither emulator nor sandbox, or ``idempotency_key_reused``.
     """
     check_key(key)
     check_draft(body.order)
@@ -121,7 +121,7 @@ async def get_comparison(gateway: Gateway, caller: Caller, comparison_id: str) -
 async def list_comparisons(gateway: Gateway, query: ComparisonQuery) -> tuple[list[bytes], bool]:
     """Return the documents of one page of comparisons, newest first, and whether there are more.
 
-    A page ends before its limit where its documents are large.
+    A page ends before its limit if its documents are large.
     """
     backwards = query.ending_before is not None
     page: list[bytes] = []
@@ -196,7 +196,7 @@ async def _result(
     translation = await translate_at(gateway, kept.merchant, kept.world, body.order, name)
     account = gateway.configuration.accounts.get(name)
     refused = translation.problem is not None and not (
-        # What was asked for before has its own answer, whatever links and routes say by now.
+        # A retry gets its first answer, even if links and routes have changed since.
         body.mode == "execute" and await _recorded(gateway, kept, compared_key(kept.id, name))
     )
     if body.mode == "translate" or account is None or refused:
@@ -206,7 +206,7 @@ async def _result(
 
 def _translated(gateway: Gateway, account: Account | None, draft: Draft, translation: Translation) -> Result:
     refused = translation.problem
-    # A foreign account must not be told from one that does not exist.
+    # The problem is the same for a foreign account and for an unknown one.
     known = account if refused is None or refused.code != "no_route" else None
     return Result(
         account=translation.account,
@@ -226,7 +226,7 @@ async def _executed(
     account: Account,
     translation: Translation,
 ) -> tuple[Result, Side]:
-    """Create the order at one account, and read from its receipt what was said."""
+    """Create the order at one account, and read the exchanges from its receipt."""
     key = compared_key(kept.id, account.name)
     draft_there = msgspec.structs.replace(draft, account=account.name)
     try:
@@ -264,7 +264,7 @@ async def _recorded(gateway: Gateway, kept: Comparison, key: str) -> Existing | 
 
 
 async def _said(gateway: Gateway, kept: Comparison, key: str) -> tuple[str | None, list[Exchange]]:
-    """The operation behind a sub-key, and what is kept of what was said of it."""
+    """The operation of an account's key, and its stored exchanges."""
     existing = await _recorded(gateway, kept, key)
     if existing is None:
         return None, []
@@ -311,7 +311,7 @@ def _read(form: Form, body: bytes) -> Reading | None:
 
 
 def _expected(account: Account | None, draft: Draft) -> int | None:
-    """What the order would cost, where a merchant can know."""
+    """Return the provider's fee for the order, if the configuration has fees."""
     extension = (draft.extensions or {}).get(account.adapter.name if account is not None else "", {})
     return expected_total(draft, coupon=extension.get("coupon") is not None)
 

@@ -1,4 +1,4 @@
-"""Translates new orders for other accounts, too, off their callers' way, and counts what would come of them there."""
+"""Translates new orders for shadow accounts in the background, and counts the results."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ from ordergate.journal.records.comparisons import ShadowCount, ShadowKind
 from ordergate.spi.fields import at_pointer
 
 EVERY = 1.0
-"""Seconds between two looks at what waits; what was counted is recorded after each."""
+"""Seconds between two rounds. The counts are recorded after each."""
 
 _log = structlog.get_logger("ordergate.shadow")
 
@@ -38,13 +38,13 @@ class ShadowReason(Record, frozen=True, kw_only=True):
 
 
 class ShadowReport(Record, frozen=True, kw_only=True):
-    """What became of the orders that were translated for one account.
+    """The results of the orders that were translated for one account.
 
     Attributes:
         accepted: Orders that the account would have been sent.
         refused: Orders that it would not.
         refusals: Why, the most frequent first; an order may have several reasons.
-        differences: Fields in which a request says otherwise than its draft.
+        differences: Fields in which a request differs from its draft.
         links_missing: The merchant's ids that have no link there: `code` is their kind, `pointer` the id.
     """
 
@@ -57,7 +57,7 @@ class ShadowReport(Record, frozen=True, kw_only=True):
 
 
 class Shadowing(Record, frozen=True, kw_only=True):
-    """What was counted since the retention began; `dropped` orders were not translated, under load."""
+    """The counts of the retention time; `dropped` orders were not translated, under load."""
 
     dropped: int
     accounts: list[ShadowReport]
@@ -82,10 +82,10 @@ async def shadowing(gateway: Gateway, every: float = EVERY) -> AsyncIterator[Non
 
 
 async def translate_waiting(gateway: Gateway) -> None:
-    """Translate every order that waits, and record what came of them.
+    """Translate all waiting orders, and record the results.
 
     Raises:
-        JournalUnavailableError: The journal does not answer; what was not recorded waits for the next time.
+        JournalUnavailableError: The journal failed. Unrecorded counts are kept for the next round.
     """
     shadows = gateway.shadows
     counts, shadows.uncounted = shadows.uncounted, []
@@ -112,7 +112,7 @@ async def translate_waiting(gateway: Gateway) -> None:
 
 
 async def shadow_report(gateway: Gateway, world: World, merchant: str | None) -> Shadowing:
-    """Return what was counted, of all merchants or of one."""
+    """Return the counts of all merchants or of one."""
     counts = await gateway.journal.read(tx.shadows.counts(world, merchant))
     names = sorted({count.account for count in counts if count.account})
     return Shadowing(
@@ -122,7 +122,7 @@ async def shadow_report(gateway: Gateway, world: World, merchant: str | None) ->
 
 
 async def _counts(gateway: Gateway, shadow: Shadow) -> list[ShadowCount]:
-    """What one order comes to at each shadow account that its merchant may use."""
+    """Return the counts of one order for each shadow account that its merchant may use."""
     found = []
     for name in gateway.configuration.shadow:
         account = gateway.configuration.accounts.get(name)
@@ -151,7 +151,7 @@ async def _counts_at(gateway: Gateway, shadow: Shadow, name: str) -> list[Shadow
     if translation.problem is not None:
         return [count("refused"), *(count(*reason) for reason in _reasons(draft, translation.problem))]
     wrong = {general(each.pointer) for each in compare(draft, [translation.side]) if each.kind == "different"}
-    # Values are not kept: they may be somebody's address, and nobody would find them here to erase them.
+    # Values are not stored: they may be personal data, which an erasure would not find here.
     why = "The request does not say what the draft means; compare such an order to see how."
     return [count("accepted"), *(count("difference", "", pointer, why) for pointer in sorted(wrong))]
 

@@ -1,4 +1,4 @@
-"""What a draft would become at an account: the very requests that a create would send, or its refusal.
+"""Translates a draft for an account: into the exact requests that a create would send, or into its refusal.
 
 Nothing is sent: the journal is asked for links, and that is all.
 """
@@ -32,7 +32,7 @@ _log = structlog.get_logger("ordergate.gateway")
 
 
 class Translation(msgspec.Struct, frozen=True, kw_only=True):
-    """What an account would be sent, or why nothing.
+    """The requests for an account, or the reason why there are none.
 
     Attributes:
         requests: Each as it would be sent, as far as it is known before the first is answered.
@@ -60,17 +60,17 @@ def check_draft(draft: Draft) -> None:
 async def translate(
     gateway: Gateway, merchant: str, world: World, draft: Draft, accounts: Sequence[str]
 ) -> list[Translation]:
-    """Return what each account would be sent for a draft, in the accounts' order.
+    """Return the translation of a draft for each account, in the order of the accounts.
 
     Raises:
-        Problem: ``invalid_request``: the draft is wrong wherever it would go.
+        Problem: ``invalid_request``: the draft is invalid for every account.
     """
     check_draft(draft)
     return [await translate_at(gateway, merchant, world, draft, name) for name in dict.fromkeys(accounts)]
 
 
 async def translate_at(gateway: Gateway, merchant: str, world: World, draft: Draft, name: str) -> Translation:
-    """Return what one account would be sent for a draft: planned and signed as a create is."""
+    """Return the translation of a draft for one account, planned and signed as a create is."""
     draft = msgspec.structs.replace(draft, account=name)
     try:
         account = require_route(gateway.configuration, asked_by(draft, merchant, world, None)).accounts[0]

@@ -1,8 +1,7 @@
-"""Finds what a lost webhook would have told: a late truth, and not a lost one.
+"""Polls the accounts: the safety net for lost webhooks.
 
-Where a provider keeps a feed of events, it is read from a little before the last walk through it began; where it
-keeps none, orders that are not over are read again, those first that were not read for longest. Each account is
-looked through by one process at a time.
+If a provider has an event feed, a poll reads it from a little before the last poll. Otherwise it reads unfinished
+orders again, those first that were not read for the longest time. One process polls an account at a time.
 """
 
 import asyncio
@@ -26,7 +25,7 @@ from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.provider_events import Poll, ReceivedEvent
 
 OVERLAP = timedelta(minutes=5)
-"""How long before the last walk the next one begins: clocks differ, and a feed may tell late."""
+"""Overlap of two polls: clocks differ, and a feed may publish an event late."""
 
 _PAGE = 100
 _LONGEST_PAUSE = 5.0
@@ -58,7 +57,7 @@ class _Polls:
         self._asks_at: dict[str, float] = {}
 
     async def start_due(self) -> float:
-        """Start the poll of each account whose time has come; return the seconds until the next."""
+        """Start the poll of each due account; return the seconds until the next."""
         loop = asyncio.get_running_loop()
         pause = _LONGEST_PAUSE
         for account in self._gateway.configuration.accounts.values():
@@ -88,14 +87,14 @@ class _Polls:
 
 
 def poll_seconds(gateway: Gateway, account: Account) -> float:
-    """Return the seconds between two looks through an account; 0 for none."""
+    """Return the seconds between two polls of an account; 0 for none."""
     return (
         gateway.configuration.inbound.poll_seconds if account.poll_seconds is None else account.poll_seconds
     )
 
 
 async def _take_turn(gateway: Gateway, account: Account) -> bool:
-    """Look through an account if it is this process's turn; return whether it was."""
+    """Poll an account if this process can acquire the poll; return whether it did."""
     every = poll_seconds(gateway, account)
     try:
         turn = await gateway.journal.write(tx.resync.acquire_poll(account.name, gateway.node, every))
@@ -119,7 +118,7 @@ async def _take_turn(gateway: Gateway, account: Account) -> bool:
 
 
 async def _look_through(gateway: Gateway, account: Account, turn: Poll) -> bool:
-    """Look for what was not told; return whether the whole account was looked through."""
+    """Poll an account; return whether the poll was complete."""
     if not gateway.transport.health(account).has_room:
         return False
     if account.adapter.capabilities.event_feed:

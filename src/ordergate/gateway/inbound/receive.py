@@ -1,6 +1,6 @@
 """Takes a provider's webhooks in: verified, recorded once, and answered before anything is done because of them.
 
-Whatever is not the provider's own changes nothing, and costs neither the journal nor the log any room.
+A forged webhook changes nothing and takes no space in the journal or the log.
 """
 
 import asyncio
@@ -43,8 +43,8 @@ async def receive(gateway: Gateway, account_name: str, delivery: Delivery) -> bo
     """Record a webhook; when this returns, it is durable. Return whether it was new.
 
     Raises:
-        Problem: ``bad_signature`` for what no provider of the account sent just now, and for an account that is none;
-            ``invalid_json`` or ``invalid_request`` for what holds no event.
+        Problem: ``bad_signature`` for a forged or stale webhook and for an unknown account; ``invalid_json`` or
+            ``invalid_request`` for a body without an event.
         JournalUnavailableError: It could not be recorded; the provider will send it again.
     """
     try:
@@ -72,7 +72,7 @@ def _account(gateway: Gateway, name: str) -> Account:
 
 
 def _unverified() -> Problem:
-    """Return what everybody is told who cannot sign: it does not tell whether there is such an account."""
+    """Return the problem of every forged webhook. It does not reveal whether the account exists."""
     return Problem(
         "bad_signature",
         "No account of this name has signed this just now; what is wrong with it, the gateway's log tells.",
@@ -87,13 +87,13 @@ def _event(account: Account, delivery: Delivery) -> ProviderEvent:
 
 
 def storable(event: ProviderEvent) -> bool:
-    """Tell whether every store can hold an event's ids: one that cannot would fail again and again."""
+    """Return whether every store accepts an event's ids; otherwise each delivery would fail again."""
     names = (event.id, event.type, event.merchant, event.provider_order_id, event.provider_payment_id)
     return not any("\0" in name for name in (*names, *event.operations) if name is not None)
 
 
 async def record(gateway: Gateway, account: Account, told: list[ReceivedEvent]) -> RecordedEvents:
-    """Record events, however they came, and let what they concern be looked at soon.
+    """Record events of webhooks or feeds, and queue resync jobs for their orders.
 
     Raises:
         JournalUnavailableError: They could not be recorded.
@@ -111,13 +111,13 @@ async def record(gateway: Gateway, account: Account, told: list[ReceivedEvent]) 
 
 
 def count_refused(gateway: Gateway, account_name: str, problem: Problem) -> None:
-    """Count a webhook that is refused; the log tells of them now and then, however many come."""
+    """Count a refused webhook; the log reports them now and then, in one line."""
     name = account_name if account_name in gateway.configuration.accounts else _UNKNOWN_ACCOUNT
     gateway.metrics.webhook(name, _RESULTS.get(problem.code, "refused"))
     gateway.refused_webhooks[name] += 1
     if gateway.refused_webhooks[name] > 1:
         return
-    # The first is told of at once; what comes in the seconds after it, in one line at their end.
+    # The first refusal is logged at once; the refusals of the next seconds share one line at their end.
     _log.warning("webhook.refused", account=name, code=problem.code, detail=problem.detail)
     asyncio.get_running_loop().call_later(_LOG_EVERY, _tell_refused, gateway, name)
 
@@ -129,10 +129,10 @@ def _tell_refused(gateway: Gateway, name: str) -> None:
 
 
 async def _verify(gateway: Gateway, account: Account, delivery: Delivery) -> None:
-    """Verify a delivery; what that takes is read at the provider, and kept for the next ones.
+    """Verify a webhook. The keys for that are fetched from the provider, and cached.
 
     Raises:
-        Problem: ``bad_signature``, or what kept it from being read.
+        Problem: ``bad_signature``, or the failure to fetch the keys.
     """
     now = int(gateway.clock().timestamp())
     for _ in range(_FETCHES):
@@ -147,7 +147,7 @@ async def _verify(gateway: Gateway, account: Account, delivery: Delivery) -> Non
 
 
 async def _fetch(gateway: Gateway, account: Account, wanted: FetchFirst) -> WireResponse:
-    """Read what a delivery needs; anybody can send deliveries, so that is not done often."""
+    """Fetch the keys for a webhook. Anybody can send webhooks, so the fetches are limited."""
     place = (account.name, wanted.request.path)
     if place in gateway.fetched:
         return gateway.fetched[place]

@@ -1,7 +1,7 @@
-"""Brings orders up to date after their providers told of them: an event is a hint, and the order is the truth.
+"""Reads orders again after events of their providers: an event is a hint, the order at the provider is the truth.
 
-What is told of an order is gathered for a moment, and the order is read once, however much was told. That is tried
-again until it has worked. Any process may do so, on any number of hosts; each order is looked at by one at a time.
+Events of one order are gathered for a moment and share one read (debounce). A failed read is tried again until it
+succeeds. Any number of processes on any number of hosts share the jobs; one process at a time has a job.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ from ordergate.journal.records.provider_events import ResyncJob
 from ordergate.telemetry.log import note_order
 
 AT_ONCE = 8
-"""Orders of one account that one process looks at at the same time, so that no provider holds up another's."""
+"""Jobs of one account that one process runs at the same time, so that a slow provider delays no other."""
 
 GRACE = 5.0
 """Seconds that an event of an unknown order waits, for the create that makes it known, before it is asked for."""
@@ -46,7 +46,7 @@ _FIRST_PAUSE = 0.5
 _LONGEST_WAIT = 4.0
 _LONGEST_PAUSE = 300.0
 _REFUSALS = 8
-"""Looks that a provider may refuse for good before the order is taken for gone there."""
+"""Lasting refusals of a provider after which the order counts as deleted there."""
 _LASTING = frozenset({"provider_rejected", "not_found"})
 
 T = TypeVar("T")
@@ -113,13 +113,13 @@ async def _start_due(gateway: Gateway, running: _Running) -> int:
 
 
 async def _look_at(gateway: Gateway, subject: ResyncJob) -> None:
-    """Look at one order, and say when that is done again."""
+    """Run one resync job, and finish or postpone it."""
     with in_background(gateway, "inbound"):
         await _look(gateway, subject)
 
 
 async def _look(gateway: Gateway, subject: ResyncJob) -> None:
-    """Bring an order up to date, or say when that is tried again."""
+    """Read an order again, or postpone the job."""
     pace = gateway.configuration.inbound.pace
     try:
         record = await _bring_up_to_date(gateway, subject)
@@ -148,11 +148,11 @@ async def _look(gateway: Gateway, subject: ResyncJob) -> None:
 
 
 async def _bring_up_to_date(gateway: Gateway, subject: ResyncJob) -> OrderRecord | None:
-    """Read the order that was told of, and keep what the provider says; None where nobody here knows it.
+    """Read the order of a job, and record it; None if no merchant has it.
 
     Raises:
         _NotYet: A write is under way, of which this may be a trace.
-        Problem: What kept it from being read.
+        Problem: The order could not be read.
     """
     account = gateway.configuration.accounts[subject.account]
     stored = await _known(gateway, subject)
@@ -169,10 +169,10 @@ async def _bring_up_to_date(gateway: Gateway, subject: ResyncJob) -> OrderRecord
 
 
 async def read_anew(gateway: Gateway, account: Account, stored: StoredOrder) -> StoredOrder:
-    """Read an order at its provider and keep what it says, confirming its payment where that is due.
+    """Read an order at its provider and record it; confirm its payment if that is due.
 
-    Whoever writes the order at the same time may have asked the provider earlier than this reading: then it is read
-    once more, so that what is kept in the end is what the provider said last.
+    A concurrent write may have read the provider earlier than this job. Then the order is read once more, so that the
+    record is the provider's latest state.
 
     Raises:
         Problem: It could not be read, or it keeps changing.
@@ -200,11 +200,11 @@ async def _known(gateway: Gateway, subject: ResyncJob) -> StoredOrder | None:
 
 
 async def _become_known(gateway: Gateway, account: Account, subject: ResyncJob) -> OrderRecord | None:
-    """Adopt an order whose mark names its merchant, unless an operation here makes it, or has yet to.
+    """Import an order whose mark names its merchant, unless an operation of this journal creates it.
 
     Raises:
         _NotYet: An operation here may be about to make it.
-        Problem: What kept it from being read.
+        Problem: The order could not be read.
     """
     made_here = await _operations(gateway, account.name, subject.operations)
     _wait_for(gateway, made_here, subject)
@@ -232,7 +232,7 @@ async def _adopt(gateway: Gateway, account: Account, merchant: str, seen: Provid
 
 
 def _wait_for(gateway: Gateway, operations: list[Operation], subject: ResyncJob) -> None:
-    """Wait for operations that make the order known when they settle, or when their late trace is looked at.
+    """Wait for operations that may create the order: they settle, or have a delayed probe.
 
     Raises:
         _NotYet: There are such operations.
@@ -268,13 +268,13 @@ async def _postpone(gateway: Gateway, subject: ResyncJob, seconds: float) -> Non
 
 
 def _pause(subject: ResyncJob) -> float:
-    """Longer after each look that came to nothing."""
+    """Return the seconds to the next read: longer after each failure."""
     pause = min(_FIRST_PAUSE * 2.0 ** min(subject.tries, 12), _LONGEST_PAUSE)
     return pause * random.uniform(0.75, 1.25)  # noqa: S311 - it decides nothing
 
 
 async def until_kept(write: Callable[[], Awaitable[T]]) -> T:
-    """Write what nobody else would: while this process lives, what it holds is nobody else's."""
+    """Repeat a write until it succeeds. While this process lives, no other process has the job."""
     while True:
         try:
             return await write()

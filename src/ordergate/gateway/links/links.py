@@ -21,12 +21,12 @@ from ordergate.journal.records.links import LinkKey, Links, Progress
 NATIVE = "provider:"
 
 SENSITIVE_KINDS = frozenset({"customers", "payment_methods"})
-"""Kinds with which somebody else's card could be charged."""
+"""Kinds of ids that could charge another person's card."""
 
 _MAX_LENGTH = 255
 
 Wanted = tuple[LinkKind, str, str]
-"""An id to resolve: its kind, the id as the merchant wrote it, and where it stands in the body."""
+"""An id to resolve: its kind, the merchant's id, and its JSON pointer in the body."""
 
 
 class LinkImport(Body, frozen=True, kw_only=True):
@@ -36,12 +36,12 @@ class LinkImport(Body, frozen=True, kw_only=True):
 
 
 class LinkError(NamedTuple):
-    """What is wrong with one of many links.
+    """An error in one of many links.
 
     Attributes:
         position: Which of them, from 0.
         field: Which of its fields.
-        code: What is wrong, as a word.
+        code: The kind of error.
         detail: The same for a human.
         other: The link that it contradicts.
     """
@@ -62,18 +62,18 @@ class _Objection(NamedTuple):
 async def resolve(
     journal: Journal, account: Account, merchant: str, world: World, wanted: Iterable[Wanted]
 ) -> dict[tuple[LinkKind, str], str]:
-    """Return what each id is called at the account.
+    """Return the provider's id of each id, at one account.
 
     Args:
-        journal: Where links are kept.
-        account: Where the ids will be used.
-        merchant: Whose ids they are.
+        journal: The journal.
+        account: The account.
+        merchant: The merchant.
         world: Test and live links are separate.
         wanted: Kind, id and JSON Pointer of each.
 
     Raises:
-        Problem: ``link_missing`` for every id that has no link where the provider needs one; ``forbidden`` for
-            a native id that could name another merchant's.
+        Problem: ``link_missing`` for every id without a required link; ``forbidden`` for a native id that could belong
+            to another merchant.
     """
     asked = list(wanted)
     linked = [(kind, text) for kind, text, _ in asked if not text.startswith(NATIVE)]
@@ -95,7 +95,7 @@ async def resolve(
 async def put_links(
     journal: Journal, configuration: Configuration, caller: Caller, key: LinkKey, links: Links
 ) -> None:
-    """Set what one of the merchant's ids is called at the named accounts.
+    """Set the links of one of the merchant's ids at the named accounts.
 
     Raises:
         Problem: ``invalid_request`` for an unknown account, ``forbidden`` for one that only an operator may link.
@@ -179,7 +179,7 @@ def _is_plain(text: str) -> bool:
 def _objections(
     configuration: Configuration, caller: Caller, key: LinkKey, name: str, native: str
 ) -> Iterator[_Objection]:
-    """What stands against linking an id at an account: the same rules for one link and for many."""
+    """Return why an id cannot be linked at an account: the same rules for one link and for many."""
     account = configuration.accounts.get(name)
     if account is None or not account.open_to(key.merchant, key.world):
         detail = f"There is no account {name!r} for {key.merchant}'s {key.world} keys."
@@ -200,7 +200,7 @@ def _objections(
 
 
 def _refused(errors: list[FieldError]) -> Problem:
-    """Return one problem for all the errors: where the key may not do some of it, that comes first."""
+    """Return one problem for all the errors. An error of permission takes precedence."""
     for error in errors:
         if error.code == "forbidden":
             return Problem("forbidden", error.detail, errors=errors)

@@ -1,4 +1,4 @@
-"""Which of the merchant's ids stand in the way of a switch: used by orders lately, and without a link there."""
+"""Finds the ids that prevent a switch: recent orders use them, and they have no link at the other account."""
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
@@ -41,7 +41,7 @@ class NativeId(Record, frozen=True, kw_only=True):
     """A provider's own id, written in orders: it means nothing at another account.
 
     Attributes:
-        accounts: Where the orders with it are.
+        accounts: The accounts of the orders with the id.
     """
 
     merchant: str
@@ -53,12 +53,12 @@ class NativeId(Record, frozen=True, kw_only=True):
 
 
 class MissingLinks(Record, frozen=True, kw_only=True):
-    """What lacks a link at an account, the most used first, and what no link can carry there.
+    """The ids without a link at an account, the most used first, and the values that no link can replace.
 
     Attributes:
-        since: Orders made from then on were looked at.
+        since: Only orders that were created since then are included.
         orders: How many those are.
-        not_covered: Kinds of ids that orders do not keep, so that none of them can stand here.
+        not_covered: Kinds of ids that orders do not store, so they are never in the list.
     """
 
     account: str
@@ -92,11 +92,11 @@ async def missing_links(
     Orders name customers and products; which payment method paid one is not kept by the merchant's id.
 
     Args:
-        journal: Where orders and links are.
-        account: Where orders shall go.
-        merchant: Whose; None for all to whom the account is open.
-        since: How far to look back.
-        progress: Is told how many orders have been looked at.
+        journal: The journal.
+        account: The new account.
+        merchant: The merchant; None for all merchants who may use the account.
+        since: Start of the period.
+        progress: Called with the number of orders that were read.
     """
     used: dict[_UsedId, _Use] = {}
     count = 0

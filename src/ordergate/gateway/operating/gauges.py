@@ -1,4 +1,4 @@
-"""What holds at the moment when somebody reads the metrics: looked up then, and kept by nobody."""
+"""Metrics of the present state: they are read for each scrape, and not stored."""
 
 import platform
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ BREAKER_STATES = ("closed", "half_open", "open")
 """By the number that the metrics show."""
 
 _PATIENCE = 2.0
-"""Seconds that siblings get to tell their metrics; one that is slower is left out, as if it were down."""
+"""Seconds that siblings have to return their metrics. A slower one is left out."""
 
 
 async def exposition(gateway: Gateway) -> bytes:
     """Return every metric as Prometheus reads them, whether or not the journal answers.
 
-    Those of siblings are in it, so that it does not matter which of them is asked: what is each one's own has the label
-    ``worker``, and what is the same for all stands there once.
+    The metrics of the siblings are included, so that a scrape of any process returns the same. Values of a single
+    process have the label ``worker``; shared values appear once.
     """
     of_all = [*await _of_journal(gateway), _of_release()]
     gateway.metrics.know(gateway.configuration.accounts)
@@ -34,7 +34,7 @@ async def exposition(gateway: Gateway) -> bytes:
 
 
 async def own_exposition(gateway: Gateway) -> bytes:
-    """Return what this process alone knows, labelled as its own."""
+    """Return the metrics of this process, with its label."""
     gateway.metrics.know(gateway.configuration.accounts)
     labels = {"worker": str(gateway.siblings.number)} if gateway.siblings is not None else {}
     return gateway.metrics.exposition([*_of_accounts(gateway), *_of_process(gateway)], labels)

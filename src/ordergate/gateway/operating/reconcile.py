@@ -24,7 +24,7 @@ COMPARED = ("status", "currency", "total", "amount_paid", "amount_refunded", "fu
 PAGE_SIZE = 100
 
 Found = Literal["different", "gone", "stray", "elsewhere", "unread"]
-"""What is wrong with one order.
+"""The kind of a difference.
 
 ``different``: its figures or statuses are not those that the journal last saw. ``gone``: the provider has it no
 more. ``stray``: it bears our mark, and the journal has no such order. ``elsewhere``: it was made without us.
@@ -32,7 +32,7 @@ more. ``stray``: it bears our mark, and the journal has no such order. ``elsewhe
 """
 
 Advance = Callable[[int], None]
-"""Told how many orders have been read."""
+"""Called with the number of orders that were read."""
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,14 +44,14 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One order that a person should look at.
+    """An order with a difference, for a person.
 
     Attributes:
-        order: The gateway's id; None where the journal has none.
+        order: The gateway's id; None if the journal does not have the order.
         operation: The write that its mark names.
-        operation_state: What the journal knows of that write; None where it knows nothing.
-        merchant: Whose it is, by the journal or by its mark.
-        detail: A sentence for a human; empty where the differences say it all.
+        operation_state: State of the operation in the journal; None without one.
+        merchant: The merchant in the journal, or in the order's mark.
+        detail: A sentence for people; empty if the differences suffice.
     """
 
     found: Found
@@ -66,13 +66,13 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of comparing one account since a time.
+    """The result of the comparison of one account with the journal since a time.
 
     Attributes:
         in_journal: Orders of that time in the journal.
         in_list: Orders of that time in the provider's list.
         same: Orders that are the same on both sides.
-        complete: The provider's list could be read to its end; else `failure` says why not.
+        complete: The provider's list was read to its end; otherwise `failure` has the reason.
     """
 
     account: str
@@ -91,7 +91,7 @@ class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def differences(record: OrderRecord, seen: ProviderOrder) -> tuple[Difference, ...]:
-    """Return what the provider says otherwise than the journal saw it last."""
+    """Return the differences between the provider's order and the journal's last snapshot of it."""
     ours = order_from_record(record)
     theirs = order_from_record(seen_again(record, seen, record.synced_at))
     return tuple(
@@ -150,13 +150,13 @@ def _finding(
 async def reconcile(gateway: Gateway, account: Account, since: datetime, advance: Advance) -> Reconciliation:
     """Compare an account's orders since a time: the provider's list, and the journal.
 
-    What differs is read once more on both sides before it counts: orders go on changing meanwhile.
+    A difference counts only after both sides were read once more, because orders change meanwhile.
 
     Args:
-        gateway: Whose journal.
+        gateway: This process.
         account: Which orders.
         since: By the provider's clock, when they were made.
-        advance: Told of the progress.
+        advance: Called with the progress.
     """
     since = since.replace(microsecond=0)
     listed, failure = await _listed(gateway, account, since, advance)
@@ -172,7 +172,7 @@ async def reconcile(gateway: Gateway, account: Account, since: datetime, advance
             findings.append(stranger(seen, await _state_of_mark(gateway, seen)))
         elif differences(record, seen):
             findings += await _look_again(gateway, account, record)
-    # A list that could not be read to its end says nothing about orders that are not on it.
+    # An incomplete list proves nothing about orders that are not in it.
     missing = [record for native, record in records.items() if failure is None and native not in listed]
     for count, record in enumerate(missing, start=1):
         findings += await _look_again(gateway, account, record)
@@ -217,10 +217,10 @@ async def _listed(
 
 
 def leads_into_the_past(page: Collection[ProviderOrder], first: ProviderOrder, since: datetime) -> bool:
-    """Whether a page, and so every later one, is older than what matters.
+    """Return whether a page, and so every later one, is older than the period.
 
-    Nobody says how the provider sorts. A list that begins with its oldest orders is old at first, too, and has to be
-    read on: only one whose rows have become older than its first row leads into the past.
+    The sort order of the provider is not documented. A list that starts with its oldest orders is old at first, too,
+    and must be read further. Only a list whose rows have become older than its first row leads into the past.
     """
     newest = max((order.created_at for order in page), default=since)
     return newest < since and newest < first.created_at
@@ -249,7 +249,7 @@ async def _in_journal(gateway: Gateway, account: Account, since: datetime) -> As
 
 
 async def _look_again(gateway: Gateway, account: Account, record: OrderRecord) -> Iterable[Finding]:
-    """Read one order at the provider, then in the journal; return what is wrong with it, if anything."""
+    """Read one order at the provider, then in the journal; return the finding, if there is one."""
     try:
         seen = await read_order(gateway, account, read_command(record))
     except Problem as problem:

@@ -23,11 +23,11 @@ _log = structlog.get_logger("ordergate.configuration")
 
 
 class Reloaded(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a reload.
+    """The result of a reload.
 
     Attributes:
         changed: The content is another one than before.
-        restart_needed: Keys whose new values hold only after a restart.
+        restart_needed: Keys whose new values take effect only after a restart.
     """
 
     configuration: Configuration
@@ -36,11 +36,11 @@ class Reloaded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def reload(gateway: Gateway) -> Reloaded:
-    """Read the configuration anew and swap it in; operations under way end where they began.
+    """Read the configuration again and replace the present one; operations in progress end at their account.
 
     Raises:
-        Problem: ``invalid_request`` with everything that is wrong, or ``invalid_state`` where an account that still
-            has open orders or unsettled operations is gone. Nothing is changed then.
+        Problem: ``invalid_request`` with all errors, or ``invalid_state`` if a removed account still has open orders or
+            unsettled operations. Nothing changes then.
         JournalUnavailableError: Whether any are left cannot be seen; nothing is changed.
     """
     if gateway.read_configuration is None:
@@ -54,7 +54,7 @@ async def reload(gateway: Gateway) -> Reloaded:
                 _log.error("configuration.refused", errors=[str(error)])
                 raise
             before = gateway.configuration
-            # What is fixed is what the process was started with, until it is started again.
+            # Fixed settings keep their values from the start of the process.
             gateway.configuration = msgspec.structs.replace(new, fixed=before.fixed)
             gateway.transport.keep_only(new.accounts.values())
     if gateway.siblings is not None:
@@ -68,8 +68,8 @@ async def reload_all(gateway: Gateway) -> Reloaded:
     """Reload this process, and then the others that serve from the same socket.
 
     Raises:
-        Problem: This process refused, as :func:`reload` does, and nothing is changed; or one of the others did, which
-            goes on with what it had while the rest has the new configuration.
+        Problem: This process refused, as :func:`reload` does, and nothing changes. Or a sibling refused: it keeps its
+            configuration, and the others have the new one.
         JournalUnavailableError: As :func:`reload`.
     """
     done = await reload(gateway)
@@ -81,7 +81,7 @@ async def reload_all(gateway: Gateway) -> Reloaded:
 
 
 def answers_to_siblings(gateway: Gateway) -> Mapping[str, Callable[[], Awaitable[bytes]]]:
-    """Return what this process does when another that serves from the same socket asks it."""
+    """Return the function that answers a sibling's request for a reload."""
     return {"metrics": partial(own_exposition, gateway), "reload": partial(_reload_for_sibling, gateway)}
 
 
@@ -152,4 +152,4 @@ def _differences(before: Configuration, new: Configuration) -> list[str]:
 _refusal = msgspec.json.Decoder(tuple[str, str])
 
 _TAKEN_OVER = frozenset({"idempotency_wait", "retention_days", "key_requests_per_minute"})
-"""Keys of ``[server]`` and ``[store]`` that hold at once."""
+"""Keys of ``[server]`` and ``[store]`` that take effect without a restart."""

@@ -1,8 +1,8 @@
-"""Forgets, after the retention, what is kept of settled operations for repeats and recovery alone.
+"""Deletes, after the retention time, the data that only retries and recovery need.
 
-Keys become free, and requests, their commands and stored answers go; the operations' own records stay. Deliveries of
-webhooks that ended go, their events stay; what providers told goes, once it waits for nothing. Any number of processes
-may do it at once.
+Keys become free. Requests, commands and stored answers are deleted; the records of the operations stay. Finished
+webhook deliveries are deleted; their events stay. Processed events of providers are deleted. Any number of processes
+may prune at the same time.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ async def prune(gateway: Gateway, batch: int = BATCH) -> int:
 
 
 async def prune_events(gateway: Gateway, batch: int = BATCH) -> int:
-    """Prune what providers told before, unless it waits for its order to be read again; return how many events.
+    """Prune old events of providers, except those with a waiting resync job; return how many.
 
     Raises:
         JournalUnavailableError: The journal does not answer; the batches before are pruned.

@@ -1,4 +1,4 @@
-"""The drill before a switch: what the orders of late would have become at another account. Nothing is sent."""
+"""Checks a switch in advance: translates recent orders for another account. Nothing is sent."""
 
 from collections import Counter
 from datetime import datetime
@@ -36,14 +36,14 @@ class Refused(Record, frozen=True, kw_only=True):
 
 
 class Drill(Record, frozen=True, kw_only=True):
-    """What a switch to an account would mean, by the orders since a time.
+    """The effect of a switch to an account on the orders since a time.
 
     Attributes:
-        source: The account whose orders were replayed; None for all of the same world.
+        source: The account of the orders; None for all accounts of the same world.
         orders: How many were replayed.
         passing: How many of them the account would have been sent.
         refused: The others, by reason, the most frequent first; an order may have several.
-        staying: Orders that are not over, and unsettled operations, which stay where they are.
+        staying: Unfinished orders and unsettled operations. They stay at their account.
         peak_per_minute: The most orders that were made in one minute, the account's own among them unless others
             were chosen; each takes a call, and its payment and fulfilment more.
         limit_per_minute: How many calls a minute the account takes; None for no limit.

@@ -1,4 +1,7 @@
-"""Cancels an unpaid order; where the provider cannot, here alone, so that it is never paid through us."""
+"""Cancels an unpaid order.
+
+If the provider cannot, the gateway cancels it alone, so that it is never paid through the gateway.
+"""
 
 from ordergate.domain.assembly import OrderRecord
 from ordergate.domain.changes import CanceledHere, NothingElse
@@ -43,7 +46,7 @@ async def cancel_order(
 
 
 def _refuse_unrecorded_payment(record: OrderRecord) -> None:
-    """Refuse to cancel an order whose money was taken though its status does not show it."""
+    """Refuse to cancel a paid order whose status does not show the payment."""
     if ReviewReason.PAYMENT_NOT_RECORDED in record.concerns:
         way = WAYS_OUT[ReviewReason.PAYMENT_NOT_RECORDED]
         raise Problem("invalid_state", f"The order is in review: {way}.", order=record.id)

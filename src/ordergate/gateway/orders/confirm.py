@@ -1,4 +1,4 @@
-"""Tells a provider that an order is paid, where it closes the payment itself and waits to be told.
+"""Confirms the payment of an order to a provider that closes payments itself and waits for the confirmation.
 
 It happens whenever an order is read again, as one journaled operation of the gateway's own, serialised like any
 other write of the order.
@@ -22,7 +22,7 @@ from ordergate.journal.records.orders import StoredOrder
 
 
 class Confirmation(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of an operation that nobody called; `amount` is what was received, in minor units."""
+    """The body of an operation without a caller; `amount` is the received amount in minor units."""
 
     amount: int
 

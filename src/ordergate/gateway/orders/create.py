@@ -1,4 +1,4 @@
-"""Creates an order: routes it, resolves the merchant's ids, and keeps what the provider has no place for."""
+"""Creates an order: chooses its account, resolves ids, and stores the fields that the provider does not support."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -75,13 +75,13 @@ def _shadow(gateway: Gateway, caller: Caller, draft: Draft, account: str) -> Non
 async def create_for_comparison(
     gateway: Gateway, caller: Caller, draft: Draft, *, key: str, comparison: str
 ) -> Answer:
-    """Create an order at the account that the draft names, to see what comes of it there.
+    """Create an order at the account of the draft, for a comparison.
 
     It runs like any create under its key. Its reference blocks no other create, and no other create blocks it.
 
     Args:
-        gateway: What to work with.
-        caller: Whose order it is.
+        gateway: This process.
+        caller: The caller.
         draft: One that is right in itself.
         key: The Idempotency-Key; its path is :data:`COMPARISONS`.
         comparison: Id of the comparison.
@@ -113,7 +113,7 @@ async def create_for_comparison(
 
 
 def failover_as_routed(gateway: Gateway, operation: Operation, command: CreateOrder) -> Failover:
-    """Return where a create may go that another process accepted: on from its account, as it is routed now."""
+    """Return the failover of an accepted create: the accounts of its present route after its own."""
     asked = asked_by(command.draft, operation.merchant, operation.world, operation.key)
     accounts = find_route(gateway.configuration, asked).accounts
     names = [account.name for account in accounts]
@@ -122,7 +122,7 @@ def failover_as_routed(gateway: Gateway, operation: Operation, command: CreateOr
 
 
 def _first_of(gateway: Gateway, draft: Draft, accounts: Sequence[Account]) -> Failover:
-    """Return what prepares the create for the first of the accounts that would not refuse it."""
+    """Return the function that prepares a create for the first account that does not refuse it."""
 
     async def elsewhere(now: Operation) -> PreparedWrite | None:
         if native_ids(draft):
@@ -147,7 +147,7 @@ async def _prepare(
     accounts: Sequence[Account],
     comparison: str | None = None,
 ) -> PreparedWrite:
-    """Prepare the create for the first of the accounts; the others are where it may go instead."""
+    """Prepare a create for the first account; the others are its failover."""
     account, *others = accounts
     command = await creation(gateway.journal, draft, account, operation)
     change = OrderMade(
@@ -165,7 +165,7 @@ async def creation(journal: Journal, draft: Draft, account: Account, operation: 
     """Return the command that creates the draft at an account, every id of the merchant's resolved.
 
     Raises:
-        Problem: ``link_missing`` for every id that has no link where the provider needs one.
+        Problem: ``link_missing`` for every id without a required link.
     """
     native = await resolve(journal, account, operation.merchant, operation.world, _wanted(draft))
     return CreateOrder(
@@ -180,7 +180,7 @@ async def creation(journal: Journal, draft: Draft, account: Account, operation: 
 
 
 def native_ids(draft: Draft) -> list[str]:
-    """Return where a draft names ids of one provider's own, with which it can go nowhere else."""
+    """Return the pointers of a provider's native ids in a draft. Such a draft has no failover."""
     return [pointer for _, text, pointer in _wanted(draft) if text.startswith(NATIVE)]
 
 

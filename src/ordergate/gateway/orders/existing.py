@@ -1,4 +1,4 @@
-"""What every change of an existing order begins with: read it again, and refuse what its state does not allow."""
+"""The start of each change of an existing order: read it again, and refuse a change that its state does not allow."""
 
 import contextlib
 
@@ -47,11 +47,11 @@ def call_on(
 async def read_again(
     gateway: Gateway, caller: Caller, order_id: str, kind: OperationKind
 ) -> tuple[Account, StoredOrder]:
-    """Read an order at the provider, and keep what it says.
+    """Read an order at the provider, and record it.
 
     Raises:
-        Problem: ``not_found``, ``unsupported_operation``, ``order_busy``, ``invalid_state``, or what kept the
-            provider from being read.
+        Problem: ``not_found``, ``unsupported_operation``, ``order_busy``, ``invalid_state``, or the failure to read the
+            provider.
     """
     stored = await visible_order(gateway, caller, order_id)
     account = require_home(gateway.configuration, stored.record)
@@ -70,7 +70,7 @@ async def read_again(
 
 
 async def note_told(gateway: Gateway, order_id: str, answer: Answer) -> None:
-    """Keep that the merchant was told the total in an answer; the write stands, even if that cannot be kept."""
+    """Record that an answer showed the total to the merchant. The write stands even if this fails."""
     if answer.accepted or answer.response.status >= 400:
         return
     with contextlib.suppress(JournalUnavailableError):
@@ -80,7 +80,7 @@ async def note_told(gateway: Gateway, order_id: str, answer: Answer) -> None:
 
 
 class _Told(msgspec.Struct):
-    """What of an order a merchant has to be told before it is charged."""
+    """The facts of an order that a merchant must know before a charge."""
 
     total: int
 
@@ -89,7 +89,7 @@ def support(account: Account, kind: OperationKind) -> Support:
     """Return how far the provider can do this.
 
     Raises:
-        Problem: ``unsupported_operation``, with what would work instead.
+        Problem: ``unsupported_operation``, with an alternative.
     """
     declared = account.adapter.capabilities.support(kind)
     if declared.level == "no":
@@ -101,7 +101,7 @@ def support(account: Account, kind: OperationKind) -> Support:
 
 
 def refuse_in_review(record: OrderRecord, *, except_for: ReviewReason | None = None) -> None:
-    """Refuse to move money of an order that a person must look at first.
+    """Refuse to move money of an order in review.
 
     Raises:
         Problem: ``invalid_state``, with each reason's way out.

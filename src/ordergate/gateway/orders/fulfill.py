@@ -1,4 +1,4 @@
-"""Says that an order, or some of its lines where the provider can, was handed over."""
+"""Fulfills an order, or some of its lines if the provider supports that."""
 
 from ordergate.domain.assembly import OrderRecord
 from ordergate.domain.changes import HandedOver

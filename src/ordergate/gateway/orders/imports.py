@@ -25,7 +25,7 @@ async def import_order(gateway: Gateway, caller: Caller, account_name: str, body
     """Adopt an order of an account for a merchant; one that is known already is read again.
 
     Raises:
-        Problem: ``forbidden`` on a shared account, ``provider_rejected`` where there is no such order.
+        Problem: ``forbidden`` on a shared account, ``provider_rejected`` if there is no such order.
     """
     account = visible_account(gateway, caller, account_name)
     require_whole_account(account, caller)
@@ -59,7 +59,7 @@ async def import_order(gateway: Gateway, caller: Caller, account_name: str, body
 
 
 async def adopt_marked(gateway: Gateway, account: Account, merchant: str, seen: ProviderOrder) -> OrderRecord:
-    """Adopt an order that bears a merchant's mark; return what is kept of it.
+    """Import an order that has a merchant's mark; return its record.
 
     The caller has made sure that no operation here is about to make it an order of its own.
     """
@@ -79,7 +79,7 @@ def _no_such_order(body: ImportBody) -> Problem:
 
 
 async def _refuse_unsettled(gateway: Gateway, seen: ProviderOrder) -> None:
-    """Refuse an order whose create here has not settled: it is about to become an order of its own."""
+    """Refuse an order whose create in this journal has not settled: that operation will record it."""
     mark = seen.marks.get(OPERATION_MARK)
     creating = await gateway.journal.read(tx.operations.find(mark)) if isinstance(mark, str) else None
     if creating is not None and creating.state in {"in_progress", "unknown"}:

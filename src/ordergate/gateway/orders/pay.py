@@ -1,4 +1,4 @@
-"""Pays an order, or a part of it where the provider can."""
+"""Pays an order, or a part of it if the provider supports that."""
 
 from ordergate.domain.assembly import OrderRecord, currency_differs, review_reasons
 from ordergate.domain.changes import PaymentMade
@@ -55,7 +55,10 @@ def _refuse_other_currency(record: OrderRecord) -> None:
 
 
 def _judge_total(record: OrderRecord, body: PayBody) -> None:
-    """Refuse another total than the caller expects, or was told last; an unexpected one must be confirmed."""
+    """Refuse a total that differs from the caller's expected one, or from the last one shown.
+
+    The caller must confirm it.
+    """
     total, told = record.seen.total, record.told_total
     as_told = told is None and ReviewReason.AMOUNT_MISMATCH not in review_reasons(record)
     if body.expected_total == total or (body.expected_total is None and as_told):

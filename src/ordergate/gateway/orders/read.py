@@ -1,4 +1,4 @@
-"""Reads orders, operations and accounts; shows nobody what is another merchant's."""
+"""Reads orders, operations and accounts; each merchant gets only its own."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
@@ -65,7 +65,7 @@ async def visible_order(gateway: Gateway, caller: Caller, order_id: str) -> Stor
 
 
 def read_command(record: OrderRecord) -> RetrieveOrder:
-    """Return the command that reads an order again: what is known of it fills what an answer leaves out."""
+    """Return the command that reads an order again, with the known facts that a response may leave out."""
     return RetrieveOrder(provider_order_id=record.seen.provider_order_id, before=last_known(record))
 
 
@@ -73,7 +73,7 @@ async def get_order(gateway: Gateway, caller: Caller, order_id: str, *, refresh:
     """Return one order: from the journal, or, to `refresh`, as the provider has it now.
 
     Raises:
-        Problem: ``not_found``; when refreshing, whatever kept the provider from being read.
+        Problem: ``not_found``; with a refresh, also the failure to read the provider.
     """
     stored = await visible_order(gateway, caller, order_id)
     note_account(stored.record.account)
@@ -89,7 +89,7 @@ async def get_order(gateway: Gateway, caller: Caller, order_id: str, *, refresh:
 
 
 async def keep_told(gateway: Gateway, stored: StoredOrder, total: int) -> StoredOrder:
-    """Keep that the merchant was told this total; hardly ever is there anything to keep."""
+    """Record that the merchant was shown this total; usually it is recorded already."""
     record = told_again(stored.record, total)
     if record is stored.record:
         return stored
@@ -176,7 +176,7 @@ async def list_at_provider(
 
 
 def trim(rows: Sequence[T], limit: int, *, backwards: bool) -> tuple[Sequence[T], bool]:
-    """Cut the one row too many that tells whether there are more: it is the farthest from the cursor."""
+    """Drop the extra row that shows whether there are more: the one farthest from the cursor."""
     has_more = len(rows) > limit
     if not has_more:
         return rows, False
@@ -184,7 +184,7 @@ def trim(rows: Sequence[T], limit: int, *, backwards: bool) -> tuple[Sequence[T]
 
 
 def require_whole_account(account: Account, caller: Caller) -> None:
-    """Refuse a merchant a look at what an account holds beside the merchant's own orders.
+    """Refuse a merchant the list of a shared account: it contains orders of others.
 
     Raises:
         Problem: ``forbidden``.

@@ -1,4 +1,4 @@
-"""Receipts: what was sent for an order and what was answered, attempt by attempt, from what the journal kept."""
+"""Receipts: the requests for an order and the responses, attempt by attempt, from the journal."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
@@ -118,7 +118,7 @@ def _attempt(
 
 
 def shown_exchange(exchange: Exchange, account: Account | None) -> ExchangeDocument:
-    """Return one exchange as a person may see it; without its account, paths lack what its address begins with."""
+    """Return one exchange for display. Without its account, paths have no base URL."""
     answer = None
     if exchange.status is not None:
         answer = AnswerDocument(
@@ -142,7 +142,7 @@ def shown_exchange(exchange: Exchange, account: Account | None) -> ExchangeDocum
 
 
 def shown_body(body: bytes) -> str:
-    """Return a body as text, byte for byte where it holds no secret."""
+    """Return a body as text, byte for byte without secrets."""
     return mask_body(body).decode(errors="replace")
 
 
@@ -161,7 +161,7 @@ def _request_id(exchange: Exchange, fields: FieldMap | None) -> str | None:
 
 
 def _pointers(form: Form, body: bytes, lines: Lines) -> dict[str, str]:
-    """By canonical pointer, where that stands in a document; empty where it holds no order."""
+    """Return a request's fields by canonical pointer; empty without an order."""
     try:
         reading = read(form, body)
     except UnreadableDocumentError:
@@ -175,7 +175,7 @@ def _pointers(form: Form, body: bytes, lines: Lines) -> dict[str, str]:
 
 
 def _lines(record: OrderRecord | None) -> Lines:
-    """What an order's lines are there: one line of the provider's may be several of the merchant's."""
+    """Return the provider's lines of an order's lines: a provider may merge several lines."""
     if record is None:
         return ()
     fields = (

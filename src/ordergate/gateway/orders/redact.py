@@ -1,4 +1,4 @@
-"""Erases the personal data of one order for good, here; what the provider keeps is the provider's."""
+"""Erases the personal data of one order from the journal. The provider's copy is not touched."""
 
 from ordergate.domain.assembly import order_from_record
 from ordergate.domain.erasure import redacted
@@ -17,14 +17,14 @@ _RACES = 5
 
 
 async def redact_order(gateway: Gateway, caller: Caller, order_id: str) -> Order | None:
-    """Erase an order's personal data, and what its operations held of them; done again, it changes nothing more.
+    """Erase the personal data of an order and of its operations. A second call changes nothing.
 
     Returns:
-        The order as it is now; None where its create was refused, and only what was said of it could be erased.
+        The order as it is now; None if its create was refused, so that only the operations were erased.
 
     Raises:
-        Problem: ``forbidden``, ``not_found``; ``order_busy`` while an operation of the order is unsettled, or will be
-            looked at again.
+        Problem: ``forbidden``, ``not_found``; ``order_busy`` while an operation of the order is unsettled or has a
+            delayed probe.
     """
     caller.require(OPERATOR_SCOPE)
     for _ in range(_RACES):

@@ -1,4 +1,4 @@
-"""Lets a person look again at a write that could not settle itself, or say what became of it."""
+"""Lets a person probe an unsettled write again, or resolve it."""
 
 import asyncio
 import contextlib
@@ -30,12 +30,13 @@ from ordergate.journal.records.operations import AcquiredOperation, Operation, W
 
 
 async def recheck_operation(gateway: Gateway, caller: Caller, operation_id: str) -> Operation:
-    """Look at the provider now for what became of an unsettled operation, and return it as it is then.
+    """Probe an unsettled operation now, and return the operation after that.
 
     One that is settled is returned as it is.
 
     Raises:
-        Problem: ``not_found``, ``forbidden``, or ``invalid_state`` for what is being worked on or cannot be looked for.
+        Problem: ``not_found``, ``forbidden``, or ``invalid_state`` if a process works on the operation or it cannot be
+            probed.
     """
     caller.require("orders:write")
     operation = await get_operation(gateway, caller, operation_id)
@@ -53,14 +54,14 @@ async def resolve_operation(
 ) -> Operation:
     """Settle an operation of unknown outcome as a person found it; the evidence is kept with it.
 
-    The provider is looked at first: what it shows stands against a person's word that it was not applied.
+    The provider is probed first: its answer overrides a person's "not applied".
 
-    An applied operation is resolved as applied to accept what its order stands in review for: that changes the order
-    alone.
+    To resolve an applied operation as applied accepts the review reasons of its order. This changes only the order.
 
     Raises:
-        Problem: ``not_found``, ``forbidden``, ``invalid_state`` for what is settled or being worked on, or for a word
-            that the provider contradicts or cannot confirm, or what kept the provider's order from being read.
+        Problem: ``not_found``, ``forbidden``, ``invalid_state`` for a settled operation or one that a process works on,
+            and for a resolution that the provider contradicts or cannot confirm. Or the failure to read the provider's
+            order.
     """
     caller.require(OPERATOR_SCOPE)
     if body.unseen and body.as_ == "applied":
@@ -124,7 +125,7 @@ async def _claimed(gateway: Gateway, acquired: AcquiredOperation) -> ClaimedOper
 
 @contextlib.asynccontextmanager
 async def _left_unless_settled(gateway: Gateway, operation: Operation) -> AsyncIterator[None]:
-    """Leave an operation as it is, to whoever looks after it, if what is done within fails."""
+    """Release an operation unchanged, if the block fails."""
     try:
         yield
     except BaseException:
@@ -230,7 +231,7 @@ async def _refuse_foreign(gateway: Gateway, operation: Operation, seen: Provider
 
 
 async def _accept(gateway: Gateway, operation: Operation) -> None:
-    """Clear what an operator accepts of an order in review, and keep the evidence."""
+    """Clear the review reasons that an operator accepts, and record the evidence."""
     stored = await gateway.journal.read(tx.orders.find(operation.order))
     accepted = accepted_with(operation.kind, stored.record.concerns) if stored is not None else []
     if stored is None or not accepted:

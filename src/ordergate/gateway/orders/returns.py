@@ -80,7 +80,7 @@ def _refuse_uncertain_maths(record: OrderRecord) -> None:
 
 
 def _refuse_unaccounted(record: OrderRecord, provider: str) -> None:
-    """Refuse if the provider has given back more than the goods account for that are known to have come back."""
+    """Refuse a return if the provider has refunded more than the known returned goods account for."""
     seen, products = record.seen, {_goods(line) for line in record.lines}
     told = sum(
         goods.amount for goods in seen.returned if goods.type == "shipping" or goods.product in products
@@ -107,7 +107,7 @@ def _refuse_beyond_payment(record: OrderRecord, amount: int) -> None:
 
 
 def _wanted(record: OrderRecord, body: ReturnBody) -> Counter[str]:
-    """How many of each line to return, once none asks for more than was ordered and nobody has returned."""
+    """Return the quantity of each line to return; refuse more than was ordered and is not returned yet."""
     ordered = _product_lines(record)
     of_line, of_goods = _left(record)
     wanted: Counter[str] = Counter()
@@ -136,9 +136,9 @@ def _wanted(record: OrderRecord, body: ReturnBody) -> Counter[str]:
 
 
 def _left(record: OrderRecord) -> tuple[Counter[str], Counter[str]]:
-    """How many have not come back: of each line, and of all lines together that are one product at the provider.
+    """Return the quantities that are not returned: of each line, and of the lines that share one product.
 
-    What came back there without the gateway is known by its product alone.
+    A return outside the gateway names only the product, not the line.
     """
     ordered = _product_lines(record)
     of_line, of_goods = Counter[str](), Counter[str]()
@@ -162,7 +162,7 @@ def _product_lines(record: OrderRecord) -> dict[str, OrderedLine]:
 
 
 def _goods(line: OrderedLine) -> str:
-    """What a line is known by at its provider; a line by itself if it was ordered without a product there."""
+    """Return the provider's product of a line; the line's own id if it has no product there."""
     return line.product or line.id or ""
 
 

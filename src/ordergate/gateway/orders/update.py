@@ -27,7 +27,7 @@ from ordergate.journal.records.orders import StoredOrder
 async def update_order(
     gateway: Gateway, caller: Caller, order_id: str, body: UpdateBody, options: CallOptions
 ) -> Answer:
-    """Change an order; metadata is merged into what the provider has (RFC 7396), sent whole, and compared.
+    """Updates an order; metadata is merged with the provider's (RFC 7396), sent as a whole, and compared.
 
     Raises:
         Problem: As :func:`ordergate.gateway.writes.write.write`.
@@ -68,7 +68,7 @@ def _refuse_nothing(body: UpdateBody) -> None:
 
 
 def _refuse_personal_data(record: OrderRecord, body: UpdateBody) -> None:
-    """What was erased for good stays so; at the provider it would be overwritten too, with what is known here."""
+    """Erased data stays erased. At the provider it would be overwritten with the known data."""
     if record.redacted_at is None:
         return
     fields = {
@@ -153,7 +153,7 @@ def _change(
 
 
 def _customer(record: OrderRecord, change: CustomerBody | None) -> Customer | None:
-    """What is absent of a customer stays."""
+    """Absent members of the customer stay."""
     if change is None:
         return None
     before = record.customer or Customer()

@@ -1,7 +1,7 @@
-"""Brings events to the merchants' endpoints: at least once, in order for each order, whatever dies.
+"""Delivers events to the merchants' endpoints: at least once, and in order for each order.
 
-A delivery that failed holds back the later ones of its order at its endpoint, and no others. Each endpoint has slots
-of its own, so that one which never answers keeps nobody waiting. Any number of processes share the work.
+A failed delivery holds the later deliveries of its order at its endpoint, and no others. Each endpoint has its own
+slots, so that a silent one delays no other. Any number of processes share the work.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ _LONGEST_REST = 3600.0
 """Seconds for which one Retry-After keeps all of an endpoint's deliveries back; its own it does for longer."""
 
 _SOON = 60.0
-"""Seconds before a try that this process does not leave to its next look around."""
+"""A retry that is due in fewer seconds wakes this process; a later one waits for a round."""
 
 _FAREWELL = 2.0
 """Seconds that deliveries under way get in the end; others make them again."""
@@ -101,7 +101,7 @@ class DeliveryWorker:
     """Makes the deliveries of one process."""
 
     def __init__(self, gateway: Gateway) -> None:
-        """Hold nothing yet."""
+        """Start without deliveries."""
         self._gateway = gateway
         self._lanes: dict[str, EndpointState] = {}
         self._held: dict[str, asyncio.Task[None]] = {}
@@ -124,7 +124,7 @@ class DeliveryWorker:
             raise
 
     async def release(self) -> None:
-        """Let others make what the dead have taken, and what this process has without knowing.
+        """Release the deliveries of dead processes, and those that this process has acquired without knowing.
 
         Raises:
             JournalUnavailableError: The journal does not answer.
@@ -132,7 +132,7 @@ class DeliveryWorker:
         await self._gateway.journal.write(tx.deliveries.release(self._gateway.node, self._held.keys()))
 
     async def begin(self) -> int:
-        """Begin what is due and has room; return how many deliveries that are.
+        """Start due deliveries that have room; return how many.
 
         Raises:
             JournalUnavailableError: The journal does not answer.
@@ -166,7 +166,7 @@ class DeliveryWorker:
         return len(parcel.due)
 
     async def stop(self) -> None:
-        """Let deliveries under way end, for a moment; what then still runs is made again, by whoever comes."""
+        """Give running deliveries a moment to end. The rest is cancelled and delivered again by another process."""
         tasks = list(self._held.values())
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=_FAREWELL)
@@ -213,7 +213,10 @@ class DeliveryWorker:
         self._gateway.workers.wake("delivery")
 
     def _learn(self, lane: EndpointState, generation: int, reply: Reply) -> None:
-        """Silence opens the breaker; whoever answers, whatever it is, is there."""
+        """Update the breaker and the pause of an endpoint.
+
+        Any status is a sign of life; only silence opens the breaker.
+        """
         now = asyncio.get_running_loop().time()
         if reply.status is None:
             lane.breaker = after_failure(lane.breaker, generation, TRIPS, now, reply.detail or "")
@@ -234,7 +237,7 @@ class DeliveryWorker:
 async def attempt(
     gateway: Gateway, endpoint: Endpoint, secrets: Sequence[SigningSecret], due: DueDelivery
 ) -> tuple[Reply, DeliveryTry]:
-    """Sign and send one event, and say how it went."""
+    """Sign and send one event; return the reply and the try."""
     event = due.event
     message = Message(type=event.type, timestamp=event.timestamp, data=event.data)
     reply, made = await send(gateway, endpoint, secrets, event.id, message)
@@ -255,7 +258,7 @@ async def attempt(
 async def send(
     gateway: Gateway, endpoint: Endpoint, secrets: Sequence[SigningSecret], message_id: str, message: Message
 ) -> tuple[Reply, DeliveryTry]:
-    """Sign a message afresh, send it once, and say how that went."""
+    """Sign a message, send it once, and return the reply and the try."""
     assert gateway.sender is not None
     body, at, loop = msgspec.json.encode(message), gateway.steady_time(), asyncio.get_running_loop()
     began = loop.time()
@@ -274,11 +277,11 @@ async def send(
 def changes_by(
     endpoint: Endpoint, reply: Reply, now: datetime, *, delivered: bool, last: bool
 ) -> dict[str, Any]:
-    """Return what a try changes of its endpoint: since when it fails, and whether it is still sent to.
+    """Return the changes of an endpoint after a try: since when it fails, and whether it stays enabled.
 
     Args:
         endpoint: As it was when the delivery was taken.
-        reply: What came of the try.
+        reply: The reply of the try.
         now: The time.
         delivered: The receiver has taken the event.
         last: The delivery has failed for good.
@@ -299,7 +302,7 @@ def changes_by(
 async def _judge(
     gateway: Gateway, endpoint: Endpoint, reply: Reply, made: DeliveryTry, *, last: bool
 ) -> None:
-    """Keep what a try says of its endpoint, unless that is at another place by now."""
+    """Record the result of a try at its endpoint, unless the URL has changed."""
     changes = changes_by(endpoint, reply, made.at, delivered=made.detail is None, last=last)
     if "disabled_reason" in changes:
         gateway.metrics.endpoint_disabled()
@@ -309,7 +312,7 @@ async def _judge(
 
 
 async def _persist(gateway: Gateway, due: DueDelivery, made: DeliveryTry, pause: float | None) -> None:
-    """Record how it went; while the store does not answer the delivery stays this process's own."""
+    """Record the end of a try. While the journal fails, this process keeps the delivery and repeats the write."""
     while True:
         try:
             await gateway.journal.write(tx.deliveries.finish(due, gateway.node, made, next_try_in=pause))

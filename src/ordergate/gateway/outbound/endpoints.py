@@ -1,4 +1,4 @@
-"""Where merchants want to be told of events, and the secrets that prove who tells them."""
+"""Webhook endpoints of merchants, and their signing secrets."""
 
 import secrets
 from datetime import timedelta
@@ -32,8 +32,8 @@ async def create_endpoint(
     """Keep a new endpoint, and return it with its secret, which is shown once.
 
     Raises:
-        Problem: ``invalid_request`` for the URL, ``invalid_state`` where there are too many; ``forbidden`` for a key
-            that may not read orders: what is sent holds them whole.
+        Problem: ``invalid_request`` for the URL, ``invalid_state`` if there are too many; ``forbidden`` for a key
+            without the scope to read orders, because events contain whole orders.
     """
     caller.require(_READ)
     _check_url(gateway, body.url, caller.world)
@@ -105,7 +105,7 @@ async def switch_endpoint(gateway: Gateway, caller: Caller, endpoint_id: str, *,
 
 
 async def delete_endpoint(gateway: Gateway, caller: Caller, endpoint_id: str) -> None:
-    """Forget an endpoint, and what was queued for it.
+    """Delete an endpoint and its queued deliveries.
 
     Raises:
         Problem: ``not_found``.

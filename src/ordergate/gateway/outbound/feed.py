@@ -1,8 +1,8 @@
 """The merchants' feeds of events: numbered once they are committed, complete and in an order that never changes.
 
-Events are recorded with the change that they tell, by many processes at once, and become visible in any order. A pass
-gives them their numbers afterwards, one process at a time for each feed, and queues their deliveries. It runs after
-every write of this process, and now and then for those of processes that died before.
+Many processes record events, each in the transaction of the change, and the commits become visible in any order. The
+outbox numbers committed events afterwards, one process at a time for each feed, and queues their deliveries. It runs
+after every write of this process, and now and then for processes that died before.
 """
 
 import contextlib
@@ -72,7 +72,7 @@ async def number_round(gateway: Gateway) -> int:
     A feed that cannot be numbered is logged, and keeps no other from it.
 
     Raises:
-        JournalUnavailableError: The journal does not answer; what was numbered is.
+        JournalUnavailableError: The journal failed. Numbered events stay numbered.
     """
     total = 0
     for feed in await gateway.journal.read(tx.deliveries.unnumbered_feeds(_FEEDS)):
@@ -88,10 +88,10 @@ async def number_round(gateway: Gateway) -> int:
 
 
 async def number_feed(gateway: Gateway, feed: Feed) -> None:
-    """Number what is committed of one feed, however much others go on writing.
+    """Number the committed events of one feed, independent of concurrent writes.
 
     Raises:
-        JournalUnavailableError: The journal does not answer; what was numbered is.
+        JournalUnavailableError: The journal failed. Numbered events stay numbered.
     """
     total = 0
     for _ in range(_PASSES):
@@ -104,7 +104,7 @@ async def number_feed(gateway: Gateway, feed: Feed) -> None:
 
 
 async def list_events(gateway: Gateway, query: EventQuery) -> EventPage:
-    """Return one page of a feed; what was committed before is in it, or on a page after it."""
+    """Return one page of a feed. Events that were committed before are in it, or on a later page."""
     if query.feed in await gateway.journal.read(tx.deliveries.unnumbered_feeds(_FEEDS)):
         await number_feed(gateway, query.feed)
     events = await gateway.journal.read(tx.events.search(query))
@@ -114,7 +114,7 @@ async def list_events(gateway: Gateway, query: EventQuery) -> EventPage:
 async def order_timeline(
     gateway: Gateway, caller: Caller, order_id: str, *, after: str | None = None, limit: int = 100
 ) -> EventPage:
-    """Return a page of what happened to one order, the oldest first.
+    """Return a page of the events of one order, the oldest first.
 
     Args:
         gateway: The gateway.
@@ -124,7 +124,7 @@ async def order_timeline(
         limit: Events on the page.
 
     Raises:
-        Problem: ``not_found``; ``invalid_request`` where `after` is no event of this order.
+        Problem: ``not_found``; ``invalid_request`` if `after` is no event of this order.
     """
     await visible_order(gateway, caller, order_id)
     if after is not None:

@@ -35,7 +35,7 @@ async def visible_delivery(gateway: Gateway, caller: Caller, delivery_id: str) -
 
 
 async def replay_one(gateway: Gateway, caller: Caller, delivery_id: str) -> Delivery:
-    """Make one delivery again, with all its tries anew; earlier ones of its order that wait come first.
+    """Queue one delivery again, with all its tries; pending earlier ones of its order are delivered first.
 
     Raises:
         Problem: ``not_found``.
@@ -54,7 +54,7 @@ async def replay_many(
     """Make many deliveries to one endpoint again, in order for each order; return how many.
 
     Raises:
-        Problem: ``not_found``, or ``invalid_request`` where no range is given.
+        Problem: ``not_found``, or ``invalid_request`` without a range.
     """
     if not body.failed and body.since is None and body.after is None:
         raise invalid_request(
@@ -83,7 +83,7 @@ async def replay_many(
 
 
 async def ping_endpoint(gateway: Gateway, caller: Caller, endpoint_id: str) -> DeliveryTry:
-    """Send a signed ``ping`` now, enabled or not, and say how it went; it is no event, and is not tried again.
+    """Send a signed ``ping`` now, even to a disabled endpoint, and return the reply. It is no event and has no retry.
 
     Raises:
         Problem: ``not_found``; ``rate_limited`` while another ping of it is under way.

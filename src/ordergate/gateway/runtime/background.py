@@ -1,4 +1,4 @@
-"""What no request waits for has an id and a trace of its own, as a request has."""
+"""Background work has an id and a trace of its own, as a request has."""
 
 import contextlib
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What a comparison came to, as data."""
+"""The result of a comparison, as data."""
 
 from datetime import datetime
 from typing import Literal
@@ -14,16 +14,16 @@ from ordergate.journal.records.operations import StoredResponse
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What one account made of the draft.
+    """The result of one account.
 
     Attributes:
-        answer: The provider's, byte for byte; None where it was not asked or did not answer.
+        answer: The provider's response, byte for byte; None without a request or a response.
         order: The canonical order, as a create answers it.
         problem: The problem, as a create answers it.
         retryable: The same key may find out more.
-        latency_ms: From sending to the answer, all calls together; None where nothing was sent.
+        latency_ms: Milliseconds of all calls together; None if nothing was sent.
         calls: How many requests were sent.
-        fee: What the provider charges for it, where that is configured.
+        fee: The provider's fee, if it is configured.
     """
 
     account: str
@@ -41,7 +41,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Compared(msgspec.Struct, frozen=True, kw_only=True):
-    """A comparison: each account's result in the order in which they were asked for, and what differs."""
+    """A comparison: the result of each account in the requested order, and the differences."""
 
     id: str
     mode: Literal["translate", "execute"]

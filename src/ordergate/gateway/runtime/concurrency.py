@@ -1,14 +1,14 @@
 """Keeps the gateway from taking on more than it can do in time: an adaptive concurrency limit.
 
-What is scarce here is the processor and the journal. Requests compete for both except while they wait for somebody
-else: for a provider, for the turn at its account, for the rest of a body, for a lost answer to be found. So what is
-limited is not how many requests are in flight but how many of them compete; a slow provider, whose calls its account's
-own limit bounds, takes nothing from a fast one.
+The scarce resources are the processor and the journal. A request competes for them, except while it waits: for a
+provider, for a slot of its account, for the rest of a body, for the outcome of a lost response. So the limit applies to
+competing requests, not to requests in flight. A slow provider, whose calls its account limits, takes nothing from a
+fast one.
 
-How many may compete depends on the machine and on what is asked, so it is found out, as TCP finds its congestion
-window (additive increase, multiplicative decrease): while most requests take longer in the gateway itself than the
-target, fewer are let in; otherwise more, up to a fixed bound. By Little's law the limit settles near the target times
-the requests that can be served in a second, whatever that is.
+The right limit depends on the machine and the requests, so it is measured, as TCP finds its congestion window (additive
+increase, multiplicative decrease). While most requests take longer in the gateway itself than the target, the limit
+falls; otherwise it rises, up to a fixed bound. By Little's law it settles near the target times the requests that can
+be served in a second.
 
 Most requests, not their mean: a few that are long by nature, or that wait for something not known here, change nothing.
 """
@@ -21,19 +21,18 @@ from math import ceil
 from types import TracebackType
 
 MOST = 256
-"""Requests that may compete at most, and at first: a crowd that comes once is served, if not at once."""
+"""Maximum and initial limit of competing requests: a single burst is served, if not at once."""
 
 LEAST = 32
 """Requests that may always compete."""
 
 LONGEST_BACKOFF = 30
-"""Seconds after which a caller is asked to come back, at most."""
+"""Maximum of the Retry-After seconds."""
 
 SERVED_FOR_EACH_REFUSAL = 1
 """Refusals are given at once while so many requests are served for each; of more, each waits for its turn.
 
-One costs a tenth or so of what a request costs, so that those who come back without waiting would take what refusing
-is to save.
+A refusal costs about a tenth of a request, so callers who return without a pause would use up the savings.
 """
 
 LONGEST_HOLD = 0.5
@@ -56,13 +55,13 @@ class ConcurrencyLimit:
     Attributes:
         target: Seconds that a request may take in the gateway itself; 0 lets everything in.
         limit: How many may compete now.
-        competing: How many do. Those that come back from a provider were let in before and are not asked again, so
-            there may be more than the limit.
-        spread: Seconds over which those who are refused now should come back.
+        competing: Number of competing requests. A request that returns from a provider was admitted before, so the
+            number may exceed the limit.
+        spread: Seconds over which the refused callers should return.
     """
 
     def __init__(self, target: float = _TARGET, monotonic: Monotonic = time.monotonic) -> None:
-        """Let in as many as ever; `monotonic` is a clock in seconds that never goes back."""
+        """Start with the maximum limit; `monotonic` is a clock in seconds."""
         self.target = target
         self.limit = float(MOST)
         self.competing = 0
@@ -86,18 +85,18 @@ class ConcurrencyLimit:
         return Place(self)
 
     def ended(self, seconds: float, now: float) -> None:
-        """Learn from a request that took so long, apart from what it waited for others."""
+        """Update the limit with the duration of a request, without its waits for others."""
         self._ended += 1
         self._late += seconds > self.target
         self._adapt(now)
 
     def backoff(self, chance: float) -> int:
-        """Return the seconds after which one that is refused should come back.
+        """Return the Retry-After seconds of a refused request.
 
         The more were refused for each that was served, the longer: refusing costs time, too.
 
         Args:
-            chance: From 0 to 1; those who were refused together should not come back together.
+            chance: A random number from 0 to 1, so that callers who were refused together do not return together.
         """
         return 1 + int(chance * self.spread)
 
@@ -136,7 +135,7 @@ class Place:
         self._left = not counted
 
     def __enter__(self) -> None:
-        """Wait for somebody else; several calls of one request may do so at once."""
+        """Start a wait for others. Several calls of one request may overlap."""
         self._aside += 1
         if self._aside == 1 and not self._left:
             self._limit.competing -= 1
@@ -153,13 +152,13 @@ class Place:
 
     @property
     def waited(self) -> float:
-        """Seconds that were spent waiting for somebody else."""
+        """Seconds that the request has waited for others."""
         return self._waited + (
             self._limit.monotonic() - self._since if self._aside and not self._left else 0.0
         )
 
     def leave(self) -> None:
-        """Compete no more: the answer is there, or nobody waits for it; at the second time nothing happens."""
+        """End the competition of the request: it has its answer, or its caller is gone. A second call has no effect."""
         if self._left:
             return
         self._left = True
@@ -178,5 +177,5 @@ _NOWHERE = nullcontext()
 
 
 def waiting() -> AbstractContextManager[None]:
-    """Return the context in which the request that is served waits for somebody else, and competes for nothing."""
+    """Return a context in which the served request waits for others and does not compete."""
     return current_place.get() or _NOWHERE

@@ -1,4 +1,4 @@
-"""What the use cases need for events and webhooks: the journal's part of it, and a way to the merchants' receivers."""
+"""The ports of the use cases to the merchants' webhook receivers."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -9,12 +9,12 @@ Wake = Callable[[], None]
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of one attempt to reach a receiver.
+    """The result of one request to a receiver.
 
     Attributes:
-        status: HTTP status; None where no whole answer came.
+        status: HTTP status; None without a complete response.
         retry_after: The header, as it was sent.
-        detail: Why no answer came, for a human.
+        detail: Why there is no response, for people.
     """
 
     status: int | None
@@ -26,5 +26,5 @@ class WebhookSender(Protocol):
     """The way to the merchants' receivers: one request, one answer."""
 
     async def post(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
-        """Send a webhook; whatever goes wrong is in the reply."""
+        """Send a webhook. A failure is part of the reply, not an exception."""
         ...

@@ -17,7 +17,10 @@ _log = structlog.get_logger("ordergate.keys")
 
 
 class KeyUse:
-    """When keys that this process has let in came last; only keys that are kept get here, so there are no more."""
+    """When the keys that this process has accepted were last used.
+
+    Only keys of the journal get here, so the number is bounded.
+    """
 
     def __init__(self) -> None:
         """Know none."""
@@ -30,7 +33,7 @@ class KeyUse:
     async def write_down(self, journal: Journal) -> None:
         """Record in the journal when keys were used since the last time.
 
-        Whatever keeps it from that, the next time it will be recorded.
+        After a failure, the next call records the same uses.
 
         Raises:
             JournalUnavailableError: Nothing was recorded.

@@ -1,4 +1,4 @@
-"""Keys that were looked up a moment ago, so that not every request has to ask the journal whose key it brings."""
+"""A short-lived cache of keys, so that not every request reads the journal."""
 
 import asyncio
 
@@ -7,11 +7,11 @@ from ordergate.journal.journal import Journal
 from ordergate.journal.records.keys import ApiKey
 
 KEPT = 0.25
-"""Seconds after which a key is looked up again at the latest: so long may one that was revoked still be good."""
+"""Maximum seconds until a key is looked up again: a revoked key may be accepted for so long."""
 
 
 class KnownKeys:
-    """The keys of the present moment, by their hashes. Keys that nobody has are not kept: they may be any number."""
+    """The cached keys, by their hashes. Unknown keys are not cached, because their number is unbounded."""
 
     def __init__(self) -> None:
         """Know none."""
@@ -19,10 +19,10 @@ class KnownKeys:
         self._until = 0.0
 
     async def find(self, journal: Journal, secret_hash: bytes) -> ApiKey | None:
-        """Return the key with this hash; None if nobody has it.
+        """Return the key with this hash; None if there is none.
 
         Raises:
-            JournalUnavailableError: It has to be looked up, and the journal does not answer.
+            JournalUnavailableError: The key is not cached, and the journal failed.
         """
         now = asyncio.get_running_loop().time()
         if now >= self._until:

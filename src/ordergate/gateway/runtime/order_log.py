@@ -1,4 +1,4 @@
-"""Tells the log of each change of an order's status, whichever way it came about."""
+"""Logs each change of an order's status."""
 
 import structlog
 
@@ -31,13 +31,13 @@ def log_status(before: OrderRecord | None, after: OrderRecord) -> None:
 
 
 def _standing(record: OrderRecord) -> tuple[OrderStatus, list[ReviewReason]]:
-    """Return what the order's status is, and why a person has to look."""
+    """Return the order's status, and the reasons for a review."""
     reasons = review_reasons(record)
     return OrderStatus.REVIEW if reasons else settled_status(record), reasons
 
 
 def log_settled(operation: Operation) -> None:
-    """Write a line that says what became of a write."""
+    """Log the outcome of a write."""
     _log.info(
         "operation.settled",
         operation_id=operation.id,
@@ -52,7 +52,7 @@ def log_settled(operation: Operation) -> None:
 
 
 async def refresh(gateway: Gateway, record: OrderRecord, stored: StoredOrder) -> StoredOrder:
-    """Keep what the provider said of an order, unless the order has changed since; return what is kept."""
+    """Record the order as the provider returned it, unless it has changed since; return the recorded order."""
     kept = await gateway.journal.write(tx.orders.update(record, stored.revision))
     if kept.record == record:
         log_status(stored.record, record)

@@ -1,4 +1,4 @@
-"""What the use cases need from outside: a journal, a way to the providers, the time and randomness."""
+"""The ports of the use cases: the transport to the providers, and the clock."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -15,13 +15,13 @@ Clock = Callable[[], datetime]
 
 
 class TransportError(Exception):
-    """No answer came.
+    """No complete response arrived.
 
     Attributes:
         sent: ``no`` only if not one byte of the request can have arrived.
         reason: For a human.
         closed: The other side ended the exchange, so that nothing of it is still under way.
-        code: The problem's code for what was not sent.
+        code: The problem code of an unsent request.
         retry_after: Seconds after which it may be worth another try.
     """
 
@@ -34,7 +34,7 @@ class TransportError(Exception):
         code: str = "provider_unavailable",
         retry_after: float = 5,
     ) -> None:
-        """Say whether the request may have arrived, and what happened."""
+        """Record whether the request may have arrived, and the reason."""
         super().__init__(reason)
         self.code = code
         self.retry_after = ceil(retry_after)
@@ -46,14 +46,14 @@ class TransportError(Exception):
 class Transport(Protocol):
     """The way to the providers: one request, one answer, never a second send.
 
-    An account whose provider answers 429 is left alone for as long as that asks for.
+    After a 429, an account gets no requests for as long as its provider asks.
     """
 
     async def send(self, account: Account, request: WireRequest) -> WireResponse:
         """Sign and send one request, and return the answer.
 
         Raises:
-            TransportError: No whole answer came.
+            TransportError: No complete response arrived.
         """
         ...
 

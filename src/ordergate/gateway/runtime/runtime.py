@@ -52,7 +52,7 @@ class Renderer(Protocol):
         ...
 
     def accepted(self, operation: Operation) -> StoredResponse:
-        """Return the answer of a write that goes on without its caller."""
+        """Return the answer of a write that continues without its caller."""
         ...
 
     def problem(self, problem: Problem) -> StoredResponse:
@@ -74,17 +74,17 @@ class Siblings(Protocol):
     number: int
 
     async def ask(self, question: str, *, seconds: float) -> dict[int, bytes | None]:
-        """Return what those that are there answer, by number; None for one that gives no answer in time."""
+        """Return the answers of the living siblings, by number; None for one without an answer in time."""
         ...
 
     def reloaded(self) -> None:
-        """Say that this one has taken a new configuration into force."""
+        """Announce that this process has loaded a new configuration."""
         ...
 
 
 @dataclass(slots=True)
 class Lease:
-    """How long others leave to a process what it holds; it is prolonged again and again.
+    """The lease of a process: until it ends, no other process acquires the operations of this one.
 
     Attributes:
         until: When it ends, in the loop's time; never if the process took none.
@@ -99,27 +99,27 @@ class Gateway:
 
     Attributes:
         node: Names this process among those that share the journal.
-        running: Writes and looks that are under way, whether or not their callers still wait.
+        running: Writes and probes in progress, including those without a waiting caller.
         held: The operations that this process works on, and in how many places.
-        read_configuration: Reads the configuration anew, for a reload; None where there is none to read.
-        sender: The way to the merchants' receivers; None where this process has none.
-        chance: From 0 to 1: spreads what would otherwise be tried again all at once.
+        read_configuration: Reads the configuration again, for a reload; None without a file.
+        sender: The transport to the merchants' receivers; None if this process has none.
+        chance: Returns a random number from 0 to 1, for jitter.
         workers: The background workers of this process.
-        key_use: When keys came last, until it is recorded.
-        known_keys: Whose the keys are that came a moment ago.
+        key_use: The last use of keys, until it is recorded.
+        known_keys: The cache of keys.
         key_requests: The requests of each key.
-        reloading: Held by the reload that is under way.
-        placing: Held by each create from the look whether its account takes it until it is recorded there, and by a
-            reload from the look whether an account can go until it is gone.
+        reloading: Locked by the running reload.
+        placing: A create locks it for reading from the choice of its account until its claim. A reload locks it for
+            writing from the check of removed accounts until the swap.
         shadows: New orders that are translated for other accounts, too.
-        refused_webhooks: By account, those since the log last told of them.
+        refused_webhooks: Refused webhooks since the last log line, by account.
         pinged: The webhook endpoints to which a ping is under way.
-        fetched: By account and path, what verifying webhooks took.
-        tracing: Where requests are traced.
+        fetched: The provider's keys for webhooks, by account and path.
+        tracing: The tracer; None without tracing.
         concurrency: How many requests are let in.
-        unknown_keys: By address, the keys that nobody has.
-        siblings: The other processes that serve from the same socket; None where this one is alone.
-        lease: How long others leave to this process what it holds.
+        unknown_keys: Counts of unknown keys, by address.
+        siblings: The other processes on the same socket; None without any.
+        lease: The lease of this process.
         store_check: Whether the journal takes a write, as seen a moment ago.
         ends_at: When this process has to have ended, in the loop's time; None as long as it does not.
         steady: The time without the steps of `clock`; None if that has none.
@@ -157,21 +157,21 @@ class Gateway:
     steady: SteadyClock | None = None
 
     def steady_time(self) -> datetime:
-        """Return the time by which ages are counted, and so which keys have expired: nobody can set it."""
+        """Return the time for ages and expiries. A step of the host's clock does not move it."""
         return (self.steady or self.clock)()
 
     def hold(self, operation_id: str) -> None:
-        """Say that this process works on an operation."""
+        """Mark an operation as worked on by this process."""
         self.held[operation_id] += 1
 
     def release(self, operation_id: str) -> None:
-        """Say that it does so in one place less."""
+        """Remove one mark of an operation."""
         self.held[operation_id] -= 1
         if self.held[operation_id] <= 0:
             del self.held[operation_id]
 
     def run(self, work: Coroutine[None, None, T], operation_id: str) -> "asyncio.Task[T]":
-        """Let work on an operation go on whatever becomes of whoever wanted it."""
+        """Run work on an operation in a task that continues without its caller."""
         self.hold(operation_id)
         task = asyncio.create_task(work)
         self.running.add(task)
@@ -186,11 +186,11 @@ class Gateway:
         return task
 
     def end_within(self, seconds: float) -> None:
-        """Say that this process ends, and how long that may take, all in all."""
+        """Announce the end of this process, and the seconds until it."""
         self.ends_at = asyncio.get_running_loop().time() + seconds
 
     async def drain(self, seconds: float) -> None:
-        """Let the writes under way end, for so long at most; what then still runs is found out about later."""
+        """Wait for the writes in progress, at most so many seconds. Recovery finds out the rest."""
         if self.ends_at is not None:
             left = self.ends_at + _LAST_MOMENT - asyncio.get_running_loop().time()
             seconds = min(seconds, max(left, 0.0))
@@ -200,12 +200,12 @@ class Gateway:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a write answers, byte for byte, and what its headers tell.
+    """The answer of a write, byte for byte, and the data for its headers.
 
     Attributes:
         account: The account that was chosen.
         replayed: The answer was given before and is given again.
-        accepted: The write goes on; the answer says where to ask for it.
+        accepted: The write continues; the answer contains the URL of its operation.
     """
 
     response: StoredResponse

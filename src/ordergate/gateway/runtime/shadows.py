@@ -1,4 +1,4 @@
-"""New orders that wait to be translated for other accounts: a few, and the first to go when there is much to do."""
+"""A short queue of new orders to translate for shadow accounts. Under load, orders are dropped."""
 
 from collections import Counter, deque
 
@@ -16,7 +16,7 @@ BUSY = 100
 
 
 class Shadow(msgspec.Struct, frozen=True, kw_only=True):
-    """One new order, and the account that it really went to."""
+    """A new order, and the account that created it."""
 
     merchant: str
     world: World
@@ -25,12 +25,12 @@ class Shadow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shadows:
-    """What waits in this process.
+    """The queue of this process.
 
     Attributes:
         waiting: The orders, the oldest first.
         dropped: How many were not taken in since that was counted last, by world and merchant.
-        uncounted: What the journal could not be told yet.
+        uncounted: Counts that are not recorded yet.
     """
 
     def __init__(self) -> None:

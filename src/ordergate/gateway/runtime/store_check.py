@@ -1,4 +1,4 @@
-"""Whether the journal takes a write now: asked for by whoever watches the gateway, and tried once for all of them."""
+"""Checks whether the journal accepts a write. Concurrent callers share one check."""
 
 import asyncio
 

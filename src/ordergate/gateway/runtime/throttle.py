@@ -1,4 +1,4 @@
-"""How often one caller may come, counted in this process's memory; that stays bounded, however many come."""
+"""A rate limit per name, in this process's memory, with a bounded number of names."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -15,11 +15,11 @@ class Throttle:
     """So many a minute for each name: all of them at once, then evenly (a leaky bucket)."""
 
     def __init__(self, names: int = 10_000) -> None:
-        """Count for so many names; of more, those that were idle longest begin anew."""
+        """Count for so many names at most; beyond that, the names that were idle longest are forgotten."""
         self._bucket: Callable[[str, int], AsyncLimiter] = lru_cache(maxsize=names)(_bucket)
 
     def require_room(self, name: str, per_minute: int, detail: str) -> None:
-        """Refuse a name that has used up what it may; nothing is counted.
+        """Refuse a name that has used up its limit, without counting.
 
         Raises:
             Problem: ``rate_limited``, with the seconds until there is room for one more.
@@ -28,7 +28,10 @@ class Throttle:
             raise Problem("rate_limited", detail, retry_after=ceil(_MINUTE / per_minute))
 
     async def count(self, name: str, per_minute: int) -> None:
-        """Count one; where there is no room it is not counted, so that nobody waits longer for trying."""
+        """Count one use; raise if the limit is used up.
+
+        A refused use is not counted, so that nobody waits longer for trying.
+        """
         bucket = self._bucket(name, per_minute)
         if bucket.has_capacity():
             await bucket.acquire()

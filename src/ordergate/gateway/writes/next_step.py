@@ -1,4 +1,4 @@
-"""What happens to an operation next, in words for whoever looks after the gateway."""
+"""Describes the next step of an operation, for the person who operates the gateway."""
 
 from collections.abc import Collection
 
@@ -12,7 +12,7 @@ def what_happens_next(existing: Existing, concerns: Collection[ReviewReason] = (
 
     Args:
         existing: The operation, and its answer to give again.
-        concerns: Why its order stands in review, where what the provider says does not show it.
+        concerns: The review reasons of its order that the provider's data does not show.
     """
     operation = existing.operation
     if operation.settled:

@@ -52,7 +52,7 @@ RETRY_PAUSES = (0.1, 0.5, 1.5)
 
 
 class AfterAttempt(StrEnum):
-    """What the process that made an attempt does next."""
+    """The next step of the process that made an attempt."""
 
     SETTLE = auto()
     FAIL_OVER = auto()
@@ -61,7 +61,7 @@ class AfterAttempt(StrEnum):
 
 
 class AfterRepeatedKey(StrEnum):
-    """What a call does whose idempotency key was used before."""
+    """The next step of a call with a repeated idempotency key."""
 
     WAIT = auto()
     FIND_OUT = auto()
@@ -89,7 +89,7 @@ def after_attempt(
 
 
 def after_repeated_key(existing: Existing) -> AfterRepeatedKey:
-    """Return what a call does whose key belongs to this operation.
+    """Return the next step of a call with this operation's key.
 
     Args:
         existing: The operation, and its stored answer.
@@ -119,8 +119,8 @@ def is_idempotent(operation: Operation, window: timedelta, now: datetime, *, sam
 def may_still_arrive(operation: Operation) -> bool:
     """Return whether a failed operation may turn out to be applied, in a way that a probe would recognize.
 
-    After others may have changed the order, only our own mark is certain. A return has no mark and can be made twice:
-    if nobody has seen that it is absent, the probe compares the refunded amount.
+    After other changes of the order, only our own mark is certain. A return has no mark and can be made twice. If its
+    absence was never seen, the probe compares the refunded amount.
     """
     if operation.problem != NO_TRACE or all(attempt.sent == "no" for attempt in operation.attempts):
         return False

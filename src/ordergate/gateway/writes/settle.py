@@ -161,7 +161,7 @@ async def settle_refused(gateway: Gateway, claimed: ClaimedOperation, outcome: N
 
 
 async def settle_absent(gateway: Gateway, claimed: ClaimedOperation) -> None:
-    """Record that the provider has no trace of the write and none can appear, or that a person says so.
+    """Record that the provider has no trace of the write and none can appear, or that a person resolved it so.
 
     A delayed probe follows, if our own mark would identify the write even after other changes of the order.
     """

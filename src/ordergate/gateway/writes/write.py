@@ -248,7 +248,7 @@ def _account_takes_it(gateway: Gateway, operation: Operation) -> bool:
 async def _answer_in_time(
     gateway: Gateway, call: WriteCall, operation: Operation, task: "asyncio.Task[Answer]"
 ) -> Answer:
-    """Wait for the answer, at most for the caller's wait timeout. A caller that goes away does not cancel the write."""
+    """Wait for the answer, at most for the caller's wait timeout. The write continues if the caller disconnects."""
     if call.options.wait is None:
         return await asyncio.shield(task)
     await asyncio.wait([task], timeout=call.options.wait)

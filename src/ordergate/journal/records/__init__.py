@@ -1,1 +1,1 @@
-"""What the journal stores, as plain structs."""
+"""The records of the journal, and the queries for them, as plain structs."""

@@ -13,9 +13,9 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         key: The Idempotency-Key that it was asked for with, if any.
-        content_hash: Of what was asked; the same key with another is refused.
+        content_hash: Hash of the request body. The same key with another body is refused.
         reference: The draft's, if any: an order of that reference that is redacted takes the comparison along.
-        body: The document that is answered; None until there is one, and where it was erased.
+        body: The document that the API returns; None until it exists, and after a redaction.
         ended: A repeat of the key finds out no more.
     """
 
@@ -49,12 +49,11 @@ ShadowKind = Literal["accepted", "refused", "difference", "link_missing", "dropp
 
 
 class ShadowCount(msgspec.Struct, frozen=True, kw_only=True):
-    """How often a real order, translated for another account too, came to one thing there.
+    """A count of real orders that had the same result when they were translated for a shadow account.
 
     Attributes:
-        kind: ``accepted`` orders; those ``refused``, by code and pointer; a ``difference`` between draft and request,
-            by pointer; an id whose ``link_missing`` stood in the way, as its kind and itself; orders ``dropped``
-            untranslated, under load.
+        kind: ``accepted``, or ``refused`` (with code and pointer), ``difference`` between draft and request (with
+            pointer), ``link_missing`` (with the kind of the id as code, the id as pointer), or ``dropped`` under load.
         code: The refusal's code, or the kind of an id that has no link.
         pointer: The field, of any line the same; or the id.
         detail: Why, of the latest.

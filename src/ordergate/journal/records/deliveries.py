@@ -1,4 +1,4 @@
-"""What the journal keeps of events, webhook endpoints and deliveries, and what it is asked of them."""
+"""Records of webhook endpoints and deliveries, and the queries for them."""
 
 from datetime import datetime
 from typing import Any
@@ -11,14 +11,14 @@ from ordergate.journal.records.events import Event
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a merchant wants to be told of events.
+    """A URL to which a merchant's events are delivered.
 
     Attributes:
         id: ``wh_…``.
         types: Of which events; None for all.
-        enabled: It is sent to; while it is not, what was queued waits, and nothing more is queued.
-        disabled_reason: Why it is not, where the gateway itself has decided so.
-        failing_since: When a try failed first after the last that was delivered; None where none has.
+        enabled: Events are queued and sent. While it is false, queued deliveries wait and no event is queued.
+        disabled_reason: Why the gateway itself has disabled the endpoint; None otherwise.
+        failing_since: Time of the first failed try after the last delivered one; None without a failed try.
     """
 
     id: str
@@ -34,7 +34,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     failing_since: datetime | None = None
 
     def wants(self, kind: str) -> bool:
-        """Whether it is told of such events."""
+        """Whether the endpoint receives events of this type."""
         return self.types is None or kind in self.types
 
 
@@ -62,7 +62,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DueDelivery(msgspec.Struct, frozen=True, kw_only=True):
-    """A delivery whose time has come, and that this process alone makes.
+    """A due delivery that this process has acquired.
 
     Attributes:
         failures: Tries that have failed since it was queued, or replayed.
@@ -74,7 +74,7 @@ class DueDelivery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SigningSecret(msgspec.Struct, frozen=True, kw_only=True):
-    """A secret of an endpoint; it shows itself to nobody who prints it.
+    """A signing secret of an endpoint. Its repr does not contain the secret.
 
     Attributes:
         value: ``whsec_…``.
@@ -94,7 +94,7 @@ class SigningSecret(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OutgoingWebhooks(msgspec.Struct, frozen=True, kw_only=True):
-    """How the deliveries of all merchants stand.
+    """Counts of the deliveries and endpoints of all merchants.
 
     Attributes:
         waiting: Deliveries to enabled endpoints that are not made yet.
@@ -108,7 +108,7 @@ class OutgoingWebhooks(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeliveryBatch(msgspec.Struct, frozen=True, kw_only=True):
-    """An endpoint with the secrets to sign with, the newest first, and what is due there."""
+    """An endpoint, its signing secrets with the newest first, and its due deliveries."""
 
     endpoint: Endpoint
     secrets: tuple[SigningSecret, ...]
@@ -143,8 +143,8 @@ class ReplayRange(msgspec.Struct, frozen=True, kw_only=True):
     """Which deliveries to one endpoint are made again.
 
     Attributes:
-        failed_only: Those that have failed for good; else every event of the range that the endpoint is told of,
-            whether or not it was delivered or queued before.
+        failed_only: Replay only deliveries that have failed finally. Otherwise replay every event of the range that
+            matches the endpoint's types, delivered or not.
         since: Of events from then on.
         until: Of events up to then.
         after: Of events with a larger number.
@@ -158,7 +158,7 @@ class ReplayRange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReplayPage(msgspec.Struct, frozen=True, kw_only=True):
-    """How many deliveries a batch has queued again, and where the next one begins; None where there is none."""
+    """The number of deliveries that a batch has queued, and the start of the next batch; None after the last."""
 
     count: int
     next_after: int | None

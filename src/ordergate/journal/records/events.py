@@ -27,7 +27,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         number: Its place in its feed; None for the moment before it has one.
-        type: An :class:`EventType`, or what a process of a later release calls it.
+        type: An :class:`EventType`, or an unknown type that a later release has recorded.
         order: The id of the order that it is about.
         timestamp: When it was recorded, by the store's clock.
         data: JSON: the order as it then was, or the operation.

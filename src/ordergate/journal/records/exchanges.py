@@ -1,4 +1,4 @@
-"""What the journal keeps to be shown: what was said to providers, comparisons, and what shadows were counted."""
+"""Records of the exchanges with providers, for receipts and the console."""
 
 from datetime import datetime
 
@@ -11,22 +11,22 @@ EXCHANGES_KEPT = 20
 """Of one operation, the last: a key may be repeated without end."""
 
 ANSWER_KEPT = 1024 * 1024
-"""Bytes of an answer: a comparison reads what it judges from here, so the longest that it takes has room."""
+"""Bytes of a response that are stored. A comparison reads the response here, so the limit is that of a response."""
 
 
 class Exchange(msgspec.Struct, frozen=True, kw_only=True):
-    """One request to a provider and its answer, as a receipt keeps them: without what authenticates.
+    """One request to a provider and its response, without credentials.
 
     Attributes:
         attempt: Number of the operation's attempt that it belongs to.
         configuration: Short hash of the configuration in force.
         adapter_version: Of the adapter's distribution.
-        path: What follows the account's base URL.
-        body: The exact bytes; stars where they held a one-time token, nothing where they never left.
+        path: The path after the account's base URL.
+        body: The exact bytes; asterisks if they contained a one-time token, empty if nothing was sent.
         acts: It may have changed something at the provider; others only read.
         milliseconds: From its sending to its answer, or to the end of the wait for it.
-        status: What was answered; None for no answer.
-        answer: The exact bytes; of more than :data:`ANSWER_KEPT` the beginning, and a mark that says so.
+        status: Status of the response; None without a response.
+        answer: The exact bytes. After :data:`ANSWER_KEPT` bytes they are cut off, and a note says so.
         error: Why there is no answer.
     """
 
@@ -50,10 +50,10 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OperationWithExchanges(msgspec.Struct, frozen=True, kw_only=True):
-    """An operation, and all that was said to its provider about it and is still kept.
+    """An operation, and those of its exchanges that are still stored.
 
     Attributes:
-        work: What another process needs to carry on, as long as it is unsettled.
+        work: The data that another process needs to finish the operation; None after it is settled.
         request: The exact bytes that an unsettled operation has sent, or will send.
     """
 

@@ -12,7 +12,7 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         merchant: None for an operator's.
-        last_used_at: About when; only lists tell it.
+        last_used_at: Approximate time; only lists contain it.
         replaced_by: The key that took over, once it was rotated.
     """
 

@@ -18,11 +18,11 @@ class LinkKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Links = Mapping[str, str]
-"""By account, what the provider calls it."""
+"""The provider's id, by account."""
 
 
 class StoredLink(msgspec.Struct, frozen=True, kw_only=True):
-    """A link, and whose it is."""
+    """A link and its merchant."""
 
     merchant: str
     kind: LinkKind
@@ -32,7 +32,7 @@ class StoredLink(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def place(self) -> "LinkPlace":
-        """Where it stands in a list."""
+        """The place of a link in a list."""
         return (self.merchant, self.kind, self.id, self.account)
 
 
@@ -52,4 +52,4 @@ class LinkQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Progress = Callable[[int], None]
-"""Is told how many are done, while many are being done."""
+"""Called with the number of finished items during a long write."""

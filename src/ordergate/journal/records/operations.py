@@ -1,4 +1,4 @@
-"""What the journal keeps, and what it is asked."""
+"""Records of operations, and the queries for them."""
 
 from datetime import datetime
 from typing import Literal
@@ -15,7 +15,9 @@ from ordergate.domain.order import Notice
 from ordergate.spi.adapter import Baseline
 
 _KEPT_BY_NOBODY = frozenset({None, 401, 403, 408, 429})
-"""Answers that come before a provider looks at the key, so that it goes on meaning the same; None for no answer."""
+"""Statuses that a provider returns before it stores the key, so that the same key can be sent again; None without a
+response.
+"""
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,11 +29,11 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         content_hash: Of the parsed body; the same key with another is refused.
         order: The order that it creates or changes.
         reference: The merchant's order number, for a create.
-        performed_by: ``gateway`` where the provider cannot and the gateway does it itself.
+        performed_by: ``gateway`` if the provider cannot do it and the gateway does it itself.
         outcome: Null while it is in progress.
-        problem: The code that the caller was answered, where one was.
-        probes: The latest looks at the provider, oldest first.
-        needs_person: It is looked after no more: somebody has to find out and say so.
+        problem: The problem code that the caller got; None without one.
+        probes: The latest probes, oldest first.
+        needs_person: Recovery has stopped: a person has to find out the outcome and resolve the operation.
     """
 
     id: str
@@ -59,12 +61,12 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def settled(self) -> bool:
-        """Whether it is known what became of it."""
+        """Whether the outcome is known."""
         return self.state in {"succeeded", "failed"}
 
     @property
     def taken_unseen(self) -> bool:
-        """Whether a person said that it was not applied though the provider could not show it."""
+        """Whether a person resolved it as not applied although the provider could not show it."""
         return self.resolution is not None and self.resolution.unseen
 
     @property
@@ -85,13 +87,13 @@ class StoredResponse(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a process needs to carry on with another's write: to find out what became of it, and to end it.
+    """The data that another process needs to finish a write: to find out its outcome, and to settle it.
 
     Attributes:
-        command: What the provider was asked; a one-time token is taken out. None where nothing is sent.
-        change: What it changes in the gateway's own record.
-        notices: What the merchant is to know about how the order was put into the request.
-        confidential: The request holds a one-time token: it can be made once, and by this process only.
+        command: The command for the provider, without a one-time token; None if nothing is sent.
+        change: The change to the gateway's own record of the order.
+        notices: Notices for the merchant about the translation of the order.
+        confidential: The request contains a one-time token, so only this process can send it, once.
     """
 
     command: Write | None
@@ -101,13 +103,13 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
-    """What is about to be done: durable before the first byte leaves.
+    """A write before its claim. The claim makes it durable before the first byte is sent.
 
     Attributes:
         owner: The process that carries it out; None while it waits for one.
-        request: The exact bytes to send; stars where they hold a one-time token, None where nothing is sent.
+        request: The exact bytes to send; asterisks if they contain a one-time token, None if nothing is sent.
         revision: Of the order's row when the baseline was read; another since then makes the intent stale.
-        settling: Seconds after which nothing of this attempt can still arrive, should nobody hear of it again.
+        settling: Seconds in which this attempt can still arrive at the provider, if the process dies.
         allow_duplicate: The caller knows that the reference was used before.
         since: Keys and references of operations made before have expired.
         api_key: The id of the API key that asks for it; a revoked one may begin nothing.
@@ -125,18 +127,18 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Claimed(msgspec.Struct, frozen=True):
-    """The intent is durable and nobody else has it; `operation` counts its attempts."""
+    """The intent is durable, and this process has the operation."""
 
     operation: Operation
 
 
 class AcquiredOperation(msgspec.Struct, frozen=True, kw_only=True):
-    """An unsettled operation that this process alone looks after now.
+    """An unsettled operation that this process has acquired.
 
     Attributes:
         work: None after retention or a redaction has removed it.
-        request: The exact bytes that were sent; stars where they held a one-time token.
-        baseline: Where a probe begins.
+        request: The exact bytes that were sent; asterisks if they contained a one-time token.
+        baseline: The start of a list probe.
         settles_in: Seconds until nothing of it can still arrive at the provider; negative from then on.
         age: Seconds since the operation was recorded.
     """
@@ -185,11 +187,11 @@ Claim = Claimed | Existing | Duplicate | Busy | Stale | Revoked
 
 
 class UnknownOperations(msgspec.Struct, frozen=True, kw_only=True):
-    """How many operations there are of which it is not known what became, on all processes together.
+    """Counts of the operations with an unknown outcome, of all processes.
 
     Attributes:
-        oldest: Seconds since the oldest of them was called for; 0 where there is none.
-        need_person: How many of them nobody looks after but a person.
+        oldest: Seconds since the oldest of them was recorded; 0 without any.
+        need_person: How many of them wait for a person.
     """
 
     number: int
@@ -201,7 +203,7 @@ class OperationQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which operations to list; newest first by id.
 
     Attributes:
-        unattended: Only those that nobody looks after, and nobody will.
+        unattended: Only operations that no process works on or will work on.
     """
 
     world: World

@@ -18,11 +18,11 @@ class StoredOrder(msgspec.Struct, frozen=True):
 
 
 class AccountUse(msgspec.Struct, frozen=True, kw_only=True):
-    """What an account cannot be removed for.
+    """The reasons that prevent the removal of an account.
 
     Attributes:
         open_orders: Orders that are not over.
-        unsettled: Operations of unknown outcome, and those of which a late trace is looked for.
+        unsettled: Operations with an unknown outcome, and operations with a delayed probe.
     """
 
     open_orders: int

@@ -1,4 +1,4 @@
-"""What the journal keeps of what providers tell, and what is looked at because of it."""
+"""Records of the events of providers, resync jobs and polls."""
 
 from datetime import datetime
 
@@ -11,18 +11,18 @@ _OPERATION = "operation "
 
 
 class ReceivedEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One event as it came: by a webhook with its exact bytes, or in the provider's feed without."""
+    """An event of a provider: from a webhook with its exact bytes, or from the provider's feed without bytes."""
 
     event: ProviderEvent
     body: bytes | None = None
 
 
 class RecordedEvents(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of events that were recorded.
+    """The result of recording events.
 
     Attributes:
         new: Those that were not known before.
-        named: Operations of unknown outcome that they name, which are due for a look now.
+        named: Operations with an unknown outcome that the events name. Recovery probes them now.
     """
 
     new: tuple[ProviderEvent, ...]
@@ -30,11 +30,11 @@ class RecordedEvents(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Debounce(msgspec.Struct, frozen=True, kw_only=True):
-    """How soon an order is looked at, in seconds.
+    """How soon an order is read again, in seconds.
 
     Attributes:
-        settle: After it was told of, so that more events can come.
-        every: After it was looked at last.
+        settle: From the event to the read, so that further events share the read.
+        every: From the last read to the next, at least.
     """
 
     settle: float
@@ -42,13 +42,13 @@ class Debounce(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ResyncJob(msgspec.Struct, frozen=True, kw_only=True):
-    """What events concern, which this process alone looks at now.
+    """An order to read again because of events; this process has acquired the job.
 
     Attributes:
-        name: What :func:`order_job_name` or :func:`operation_job_name` returns.
+        name: The result of :func:`order_job_name` or :func:`operation_job_name`.
         notified: How many events had queued the job when it was acquired.
-        tries: Looks since then that came to nothing.
-        parked: Nobody knew it when it was looked at last.
+        tries: Reads since then that have failed.
+        parked: At the last read, no merchant had the order.
         age: Seconds since the oldest event that is not processed; 0 without any.
         events: Those that are not processed, oldest first; of very many the oldest.
     """
@@ -63,7 +63,7 @@ class ResyncJob(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def provider_order_id(self) -> str | None:
-        """The provider's id of the order; None where only an operation is known."""
+        """The provider's id of the order; None if the events name only an operation."""
         return self.name.removeprefix(_ORDER) if self.name.startswith(_ORDER) else None
 
     @property
@@ -74,24 +74,24 @@ class ResyncJob(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def merchant(self) -> str | None:
-        """Whose it is by the mark that the first event tells which tells one."""
+        """The merchant in the mark of the first event that has one."""
         return next((event.merchant for event in self.events if event.merchant is not None), None)
 
 
 class Poll(msgspec.Struct, frozen=True, kw_only=True):
-    """This process's turn to look through an account: `walked_at` is when the last whole walk began, `now` now."""
+    """The right to poll an account; `walked_at` is the start of the last complete poll, `now` the time."""
 
     walked_at: datetime
     now: datetime
 
 
 class InboundCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """What an account's provider tells unasked.
+    """Counts of the events of an account's provider.
 
     Attributes:
-        last_webhook_at: When the last verified webhook came that is kept.
-        waiting: Events whose order is to be read again.
-        parked: Events of orders that nobody here knows.
+        last_webhook_at: Time of the last verified webhook in the journal.
+        waiting: Events whose order will be read again.
+        parked: Events of orders that no merchant has (dead letters).
     """
 
     last_webhook_at: datetime | None = None

@@ -11,14 +11,14 @@ import msgspec
 from ordergate.journal.errors import JournalUnavailableError
 
 Advance = Callable[[int, int], None]
-"""Told how many bytes are copied, and how many there are."""
+"""Called with the number of copied bytes and the number of all bytes."""
 
 _STEP_BYTES = 4 * 2**20
 _BUSY_SECONDS = 5.0
 
 
 class BackupRefusedError(Exception):
-    """Nothing was copied; the message says why, and what to do."""
+    """The copy failed. The message gives the reason and the cure."""
 
 
 class Backup(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,16 +30,16 @@ class Backup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def back_up(source: Path, target: Path, *, overwrite: bool, advance: Advance) -> Backup:
-    """Copy a journal as it is at one moment; writers go on meanwhile.
+    """Copy a journal as of one moment. Other connections can write meanwhile.
 
     The copy grows as ``TARGET.partial`` and gets its name once it is complete and SQLite finds it whole. Only its
     owner may read it.
 
     Args:
         source: The journal's file.
-        target: Where the copy shall be.
+        target: Path of the copy.
         overwrite: An older copy may be replaced.
-        advance: Told of the progress, every few megabytes.
+        advance: Called with the progress, every few megabytes.
 
     Raises:
         BackupRefusedError: The target is there already, or is the journal itself.
@@ -80,7 +80,7 @@ def _copy(source: Path, partial: Path, advance: Advance) -> int:
         contextlib.closing(sqlite3.connect(partial, isolation_level=None)) as copy,
     ):
         page = journal.execute("PRAGMA page_size").fetchone()[0]
-        # One reading transaction around all of it: without, every write of a server would begin the copy anew.
+        # One reading transaction includes the whole copy. Otherwise, each write of a server would restart the copy.
         journal.execute("BEGIN")
         version: int = journal.execute("PRAGMA user_version").fetchone()[0]
         journal.execute("SELECT count(*) FROM sqlite_master").fetchone()

@@ -1,7 +1,7 @@
-"""PostgreSQL connection strings in the forms that psql takes, and what the driver has to be told apart from them.
+"""PostgreSQL connection strings in the forms that psql accepts, and the parameters that the driver does not know.
 
-The driver parses URLs itself. What it does not know, it would send to the server as a setting of the session, which
-the server refuses. So this module takes those parameters out, and leaves everything else to the driver.
+The driver parses URLs itself. It would send an unknown parameter to the server as a session setting, and the server
+would refuse it. So this module removes those parameters and leaves the rest to the driver.
 """
 
 import os
@@ -59,7 +59,7 @@ _CANNOT = {
     ("requirepeer", None): "the driver cannot check whose process serves a socket",
     ("replication", None): "a journal is no replication connection",
 }
-"""What a parameter, or its one value, demands and the driver cannot do: it must not be ignored."""
+"""A parameter, or a value of it, that the driver does not support and must not ignore."""
 
 _UNBOUND = (
     "channel_binding=require is not kept: the driver cannot bind to the channel. Let the server's certificate be "
@@ -87,18 +87,18 @@ _NAME = "ordergate"
 
 
 class ConninfoError(ValueError):
-    """A connection string that cannot be used; the sentence says why, and holds no password."""
+    """The connection string cannot be used. The message gives the reason, without a password."""
 
 
 class Target(NamedTuple):
-    """Where to connect.
+    """The address of a database.
 
     Attributes:
-        url: What the driver takes.
+        url: The URL for the driver.
         options: The driver's own arguments.
         connect_seconds: Seconds that a connection may take to be made.
         socket_options: Level, option and value for each TCP connection.
-        warnings: What was asked for and cannot be had, in a sentence each.
+        warnings: Parameters that cannot be honored, in a sentence each.
     """
 
     url: str
@@ -109,7 +109,7 @@ class Target(NamedTuple):
 
 
 def is_postgresql(text: str) -> bool:
-    """Tell whether a store's URL leads to PostgreSQL: a URL, or pairs like ``host=db dbname=orders``."""
+    """Return whether a store's URL is for PostgreSQL: a URL, or pairs like ``host=db dbname=orders``."""
     pair = _PAIR.match(text)
     return text.startswith(URLS) or (pair is not None and pair[1] in _KEYWORDS)
 
@@ -137,10 +137,10 @@ def as_url(text: str) -> str:
 
 
 def target_of(text: str, environment: Mapping[str, str] = os.environ) -> Target:
-    """Return where a connection string leads.
+    """Return the address in a connection string.
 
     Raises:
-        ConninfoError: It demands what the driver cannot do, or one of its values makes no sense.
+        ConninfoError: A parameter is not supported by the driver, or has an invalid value.
         ValueError: Its URL cannot be read.
     """
     url = as_url(text)

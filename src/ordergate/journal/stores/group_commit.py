@@ -1,9 +1,9 @@
-"""The only writing connection: whatever waits is written in one transaction, and a thread of its own commits it.
+"""Group commit: all waiting writes share one transaction on the only writing connection; a thread commits it.
 
-A durable commit costs a disk flush. While one is on its way, further writes queue up, and share the next. Writes of a
-few rows are carried out by the event loop itself: they take less time than the way to another thread and back, in
-which the loop would keep the interpreter from it. What may take long is the thread's: waiting for another process,
-writes of many rows with all that share their transaction, and every commit.
+A durable commit costs a disk flush. During a flush, further writes queue up and share the next one. The event loop
+itself runs writes of a few rows: that takes less time than a hand-over to a thread and back. The thread runs everything
+that may take long: waits for another process, writes of many rows with all that share their transaction, and every
+commit.
 """
 
 import asyncio
@@ -62,11 +62,11 @@ class GroupWriter:
     async def run(self, work: Callable[[sqlite3.Connection], T], *, inline: bool = False) -> T:
         """Run `work` and return its result once it is durable.
 
-        What `work` raises is raised here, and its own changes are undone; other writes of the transaction are
-        not touched. A caller that is cancelled does not stop the write.
+        An exception of `work` is raised here, and its changes are rolled back; other writes of the transaction are not
+        touched. A cancelled caller does not stop the write.
 
         Args:
-            work: May be run a second time, after what it did was undone.
+            work: May run a second time, after its changes were rolled back.
             inline: It reads and writes a few rows by their index.
 
         Raises:
@@ -88,7 +88,7 @@ class GroupWriter:
         return len(self._waiting)
 
     async def finish(self) -> None:
-        """Take no more, and wait for what waits."""
+        """Accept no more writes, and wait for the waiting ones."""
         self._open = False
         await self._idle.wait()
 
@@ -133,7 +133,7 @@ class GroupWriter:
         self._jobs.put(end)
 
     def _carried_out_here(self, works: list[Work]) -> list[Any] | None:
-        """Carry out, not committed yet; None where another process writes, or the store fails."""
+        """Run the writes without a commit; return None if another process writes or the database fails."""
         try:
             return self._carry_out(works)
         except (sqlite3.Error, OSError):
@@ -151,7 +151,7 @@ class GroupWriter:
             return [self._attempt_apart(work) for work in works]
 
     def _attempt(self, work: Work) -> Any:
-        """Raise where its changes have to be undone: with none made, there is nothing to do."""
+        """Raise if there are changes to roll back."""
         before = self._connection.total_changes
         try:
             return work(self._connection)
@@ -198,7 +198,7 @@ class GroupWriter:
             self._connection.execute("ROLLBACK")
 
     def _refuse_lost_file(self) -> None:
-        """SQLite goes on writing to a file that was deleted or replaced, and reports success."""
+        """SQLite writes to a deleted or replaced file without an error, so the file is checked."""
         if os.stat(self._path).st_ino != self._file:  # noqa: PTH116 - several times as fast
             raise OSError(f"{self._path} was replaced while in use; restart on the right file")
 

@@ -1,7 +1,7 @@
 """The journal on PostgreSQL: any number of processes on any number of hosts serve from one database.
 
-Every transaction runs at READ COMMITTED. Unique rows decide who has a key or an order; where two processes meet,
-one is told so by the database and runs its transaction again, when it sees what the other has done.
+Every transaction runs at READ COMMITTED. Unique rows decide which process has a key or an order. If two processes
+conflict, the database reports it to one of them, which runs its transaction again and then sees the other's changes.
 """
 
 import asyncio
@@ -41,17 +41,19 @@ _OF_A_LIST = (
 )
 """A list's filters find all rows or none: a plan that is made for any of them reads all rows to find none."""
 _READ_ONLY_RUNS = 3
-"""Runs of a write whose connections lead to servers that cannot write."""
+"""How often a write runs on connections to servers that cannot write."""
 _REPLACED_EVERY = 1.0
-"""Seconds between which all connections are replaced at most: while no server can write, reads go on."""
+"""Minimum seconds between two replacements of all connections. While no server can write, reads still work."""
 
 _STATEMENTS_CACHED = 100
 _ROOM_AGAIN = 0.05
-"""Seconds after which a call asks again for one of the connections that the server has no slot for."""
+"""Seconds until a call tries again to get a connection, if the server has no free slot."""
 
 _IDLE_SECONDS = 5
-"""Seconds for which the server lets a transaction of ours wait for its next statement. What a host that died inside one
-has locked is free after that, well before its lease is over; a process that lives waits milliseconds."""
+"""Seconds that the server lets an open transaction wait for its next statement.
+
+So the locks of a host that died are free well before its lease ends. A living process waits milliseconds.
+"""
 _SESSION = {
     "idle_in_transaction_session_timeout": _IDLE_SECONDS * 1000,
     "statement_timeout": _COMMAND_SECONDS * 1000,
@@ -60,8 +62,10 @@ _SESSION = {
     "tcp_keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
-"""Settings of each session, at most: what an administrator has set lower stays. Zero is no limit. A server, or a
-platform, has not all of them."""
+"""Upper limits for the settings of each session; lower values of an administrator stay.
+
+Zero is no limit. Some servers and platforms do not have all of these settings.
+"""
 _TIMEOUTS = ("idle_in_transaction_session_timeout", "statement_timeout")
 _DURABLE = "SELECT set_config('synchronous_commit', 'on', {local}) WHERE current_setting('synchronous_commit') = 'off'"
 """A database, or a role, may be set to acknowledge commits that a crash forgets."""
@@ -80,7 +84,7 @@ _OF_TRANSACTION = "; ".join(
         _DURABLE.format(local="true"),
     ]
 )
-"""Begins a transaction behind a pooler, whose connections carry no settings from one transaction to the next."""
+"""Starts a transaction behind a pooler, whose connections do not keep settings between transactions."""
 
 _ANOTHER_WAS_FASTER = (
     asyncpg.UniqueViolationError,
@@ -107,7 +111,7 @@ _log = structlog.get_logger("ordergate.journal")
 
 
 class _Connection(asyncpg.Connection):
-    """A connection that says which socket it has: the driver has no options for it."""
+    """A connection that exposes its socket: the driver has no socket options."""
 
     def __init__(self, protocol: Any, transport: Any, *rest: Any) -> None:
         super().__init__(protocol, transport, *rest)
@@ -118,8 +122,8 @@ class _Connector:
     """Makes connections, each ready to be used.
 
     Attributes:
-        pooled: Whether a pooler stands before the server. One that pools transactions hands another session to each, so
-            that no statement is prepared by name, and no setting outlives its transaction.
+        pooled: A pooler is in front of the server. With transaction pooling, each transaction may use another session,
+            so no prepared statement and no setting outlives a transaction.
     """
 
     def __init__(self, target: Target, *, session: Mapping[str, int]) -> None:
@@ -130,7 +134,7 @@ class _Connector:
         self.pooled = False
 
     async def connect(self, *_: Any, command_timeout: float | None = None, **__: Any) -> Any:
-        """Connect. Of what a pool gives only the time for commands counts.
+        """Connect. Of the pool's arguments, only the command timeout is used.
 
         Raises:
             JournalUnavailableError: It is not possible.
@@ -170,7 +174,7 @@ class _Connector:
         )
 
     async def _prepare(self, connection: Any) -> bool:
-        """Set what holds for the session; return whether the server itself is at the other end."""
+        """Set the session's settings; return whether the other end is the server itself, not a pooler."""
         if connection.socket.family != socket.AF_UNIX:
             with contextlib.suppress(OSError):
                 for option in self._target.socket_options:
@@ -188,7 +192,7 @@ class PostgresqlJournal(Journal):
     """A journal in one database."""
 
     def __init__(self, pool: "asyncpg.Pool[Any]", checks: "asyncpg.Pool[Any]", connector: _Connector) -> None:
-        """Use a pool of connections to a database whose schema is up to date, and one for checks; see :meth:`open`."""
+        """Use a pool of connections to an upgraded database, and one for health checks; see :meth:`open`."""
         self._pool = pool
         self._checks = checks
         self._connector = connector
@@ -224,7 +228,7 @@ class PostgresqlJournal(Journal):
         return cls(pool, checks, connector)
 
     async def close(self) -> None:
-        """Finish what is under way and disconnect."""
+        """Finish the writes under way, and disconnect."""
         if self._writing:
             await asyncio.wait(self._writing, timeout=_COMMAND_SECONDS)
         for pool in (self._pool, self._checks):
@@ -324,8 +328,8 @@ class PostgresqlJournal(Journal):
     async def _connection(self, pool: "asyncpg.Pool[Any]") -> AsyncIterator[Any]:
         """Have a connection for a while.
 
-        One that broke in the middle of something is not used again. Nor is one whose server says that it cannot write:
-        after a failover another can, and then no connection that was made before leads there for certain.
+        A connection that breaks during a statement is closed. So is a connection to a server that cannot write: after a
+        failover another server can, and no older connection is certain to lead there.
         """
         pool, connection = await self._acquired(pool)
         try:
@@ -341,7 +345,10 @@ class PostgresqlJournal(Journal):
             await pool.release(connection)
 
     async def _replace_connections(self) -> None:
-        """Let none of the present connections be used again; one such answer is enough for all that come with it."""
+        """Close all present connections after their use.
+
+        The read-only answers of the same moment cause one replacement.
+        """
         if time.monotonic() - self._replaced_at > _REPLACED_EVERY:
             self._replaced_at = time.monotonic()
             for pool in (self._pool, self._checks):
@@ -350,7 +357,7 @@ class PostgresqlJournal(Journal):
     async def _acquired(self, pool: "asyncpg.Pool[Any]") -> tuple["asyncpg.Pool[Any]", Any]:
         """Wait for a connection; return it, and the pool that it belongs to.
 
-        If the server has no slot for one more, those that there are have to do: one caller after the other asks again.
+        If the server has no slot for another connection, callers wait for the present ones, one after the other.
         """
         try:
             async with asyncio.timeout(_PATIENCE):
@@ -418,7 +425,7 @@ class PostgresqlJournal(Journal):
 async def _reset_nothing(_connection: Any) -> None:
     """The driver ends an open transaction by itself; nothing else is left behind that was worth a round trip.
 
-    Its own way would also set back what a connection was prepared with.
+    The driver's own reset would also reset the settings of the session.
     """
 
 
@@ -430,7 +437,7 @@ async def upgrade(url: str) -> tuple[int, int]:
     Raises:
         JournalUnavailableError: The database cannot be reached, or a later release has upgraded it.
     """
-    # An upgrade may have to go through a whole table: its statements take as long as they take.
+    # An upgrade may read a whole table, so its statements have no timeout.
     limits = {name: most for name, most in _SESSION.items() if name != "statement_timeout"}
     connector = _Connector(_target(url), session=limits)
     try:
@@ -481,7 +488,7 @@ async def _with_patience(connect: Callable[[], Awaitable[T]]) -> T:
 
 
 async def _make_version_table(connection: Any) -> None:
-    """IF NOT EXISTS alone does not save two that create at once: one of them then fails, and has to look again."""
+    """Create the table. If two processes do so at once, one fails despite IF NOT EXISTS, and tries again."""
     for _ in range(_RUNS):
         try:
             await connection.execute(
@@ -512,7 +519,7 @@ def _numbered(sql: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _unavailable(error: Exception) -> JournalUnavailableError:
-    """Say what failed without the URL, which may hold a password."""
+    """Return the failure without the URL, which may contain a password."""
     if isinstance(error, JournalUnavailableError):
         return error
     if isinstance(error, ConninfoError):

@@ -28,7 +28,7 @@ _OWNER_ALONE = 0o600
 _READERS = 2
 _LISTERS = 2
 _STEPS = 10_000
-"""Instructions of SQLite's machine between two looks at the clock: some tenths of a millisecond."""
+"""Instructions of SQLite's machine between two checks of the time: some tenths of a millisecond."""
 _BUSY_SECONDS = 5.0
 _OLDEST = (3, 35)
 """SQLite's first release with RETURNING and DROP COLUMN (March 2021)."""
@@ -44,7 +44,7 @@ class SqliteJournal(Journal):
 
         Args:
             path: The database.
-            serving: Hold it as the one process that serves from it; whoever did before is gone.
+            serving: Lock the file for this process as its one server; a server before it is dead.
             clock: Unix time in seconds, for leases and settling times.
 
         Raises:
@@ -73,7 +73,7 @@ class SqliteJournal(Journal):
         self._listers = ThreadPoolExecutor(_LISTERS, thread_name_prefix="journal-list")
 
     async def close(self) -> None:
-        """Finish what waits and close the file."""
+        """Finish the waiting writes, and close the file."""
         await self._writer.finish()
         await asyncio.to_thread(self._writer.close)
         for pool in (self._readers, self._listers):
@@ -191,7 +191,7 @@ class SqliteJournal(Journal):
 def _steady_clock(path: Path, kept: str) -> Seconds:
     """Unix time that a step of the host's clock does not move: settling times must not end early.
 
-    As long as the host is not started anew, neither does one that comes while no process has the file open.
+    A step between two processes does not move it either, unless the host was restarted.
     """
     with contextlib.closing(_connect(path)) as connection:
         row = connection.execute(kept, _host()).fetchone()
@@ -208,7 +208,7 @@ def _host() -> Mapping[str, object]:
 
 @cache
 def _boot() -> str:
-    """Name the start of the host that its uptime counts from; empty if the system does not tell."""
+    """Return the id of the host's boot, from which its uptime counts; empty if the system has none."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -233,8 +233,8 @@ def upgrade(path: Path) -> tuple[int, int]:
 
 
 def _keep_private(path: Path) -> None:
-    """Let nobody but its owner read the file, or what SQLite keeps beside it, which gets the file's mode."""
-    # A file that is there is not opened: to close it would take from this process the locks that SQLite holds on it.
+    """Make the file, and SQLite's files beside it, readable for their owner only."""
+    # An existing file is not opened here: closing it would release the locks that SQLite has on it for this process.
     with contextlib.suppress(FileExistsError):
         os.close(_open_private(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
     for end in ("", "-wal", "-shm"):
@@ -282,7 +282,7 @@ def _connect(path: Path, busy_seconds: float = _BUSY_SECONDS) -> sqlite3.Connect
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
-        # What is deleted is overwritten with zeros: FAST would leave it on pages that are free.
+        # Deleted data is overwritten with zeros. FAST would leave it on free pages.
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute(f"PRAGMA busy_timeout = {busy_seconds * 1000:.0f}")
     except sqlite3.Error:
@@ -292,7 +292,7 @@ def _connect(path: Path, busy_seconds: float = _BUSY_SECONDS) -> sqlite3.Connect
 
 
 def _empty_log(path: Path) -> None:
-    """Write the log's pages to the file, and cut it to nothing: it holds pages as they were before."""
+    """Checkpoint the write-ahead log and truncate it, because it contains older pages."""
     connection = _connect(path)
     try:
         busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]

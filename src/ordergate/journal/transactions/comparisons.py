@@ -1,4 +1,4 @@
-"""What the journal does for comparisons and shadows: transactions, as all that it does."""
+"""Comparisons: their records."""
 
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from ordergate.journal.transactions import list_queries
 
 @transaction()
 def add(comparison: Comparison, since: datetime) -> Steps[Comparison]:
-    """Keep a comparison, unless its key has one that was made since then; return what is kept."""
+    """Record a comparison, unless its key already has a newer one; return the recorded one."""
     columns = codec.comparison_columns(comparison)
     if comparison.key is not None:
         yield Query("free_comparison_key", columns | {"since": codec.milliseconds(since)})
@@ -25,7 +25,7 @@ def add(comparison: Comparison, since: datetime) -> Steps[Comparison]:
 
 @transaction()
 def finish(ended: Comparison) -> Steps[Comparison]:
-    """Keep what a comparison came to, unless it has ended already; return what is kept."""
+    """Record the result of a comparison, unless it has ended; return the recorded one."""
     if (yield Query("finish_comparison", codec.comparison_columns(ended))):
         return ended
     return (yield from find(ended.id)) or ended
@@ -40,7 +40,7 @@ def find(comparison_id: str) -> Steps[Comparison | None]:
 
 @transaction(listed=True)
 def search(query: ComparisonQuery) -> Steps[list[Comparison]]:
-    """Return up to ``limit + 1`` comparisons that have come to something."""
+    """Return up to ``limit + 1`` comparisons that have a result; one more than the limit shows that there are more."""
     rows = yield Query(*list_queries.comparisons(query))
     return list_queries.in_order([_comparison(row) for row in rows], query.ending_before)
 

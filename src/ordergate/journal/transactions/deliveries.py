@@ -1,4 +1,4 @@
-"""What the journal does with feeds, webhook endpoints and deliveries, once for every store: as in transactions.py."""
+"""Deliveries of events to webhook endpoints, and the outbox that numbers events."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -43,7 +43,7 @@ def number_events(feed: Feed, limit: int) -> Steps[int]:
     one.
 
     Returns:
-        How many; `limit` at most, and fewer where many endpoints are told of each: `limit` is of deliveries, too.
+        The number of numbered events; at most `limit`, and fewer if many endpoints get each of them.
     """
     scope = _scope(feed)
     ((last,),) = yield Query("lock_feed", scope)
@@ -62,7 +62,7 @@ def number_events(feed: Feed, limit: int) -> Steps[int]:
 
 @transaction()
 def outgoing_webhooks() -> Steps[OutgoingWebhooks]:
-    """Count what waits to be delivered to enabled endpoints, and the endpoints that are disabled.
+    """Count the deliveries that wait for enabled endpoints, and the disabled endpoints.
 
     Raises:
         JournalUnavailableError: The store failed.
@@ -73,7 +73,7 @@ def outgoing_webhooks() -> Steps[OutgoingWebhooks]:
 
 @transaction()
 def acquire(endpoint_id: str, owner: str, limit: int) -> Steps[DeliveryBatch | None]:
-    """Make an endpoint's due deliveries this process's own; None where it is gone or disabled.
+    """Acquire an endpoint's due deliveries for this process; None if the endpoint is deleted or disabled.
 
     Of each order only the first that is not delivered yet is due.
     """
@@ -92,13 +92,13 @@ def acquire(endpoint_id: str, owner: str, limit: int) -> Steps[DeliveryBatch | N
 
 @transaction()
 def finish(due: DueDelivery, owner: str, made: DeliveryTry, *, next_try_in: float | None) -> Steps[None]:
-    """Record how a try went, unless the delivery has become another's.
+    """Record the end of a try, unless another process has acquired the delivery.
 
     Args:
         due: As it was taken.
         owner: This process.
-        made: The try; it was delivered where it has no detail.
-        next_try_in: Seconds; None where there is no further try.
+        made: The try. Without a detail it was delivered.
+        next_try_in: Seconds; None if there is no further try.
     """
     delivered = made.detail is None
     state = "delivered" if delivered else ("failed" if next_try_in is None else "pending")
@@ -117,7 +117,7 @@ def finish(due: DueDelivery, owner: str, made: DeliveryTry, *, next_try_in: floa
 
 @transaction()
 def release(owner: str, held: Collection[str]) -> Steps[None]:
-    """Let go of what this process has taken and does not hold: a failure of the store has hidden it from it."""
+    """Release deliveries that this process has acquired without knowing, because the journal failed after the write."""
     rows = yield Query("abandoned_deliveries", {"node": owner})
     for (delivery_id,) in rows:
         if delivery_id not in held:
@@ -133,14 +133,14 @@ def find(delivery_id: str) -> Steps[Delivery | None]:
 
 @transaction(listed=True)
 def search(query: DeliveryQuery) -> Steps[list[Delivery]]:
-    """Return up to ``limit + 1`` deliveries, so that the caller can tell whether there are more."""
+    """Return up to ``limit + 1`` deliveries; one more than the limit shows that there are more."""
     rows = yield Query(*list_queries.deliveries(query))
     return list_queries.in_order([_delivery(row) for row in rows], query.ending_before)
 
 
 @transaction()
 def replay(delivery_id: str) -> Steps[Delivery | None]:
-    """Let a delivery be made at once, with all its tries anew; None where it is gone."""
+    """Queue a delivery again with all its tries; None if it does not exist."""
     found = yield from find(delivery_id)
     if found is None:
         return None
@@ -152,7 +152,7 @@ def replay(delivery_id: str) -> Steps[Delivery | None]:
 
 @transaction()
 def replay_range(wanted: ReplayRange, limit: int) -> Steps[ReplayPage]:
-    """Let one batch of a range be delivered again, up to `limit` of its events; none where the endpoint is gone."""
+    """Queue one batch of a range again, up to `limit` events; nothing if the endpoint does not exist."""
     kept = yield Query("endpoint_to_change", {"id": wanted.endpoint.id})
     if not kept:
         return ReplayPage(count=0, next_after=None)
@@ -184,7 +184,7 @@ def prune(since: datetime, limit: int) -> Steps[int]:
 
 
 def _queue(receiver: Endpoint, rows: Rows, *, whatever_type: bool = False) -> Steps[Rows]:
-    """Queue events, given by id, order, type and number, for one endpoint; return those that it is told of."""
+    """Queue events, given by id, order, type and number, for one endpoint; return those that match its types."""
     wanted = [row for row in rows if whatever_type or receiver.wants(row[2])]
     if wanted:
         yield Batch("queue_delivery", [_delivery_columns(receiver, row) for row in wanted])

@@ -28,7 +28,7 @@ _KEPT_SECRETS = 3
 
 @transaction()
 def add(endpoint: Endpoint, secret: SigningSecret, at_most: int) -> Steps[bool]:
-    """Keep an endpoint; False where its merchant has so many already."""
+    """Record an endpoint; False if its merchant already has the maximum."""
     scope = {"merchant": endpoint.merchant, "world": endpoint.world}
     lock = Query("acquire_lock", {"name": f"endpoints {endpoint.world} {endpoint.merchant}"})
     yield lock
@@ -49,7 +49,7 @@ def find(endpoint_id: str) -> Steps[Endpoint | None]:
 
 @transaction(listed=True)
 def search(query: EndpointQuery) -> Steps[list[Endpoint]]:
-    """Return up to ``limit + 1`` endpoints, so that the caller can tell whether there are more."""
+    """Return up to ``limit + 1`` endpoints; one more than the limit shows that there are more."""
     rows = yield Query(*list_queries.endpoints(query))
     return list_queries.in_order([codec.decode_endpoint(row[0]) for row in rows], query.ending_before)
 
@@ -58,12 +58,12 @@ def search(query: EndpointQuery) -> Steps[list[Endpoint]]:
 def update(
     endpoint_id: str, changes: Mapping[str, object], *, only_at: str | None = None
 ) -> Steps[Endpoint | None]:
-    """Set fields of an endpoint, whoever else sets others at the same time; None where it is gone.
+    """Set fields of an endpoint; concurrent changes of other fields stay. None if it does not exist.
 
     Args:
         endpoint_id: Which.
         changes: The fields.
-        only_at: Change nothing where its URL is another one by now.
+        only_at: Change nothing if the URL has changed.
     """
     rows = yield Query("endpoint_to_change", {"id": endpoint_id})
     if not rows:
@@ -78,7 +78,7 @@ def update(
 
 @transaction()
 def delete(endpoint_id: str) -> Steps[bool]:
-    """Forget an endpoint, its secrets and its deliveries; tell whether there was one."""
+    """Delete an endpoint with its secrets and its deliveries; return whether it existed."""
     found = yield Query("delete_endpoint", {"id": endpoint_id})
     yield Query("delete_secrets", {"id": endpoint_id})
     yield Query("delete_deliveries", {"id": endpoint_id})
@@ -87,7 +87,7 @@ def delete(endpoint_id: str) -> Steps[bool]:
 
 @transaction()
 def rotate_secret(endpoint_id: str, secret: SigningSecret, ends_at: datetime) -> Steps[bool]:
-    """Keep a further secret, and end the others then; of many the newest stay. False where the endpoint is gone."""
+    """Add a secret, and end the older ones at a time; the newest few stay. False if the endpoint does not exist."""
     rows = yield Query("endpoint_to_change", {"id": endpoint_id})
     if not rows:
         return False
@@ -107,7 +107,7 @@ def find_secrets(endpoint_id: str) -> Steps[list[SigningSecret]]:
 
 @transaction()
 def find_due() -> Steps[list[str]]:
-    """Return the enabled endpoints that have something due which nobody living makes, the longest waiting first."""
+    """Return the enabled endpoints with due deliveries that are free to acquire, the longest waiting first."""
     rows = yield Query("due_endpoints", {})
     return [str(row[0]) for row in rows]
 

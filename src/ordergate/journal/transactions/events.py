@@ -1,4 +1,4 @@
-"""What the journal does with events, once for every store: as in transactions.py."""
+"""Events of orders, and the feeds that number them."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ _ALL = 2**62
 
 
 def record_change(before: OrderRecord | None, after: OrderRecord, order: Order) -> Steps[None]:
-    """Record what happened to an order between two records; in the step that writes the second.
+    """Record the events of a change between two records, in the transaction that writes the second one.
 
     Args:
         before: None for an order that is new.
@@ -37,7 +37,7 @@ def record_change(before: OrderRecord | None, after: OrderRecord, order: Order) 
 
 
 def record_settled(operation: Operation) -> Steps[None]:
-    """Record that an operation has settled whose caller may not know."""
+    """Record the event of a settled operation whose caller may not have the outcome."""
     assert operation.state in {"succeeded", "failed"}
     settled = SettledOperation(
         id=operation.id,
@@ -65,7 +65,7 @@ def record_settled(operation: Operation) -> Steps[None]:
 
 
 def redact_events(order_id: str) -> Steps[None]:
-    """Erase the personal data of an order from its events, and so from what is still to be delivered."""
+    """Erase the personal data of an order from its events, and so from its undelivered webhooks."""
     rows = yield Query("events_of_order", {"order_id": order_id, "after": None, "limit": _ALL})
     redacted = [
         {"id": row[0], "record": codec.encode(without_persons(msgspec.json.decode(row[7])))} for row in rows
@@ -76,7 +76,7 @@ def redact_events(order_id: str) -> Steps[None]:
 
 @transaction(listed=True)
 def search(query: EventQuery) -> Steps[list[Event]]:
-    """Return up to ``limit + 1`` numbered events, so that the caller can tell whether there are more."""
+    """Return up to ``limit + 1`` numbered events; one more than the limit shows that there are more."""
     rows = yield Query(*list_queries.events(query))
     return [_event(row) for row in rows]
 
@@ -90,7 +90,7 @@ def find(event_id: str) -> Steps[Event | None]:
 
 @transaction()
 def find_number(feed: Feed, event_id: str) -> Steps[int | None]:
-    """Return an event's number; None where it has none yet, or is not of this feed."""
+    """Return an event's number; None if it has none yet, or is in another feed."""
     place = {"id": event_id, "merchant": feed.merchant, "world": feed.world, "purpose": feed.purpose or ""}
     rows = yield Query("number_of_event", place)
     return rows[0][0] if rows else None
@@ -103,7 +103,7 @@ def search_of_order(order_id: str, *, after: str | None = None, limit: int = 100
     Args:
         order_id: The order.
         after: The id of an event of that order: only later ones.
-        limit: How many to show; the one more tells whether there are more.
+        limit: The number of rows; the query returns one more if there are more.
     """
     rows = yield Query("events_of_order", {"order_id": order_id, "after": after, "limit": limit + 1})
     return [_event(row) for row in rows]

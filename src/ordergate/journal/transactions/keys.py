@@ -38,7 +38,7 @@ def rotate(key_id: str, replacement: ApiKey, secret_hash: bytes, ends_at: dateti
     """Keep a key's replacement, by its hash, and end the key then.
 
     Returns:
-        False where the key is unknown, revoked or replaced: then nothing changes.
+        False if the key is unknown, revoked or replaced. Nothing changes then.
     """
     rows = yield Query("key_by_id", {"id": key_id})
     key = codec.decode_key(rows[0][0]) if rows else None
@@ -51,14 +51,14 @@ def rotate(key_id: str, replacement: ApiKey, secret_hash: bytes, ends_at: dateti
 
 @transaction()
 def record_use(uses: Mapping[str, datetime]) -> Steps[None]:
-    """Record when keys were used last, whatever else is written about them at the same time."""
+    """Record when keys were last used; concurrent changes of other columns stay."""
     for key_id, time in sorted(uses.items()):  # in one order everywhere, so that no two wait for each other
         yield Query("record_key_use", {"id": key_id, "used_at": codec.milliseconds(time)})
 
 
 @transaction()
 def revoke(key_id: str, now: datetime) -> Steps[bool]:
-    """Revoke a key; tell whether there was one to revoke."""
+    """Revoke a key; return whether it was valid."""
     rows = yield Query("key_by_id", {"id": key_id})
     if not rows:
         return False

@@ -18,7 +18,7 @@ _OWN_PATIENCE = 5_000
 
 @transaction()
 def acquire(operation_id: str, owner: str, *, late: bool = False) -> Steps[AcquiredOperation | None]:
-    """Look after one operation of unknown outcome; None if it is settled or somebody does already.
+    """Acquire one operation with an unknown outcome; None if it is settled or another process has it.
 
     Args:
         operation_id: Which.
@@ -31,7 +31,7 @@ def acquire(operation_id: str, owner: str, *, late: bool = False) -> Steps[Acqui
 
 @transaction()
 def acquire_due(owner: str, limit: int) -> Steps[list[AcquiredOperation]]:
-    """Look after operations that nobody living does and whose time has come, the longest waiting first."""
+    """Acquire due operations that no living process has, the longest waiting first."""
     rows = yield Query("due_operations", {"limit": limit})
     taken = []
     for row in rows:
@@ -42,13 +42,13 @@ def acquire_due(owner: str, limit: int) -> Steps[list[AcquiredOperation]]:
 
 @transaction()
 def probe_soon(operation_id: str) -> Steps[None]:
-    """Let recovery look after an operation of unknown outcome at once."""
+    """Let recovery probe an operation with an unknown outcome now."""
     yield Query("probe_soon", {"id": operation_id})
 
 
 @transaction()
 def renew(node: str, seconds: float, *, serves: bool = True) -> Steps[int]:
-    """Keep what this process holds from others for so long; return how many processes that serve do so now."""
+    """Renew the lease of this process; return the number of serving processes."""
     yield Query("renew_lease", {"node": node, "lease": codec.duration(seconds), "serves": int(serves)})
     yield Query("delete_expired_nodes", {})
     yield Query("save_host_time", {})
@@ -58,13 +58,13 @@ def renew(node: str, seconds: float, *, serves: bool = True) -> Steps[int]:
 
 @transaction()
 def release(node: str) -> Steps[None]:
-    """Let others take at once what this process held."""
+    """Release the lease, so that other processes can acquire its operations now."""
     yield Query("release_lease", {"node": node})
 
 
 @transaction()
 def reap_expired(node: str, held: Collection[str]) -> Steps[int]:
-    """Let go of every operation that nobody works on any more; return how many.
+    """Release the operations of dead processes; return how many.
 
     One that may have been sent is of unknown outcome from then on.
 
@@ -99,7 +99,7 @@ def _taken(row: Row, owner: str) -> Steps[AcquiredOperation]:
 
 
 def _cut_off(found: Operation) -> Operation:
-    """Nobody works on it any more: it may have been sent, unless no attempt of it was begun."""
+    """Return the operation of a dead process: it may have been sent, unless it has no attempt."""
     if found.state != "in_progress" or not found.attempts:
         return found
     return msgspec.structs.replace(found, state="unknown", outcome="unknown")

@@ -16,7 +16,7 @@ _BATCH_SIZE = 5_000
 
 @transaction()
 def put(key: LinkKey, links: Links) -> Steps[None]:
-    """Set what one id is called at the named accounts; others are left."""
+    """Set the links of one id at the named accounts; links at other accounts stay."""
     for account, native in links.items():
         yield Query("put_link", msgspec.structs.asdict(key) | {"account": account, "native": native})
 
@@ -28,10 +28,10 @@ def put_many(
     """Set many links, all of them or none; of one id's links at other accounts nothing changes.
 
     Args:
-        merchant: Whose they are.
+        merchant: The merchant.
         world: Test and live links are separate.
         links: Each id at an account once.
-        progress: Is told now and then how many are written, in any thread; not yet durable then.
+        progress: Called now and then with the number of written links, in any thread. They are not durable then.
     """
     scope = {"merchant": merchant, "world": world}
     # Two imports at once lock the same links in the same order.
@@ -45,7 +45,7 @@ def put_many(
 
 @transaction(listed=True)
 def search(query: LinkQuery) -> Steps[list[StoredLink]]:
-    """Return up to ``limit + 1`` links, so that the caller can tell whether there are more."""
+    """Return up to ``limit + 1`` links; one more than the limit shows that there are more."""
     rows = yield Query(*list_queries.links(query))
     return [
         StoredLink(merchant=merchant, kind=kind, id=identifier, account=account, native=native)
@@ -69,14 +69,14 @@ def count_by_account() -> Steps[dict[tuple[World, str], int]]:
 
 @transaction(inline=True)
 def find(key: LinkKey) -> Steps[Links]:
-    """Return what one id is called at every account; empty if it is not linked."""
+    """Return the provider's ids of one id, by account; empty if it has no link."""
     rows = yield Query("links_of_id", msgspec.structs.asdict(key))
     return {str(account): str(native) for account, native in rows}
 
 
 @transaction()
 def delete(key: LinkKey) -> Steps[bool]:
-    """Forget an id's links; tell whether there were any."""
+    """Delete an id's links; return whether there were any."""
     return bool((yield Query("delete_links", msgspec.structs.asdict(key))))
 
 
@@ -84,7 +84,7 @@ def delete(key: LinkKey) -> Steps[bool]:
 def find_native_ids(
     merchant: str, world: World, account: str, ids: Collection[tuple[LinkKind, str]]
 ) -> Steps[dict[tuple[LinkKind, str], str]]:
-    """Return what the ids are called at one account; those without a link are absent."""
+    """Return the provider's ids at one account; an id without a link is absent."""
     if not ids:
         return {}
     wanted = msgspec.json.encode(list(set(ids))).decode()

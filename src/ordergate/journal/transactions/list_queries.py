@@ -1,4 +1,4 @@
-"""Builds the list queries: only the filters that are given stand in the SQL, so that an index serves."""
+"""Builds the list queries. The SQL contains only the given filters, so that an index fits."""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -131,7 +131,7 @@ def _statement(
     *always: str,
     columns: str = "record",
 ) -> tuple[str, dict[str, Any]]:
-    """The caller's values are parameters only; the names all come from this file."""
+    """The caller's values are only parameters; all names come from this file."""
     cursors = {"id < :starting_after": query.starting_after, "id > :ending_before": query.ending_before}
     conditions = [
         *(f"{column} = :{column}" for column, value in equal.items() if value is not None),

@@ -1,7 +1,7 @@
-"""What the journal does, once for every store: transactions as conversations.
+"""Operations: how a write is claimed, attempted and settled.
 
-A transaction yields queries and is sent their rows; a store runs it between BEGIN and COMMIT, and runs it anew
-where another process came between. Nothing here knows which database answers.
+A transaction yields queries and gets their rows. A store runs it between BEGIN and COMMIT, and runs it again after a
+conflict with another process. Transactions do not depend on the database.
 """
 
 from collections.abc import Sequence
@@ -31,15 +31,15 @@ from ordergate.journal.transaction import Query, RolledBack, Row, Steps, transac
 from ordergate.journal.transactions import events, list_queries, orders
 
 _LOOKS = 3
-"""How often a claim looks at what is in its way, where that changes under it."""
+"""How often a claim checks the conflicting row, if that row changes meanwhile."""
 
 
 @transaction(inline=True)
 def claim(intent: Intent) -> Steps[Claim]:
     """Make an intent durable, unless its key, its reference or its order is taken, or its API key is revoked.
 
-    An intent with one attempt more than its operation has in the journal is the next attempt of it; it is
-    let through only after one that was not applied and whose answer is not kept.
+    An intent with one more attempt than the recorded operation is its next attempt. It is claimed only if the operation
+    may be sent again.
     """
     operation = intent.operation
     columns = codec.intent_columns(intent)
@@ -47,11 +47,11 @@ def claim(intent: Intent) -> Steps[Claim]:
     if lock is not None:
         yield lock
     first = len(operation.attempts) <= 1 and (yield from _duplicate(intent, columns)) is None
-    # Nothing follows where nothing is taken and there is no order yet that could have changed.
+    # A single statement suffices if nothing conflicts and there is no order yet that could have changed.
     insert = Query("insert_operation", columns, single_statement=lock is None and intent.revision is None)
     if not (first and (yield insert)):
         yield from _claim_what_is_taken(intent, columns)
-    # Only now: whoever held the order before has let go of it, and what it changed can be seen.
+    # This comes after the insert: the operation before is settled, and its change is visible now.
     if intent.revision is not None:
         rows = yield Query("order_revision", {"id": operation.order})
         if not rows or rows[0][0] != intent.revision:
@@ -62,9 +62,9 @@ def claim(intent: Intent) -> Steps[Claim]:
 
 
 def _claim_what_is_taken(intent: Intent, columns: dict[str, Any]) -> Steps[None]:
-    """Claim all the same where what is in the way may be: an expired key, an attempt before.
+    """Claim despite a conflicting row, if that is allowed: an expired key, or an earlier attempt.
 
-    What is in the way may go, and something else come: it can be seen once it has kept the row out.
+    The conflicting row may be deleted and another one inserted. It is read after it has caused the conflict.
     """
     operation = intent.operation
     if (yield Query("revoked_key", {"api_key": intent.api_key})):
@@ -112,9 +112,9 @@ def fail_over(
 
     Args:
         operation: With its new account, and the attempt that is about to begin as its last.
-        work: What is to be done there.
-        request: The exact bytes to send there; stars where they hold a one-time token.
-        owner: This process, which holds it.
+        work: The write for that account.
+        request: The exact bytes to send; asterisks if they contain a one-time token.
+        owner: This process, which has claimed the operation.
         settling: Seconds after which nothing of the attempt can still arrive.
     """
     columns = codec.operation_columns(operation) | {
@@ -142,17 +142,18 @@ def settle(
 
     Args:
         operation: As it ended; its last attempt must be the journal's.
-        response: The answer to give again; None where a repeat may be sent, or is answered from the order.
-        order: None where it did not change.
+        response: The answer to a repeated key; None if the operation may be sent again, or the answer comes from the
+            order.
+        order: None if the order has not changed.
         before: The order and its row's revision that `order` was made from; None for a new order.
-        owner: Settle only while this process holds it; None for whoever heard the provider's own answer.
-        late: Settle only what was settled as not applied before.
-        probe_in: Seconds until recovery looks for a late trace of it.
-        exchanges: What was said to the provider about it since it was recorded last.
+        owner: Settle only if this process has the operation; None for the process that got the provider's response.
+        late: Settle only an operation that was settled as not applied.
+        probe_in: Seconds until recovery makes a delayed probe.
+        exchanges: The exchanges that are not recorded yet.
 
     Returns:
-        False where it had ended otherwise, or another attempt had begun; ``Stale`` where the order has changed
-        since that revision. Nothing is changed then.
+        False if the operation was settled otherwise, or has another attempt; ``Stale`` if the order has changed since
+        that revision. Nothing changes then.
     """
     said = yield from _said_so_far(operation, exchanges)
     columns = codec.operation_columns(operation) | {
@@ -174,7 +175,7 @@ def settle(
 
 
 def _said_so_far(operation: Operation, exchanges: Sequence[Exchange]) -> Steps[Sequence[Exchange]]:
-    """What was said last, behind what is kept of earlier attempts; nothing where nothing is to be added."""
+    """Return the new exchanges after the stored ones of earlier attempts; empty if there is nothing to add."""
     if not exchanges or len(operation.attempts) == 1:
         return exchanges
     rows = yield Query("exchanges_of_operation", {"id": operation.id})
@@ -191,17 +192,17 @@ def leave_unknown(
     probe_in: float | None,
     exchanges: Sequence[Exchange] = (),
 ) -> Steps[bool]:
-    """Give up an operation that this process holds, its outcome unknown.
+    """Release an operation of this process with an unknown outcome.
 
     Args:
         operation: As it is now.
         owner: This process.
         settles_in: Seconds until nothing of it can still arrive; None to leave that as it was.
-        probe_in: Seconds until recovery looks after it; None for a person to do so.
-        exchanges: What was said to the provider about it since it was recorded last.
+        probe_in: Seconds until recovery probes; None if a person has to resolve the operation.
+        exchanges: The exchanges that are not recorded yet.
 
     Returns:
-        False where it is settled, or another's.
+        False if it is settled, or another process has it.
     """
     said = yield from _said_so_far(operation, exchanges)
     columns = codec.operation_columns(operation) | {
@@ -215,9 +216,9 @@ def leave_unknown(
 
 @transaction()
 def prune(since: datetime, limit: int) -> Steps[int]:
-    """Free the keys of operations that were settled before, and forget what was kept for repeats and recovery.
+    """Delete the keys, requests and answers of operations that were settled before a time.
 
-    Their records stay. One that somebody works on, or will look after again, is left for later.
+    Their records stay. Operations that a process works on, or that have a delayed probe, are left for later.
 
     Returns:
         How many, `limit` at most; never one that another process prunes at this moment.
@@ -253,14 +254,14 @@ def find(operation_id: str) -> Steps[Operation | None]:
 
 @transaction(listed=True)
 def search(query: OperationQuery) -> Steps[list[Operation]]:
-    """Return up to ``limit + 1`` operations, so that the caller can tell whether there are more."""
+    """Return up to ``limit + 1`` operations; one more than the limit shows that there are more."""
     rows = yield Query(*list_queries.operations(query))
     return list_queries.in_order([codec.decode_operation(row[0]) for row in rows], query.ending_before)
 
 
 @transaction()
 def find_with_exchanges(order_id: str) -> Steps[list[OperationWithExchanges]]:
-    """Return an order's operations, oldest first, with what was said about them and is still kept."""
+    """Return an order's operations with their stored exchanges, oldest first."""
     rows = yield Query("operations_with_exchanges", {"order_id": order_id})
     return [
         OperationWithExchanges(
@@ -282,7 +283,7 @@ def find_unsettled(order_id: str) -> Steps[Operation | None]:
 
 @transaction(inline=True, records_events=True)
 def accept(operation: Operation, record: OrderRecord, revision: int) -> Steps[bool]:
-    """Keep a person's word with an applied operation, and what it changes of its order.
+    """Record a person's resolution of an applied operation, and the change of its order.
 
     Args:
         operation: With the word.
@@ -290,7 +291,7 @@ def accept(operation: Operation, record: OrderRecord, revision: int) -> Steps[bo
         revision: Of the row that the record was made from.
 
     Returns:
-        False where the row has changed since: nothing is kept then.
+        False if the row has changed since that revision. Nothing changes then.
     """
     stored = yield from orders.find(record.id)
     if stored is None or stored.revision != revision or not (yield from orders.write(record, stored)):
@@ -301,7 +302,7 @@ def accept(operation: Operation, record: OrderRecord, revision: int) -> Steps[bo
 
 @transaction()
 def count_unknown() -> Steps[UnknownOperations]:
-    """Count the operations of which it is not known what became."""
+    """Count the operations with an unknown outcome."""
     (row,) = yield Query("unknown_operations", {})
     return UnknownOperations(number=row[0], oldest=max(row[1], 0) / 1000, need_person=row[2])
 

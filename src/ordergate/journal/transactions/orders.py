@@ -1,4 +1,4 @@
-"""Orders: their records, and what happened to them."""
+"""Orders: their records, and their changes."""
 
 from collections.abc import Collection
 
@@ -27,14 +27,14 @@ def find(order_id: str) -> Steps[StoredOrder | None]:
 
 @transaction(listed=True)
 def search(query: OrderQuery) -> Steps[list[OrderRecord]]:
-    """Return up to ``limit + 1`` orders, so that the caller can tell whether there are more."""
+    """Return up to ``limit + 1`` orders; one more than the limit shows that there are more."""
     rows = yield Query(*list_queries.orders(query))
     return list_queries.in_order([codec.decode_order(row[0]) for row in rows], query.ending_before)
 
 
 @transaction(inline=True, records_events=True)
 def update(record: OrderRecord, revision: int) -> Steps[StoredOrder]:
-    """Keep what the provider said, unless the row has changed since; return what is kept now."""
+    """Record the order as the provider returned it, unless the row has changed since; return the recorded order."""
     stored = yield from find(record.id)
     if stored is not None and stored.revision == revision and (yield from write(record, stored)):
         return StoredOrder(record, revision + 1)
@@ -46,20 +46,20 @@ def update(record: OrderRecord, revision: int) -> Steps[StoredOrder]:
 
 @transaction(erases=True)
 def redact(record: OrderRecord, revision: int) -> Steps[StoredOrder | Busy | Stale]:
-    """Replace an order's record by a redacted one, and erase what its operations held of it.
+    """Replace an order's record with a redacted one, and erase the personal data of its operations.
 
-    Their requests, their commands and the answers of those that were applied go; what a provider refused, and
-    every evidence, stays. Comparisons of the order's reference go, and the one that it was made for with what was
-    said for its other orders. When this returns the order, the store holds the erased bytes nowhere that it could
-    still be asked for them.
+    Requests, commands and the answers of applied operations are erased. Refusals of the provider and the evidence of
+    resolutions stay. The comparisons with the order's reference are erased, and so is the comparison that created it,
+    with the exchanges of its other orders. When this returns the order, no file of the database contains the erased
+    bytes.
 
     Args:
         record: Without personal data.
         revision: Of the row that it was made from.
 
     Returns:
-        The order as it is kept now; busy while one of its operations is unsettled or will be looked at again;
-        stale if the row has changed since. Nothing is changed then.
+        The order as it is recorded now; ``Busy`` if an operation of the order is unsettled or has a delayed probe;
+        ``Stale`` if the row has changed. Nothing changes in the last two cases.
     """
     rows = yield Query(
         "update_order",
@@ -67,7 +67,7 @@ def redact(record: OrderRecord, revision: int) -> Steps[StoredOrder | Busy | Sta
     )
     if not rows:
         return Stale()
-    # Only now: a write that came between would have been seen by the row that it shares.
+    # This comes after the update: a concurrent write would conflict with the updated row.
     under_way = yield Query("unsettled_or_due_operation", {"order_id": record.id})
     if under_way:
         raise RolledBack(Busy(codec.decode_operation(under_way[0][0])))
@@ -83,17 +83,17 @@ def redact(record: OrderRecord, revision: int) -> Steps[StoredOrder | Busy | Sta
 
 @transaction(erases=True)
 def redact_unmade(operation: Operation, comparison: str | None) -> Steps[Busy | None]:
-    """Erase what the operations of an order that was never made held of it, as :meth:`redact` does.
+    """Erase the personal data of the operations of an order that was never created, as :meth:`redact` does.
 
     Args:
         operation: One of the order's.
         comparison: The one that the order would have been made for, if any.
 
     Returns:
-        Busy while one of the operations is unsettled or will be looked at again; nothing is changed then.
+        ``Busy`` if one of the operations is unsettled or has a delayed probe. Nothing changes then.
     """
     yield Query("redact_operations", {"order_id": operation.order})
-    # Only now: a repeat that came between has the row, and is seen.
+    # This comes after the update: a concurrent retry has the row, and is visible now.
     under_way = yield Query("unsettled_or_due_operation", {"order_id": operation.order})
     if under_way:
         raise RolledBack(Busy(codec.decode_operation(under_way[0][0])))
@@ -104,7 +104,7 @@ def redact_unmade(operation: Operation, comparison: str | None) -> Steps[Busy | 
 def _redact_comparisons(
     merchant: str, world: World, comparison: str | None, reference: str | None
 ) -> Steps[None]:
-    """Forget the comparison that an order was made for, with what was said there, and those of its reference."""
+    """Redact the comparison that created an order, with its exchanges, and those with the order's reference."""
     scope = {"merchant": merchant, "world": world}
     if comparison is not None:
         keys = {**scope, "keys": compared_key(comparison, "%")}
@@ -119,7 +119,7 @@ def _redact_comparisons(
 
 @transaction(inline=True, records_events=True)
 def add_imported(record: OrderRecord) -> Steps[OrderRecord]:
-    """Keep an order that was made elsewhere, unless it is known already; return what is kept."""
+    """Record an imported order, unless it is known; return the recorded order."""
     native = record.seen.provider_order_id
     lock = Query("acquire_lock", {"name": f"order {record.account} {native}"})
     yield lock
@@ -143,14 +143,14 @@ def find_imported(account: str, provider_order_ids: Collection[str]) -> Steps[di
 
 @transaction()
 def account_use(account: str) -> Steps[AccountUse]:
-    """Count what an account cannot be removed for."""
+    """Count the reasons that prevent the removal of an account."""
     ((open_orders,),) = yield Query("open_orders_of_account", {"account": account})
     ((not_settled,),) = yield Query("unsettled_of_account", {"account": account})
     return AccountUse(open_orders=open_orders, unsettled=not_settled)
 
 
 def write(record: OrderRecord, before: StoredOrder | None) -> Steps[bool]:
-    """Write an order, and what happened to it; False where it is not any more as it was `before`."""
+    """Write an order and its events; return False if the row is not `before` any more."""
     order = order_from_record(record)
     columns = codec.order_columns(record, order.status)
     if before is None:

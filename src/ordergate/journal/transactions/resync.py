@@ -1,4 +1,4 @@
-"""What the journal does with what providers tell: recorded once, looked at by one process at a time."""
+"""Events of providers, resync jobs, and polls."""
 
 from collections.abc import Collection, Generator, Mapping, Sequence
 from datetime import datetime
@@ -19,14 +19,14 @@ from ordergate.journal.records.provider_events import (
 from ordergate.journal.transaction import Query, Rows, Steps, transaction
 
 _EVENTS_OF_A_LOOK = 50
-"""Events that a look takes along: they only tell which operations and merchant they name."""
+"""Events that a job reads at most, for the operations and the merchant that they name."""
 
 
 @transaction()
 def record_events(account: str, told: Sequence[ReceivedEvent], pace: Debounce) -> Steps[RecordedEvents]:
-    """Keep what a provider told, each event once, and let what it concerns be looked at.
+    """Record events of a provider, each once, and queue resync jobs for their orders.
 
-    Operations that it names are looked at now, where their outcome is unknown or rests on a missing trace.
+    Operations with an unknown outcome that the events name are probed now.
     """
     new: list[ProviderEvent] = []
     named: list[str] = []
@@ -54,12 +54,13 @@ def accounts_due(accounts: Collection[str]) -> Steps[list[str]]:
 def acquire_due(
     owner: str, room: Mapping[str, int], held: Collection[tuple[str, str]] = ()
 ) -> Steps[list[ResyncJob]]:
-    """Look at what is due and nobody living looks at, the longest waiting first.
+    """Acquire due jobs that no living process has, the longest waiting first.
 
     Args:
         owner: This process.
         room: By account, how much at most; of others nothing.
-        held: Accounts and names of what it looks at: others in its name were lost when the store failed.
+        held: Account and name of each job of this process. Other jobs in its name were lost in a failure of the
+            journal.
     """
     taken = []
     for account, limit in room.items():
@@ -87,17 +88,18 @@ def acquire_due(
 def finish(
     subject: ResyncJob, owner: str, pace: Debounce, *, parked: bool = False, erase: bool = False
 ) -> Steps[bool]:
-    """End a look at what events concern: they are processed.
+    """Finish a job: its events are processed.
 
     Args:
         subject: As it was taken.
         owner: This process.
-        pace: When it is looked at again, where it was told of meanwhile.
-        parked: Nobody here knows it: the events are kept, and processed when it is known once told of again.
-        erase: Forget the bytes in which the events came.
+        pace: Sets the time of the next read, if further events arrived meanwhile.
+        parked: No merchant has the order. Its events stay, and are processed after the next event if a merchant has it
+            then.
+        erase: Erase the bytes of the events.
 
     Returns:
-        False where it was told of meanwhile: then it is due again, or where it is another's.
+        False if further events arrived, so that the job is due again, or if another process has the job.
     """
     place = {"account": subject.account, "subject": subject.name}
     rows = yield Query(
@@ -119,17 +121,17 @@ def finish(
 
 @transaction()
 def postpone(subject: ResyncJob, owner: str, seconds: float) -> Steps[None]:
-    """Look again after so many seconds, or as soon as it is told of again."""
+    """Run the job again after so many seconds, or after the next event."""
     place = {"account": subject.account, "subject": subject.name, "holder": owner}
     yield Query("postpone_resync_job", {**place, "pause": codec.duration(seconds)})
 
 
 @transaction()
 def queue_stale_orders(account: str, before: datetime, limit: int, pace: Debounce) -> Steps[int]:
-    """Let orders that are not over be looked at, as if told of; return how many.
+    """Queue resync jobs for unfinished orders that have not been read for long; return how many.
 
     Args:
-        account: Where they live.
+        account: The account.
         before: Only those that were read before, the longest ago first.
         limit: How many at most; those that are due anyway do not count.
         pace: How soon.
@@ -144,16 +146,15 @@ def queue_stale_orders(account: str, before: datetime, limit: int, pace: Debounc
 
 @transaction()
 def queue_order(account: str, provider_order_id: str, pace: Debounce) -> Steps[None]:
-    """Let one order be looked at, as if told of."""
+    """Queue a resync job for one order."""
     yield _tell(account, order_job_name(provider_order_id), pace)
 
 
 @transaction()
 def acquire_poll(account: str, owner: str, every: float) -> Steps[Poll | None]:
-    """Look through an account, if its time has come and nobody living does.
+    """Acquire the poll of an account, if it is due and no living process has it.
 
-    The first turn comes `every` seconds after the first question for it. A process asks only for what it does not
-    look through itself.
+    The first poll is due `every` seconds after the first call. A process does not call this during its own poll.
     """
     yield Query("add_poll", {"account": account, "every": codec.duration(every)})
     columns = {"account": account, "every": codec.duration(every), "holder": owner}
@@ -167,7 +168,7 @@ def acquire_poll(account: str, owner: str, every: float) -> Steps[Poll | None]:
 
 @transaction()
 def release_poll(account: str, owner: str, every: float, walked_at: datetime | None = None) -> Steps[None]:
-    """Let the next turn come after so many seconds; `walked_at` is when a whole walk began, None for none."""
+    """Schedule the next poll; `walked_at` is the start of a complete poll, None after an incomplete one."""
     columns = {
         "account": account,
         "holder": owner,
@@ -179,7 +180,7 @@ def release_poll(account: str, owner: str, every: float, walked_at: datetime | N
 
 @transaction()
 def usage(accounts: Collection[str]) -> Steps[dict[str, InboundCounts]]:
-    """Return, by account, what its provider told unasked, and what of it is not processed."""
+    """Return counts of the events of providers, by account."""
     found = {}
     for account in accounts:
         ((last,),) = yield Query("last_webhook", {"account": account})
@@ -194,7 +195,7 @@ def usage(accounts: Collection[str]) -> Steps[dict[str, InboundCounts]]:
 
 @transaction()
 def prune(since: datetime, limit: int) -> Steps[int]:
-    """Forget events that came before and wait for nothing, parked ones too; return how many, `limit` at most."""
+    """Delete old events that wait for nothing, parked ones included; return how many, at most `limit`."""
     columns = {"since": codec.milliseconds(since), "limit": limit}
     rows = yield Query("prune_provider_events", columns)
     yield Query("prune_resync_jobs", columns)
@@ -202,7 +203,7 @@ def prune(since: datetime, limit: int) -> Steps[int]:
 
 
 def _subject(account: str, event: ProviderEvent) -> Generator[Query, Rows, str | None]:
-    """The order, so that all its events meet; its operation's name where the order is not known yet."""
+    """Return the name of the job for an event: of its order, or of its operation if the order is unknown."""
     if event.provider_order_id is not None:
         return order_job_name(event.provider_order_id)
     for operation in event.operations:

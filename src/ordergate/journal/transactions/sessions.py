@@ -11,7 +11,7 @@ def add(key_id: str, token_hash: bytes, *, seconds: float, kept: int) -> Steps[N
 
     Args:
         key_id: The key that it was opened with.
-        token_hash: Of what the browser holds.
+        token_hash: Hash of the browser's token.
         seconds: By the store's clock.
         kept: Of one key's sessions so many are kept, the newest ones.
     """
@@ -24,7 +24,7 @@ def add(key_id: str, token_hash: bytes, *, seconds: float, kept: int) -> Steps[N
 
 @transaction(inline=True)
 def find_key(token_hash: bytes) -> Steps[ApiKey | None]:
-    """Return the key that a session was opened with, revoked or not; None where there is no session."""
+    """Return the key of a session, revoked or not; None without a session."""
     rows = yield Query("session_key", {"token_hash": token_hash})
     return codec.decode_key(rows[0][0]) if rows else None
 

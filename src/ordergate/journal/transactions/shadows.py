@@ -13,7 +13,7 @@ from ordergate.journal.transaction import Query, Steps, transaction
 
 @transaction()
 def add_counts(counts: Sequence[ShadowCount]) -> Steps[None]:
-    """Add to what is counted of shadow translations."""
+    """Add to the counts of shadow translations."""
     for count in sorted(
         counts, key=lambda count: (count.merchant, count.account, count.kind, count.code, count.pointer)
     ):
@@ -23,7 +23,7 @@ def add_counts(counts: Sequence[ShadowCount]) -> Steps[None]:
 
 @transaction()
 def counts(world: World, merchant: str | None) -> Steps[list[ShadowCount]]:
-    """Return what was counted of shadow translations, the most frequent first."""
+    """Return the counts of shadow translations, the most frequent first."""
     rows = yield Query("shadow_counts", {"world": world, "merchant": merchant})
     names = ShadowCount.__struct_fields__
     return [
