@@ -20,10 +20,10 @@
 Amounts are integers of the currency's minor unit. Answers are the gateway's own types; fields that a later gateway
 adds are ignored.
 
-Every write has an Idempotency-Key: yours, or a fresh one for each call, the same for all of its attempts. Give your
-own, made of what you keep anyway, if a write must be found again after your process died. A call is repeated, with the
-same key, as the problem's `retry` says and not before its `retry_after`, and when no answer came; what `retry` says
-takes a new key, or a mended request, is raised at once. When `timeout` seconds are over it ends:
+Every write has an Idempotency-Key: yours, or a new one for each call, the same for all of its attempts. Give your own,
+made from data that you store anyway, if you must find a write again after your process died. A call is retried with the
+same key if the problem's `retry` allows it, not before its `retry_after`, and if no response arrived. A problem that
+needs a new key or a corrected request is raised at once. After `timeout` seconds the call ends with:
 
     from ordergate.client import OutcomeUnknown, PaymentDeclinedError, ProblemError
 
@@ -45,8 +45,8 @@ With asyncio:
         async for operation in gateway.operations.iterate(state="unknown"):
             print(operation.id, operation.needs_person)
 
-A write need not be waited for: its operation is answered as soon as it is safely recorded, and says later what became
-of it. What is begun is a call as data:
+You need not wait for a write: its operation is returned as soon as it is recorded, and has the outcome later. A call
+can be made as data first:
 
     from ordergate.client import OperationDocument, calls
 
@@ -55,7 +55,7 @@ of it. What is begun is a call as data:
         operation = gateway.operations.wait(begun, timeout=300)
         print(operation.state, operation.order)
 
-Events are told at a URL of yours, and can all be read again:
+Events are delivered to your URL, and all of them can be read again:
 
     from ordergate.client import EndpointBody, EventType
 
@@ -66,7 +66,7 @@ Events are told at a URL of yours, and can all be read again:
     for event in gateway.events.iterate(after=0, type=EventType.ORDER_CREATED):
         print(event.number, event.order)
 
-Webhooks are believed once they are verified, from the exact bytes that came:
+Verify a webhook before you trust it, with the exact bytes of its body:
 
     from ordergate.client import verify_webhook
 

@@ -1,4 +1,4 @@
-"""The client for asyncio: the same calls, awaited."""
+"""The client: its resources, with one method for each call of the API."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
@@ -69,17 +69,17 @@ class AsyncOrders:
         return await self._connection.send(calls.get_order(order, refresh=refresh, **options))
 
     async def receipt(self, order: Order | str, **options: Unpack[ReadOptions]) -> Receipt:
-        """Read what was sent for an order and what was answered, attempt by attempt."""
+        """Read the exchanges of an order with its provider, attempt by attempt."""
         return await self._connection.send(calls.get_receipt(order, **options))
 
     async def events(self, order: Order | str, **options: Unpack[TimelineOptions]) -> EventList:
-        """Read one page of what happened to an order, the oldest first."""
+        """Read one page of an order's events, the oldest first."""
         return await self._connection.send(event_calls.list_order_events(order, **options).call)
 
     def iterate_events(
         self, order: Order | str, **options: Unpack[TimelineOptions]
     ) -> AsyncIterator[EventDocument]:
-        """Go through all that happened to an order, the oldest first."""
+        """Iterate over an order's events, the oldest first."""
         return self._connection.rows(event_calls.list_order_events(order, **options))
 
     async def list(self, **filters: Unpack[OrderFilters]) -> Page:
@@ -87,13 +87,13 @@ class AsyncOrders:
         return await self._connection.send(calls.list_orders(**filters).call)
 
     def iterate(self, **filters: Unpack[OrderFilters]) -> AsyncIterator[Order]:
-        """Go through all orders, page by page, newest first."""
+        """Iterate over all orders, page by page, newest first."""
         return self._connection.rows(calls.list_orders(**filters))
 
     async def pay(
         self, order: Order | str, body: PayBody | None = None, **options: Unpack[WriteOptions]
     ) -> Order:
-        """Pay what is due, or as the body says; that it returns is not yet *paid*: read `payment_status`."""
+        """Pay the amount due, or as the body says. Its return does not mean *paid*: read `payment_status`."""
         return await self._connection.send(calls.pay_order(order, body, **options))
 
     async def cancel(
@@ -105,11 +105,11 @@ class AsyncOrders:
     async def fulfill(
         self, order: Order | str, body: FulfillBody | None = None, **options: Unpack[WriteOptions]
     ) -> Order:
-        """Say that the goods were handed over: all of them, or as the body says."""
+        """Fulfill all lines, or as the body says."""
         return await self._connection.send(calls.fulfill_order(order, body, **options))
 
     async def update(self, order: Order | str, body: UpdateBody, **options: Unpack[WriteOptions]) -> Order:
-        """Change what the body names: what is left out stays, None clears."""
+        """Change the fields in the body: an absent field stays, None clears."""
         return await self._connection.send(calls.update_order(order, body, **options))
 
     async def return_goods(
@@ -119,12 +119,12 @@ class AsyncOrders:
         return await self._connection.send(calls.return_goods(order, body, **options))
 
     async def returns(self, order: Order | str, **options: Unpack[ReadOptions]) -> Sequence[Return]:
-        """Read what has come back, oldest first."""
+        """Read the returns, oldest first."""
         return await self._connection.send(calls.list_returns(order, **options))
 
 
 class AsyncOperations:
-    """Writes, and what became of them."""
+    """Operations: the writes and their outcomes."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         """Belong to a client."""
@@ -139,14 +139,15 @@ class AsyncOperations:
         return await self._connection.send(calls.list_operations(**filters).call)
 
     def iterate(self, **filters: Unpack[OperationFilters]) -> AsyncIterator[OperationDocument]:
-        """Go through all writes, page by page, newest first."""
+        """Iterate over all operations, page by page, newest first."""
         return self._connection.rows(calls.list_operations(**filters))
 
     async def begin(self, write: Call[T], *, wait: int = 0) -> OperationDocument | T:
         """Have a write of `ordergate.client.calls` recorded, and return its operation without waiting for its end.
 
         Returns:
-            What the write itself returns where it has ended: within `wait` seconds, or under the same key before.
+            Return the answer of the write itself, if it settles within `wait` seconds or was settled under the same key
+            before.
         """
         return await self._connection.send(calls.begun(write, wait))
 
@@ -163,13 +164,13 @@ class AsyncOperations:
     async def recheck(
         self, operation: OperationDocument | str, **options: Unpack[ReadOptions]
     ) -> OperationDocument:
-        """Have the provider looked at now for what became of an unsettled write; nothing is sent again."""
+        """Let the gateway probe the provider now for an unsettled operation; nothing is sent again."""
         return await self._connection.send(calls.recheck_operation(operation, **options))
 
     async def resolve(
         self, operation: OperationDocument | str, body: ResolveBody, **options: Unpack[ReadOptions]
     ) -> OperationDocument:
-        """Say what became of a write that could not settle itself, and how you know; with an operator's key."""
+        """Resolve an operation that could not settle itself, with your evidence; needs an operator's key."""
         return await self._connection.send(calls.resolve_operation(operation, body, **options))
 
 
@@ -185,7 +186,7 @@ class AsyncAccounts:
         return await self._connection.send(calls.list_accounts(**options))
 
     async def get(self, account: str, **options: Unpack[ReadOptions]) -> AccountDocument:
-        """Read one account: what its provider can do, limits, health."""
+        """Read one account: its capabilities, limits and health."""
         return await self._connection.send(calls.get_account(account, **options))
 
     async def orders(self, account: str, **filters: Unpack[ProviderFilters]) -> ProviderPage:
@@ -193,7 +194,7 @@ class AsyncAccounts:
         return await self._connection.send(calls.list_provider_orders(account, **filters).call)
 
     def iterate_orders(self, account: str, **filters: Unpack[ProviderFilters]) -> AsyncIterator[Order]:
-        """Go through the provider's own list, page by page."""
+        """Iterate over the provider's own list, page by page."""
         return self._connection.rows(calls.list_provider_orders(account, **filters))
 
     async def import_order(
@@ -204,7 +205,7 @@ class AsyncAccounts:
 
 
 class AsyncLinks:
-    """What the merchant's own ids are called at each account."""
+    """Links: the provider's ids of the merchant's own ids."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         """Belong to a client."""
@@ -213,15 +214,15 @@ class AsyncLinks:
     async def put(
         self, kind: LinkKind, link_id: str, natives: Mapping[str, str], **options: Unpack[OwnedOptions]
     ) -> dict[str, str]:
-        """Say what an id is called at the accounts that `natives` names; others are left as they are."""
+        """Set the provider's id at the accounts in `natives`; links at other accounts stay."""
         return await self._connection.send(calls.put_link(kind, link_id, natives, **options))
 
     async def get(self, kind: LinkKind, link_id: str, **options: Unpack[OwnedOptions]) -> dict[str, str]:
-        """Read what an id is called at each account."""
+        """Read the provider's id at each account."""
         return await self._connection.send(calls.get_link(kind, link_id, **options))
 
     async def delete(self, kind: LinkKind, link_id: str, **options: Unpack[OwnedOptions]) -> None:
-        """Forget what an id is called."""
+        """Delete the links of an id."""
         await self._connection.send(calls.delete_link(kind, link_id, **options))
 
     async def import_links(self, links: Sequence[Link], **options: Unpack[OwnedOptions]) -> int:
@@ -243,7 +244,7 @@ class AsyncComparisons:
         mode: Mode = "translate",
         **options: Unpack[ComparisonOptions],
     ) -> ComparisonDocument:
-        """Compare what accounts are sent for a draft or, with `execute`, what they really answer."""
+        """Compare the requests of several accounts for a draft or, with `execute`, their real responses."""
         return await self._connection.send(calls.create_comparison(draft, accounts, mode, **options))
 
     async def get(self, comparison_id: str, **options: Unpack[ReadOptions]) -> ComparisonDocument:
@@ -255,22 +256,22 @@ class AsyncComparisons:
         return await self._connection.send(calls.list_comparisons(**options).call)
 
     def iterate(self, **options: Unpack[PageOptions]) -> AsyncIterator[ComparisonDocument]:
-        """Go through all comparisons, page by page, newest first."""
+        """Iterate over all comparisons, page by page, newest first."""
         return self._connection.rows(calls.list_comparisons(**options))
 
 
 class AsyncClient:
-    """One gateway as one API key sees it. It belongs to one event loop.
+    """One gateway as one API key sees it. An ``AsyncClient`` belongs to one event loop; threads may share a ``Client``.
 
     Attributes:
         orders: Create, read, pay, cancel, fulfill, change, return.
-        operations: What became of each write.
-        accounts: What is configured, and the provider's own orders.
-        links: What the merchant's own ids are called at each account.
+        operations: The writes and their outcomes.
+        accounts: The configured accounts, and the provider's own orders.
+        links: The provider's ids of the merchant's own ids.
         comparisons: Accounts side by side.
-        events: What happened.
-        webhook_endpoints: Where the merchant is told of events.
-        webhook_deliveries: How that went, and once more.
+        events: The events of orders.
+        webhook_endpoints: The URLs for events.
+        webhook_deliveries: The deliveries of events, and their replays.
     """
 
     def __init__(
@@ -288,11 +289,11 @@ class AsyncClient:
             base_url: The gateway's: ``https://orders.example.com``.
             api_key: ``og_test_…`` or ``og_live_…``.
             timeout: Seconds for a call with all its repeats.
-            attempt_timeout: Seconds to wait in one attempt for the answer to begin, or to go on.
-            http: Sends the requests, with its own proxies and certificates; whoever made it closes it.
+            attempt_timeout: Seconds to wait in one attempt for each part of the response.
+            http: The HTTP client, with its own proxies and certificates; the caller closes it.
 
         Raises:
-            ValueError: An argument cannot be what it should.
+            ValueError: An argument has an invalid value.
         """
         access = access_to(base_url, api_key, timeout=timeout, attempt_timeout=attempt_timeout)
         self._connection = AsyncConnection(access, http)
@@ -308,20 +309,20 @@ class AsyncClient:
     async def translate(
         self, draft: Draft, accounts: Sequence[str], **options: Unpack[OwnedOptions]
     ) -> Sequence[TranslationDocument]:
-        """Read what each account would be sent for a draft, byte for byte; nothing is sent."""
+        """Read the requests for each account for a draft, byte for byte; nothing is sent."""
         return await self.send(calls.translate_order(draft, accounts, **options))
 
     async def explain_route(
         self, draft: Draft, idempotency_key: str | None = None, **options: Unpack[OwnedOptions]
     ) -> RouteDocument:
-        """Read where a draft would go, and why; the key is the one that its create would have."""
+        """Read the route of a draft, with the reason; the key is that of its create."""
         return await self.send(calls.explain_route(draft, idempotency_key, **options))
 
     async def send(self, call: Call[T]) -> T:
         """Make one call of `ordergate.client.calls`, with all its repeats.
 
         Raises:
-            OrdergateError: What it ended with.
+            OrdergateError: The error of the call.
         """
         return await self._connection.send(call)
 

@@ -1,4 +1,4 @@
-"""Events and webhooks for asyncio: the same calls, awaited."""
+"""The client's resources for events and webhooks, with one method for each call of the API."""
 
 from collections.abc import AsyncIterator
 from typing import Unpack
@@ -31,12 +31,12 @@ class AsyncEvents:
         return await self._connection.send(event_calls.list_events(**filters).call)
 
     def iterate(self, **filters: Unpack[EventFilters]) -> AsyncIterator[EventDocument]:
-        """Go through the events there are now; begin the next time `after` the last one's id."""
+        """Iterate over the present events; start the next time `after` the id of the last one."""
         return self._connection.rows(event_calls.list_events(**filters))
 
 
 class AsyncWebhookEndpoints:
-    """Where the merchant is told of events."""
+    """Webhook endpoints: the URLs for events."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         """Belong to a client."""
@@ -51,7 +51,7 @@ class AsyncWebhookEndpoints:
         return await self._connection.send(event_calls.list_webhook_endpoints(**options).call)
 
     def iterate(self, **options: Unpack[PageOptions]) -> AsyncIterator[EndpointDocument]:
-        """Go through all endpoints, page by page, newest first."""
+        """Iterate over all endpoints, page by page, newest first."""
         return self._connection.rows(event_calls.list_webhook_endpoints(**options))
 
     async def get(self, endpoint: EndpointDocument | str, **options: Unpack[ReadOptions]) -> EndpointDocument:
@@ -61,11 +61,11 @@ class AsyncWebhookEndpoints:
     async def update(
         self, endpoint: EndpointDocument | str, body: EndpointUpdate, **options: Unpack[ReadOptions]
     ) -> EndpointDocument:
-        """Change what the body names: what is left out stays, None clears."""
+        """Change the fields in the body: an absent field stays, None clears."""
         return await self._connection.send(event_calls.update_webhook_endpoint(endpoint, body, **options))
 
     async def delete(self, endpoint: EndpointDocument | str, **options: Unpack[ReadOptions]) -> None:
-        """Remove an endpoint, and what is queued for it; the events stay in the feed."""
+        """Delete an endpoint and its queued deliveries; the events stay in the feed."""
         await self._connection.send(event_calls.delete_webhook_endpoint(endpoint, **options))
 
     async def rotate(
@@ -74,23 +74,23 @@ class AsyncWebhookEndpoints:
         body: RotateBody | None = None,
         **options: Unpack[ReadOptions],
     ) -> EndpointSecretDocument:
-        """Make a new secret, which is shown this once; for a day, or as the body says, the old one signs beside it."""
+        """Create a new secret, which is returned only once. For a day, or as the body says, the old one also signs."""
         return await self._connection.send(event_calls.rotate_webhook_secret(endpoint, body, **options))
 
     async def enable(
         self, endpoint: EndpointDocument | str, **options: Unpack[ReadOptions]
     ) -> EndpointDocument:
-        """Send to it again, what waits first."""
+        """Enable an endpoint: its waiting deliveries are sent first."""
         return await self._connection.send(event_calls.enable_webhook_endpoint(endpoint, **options))
 
     async def disable(
         self, endpoint: EndpointDocument | str, **options: Unpack[ReadOptions]
     ) -> EndpointDocument:
-        """Send nothing to it; what is queued waits, and nothing more is queued."""
+        """Disable an endpoint: queued deliveries wait, and no event is queued."""
         return await self._connection.send(event_calls.disable_webhook_endpoint(endpoint, **options))
 
     async def ping(self, endpoint: EndpointDocument | str, **options: Unpack[ReadOptions]) -> PingDocument:
-        """Send a signed `ping` now, and say how it went; it is no event, and is not tried again."""
+        """Send a signed `ping` now, and return its result; it is no event and has no retry."""
         return await self._connection.send(event_calls.ping_webhook_endpoint(endpoint, **options))
 
 
@@ -106,15 +106,15 @@ class AsyncWebhookDeliveries:
         return await self._connection.send(event_calls.list_webhook_deliveries(**filters).call)
 
     def iterate(self, **filters: Unpack[DeliveryFilters]) -> AsyncIterator[DeliveryDocument]:
-        """Go through all deliveries, page by page, newest first."""
+        """Iterate over all deliveries, page by page, newest first."""
         return self._connection.rows(event_calls.list_webhook_deliveries(**filters))
 
     async def replay(
         self, delivery: DeliveryDocument | str, **options: Unpack[ReadOptions]
     ) -> DeliveryDocument:
-        """Deliver one event again, with all its tries anew."""
+        """Deliver one event again, with all its tries."""
         return await self._connection.send(event_calls.replay_webhook_delivery(delivery, **options))
 
     async def replay_many(self, body: ReplayBody, **options: Unpack[ReadOptions]) -> int:
-        """Deliver to one endpoint again what failed, or all of a range; returns how many."""
+        """Deliver failed events, or all events of a range, to one endpoint again; returns how many."""
         return await self._connection.send(event_calls.replay_webhook_deliveries(body, **options))

@@ -1,4 +1,4 @@
-"""How a call is put together: path, query, key and body, and what reads its answer."""
+"""Builds calls: path, query, key and body, and the reader of the answer."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,10 +20,10 @@ P = TypeVar("P")
 
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[P, R]):
-    """A list: a call for its first page, and how to go on from any.
+    """A list: the call for its first page, and the calls for the next ones.
 
     Attributes:
-        rows: What a page holds.
+        rows: Returns the rows of a page.
         place: Which parameters ask for the page behind one; none behind the last.
     """
 
@@ -32,7 +32,7 @@ class Listing(Generic[P, R]):
     place: Callable[[P], Mapping[str, str]]
 
     def following(self, page: P) -> "Listing[P, R] | None":
-        """Return the call for the next page; None where this was the last."""
+        """Return the call for the next page; None after the last."""
         place = self.place(page)
         if not place:
             return None
@@ -52,12 +52,12 @@ class _Page(Protocol):
 
 
 def is_token(text: str) -> bool:
-    """Whether a text can stand in a header as a key: 1 to 255 visible ASCII characters."""
+    """Return whether a text is valid as a key: 1 to 255 visible ASCII characters."""
     return 0 < len(text) <= 255 and all("!" <= character <= "~" for character in text)
 
 
 def read(path: str, answer: type[T], options: Mapping[str, Any]) -> Call[T]:
-    """Return a call that reads; what the caller may filter by stands in the options."""
+    """Return a call that reads; the options contain the caller's filters."""
     return Call(
         method="GET",
         path=path,
@@ -70,7 +70,7 @@ def read(path: str, answer: type[T], options: Mapping[str, Any]) -> Call[T]:
 def post(
     path: str, answer: type[T], body: object, options: Mapping[str, Any], *, writes: bool = False
 ) -> Call[T]:
-    """Return a call with a body and without a key: asked again only if it writes nothing, or never arrived."""
+    """Return a call with a body and without a key. It is retried only if it writes nothing, or never arrived."""
     return replace(read(path, answer, options), method="POST", body=msgspec.json.encode(body), writes=writes)
 
 
@@ -88,7 +88,7 @@ def keyed(method: str, path: str, answer: type[T], body: object, options: Mappin
 
 
 def acting(path: str, answer: type[T], options: Mapping[str, Any]) -> Call[T]:
-    """Return a write that says everything by its address."""
+    """Return a write without a body."""
     return replace(read(path, answer, options), method="POST", writes=True)
 
 
@@ -99,7 +99,7 @@ def unwrapped(call: Call[P], part: Callable[[P], T]) -> Call[T]:
 
 
 def timed(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options without what is a parameter of the query."""
+    """Return the options that are no parameters of the query."""
     return {name: value for name, value in options.items() if name == "timeout"}
 
 
@@ -123,7 +123,7 @@ def segment(text: str) -> str:
 
 
 def by_id(options: Mapping[str, Any]) -> Callable[[_Page], Mapping[str, str]]:
-    """Return where the page behind one begins, in lists that ids lead through: to older rows, or to newer ones."""
+    """Return the start of the next page of a list with id cursors: toward older rows, or toward newer ones."""
     backwards = options.get("ending_before") is not None
 
     def place(page: _Page) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""The gateway's API as calls: what each sends, and what it reads of the answer."""
+"""The calls of the API: the request of each, and the reader of its answer."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -153,7 +153,7 @@ def resolve_operation(
 
 
 def settled(operation: OperationDocument | str, **options: Unpack[ReadOptions]) -> Call[OperationDocument]:
-    """GET /v1/operations/{id}, until it is known what became of the write."""
+    """GET /v1/operations/{id}, until the operation is settled."""
     call = read(_operation(operation), OperationDocument, options)
     return unwrapped(call, _settled)
 

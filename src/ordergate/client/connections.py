@@ -29,7 +29,7 @@ class Connection:
         """Make one call, with all its repeats.
 
         Raises:
-            OrdergateError: What it ended with.
+            OrdergateError: The error of the call.
         """
         conversation = self._access.begin(call)
         step = next(conversation)
@@ -49,7 +49,7 @@ class Connection:
                 return answer
 
     def rows(self, listing: Listing[P, R]) -> Iterator[R]:
-        """Go through a list, page by page; each page is one call."""
+        """Iterate over a list; each page is one call."""
         following: Listing[P, R] | None = listing
         while following is not None:
             page = self.send(following.call)
@@ -75,7 +75,7 @@ class AsyncConnection:
         """Make one call, with all its repeats.
 
         Raises:
-            OrdergateError: What it ended with.
+            OrdergateError: The error of the call.
         """
         conversation = self._access.begin(call)
         step = next(conversation)
@@ -95,7 +95,7 @@ class AsyncConnection:
                 return answer
 
     async def rows(self, listing: Listing[P, R]) -> AsyncIterator[R]:
-        """Go through a list, page by page; each page is one call."""
+        """Iterate over a list; each page is one call."""
         following: Listing[P, R] | None = listing
         while following is not None:
             page = await self.send(following.call)

@@ -1,7 +1,7 @@
 """How one call runs, from its first attempt to its answer: repeats, pauses and doubts, without a socket or a clock.
 
-A call is a conversation: it yields what to send and how long to wait, is sent what came of it, and returns the answer
-or raises. :class:`ordergate.client.Client` and :class:`ordergate.client.AsyncClient` both drive the same one.
+A call is a generator without I/O: it yields requests and waits, gets their results, and returns the answer or raises.
+:class:`ordergate.client.Client` and :class:`ordergate.client.AsyncClient` both run the same one.
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -25,10 +25,10 @@ _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 8.0
 _ACCEPTED = 202
 _TEMPORARY = frozenset({408, 429, *range(500, 600)})
-"""Statuses of what stands before a gateway and cannot reach it now."""
+"""Statuses of a proxy that cannot reach the gateway."""
 
 _ABOUT_ANOTHER_WRITE = frozenset({"order_busy", "possible_duplicate"})
-"""Codes whose `operation` is not the one that the call has made."""
+"""Codes whose `operation` is another one than that of the call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +37,9 @@ class Call(Generic[T]):
 
     Attributes:
         path: Encoded, from the slash after the host.
-        read: Reads the body of a 2xx; raises ``msgspec.DecodeError`` where it cannot, :class:`UnsettledError` where the
-            answer is not the last.
-        accepted: Reads the body of a 202, where the caller prefers not to wait.
+        read: Reads the body of a 2xx. Raises ``msgspec.DecodeError`` for an unreadable one, :class:`UnsettledError` for
+            an answer that is not final.
+        accepted: Reads the body of a 202, for a caller that does not wait.
         key: The Idempotency-Key of all its attempts.
         writes: It may change something, so its outcome may be in doubt.
         timeout: Seconds for all attempts together; None for the client's default.
@@ -63,14 +63,14 @@ class Call(Generic[T]):
 
 
 class UnsettledError(Exception):
-    """An answer that leaves open what was asked for: it is asked for again, unless it is final.
+    """The answer is not final, so the call is repeated.
 
     Attributes:
-        error: What the call ends with if there is no other answer in time.
+        error: The error of the call if no final answer arrives in time.
     """
 
     def __init__(self, error: OrdergateError, *, final: bool) -> None:
-        """Keep what to end with."""
+        """Store the error."""
         super().__init__(str(error))
         self.error = error
         self.final = final
@@ -84,13 +84,13 @@ class Sending(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """Wait this many seconds, then go on."""
+    """Wait so many seconds, then continue."""
 
     seconds: float
 
 
 class Answer(NamedTuple):
-    """What came back; `at` is when, by the clock that the call was started by. Header names are in lower case."""
+    """A response; `at` is its time by the call's clock. Header names are in lower case."""
 
     at: float
     status: int
@@ -99,7 +99,7 @@ class Answer(NamedTuple):
 
 
 class NoAnswer(NamedTuple):
-    """Nothing came back; `arrived` unless the connection was certainly never made."""
+    """No response; `arrived` unless the connection was certainly never made."""
 
     at: float
     error: Exception
@@ -117,10 +117,10 @@ class Times(NamedTuple):
 
 
 class _Failure(NamedTuple):
-    """What one attempt came to, where that is no answer.
+    """The result of one attempt without an answer.
 
     Attributes:
-        doubtful: Whether the write may have been applied; None where this attempt tells nothing of earlier ones.
+        doubtful: Whether the write may have been applied; None if this attempt proves nothing about earlier ones.
         repeat: Whether another attempt may be made.
         pause: Seconds that were asked for.
     """
@@ -136,13 +136,13 @@ def converse(call: Call[T], times: Times, *, started: float, chance: Callable[[]
     """Run a call until it is answered for good, or its time is up.
 
     Args:
-        call: What to send.
+        call: The call.
         times: How long it may take.
-        started: The time now, by a clock that never goes back.
+        started: The time now, by a monotonic clock.
         chance: From 0 to 1; spreads the repeats of many callers.
 
     Raises:
-        OrdergateError: What it ended with.
+        OrdergateError: The error of the call.
     """
     deadline = started + times.total
     now, number, doubtful, named = started, 0, False, None
@@ -204,7 +204,7 @@ def _unanswered(call: Call[T], reply: NoAnswer) -> _Failure:
 
 def _refused(call: Call[T], problem: ProblemDocument) -> _Failure:
     unknown = call.writes and problem.outcome == "unknown"
-    # Refusals that come before a key is looked at know nothing of what was sent under it before.
+    # A refusal before the check of the key proves nothing about earlier attempts with it.
     knows = problem.operation is not None and problem.code not in _ABOUT_ANOTHER_WRITE
     return _Failure(
         error_of(problem, call.key),

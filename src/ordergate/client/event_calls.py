@@ -1,4 +1,4 @@
-"""The API's calls about events and webhooks: what each sends, and what it reads of the answer."""
+"""The calls of the API for events and webhooks: the request of each, and the reader of its answer."""
 
 from dataclasses import replace
 from typing import Unpack, cast

@@ -9,11 +9,11 @@
     │   ├── PossibleDuplicateError    `problem.order` is the first order with this reference
     │   └── UnavailableError          the same key may be sent again, and the time for doing so was up
     ├── OutcomeUnknown                a write that may have been applied
-    ├── NoAnswerError                 nobody answered; nothing was applied
-    ├── UnreadableAnswerError         what answered does not speak as a gateway does
-    └── WebhookVerificationError      a webhook that the gateway did not send, or not now
+    ├── NoAnswerError                 there was no response; nothing was applied
+    ├── UnreadableAnswerError         the response is not a gateway's
+    └── WebhookVerificationError      the gateway did not send the webhook, or not now
 
-A write that may have been applied raises :class:`OutcomeUnknown` and nothing else, whatever went wrong on the way.
+A write that may have been applied raises :class:`OutcomeUnknown` and nothing else, whatever the cause.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ class ProblemError(OrdergateError):
     """The gateway refused; if it was a write, nothing was applied.
 
     Attributes:
-        problem: What the gateway says: `code`, `fault`, `retry`, `errors` and more.
+        problem: The gateway's problem: `code`, `fault`, `retry`, `errors` and more.
         idempotency_key: The key that the call was sent under; None for one without.
     """
 
@@ -43,7 +43,7 @@ class ProblemError(OrdergateError):
 
     @property
     def code(self) -> str:
-        """What went wrong, as a word."""
+        """The code of the problem."""
         return self.problem.code
 
 
@@ -76,9 +76,9 @@ class OutcomeUnknown(OrdergateError):  # noqa: N818 - the gateway's own word
 
     Attributes:
         idempotency_key: The key that it was sent under; None for a write without one, such as an import.
-        operation: Id of the write, if the gateway told it: `client.operations.get(operation)`.
-        order: Id of the order, if the gateway told it.
-        problem: What the gateway said last, if it said anything.
+        operation: Id of the operation, if it is known: `client.operations.get(operation)`.
+        order: Id of the order, if it is known.
+        problem: The gateway's last problem, if there is one.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class OutcomeUnknown(OrdergateError):  # noqa: N818 - the gateway's own word
         order: str | None = None,
         problem: ProblemDocument | None = None,
     ) -> None:
-        """Keep what is known of the write."""
+        """Store the facts of the write."""
         advice = (
             "look before you send it again"
             if idempotency_key is None
@@ -104,15 +104,15 @@ class OutcomeUnknown(OrdergateError):  # noqa: N818 - the gateway's own word
 
 
 class NoAnswerError(OrdergateError):
-    """Nobody answered: the connection was not made, or it was a read; nothing was applied."""
+    """There was no response: the connection was not made, or it was a read. Nothing was applied."""
 
 
 class UnreadableAnswerError(OrdergateError):
-    """What answered does not speak as a gateway does; perhaps the base URL is wrong, or something stands before it.
+    """The response is not a gateway's. Perhaps the base URL is wrong, or a proxy answered.
 
     Attributes:
         status: The HTTP status.
-        body: What came.
+        body: The body of the response.
     """
 
     def __init__(self, status: int, body: bytes, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""What calls may be told besides their subject, by keyword."""
+"""The optional keyword arguments of calls."""
 
 from datetime import datetime
 from typing import Literal, TypedDict
@@ -10,37 +10,37 @@ from ordergate.domain.operation import OperationState
 
 
 class ReadOptions(TypedDict, total=False):
-    """What every call takes: `timeout` in seconds, for all its attempts together."""
+    """Options of every call: `timeout` in seconds, for all its attempts together."""
 
     timeout: float
 
 
 class WriteOptions(ReadOptions, total=False):
-    """What a write takes: its own key where the caller remembers one, else a fresh one is made."""
+    """Options of a write: its own key, if the caller stores one; otherwise a new one is made."""
 
     idempotency_key: str
 
 
 class CreateOptions(WriteOptions, total=False):
-    """What a create takes: `allow_duplicate` makes another order of a reference that was used before."""
+    """Options of a create: `allow_duplicate` creates another order with a reference that was used before."""
 
     allow_duplicate: bool
 
 
 class OwnedOptions(ReadOptions, total=False):
-    """What a call about a merchant's things takes: an operator's key names the merchant."""
+    """Options of a call about a merchant's data: an operator's key names the merchant."""
 
     merchant: str
 
 
 class ComparisonOptions(OwnedOptions, total=False):
-    """What a comparison takes; the key is for one that executes."""
+    """Options of a comparison; the key is for ``execute``."""
 
     idempotency_key: str
 
 
 class PageOptions(ReadOptions, total=False):
-    """What a list takes: `limit` rows per page, 1 to 100; `starting_after` and `ending_before` are ids."""
+    """Options of a list: `limit` rows per page, 1 to 100; `starting_after` and `ending_before` are ids."""
 
     limit: int
     starting_after: str
@@ -67,7 +67,7 @@ class OperationFilters(PageOptions, total=False):
 
 
 class ProviderFilters(ReadOptions, total=False):
-    """Which of the provider's own orders to list, as far as its capabilities go."""
+    """Filters of the provider's own list, as far as its capabilities allow."""
 
     customer: str
     status: OrderStatus

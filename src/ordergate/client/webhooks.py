@@ -1,4 +1,4 @@
-"""Proves that a webhook comes from the gateway, as the Standard Webhooks specification says."""
+"""Verifies that a webhook is the gateway's, by the Standard Webhooks specification."""
 
 import hmac
 from base64 import b64decode, b64encode
@@ -18,11 +18,11 @@ _DIGITS = 12
 
 
 class WebhookMessage(Record, frozen=True, kw_only=True):
-    """What a webhook tells.
+    """The content of a webhook.
 
     Attributes:
-        id: The event's, the same for every delivery of it: what was handled under it once need not be again.
-        data: What the event is about, as it then was: ``msgspec.convert(message.data, Order)`` for an order's.
+        id: The id of the event, the same for every delivery of it. Skip an id that you have handled.
+        data: The subject of the event at that time: ``msgspec.convert(message.data, Order)`` for an order.
     """
 
     id: str = ""
@@ -34,13 +34,13 @@ class WebhookMessage(Record, frozen=True, kw_only=True):
 def verify_webhook(
     secret: str, headers: Mapping[str, str], body: bytes, now: datetime | None = None
 ) -> WebhookMessage:
-    """Return what a webhook tells, once it is certain that the gateway has sent it, and sent it now.
+    """Return the content of a webhook, after the proof that the gateway has just sent it.
 
     Args:
         secret: The endpoint's, ``whsec_…``.
         headers: Of the request, in any case.
         body: The exact bytes, before anything has parsed them.
-        now: The time, with a zone; this machine's where none is given. It may differ by five minutes.
+        now: The time with a zone; by default the time of this machine. A difference of five minutes is allowed.
 
     Raises:
         WebhookVerificationError: It is not signed with this secret, too old, or no message at all. Answer 400.

@@ -1,4 +1,4 @@
-"""What both clients know of the gateway, and how a call becomes a request of httpx and back."""
+"""Turns calls into requests of httpx, and responses back into results, for both clients."""
 
 import random
 import time
@@ -15,14 +15,14 @@ from ordergate.client.conversation import Answer, Call, Conversation, NoAnswer, 
 T = TypeVar("T")
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-"""What httpx raises only while there is no connection yet; after anything else the request may have arrived."""
+"""Exceptions of httpx before a connection exists; after any other one the request may have arrived."""
 
 _MAX_CONNECT = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Where the gateway is, who calls it, and for how long it may keep a caller waiting.
+    """The gateway's URL, the key, and the timeouts.
 
     Attributes:
         base_url: Without a slash at the end.
@@ -46,7 +46,7 @@ class Access:
         return converse(call, times, started=time.monotonic(), chance=random.random)
 
     def request(self, sending: Sending) -> dict[str, Any]:
-        """Return what httpx is to send."""
+        """Return the arguments of httpx for a request."""
         call = sending.call
         headers = {
             "Authorization": f"Bearer {self.api_key}",
@@ -93,11 +93,11 @@ def _user_agent() -> str:
 
 
 def answer_of(response: httpx.Response) -> Answer:
-    """Return what came back."""
+    """Return the response."""
     headers = {name.lower(): value for name, value in response.headers.items()}
     return Answer(time.monotonic(), response.status_code, headers, response.content)
 
 
 def no_answer(error: httpx.RequestError) -> NoAnswer:
-    """Return what is known when nothing came back."""
+    """Return the facts of a missing response."""
     return NoAnswer(time.monotonic(), error, arrived=not isinstance(error, _NEVER_SENT))

@@ -67,9 +67,7 @@ def _sum(meant: Sequence[Meant], group: Sequence[int]) -> Meant:
 
 
 def _pairs(wanted: Sequence[Meant], found: Sequence[Found]) -> dict[int, int]:
-    """Match wanted lines with found ones: first those with equal fields, then those at the same place, then the most
-    similar.
-    """
+    """Match wanted lines with found ones: first by equal fields, then by place, then by similarity."""
     pairs = _identical(wanted, found)
     taken = set(pairs.values())
     for index, (line, there) in enumerate(zip(wanted, found, strict=False)):

@@ -1,5 +1,4 @@
-"""Compares the documents of several providers for one draft: fields are equal, equivalent, provider-specific or
-different. Pure.
+"""Compares providers' documents for one draft: equal, equivalent, provider-specific or different. Pure.
 
 Requests and responses were parsed from their bytes and checked against the draft. Here they are compared with each
 other.

@@ -49,8 +49,7 @@ class ProviderError(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProblemKind(msgspec.Struct, frozen=True):
-    """The definition of a code: title, who caused the problem, the next step, and whether the provider may have acted.
-    """
+    """The definition of a code: title, cause, next step, and whether the provider may have acted."""
 
     title: str
     fault: Fault

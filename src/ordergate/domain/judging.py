@@ -185,9 +185,7 @@ def _fields_judged(
 
 
 def _owed(side: Side, pointer: str, declared: frozenset[str], what: str) -> bool:
-    """Return whether a document must contain the field: a request, unless the field is stored here; a response, if it
-    can.
-    """
+    """Return whether a document must contain the field: a request unless it is stored here, a response if it can."""
     if what == "answer":
         return pointer in declared
     return pointer != "/total" and not any(covers(notice, pointer) for notice in side.notices)
