@@ -10,6 +10,7 @@ from ordergate.cli.session import (
     environment_option,
     json_option,
     operator,
+    page_options,
     print_json,
     reports_problems,
     with_gateway,
@@ -33,8 +34,7 @@ def operations() -> None:
 @environment_option
 @click.option("--state", type=click.Choice(_STATES), help="Only those in this state.")
 @click.option("--merchant", help="Only this merchant's.")
-@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True)
-@click.option("--starting-after", help="Only operations older than this one.")
+@page_options("operations")
 @json_option
 @reports_problems
 def list_operations(config: Path | None, world: str, *, as_json: bool, **filters: Any) -> None:

@@ -14,6 +14,7 @@ from ordergate.cli.session import (
     json_option,
     merchant_caller,
     operator,
+    page_options,
     print_json,
     reports_problems,
     tell,
@@ -100,8 +101,7 @@ def get(order_id: str, config: Path | None, world: str, *, refresh: bool, as_jso
 @click.option("--account", help="Only at this account.")
 @click.option("--reference", help="Only with this order number.")
 @click.option("--customer", help="Only of this customer.")
-@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True)
-@click.option("--starting-after", help="Only orders older than this one.")
+@page_options("orders")
 @json_option
 @reports_problems
 def list_orders(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ordergate.settings import Settings
 
 T = TypeVar("T")
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 _DRAIN_SECONDS = 60
 """A write that a command has begun is not left before the provider's own time-outs are over."""
@@ -81,6 +82,20 @@ environment_option = click.option(
     show_default=True,
     help="Test keys and accounts, or live ones.",
 )
+
+
+def page_options(noun: str) -> Callable[[Command], Command]:
+    """Declare ``--limit`` and ``--starting-after`` for a command that lists `noun`, newest first.
+
+    The command receives them as `limit` and `starting_after`, the names that each query has in the journal.
+    """
+
+    def declare(command: Command) -> Command:
+        after = click.option("--starting-after", help=f"Only {noun} older than this one.")
+        limit = click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True)
+        return limit(after(command))
+
+    return declare
 
 
 def settings_of(config: Path | None, *, as_json: bool = False) -> "Settings":

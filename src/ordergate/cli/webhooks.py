@@ -12,6 +12,7 @@ from ordergate.cli.session import (
     environment_option,
     json_option,
     operator,
+    page_options,
     print_json,
     reports_problems,
     tell,
@@ -52,8 +53,7 @@ def webhooks() -> None:
 @click.option("--event", help="Only those of this event.")
 @click.option("--order", help="Only those about this order.")
 @click.option("--merchant", help="Only this merchant's.")
-@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True)
-@click.option("--starting-after", help="Only deliveries older than this one.")
+@page_options("deliveries")
 @json_option
 @reports_problems
 def list_deliveries(config: Path | None, world: str, *, as_json: bool, **filters: Any) -> None:
@@ -89,8 +89,7 @@ def list_deliveries(config: Path | None, world: str, *, as_json: bool, **filters
 @config_option
 @environment_option
 @click.option("--merchant", help="Only this merchant's.")
-@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True)
-@click.option("--starting-after", help="Only endpoints older than this one.")
+@page_options("endpoints")
 @json_option
 @reports_problems
 def endpoints(config: Path | None, world: str, *, as_json: bool, **filters: Any) -> None:
