@@ -9,18 +9,15 @@ import msgspec
 import pytest
 from tests.unit.transport.proxy import PrivateCa
 
-from ordergate.gateway.accounts.configuration import When
-from ordergate.settings.document import (
-    AccountSettings,
-    FeeSettings,
+from ordergate.settings.document import load_settings
+from ordergate.settings.keys import (
     InboundSettings,
     RecoverySettings,
-    RoutingSettings,
-    RuleSettings,
     ServerSettings,
     StoreSettings,
     WebhookSettings,
-    load_settings,
+    tables,
+    values_until_restart,
 )
 
 FOLDER = Path(__file__).parents[2] / "config"
@@ -43,18 +40,7 @@ def _keys(path: str, text: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("path", "kind"),
-    [
-        ("server", ServerSettings),
-        ("store", StoreSettings),
-        ("recovery", RecoverySettings),
-        ("webhooks", WebhookSettings),
-        ("inbound", InboundSettings),
-        ("accounts.main", AccountSettings),
-        ("accounts.main.fees", FeeSettings),
-        ("routing", RoutingSettings),
-        ("routing.rules", RuleSettings),
-        ("routing.rules.when", When),
-    ],
+    [(path.replace("NAME", "main"), kind) for path, kind in tables() if "client_cert" not in path],
 )
 def test_every_key_is_documented_with_its_default(path: str, kind: type[msgspec.Struct]) -> None:
     """The file names each key that a table may have, and shows its default where there is one."""
@@ -67,6 +53,33 @@ def test_every_key_is_documented_with_its_default(path: str, kind: type[msgspec.
     for name, field in fields.items():
         if name in documented and field.default not in {msgspec.NODEFAULT, None} and path != "routing":
             assert documented[name] == field.default, name
+
+
+def test_every_table_of_the_file_is_declared() -> None:
+    """The declarations know all tables, those of an account and of a rule among them."""
+    assert {path for path, _ in tables() if "client_cert" not in path} == {
+        "server",
+        "store",
+        "recovery",
+        "webhooks",
+        "inbound",
+        "accounts.NAME",
+        "accounts.NAME.fees",
+        "routing",
+        "routing.rules",
+        "routing.rules.when",
+    }
+
+
+def test_a_reload_applies_the_keys_that_are_marked() -> None:
+    """All other keys of [server] and [store] need a restart."""
+    server, store = ServerSettings(), StoreSettings()
+
+    assert set(msgspec.structs.asdict(server)) - values_until_restart(server).keys() == {
+        "idempotency_wait",
+        "key_requests_per_minute",
+    }
+    assert set(msgspec.structs.asdict(store)) - values_until_restart(store).keys() == {"retention_days"}
 
 
 def test_default_file_is_usable() -> None:

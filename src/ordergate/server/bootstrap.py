@@ -9,8 +9,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from ordergate.gateway.accounts.configuration import Configuration, Inbound, Webhooks
 from ordergate.gateway.runtime.concurrency import ConcurrencyLimit
 from ordergate.gateway.runtime.runtime import Gateway
@@ -26,6 +24,7 @@ from ordergate.journal.stores.conninfo import is_postgresql
 from ordergate.journal.stores.sqlite import SqliteJournal
 from ordergate.settings import Settings, load_settings, networks_of, rules_of
 from ordergate.settings.checks import SQLITE
+from ordergate.settings.keys import values_until_restart
 from ordergate.telemetry.metrics import Metrics
 from ordergate.transport.guards import GuardedTransport
 from ordergate.transport.http import HttpTransport
@@ -119,8 +118,8 @@ def configuration_of(settings: Settings) -> Configuration:
         loaded_at=system_clock(),
         document=settings.document,
         fixed={
-            "server": msgspec.structs.asdict(settings.server),
-            "store": msgspec.structs.asdict(settings.store),
+            "server": values_until_restart(settings.server),
+            "store": values_until_restart(settings.store),
         },
         retention=timedelta(days=settings.store.retention_days),
         idempotency_wait=settings.server.idempotency_wait,

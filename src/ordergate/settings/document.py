@@ -9,20 +9,17 @@ from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Any, get_args
 from urllib.parse import unquote_plus
 
 import msgspec
-from msgspec import Meta
 
-from ordergate.domain.account import Accept
-from ordergate.domain.draft import Amount, CurrencyCode, TaxPercent
 from ordergate.domain.errors import FieldError
 from ordergate.domain.fees import Fees
 from ordergate.domain.special_networks import Network
 from ordergate.domain.validation import explain, pointer_to
 from ordergate.gateway.accounts.account import Account, Trips, is_account_name
-from ordergate.gateway.accounts.configuration import ConfigurationError, Rule, Webhooks, When
+from ordergate.gateway.accounts.configuration import ConfigurationError, Rule
 from ordergate.gateway.accounts.egress import Egress
 from ordergate.gateway.accounts.registry import AdapterMissingError, installed_adapter
 from ordergate.journal.stores.conninfo import as_url, is_postgresql
@@ -38,17 +35,25 @@ from ordergate.settings.checks import (
     settling_errors,
     store_errors,
 )
-from ordergate.settings.egress import EgressSettings, ignored_variables, read_egress, with_egress_secrets
+from ordergate.settings.egress import ignored_variables, read_egress, with_egress_secrets
+from ordergate.settings.keys import (
+    PROCESS_TABLES,
+    AccountSettings,
+    Document,
+    InboundSettings,
+    RecoverySettings,
+    RoutingSettings,
+    ServerSettings,
+    StoreSettings,
+    WebhookSettings,
+)
 from ordergate.settings.secrets import References, holds_secret, resolve_secrets
 from ordergate.settings.source import Files, read_source
 from ordergate.spi.adapter import Adapter, Environment
-from ordergate.telemetry.log import LogFormat
 from ordergate.telemetry.redaction import MASK
 
 ENVIRONMENT_PREFIX = "ORDERGATE_"
 DEFAULT_FILE = Path("config/default.toml")
-
-Seconds = Annotated[float, Meta(gt=0, le=3600)]
 
 _SERVICE_LINK = (
     "Kubernetes sets this variable, and others like it, in every pod beside a Service named ordergate-{}. Set "
@@ -57,136 +62,6 @@ _SERVICE_LINK = (
 
 _PASSWORDS = frozenset({"password", "sslpassword"})
 """Parameters of a database's URL that are secret."""
-
-
-class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[server]``: where it listens, what it takes, how it logs."""
-
-    host: str = "127.0.0.1"
-    port: Annotated[int, Meta(ge=0, le=65535)] = 8080
-    root_path: Annotated[
-        str,
-        Meta(
-            max_length=255,
-            pattern="^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*(?!\\n)$",
-            description="A path as /shop, without a slash at its end; empty for none.",
-        ),
-    ] = ""
-    workers: Annotated[int, Meta(ge=1)] = 1
-    max_connections: Annotated[int, Meta(ge=1, le=1_000_000)] = 10_000
-    max_head_bytes: Annotated[int, Meta(ge=1024, le=2**20)] = 32 * 2**10
-    max_headers: Annotated[int, Meta(ge=10, le=10_000)] = 100
-    max_body_bytes: Annotated[int, Meta(ge=1024, le=64 * 2**20)] = 2**20
-    head_timeout: Seconds = 10.0
-    body_timeout: Seconds = 30.0
-    idempotency_wait: Annotated[float, Meta(ge=0, le=60)] = 5.0
-    key_requests_per_minute: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
-    overload_target: Annotated[float, Meta(ge=0, le=60)] = 0.5
-    console: bool = True
-    tracing: bool = False
-    shutdown_timeout: Seconds = 30.0
-    log_format: LogFormat = "auto"
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-
-
-class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[store]``: where the journal is, and how long it remembers keys."""
-
-    url: str = "sqlite:///ordergate.db"
-    connections: Annotated[int, Meta(ge=2, le=200)] = 10
-    retention_days: Annotated[int, Meta(ge=1, le=3650)] = 7
-
-
-class RecoverySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[recovery]``: when an operation whose answer was lost counts as not applied, and when a person is needed."""
-
-    closed_settling: Annotated[float, Meta(ge=0, le=600)] = 10.0
-    person_after_hours: Annotated[float, Meta(gt=0, le=720)] = 24.0
-    late_look_minutes: Annotated[float, Meta(gt=0, le=1440)] = 15.0
-
-
-class FeeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[accounts.NAME.fees]``: what the provider charges for an order; comparisons show it."""
-
-    percent: TaxPercent = "0"
-    fixed: dict[CurrencyCode, Amount] = {}
-
-
-class WebhookSettings(EgressSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[webhooks]``: how merchants are told of events, and where such messages may go."""
-
-    allow_networks: list[str] = msgspec.field(default_factory=list)
-    retries: Annotated[list[Annotated[float, Meta(ge=0, le=604_800)]], Meta(max_length=20)] = msgspec.field(
-        default_factory=lambda: list(Webhooks().retries)
-    )
-    max_in_flight: Annotated[int, Meta(ge=1, le=1_000)] = Webhooks().at_once
-
-
-class InboundSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[inbound]``: how soon an order is read again that a webhook tells of, and how lost webhooks are made up for."""
-
-    settle_seconds: Annotated[float, Meta(ge=0, le=60)] = 0.5
-    reread_seconds: Annotated[float, Meta(ge=0, le=3600)] = 2.0
-    poll_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 60.0
-    poll_orders: Annotated[int, Meta(ge=1, le=1000)] = 20
-
-
-class AccountSettings(EgressSettings, frozen=True, kw_only=True):
-    """``[accounts.NAME]``: what every account has; the other keys are its adapter's."""
-
-    adapter: str
-    environment: Environment
-    base_url: Annotated[str, Meta(pattern="^https?://[^\\s]+(?!\\n)$")] | None = None
-    accept: Accept = "all"
-    merchants: (
-        Annotated[
-            list[Annotated[str, Meta(min_length=1)]],
-            Meta(min_length=1, description='Leave it out for everybody; accept = "none" closes an account.'),
-        ]
-        | None
-    ) = None
-    connect_timeout: Seconds = 5.0
-    read_timeout: Seconds = 30.0
-    total_timeout: Seconds = 45.0
-    settling_time: Seconds | None = None
-    max_in_flight: Annotated[int, Meta(ge=1, le=10_000)] = 50
-    requests_per_minute: Annotated[int, Meta(ge=0, le=1_000_000)] | None = None
-    poll_seconds: Annotated[float, Meta(ge=0, le=86_400)] | None = None
-    breaker_failures: Annotated[int, Meta(ge=1, le=100_000)] = 5
-    breaker_seconds: Seconds = 10.0
-    trace_context: bool = False
-    fees: FeeSettings | None = None
-
-
-class RuleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[[routing.rules]]``: which accounts get the orders for which all of `when` holds."""
-
-    name: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
-    when: When = When()
-    use: Annotated[list[str], Meta(min_length=1)]
-
-
-class RoutingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[routing]``: which accounts get new orders, in order of preference; the first rule that holds decides.
-
-    Each new order is also translated for the accounts of `shadow`, which get nothing.
-    """
-
-    default: list[str] = []
-    shadow: list[str] = []
-    rules: list[RuleSettings] = []
-
-
-class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole file, its accounts still unread."""
-
-    server: ServerSettings = ServerSettings()
-    store: StoreSettings = StoreSettings()
-    recovery: RecoverySettings = RecoverySettings()
-    webhooks: WebhookSettings = WebhookSettings()
-    inbound: InboundSettings = InboundSettings()
-    accounts: dict[str, dict[str, Any]] = {}
-    routing: RoutingSettings = RoutingSettings()
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -281,7 +156,7 @@ def _with_overrides(
     """
     merged, overrides, errors = dict(content), dict[str, str](), list[FieldError]()
     unknown = set(environment) - set(_references(content))
-    for section, kind in (("server", ServerSettings), ("store", StoreSettings)):
+    for section, kind in PROCESS_TABLES.items():
         prefix = f"{ENVIRONMENT_PREFIX}{section}_".upper()
         fields = {f"{prefix}{field.name}".upper(): field for field in msgspec.structs.fields(kind)}
         links = service_links(prefix, environment)

@@ -145,11 +145,8 @@ def _differences(before: Configuration, new: Configuration) -> list[str]:
         f"{section}.{key}"
         for section, values in new.fixed.items()
         for key, value in values.items()
-        if key not in _TAKEN_OVER and before.fixed.get(section, {}).get(key) != value
+        if before.fixed.get(section, {}).get(key) != value
     ]
 
 
 _refusal = msgspec.json.Decoder(tuple[str, str])
-
-_TAKEN_OVER = frozenset({"idempotency_wait", "retention_days", "key_requests_per_minute"})
-"""Keys of ``[server]`` and ``[store]`` that take effect without a restart."""
