@@ -62,7 +62,7 @@ async def test_a_reload_with_a_secret_that_blocks(
 
     assert gateway.end() == 0
     assert served > 1
-    assert f"accounts.revkeen.api_key: The file {secret} cannot be read: nothing was read within" in told
+    assert f"accounts.revkeen.api_key: The file {secret} cannot be read: no data was read within" in told
 
 
 async def test_a_start_and_a_check_with_a_secret_that_blocks(

@@ -153,9 +153,9 @@ KINDS: dict[str, Broken] = {
     "text for a port": _other("port = 8081", 'port = "80"', "server.port", "Expected `int`"),
     "port too high": _other("port = 8081", "port = 65536", "server.port", "<= 65535"),
     "port below zero": _other("port = 8081", "port = -1", "server.port", ">= 0"),
-    "host with a port": _more("[server]", "host", '"127.0.0.1:80"', "no address and no name"),
-    "host that is a URL": _more("[server]", "host", '"http://gate"', "no address and no name"),
-    "host that is empty": _more("[server]", "host", '""', "no address and no name"),
+    "host with a port": _more("[server]", "host", '"127.0.0.1:80"', "not an address or a host name"),
+    "host that is a URL": _more("[server]", "host", '"http://gate"', "not an address or a host name"),
+    "host that is empty": _more("[server]", "host", '""', "not an address or a host name"),
     "log level": _more("[server]", "log_level", '"loud"', "Invalid enum value"),
     "negative wait": _other(
         "idempotency_wait = 1.0", "idempotency_wait = -1", "server.idempotency_wait", ">= 0"
@@ -225,7 +225,7 @@ KINDS: dict[str, Broken] = {
         BASE_URL, 'base_url = "http://127.0.0.1:99999"', "accounts.revkeen.base_url", "Port out of range"
     ),
     "address with a password": _other(
-        BASE_URL, 'base_url = "http://me:pw@127.0.0.1"', "accounts.revkeen.base_url", "no password"
+        BASE_URL, 'base_url = "http://me:pw@127.0.0.1"', "accounts.revkeen.base_url", "no user"
     ),
     "address without a host": _other(BASE_URL, 'base_url = "http://:80"', "accounts.revkeen.base_url", "host"),
     "a provider's address for an emulator": _other(
@@ -233,13 +233,13 @@ KINDS: dict[str, Broken] = {
     ),
     # Secrets.
     "literal secret": _other(
-        LIVE_KEY, 'api_key = "rk_live_kept_out_of_sight"', "accounts.live.api_key", "does not stand in the file"
+        LIVE_KEY, 'api_key = "rk_live_kept_out_of_sight"', "accounts.live.api_key", "must not contain a"
     ),
     "literal webhook secret": _other(
         'webhook_secrets = [{ env = "WEBHOOK_OLD" }, { env = "WEBHOOK_NEW" }]',
         'webhook_secrets = ["whsec_kept_out_of_sight_1"]',
         "accounts.live.webhook_secrets",
-        "does not stand in the file",
+        "must not contain a",
     ),
     "no secret": Broken(LIVE_KEY, "", "accounts.live.api_key", "[accounts.live]", "The field is required"),
     "variable that is not set": _other(
@@ -330,19 +330,19 @@ KINDS: dict[str, Broken] = {
     "store in memory": _other(STORE_URL, 'url = "sqlite:///:memory:"', "store.url", "name its file"),
     "store that is a folder": _other(STORE_URL, 'url = "sqlite:////tmp"', "store.url", "is a directory"),
     "password in the store's URL": _other(
-        STORE_URL, 'url = "postgresql://gate:kept_out_of_sight@db/gate"', "store.url", "does not stand in the file"
+        STORE_URL, 'url = "postgresql://gate:kept_out_of_sight@db/gate"', "store.url", "must not contain a"
     ),
     "password as a parameter": _other(
         STORE_URL, 'url = "postgresql://db/gate?password=kept_out_of_sight"', "store.url", "does not stand"
     ),
     "port of the database": _other(
-        STORE_URL, 'url = "postgresql://a:5432,b:99999/gate"', "store.url", "no number from 1 to 65535"
+        STORE_URL, 'url = "postgresql://a:5432,b:99999/gate"', "store.url", "outside 1 to 65535"
     ),
     "port of a referred database": _other(
         STORE_URL,
         'url = { env = "DATABASE" }',
         "store.url",
-        "no number from 1 to 65535",
+        "outside 1 to 65535",
         DATABASE="postgresql://gate:kept_out_of_sight@db:0/gate",
     ),
     "store's URL that is not set": _other(STORE_URL, 'url = { env = "NOT_SET" }', "store.url", "NOT_SET is not"),
@@ -416,7 +416,7 @@ KINDS: dict[str, Broken] = {
     "weight above a hundred": _other("weight = 50", "weight = 101", "routing.rules.0.when.weight", "<= 100"),
     "weight below zero": _other("weight = 50", "weight = -1", "routing.rules.0.when.weight", ">= 0"),
     "metadata key that no order has": Broken(
-        "channel", "ordergate_order", "routing.rules.1.when.metadata.ordergate_order", "when = ", "never hold"
+        "channel", "ordergate_order", "routing.rules.1.when.metadata.ordergate_order", "when = ", "never match"
     ),
     "metadata value that no order has": Broken(
         '["web"]', "[1.5]", "routing.rules.1.when.metadata.channel.0", "when = ", "Expected"

@@ -96,7 +96,7 @@ async def test_what_failed_is_listed_and_replayed_and_survives_a_kill(
         (("dlv_1", "--endpoint", "wh_1"), "Name one DELIVERY, or an --endpoint"),
         (("--endpoint", "wh_1"), "--failed, or --since"),
         (("dlv_1", "--failed"), "go with --endpoint"),
-        (("--endpoint", "wh_1", "--since", "yesterday"), "is no date"),
+        (("--endpoint", "wh_1", "--since", "yesterday"), "is not a date"),
     ],
 )
 def test_replay_is_told_what_to_do(arguments: tuple[str, ...], said: str) -> None:

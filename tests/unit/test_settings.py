@@ -147,10 +147,10 @@ MISTAKES = [
     ("[store]\nretention_days = 0\n", "2: store.retention_days: Expected `int` >= 1."),
     ('[store]\nurl = { env = "STORE" }\n', "2: store.url: The environment variable STORE is not set."),
     ('[store]\nurl = { var = "STORE" }\n', "2: store.url: A reference is { env = "),
-    ('[store]\nurl = "host=db password=pw"\n', "2: store.url: A password does not stand in the file"),
-    ('[store]\nurl = "host=db nonsense"\n', "2: store.url: The database cannot be reached so: what stands"),
-    ('[store]\nurl = "host=db gssencmode=require"\n', "2: store.url: The database cannot be reached so: gssencmode"),
-    ('[store]\nurl = "postgresql://db/x?y"\n', "2: store.url: The parameters of the database's URL cannot be read"),
+    ('[store]\nurl = "host=db password=pw"\n', "2: store.url: The file must not contain a password"),
+    ('[store]\nurl = "host=db nonsense"\n', "2: store.url: The URL of the database is invalid: what stands"),
+    ('[store]\nurl = "host=db gssencmode=require"\n', "2: store.url: The URL of the database is invalid: gssencmode"),
+    ('[store]\nurl = "postgresql://db/x?y"\n', "2: store.url: The parameters of the database's URL are invalid"),
     ("[surprise]\nx = 1\n", "1: surprise: There is no such field here; known are accounts,"),
     ("\nsurprise = 1\n", "2: surprise: There is no such field here"),
     ("accounts = 5\n", "1: accounts: Expected `object`, got `int`."),
@@ -280,7 +280,7 @@ def test_a_literal_secret_is_refused(tmp_path: Path, environment: str) -> None:
     )
     (told,) = _refused(tmp_path, text)
 
-    assert told.startswith("4: accounts.revkeen.api_key: A secret does not stand in the file")
+    assert told.startswith("4: accounts.revkeen.api_key: The file must not contain a secret")
     assert '{ env = "' in told
     assert "literal" not in told
 

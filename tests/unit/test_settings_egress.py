@@ -100,7 +100,7 @@ def test_a_certificate_that_was_renewed_is_another_way_out(tmp_path: Path) -> No
         ('proxy = "http://proxy.internal:99999"', "proxy", "http://HOST:PORT"),
         ('proxy = "http://proxy.internal/path"', "proxy", "http://HOST:PORT"),
         ('proxy = ""', "proxy", "http://HOST:PORT"),
-        (f'proxy = "http://gate:{PASSWORD}@proxy.internal"', "proxy", "A secret does not stand in the file"),
+        (f'proxy = "http://gate:{PASSWORD}@proxy.internal"', "proxy", "The file must not contain a secret"),
         ('proxy = { env = "GONE" }', "proxy", "GONE is not set"),
         ('proxy = { other = "X" }', "proxy", "A reference is"),
         ("proxy = 3128", "proxy", "str"),
@@ -126,7 +126,7 @@ def test_a_certificate_that_was_renewed_is_another_way_out(tmp_path: Path) -> No
         (
             'client_cert = { cert_file = "{folder}/both.pem", key_password = "literal" }',
             "client_cert.key_password",
-            "A secret does not stand in the file",
+            "The file must not contain a secret",
         ),
         (
             'client_cert = { cert_file = "{folder}/client.pem", key_file = "{folder}/other.key" }',
@@ -200,7 +200,7 @@ def test_a_file_that_blocks_is_given_up(
     lines = _refused(tmp_path, text)
 
     assert [line for line in lines if "key_file" not in line] == [
-        f"5: accounts.main.{key}: The file {file} cannot be read: nothing was read within 0.1 seconds."
+        f"5: accounts.main.{key}: The file {file} cannot be read: no data was read within 0.1 seconds."
     ]
 
 
@@ -209,7 +209,7 @@ def test_a_configuration_that_blocks_is_given_up(tmp_path: Path, pipe: str) -> N
     with pytest.raises(ConfigurationError) as refused:
         load_settings(Path(pipe), {})
 
-    assert refused.value.lines == [f"{pipe}: cannot be read: nothing was read within 0.1 seconds"]
+    assert refused.value.lines == [f"{pipe}: cannot be read: no data was read within 0.1 seconds"]
 
 
 def test_a_pipe_that_somebody_writes_to_is_read(tmp_path: Path) -> None:

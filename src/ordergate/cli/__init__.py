@@ -24,12 +24,12 @@ from ordergate.cli.webhooks import webhooks
 
 
 class _Commands(click.Group):
-    """All commands; what no store can hold is refused before any of them runs."""
+    """The group of all commands. It refuses arguments with U+0000, which PostgreSQL cannot store."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the arguments."""
         if any("\0" in argument for argument in args):
-            raise click.UsageError("An argument cannot hold the character U+0000.", ctx)
+            raise click.UsageError("An argument cannot contain the character U+0000.", ctx)
         return super().parse_args(ctx, args)
 
 

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 @click.command(name="import")
 @click.argument("account")
 @click.argument("provider_order_id")
-@click.option("--merchant", required=True, envvar="ORDERGATE_MERCHANT", help="Whose order it shall be.")
+@click.option(
+    "--merchant", required=True, envvar="ORDERGATE_MERCHANT", help="The merchant that will own the order."
+)
 @config_option
 @environment_option
 @json_option
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 def import_(
     account: str, provider_order_id: str, merchant: str, config: Path | None, world: str, *, as_json: bool
 ) -> None:
-    """Adopt the order PROVIDER_ORDER_ID, which was made at ACCOUNT without the gateway.
+    """Import the order PROVIDER_ORDER_ID, which was created at ACCOUNT without the gateway.
 
     \b
     ordergate import main 497f6eca-6276-4993-bfeb-53cbbbba6f08 --merchant acme

@@ -27,15 +27,14 @@ _AUTHORITIES_TIMEOUT = 5.0
 
 @click.command()
 @config_option
-@click.option("--connect", is_flag=True, help="Also try each account's credentials with a read.")
+@click.option("--connect", is_flag=True, help="Also check the credentials of each account with a read.")
 @json_option
 @reports_problems
 def check(config: Path | None, *, connect: bool, as_json: bool) -> None:
-    """Say everything that is wrong with a configuration, with file and line.
+    """Report all errors of a configuration, with file and line.
 
-    Links that name an account which is no longer configured are a warning: nothing reads them. So are routes that
-    cannot take the orders that they seem to be for, and a PostgreSQL that allows fewer connections than may be made.
-    A note says what is as it should be, and good to know.
+    Warnings: links to an account that is no longer configured, routes that cannot take the orders of their rule, and
+    a PostgreSQL that allows fewer connections than the processes may open. Notes need no action.
 
     \b
     ordergate check
@@ -81,7 +80,7 @@ def check(config: Path | None, *, connect: bool, as_json: bool) -> None:
 
 
 def _authorities_error() -> str | None:
-    """Return why certificates cannot be checked with what the environment names; a server starts all the same."""
+    """Return the reason why the certificates that the environment names cannot be used. A server starts anyway."""
     import os
 
     from ordergate.host.blocking import run_within
@@ -98,7 +97,7 @@ def _authorities_error() -> str | None:
 
 
 async def _unreachable(gateway: "Gateway") -> dict[str, str]:
-    """Read one row at each account; return why it did not work where it did not."""
+    """Read one row at each account; return the reason for each account that failed."""
     from ordergate.domain.commands import ListFilters, ListOrders
     from ordergate.domain.errors import Problem
     from ordergate.gateway.writes.plans import read_page
@@ -114,7 +113,7 @@ async def _unreachable(gateway: "Gateway") -> dict[str, str]:
 
 
 def _has_store(settings: "Settings") -> bool:
-    """Whether there can be links: a check makes no file."""
+    """Return whether the store exists; a check must not create the file of a journal."""
     from ordergate.settings.checks import SQLITE
 
     url = settings.store.url
@@ -122,7 +121,7 @@ def _has_store(settings: "Settings") -> bool:
 
 
 async def _of_store(settings: "Settings") -> tuple[list[str], list[str]]:
-    """Return what is odd about the store and the links in it, and what is good to know of it."""
+    """Return the warnings and the notes about the store and the links in it."""
     from ordergate.journal import transactions as tx
     from ordergate.journal.errors import JournalUnavailableError
     from ordergate.server.bootstrap import open_journal
@@ -158,7 +157,7 @@ def _url_warnings(settings: "Settings") -> list[str]:
 
 
 def _room_warnings(settings: "Settings", most: int | None) -> list[str]:
-    """While a new release takes over, the processes of both have connections."""
+    """Count connections twice: during a deployment the processes of both releases are connected."""
     wanted = 2 * settings.server.workers * settings.store.connections
     if most is None or wanted <= most:
         return []
@@ -171,7 +170,7 @@ def _room_warnings(settings: "Settings", most: int | None) -> list[str]:
 
 
 def _link_warnings(settings: "Settings", linked: "Mapping[tuple[World, str], int]") -> list[str]:
-    """Return what is odd about the links in the store: no order can use them."""
+    """Return a warning about each account whose links no order can use."""
     return [
         f"links: {count} {'id names' if count == 1 else 'ids name'} the account {name}, which is not configured "
         f"for {world} keys. Add [accounts.{name}] again, or see them with: "

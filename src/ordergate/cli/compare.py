@@ -29,11 +29,13 @@ _COLOURS = {"different": "red", "only_in": "yellow", "own": "cyan", "equivalent"
 @click.argument("draft", type=click.File("rb"))
 @accounts_option
 @click.option(
-    "--execute", is_flag=True, help="Really create the order at each; emulators and sandboxes only."
+    "--execute", is_flag=True, help="Create the order at each account; emulators and sandboxes only."
 )
 @click.option("--idempotency-key", "key", help="With --execute; default: a fresh one, printed on stderr.")
 @click.option(
-    "--merchant", envvar="ORDERGATE_MERCHANT", help="Whose order; not needed while only one has keys."
+    "--merchant",
+    envvar="ORDERGATE_MERCHANT",
+    help="Owner of the order; optional if only one merchant has keys.",
 )
 @config_option
 @environment_option
@@ -50,10 +52,10 @@ def compare(
     execute: bool,
     as_json: bool,
 ) -> None:
-    """Lay side by side what accounts make of the order in the JSON file DRAFT.
+    """Compare the requests that accounts would receive for the order in the JSON file DRAFT.
 
-    Without --execute what each would be sent is compared, and nothing is sent. The comparison is kept; the API shows it
-    again. Exits with 1 if anything is different.
+    Without --execute no request is sent. The comparison is stored, and the API returns it later. Exits with 1 if there
+    is any difference.
 
     \b
     ordergate compare order.json --accounts main,second

@@ -20,7 +20,7 @@ def db() -> None:
 def migrate(config: Path | None, *, as_json: bool) -> None:
     """Create the journal's schema, or bring it up to date; safe to repeat.
 
-    Whatever opens the journal does so too; this is for doing it before a new release serves.
+    Each command that opens the journal does this too. Run it alone to upgrade before a new release serves.
 
     \b
     ordergate db migrate
@@ -44,15 +44,15 @@ def migrate(config: Path | None, *, as_json: bool) -> None:
 
 @db.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--force", is_flag=True, help="Replace FILE if it is there.")
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 @config_option
 @json_option
 @reports_problems
 def backup(file: Path, config: Path | None, *, force: bool, as_json: bool) -> None:
-    """Copy a SQLite journal to FILE, while a gateway serves from it or not.
+    """Copy a SQLite journal to FILE; a gateway may serve from it meanwhile.
 
-    FILE is the journal as it was at one moment, complete and checked; until it is, it is called FILE.partial. It
-    holds orders, customers' data and the hashes of API keys: keep it like the journal.
+    FILE is a complete, checked snapshot of the journal. The copy is written to FILE.partial first. It contains orders,
+    data of customers and the hashes of API keys: protect it like the journal.
 
     \b
     ordergate db backup /var/backups/ordergate-2026-11-22.db

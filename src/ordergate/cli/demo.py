@@ -11,18 +11,20 @@ from ordergate.cli.session import json_option, print_json, tell
 
 
 @click.command()
-@click.option("--keep", is_flag=True, help="Leave everything up until SIGTERM or SIGINT, and print the URLs.")
-@click.option("--store", help="Put the journal there, instead of a temporary file.")
+@click.option(
+    "--keep", is_flag=True, help="Keep all servers running until SIGTERM or SIGINT, and print the URLs."
+)
+@click.option("--store", help="URL of the journal; default: a temporary file.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="The gateway's port.")
 @click.option(
     "--config",
     "extra_config",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="TOML laid over the demonstration's own configuration.",
+    help="TOML file that overrides keys of the demonstration's configuration.",
 )
 @json_option
 def demo(store: str | None, port: int, extra_config: Path | None, *, keep: bool, as_json: bool) -> None:
-    """Start emulators and a gateway on loopback, and take one order through all of it.
+    """Start emulators and a gateway on loopback, and run one order through its whole life.
 
     Needs no accounts and leaves no files behind.
 

@@ -18,15 +18,17 @@ if TYPE_CHECKING:
 @click.argument("name")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=0, help="0 for any free one.", show_default=True
+    "--port", type=click.IntRange(0, 65535), default=0, help="0 selects a free port.", show_default=True
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed makes the same ids.")
 @click.option(
     "--switch", "switches", multiple=True, metavar="NAME=VALUE", help="Set a switch; may be repeated."
 )
-@click.option("--webhook-url", metavar="URL", help="Where to deliver webhooks, from the start.")
+@click.option("--webhook-url", metavar="URL", help="URL that receives webhooks, from the start.")
 @click.option("--stop-with-stdin", is_flag=True, help="End when standard input closes, for supervisors.")
-@click.option("--config", hidden=True, help="Taken by every command; an emulator needs none.")
+@click.option(
+    "--config", hidden=True, help="Accepted as by every command; an emulator needs no configuration."
+)
 @json_option
 def emulate(
     name: str,
@@ -42,7 +44,7 @@ def emulate(
 ) -> None:
     """Serve an emulator of the provider NAME until SIGTERM or SIGINT.
 
-    Any client of the provider can talk to it; /_emulator is its control plane.
+    It serves any client of the provider; its control plane is at /_emulator.
 
     \b
     ordergate emulate NAME --port 9101
@@ -98,7 +100,7 @@ def _webhooks(url: str | None) -> "WebhookSettings":
 
 
 def _parsed(switches: tuple[str, ...]) -> dict[str, Any]:
-    """Read NAME=VALUE pairs; a value that is JSON is taken as such, any other as text."""
+    """Parse NAME=VALUE pairs; a value that is not JSON is text."""
     parsed: dict[str, Any] = {}
     for switch in switches:
         name, separator, value = switch.partition("=")

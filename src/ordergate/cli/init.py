@@ -30,7 +30,7 @@ _DATABASE_URL = "postgresql://USER:PASSWORD@HOST/ordergate?target_session_attrs=
     help="Write it here.",
 )
 @click.option("--accept-defaults", is_flag=True, help="Ask nothing: one sandbox account for each adapter.")
-@click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 def init(output: Path, *, accept_defaults: bool, force: bool) -> None:
     """Write a configuration, with a comment on every key.
 
@@ -65,7 +65,7 @@ def init(output: Path, *, accept_defaults: bool, force: bool) -> None:
 
 
 def _account(adapter: "Adapter", taken: frozenset[str], accept_defaults: bool) -> dict[str, Any] | None:
-    """What a person says of one account, or what is written where nobody is asked."""
+    """The answers about one account, or the defaults if the command does not ask."""
     name, environment = adapter.name, "sandbox"
     if not accept_defaults:
         if not click.confirm(f"An account at {adapter.title}?", default=True):
@@ -91,7 +91,7 @@ def _unused_name(text: str, taken: frozenset[str]) -> str:
 
 
 def _secrets(adapter: "Adapter") -> "Iterator[str]":
-    """The secrets without which an account at this provider cannot be used."""
+    """Return the secrets that every account at this provider needs."""
     import msgspec
 
     from ordergate.spi.secret import Secret
@@ -116,7 +116,7 @@ def _template() -> str:
 
 
 def _with_accounts(template: str, url: str, accounts: list[dict[str, Any]]) -> str:
-    """The shipped file with these accounts in it; its examples stay as comments."""
+    """Return the shipped file with these accounts added; its examples stay as comments."""
     lines = []
     for line in template.splitlines():
         if line.startswith("url = "):

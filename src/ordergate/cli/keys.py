@@ -24,17 +24,21 @@ if TYPE_CHECKING:
 
 @click.group()
 def keys() -> None:
-    """Make, list, rotate and revoke API keys; only their hashes are kept."""
+    """Create, list, rotate and revoke API keys; only their hashes are stored."""
 
 
 @keys.command()
 @config_option
-@click.option("--merchant", help="Whose key it is.")
-@click.option("--operator", is_flag=True, help="An operator's key: belongs to no merchant, may administrate.")
+@click.option("--merchant", help="Merchant that the key belongs to.")
+@click.option(
+    "--operator",
+    is_flag=True,
+    help="Create an operator's key, which belongs to no merchant and may administrate.",
+)
 @environment_option
 @click.option("--scope", "scopes", multiple=True, help="May be repeated; default: every merchant scope.")
 @click.option(
-    "--expires-in", "lifetime", type=Duration(), help="When it ends: 30m, 24h, 90d. Default: never."
+    "--expires-in", "lifetime", type=Duration(), help="Lifetime: 30m, 24h, 90d. Default: unlimited."
 )
 @json_option
 @reports_problems
@@ -48,7 +52,7 @@ def create(
     operator: bool,
     as_json: bool,
 ) -> None:
-    """Make a key and print it, once.
+    """Create a key and print it once.
 
     \b
     ordergate keys create --merchant acme
@@ -80,7 +84,7 @@ def create(
 @json_option
 @reports_problems
 def list_keys(config: Path | None, *, as_json: bool) -> None:
-    """List keys, without the keys themselves."""
+    """List the records of keys; the secret part is not stored."""
     from ordergate.journal import transactions as tx
     from ordergate.terminal import show_rows
 
@@ -114,20 +118,20 @@ def list_keys(config: Path | None, *, as_json: bool) -> None:
     type=Duration(none_at_all=True),
     default="24h",
     show_default=True,
-    help="How long the old key goes on working: 0m, 30m, 24h, 90d.",
+    help="How long the old key stays valid: 0m, 30m, 24h, 90d.",
 )
 @click.option(
     "--expires-in",
     "lifetime",
     type=Duration(),
-    help="How long the new key works. Default: as long as the old one was made for.",
+    help="Lifetime of the new key. Default: the lifetime that the old key was created with.",
 )
 @json_option
 @reports_problems
 def rotate(
     key_id: str, config: Path | None, overlap: timedelta, lifetime: timedelta | None, *, as_json: bool
 ) -> None:
-    """Replace the key KEY_ID by a new one for the same merchant, environment and scopes; print that, once.
+    """Replace the key KEY_ID by a new one for the same merchant, environment and scopes; print it once.
 
     \b
     ordergate keys rotate key_0199…

@@ -1,4 +1,4 @@
-"""Links as CSV files: read with everything that is wrong, line by line, and written as they are read."""
+"""Reads and writes links as CSV files; reading reports the errors of all lines."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ _FORMS = "kind,id,account,native, in any order; or kind,id and one column for ea
 
 
 class LineError(NamedTuple):
-    """What is wrong in one line of a file; `column` is None where it is the line as a whole."""
+    """An error in one line of a file; `column` is None if the error concerns the whole line."""
 
     line: int
     column: str | None
@@ -34,12 +34,12 @@ class LinkFile:
     """A CSV file of links, read as a whole.
 
     Attributes:
-        links: One for each row, or, where accounts have columns, for each cell that is not empty.
-        errors: What could not be read.
+        links: One for each row; if accounts have columns, one for each cell that is not empty.
+        errors: The errors, by line.
     """
 
     def __init__(self, content: bytes) -> None:
-        """Read the file's content: UTF-8 with or without a byte order mark, any line ends."""
+        """Parse the content of a file: UTF-8 with or without a byte order mark, with any line ends."""
         self.links: list[Link] = []
         self.errors: list[LineError] = []
         self._lines: list[int] = []
@@ -53,7 +53,7 @@ class LinkFile:
         self._read(self._rows(text))
 
     def judge(self, configuration: Configuration, caller: Caller, merchant: str) -> list[LineError]:
-        """Return everything that is wrong with the file, by line."""
+        """Return the errors of the file, in the order of lines."""
         errors = list(self.errors)
         unknown = set()
         for error in link_errors(configuration, caller, merchant, self.links):
@@ -74,7 +74,7 @@ class LinkFile:
 
     @property
     def _wide(self) -> bool:
-        """Whether each account has a column of its own."""
+        """Return whether each account has its own column."""
         return bool(self._header) and not {"account", "native"} <= set(self._header)
 
     def _rows(self, text: str) -> Iterator[_Row]:
@@ -120,7 +120,7 @@ class LinkFile:
 
 
 def csv_lines(links: Iterable[StoredLink]) -> str:
-    """Return links as lines of the file that an import takes."""
+    """Return links as lines of a file for an import."""
     return _csv((link.kind, link.id, link.account, link.native) for link in links)
 
 

@@ -1,4 +1,4 @@
-"""``ordergate links``: what the merchants' own ids are called at each account, in bulk."""
+"""``ordergate links``: the native ids of merchants' own ids at each account, in bulk."""
 
 import json
 import sys
@@ -40,18 +40,20 @@ _account_option = click.option("--account", help="Only links to this account.")
 
 @click.group()
 def links() -> None:
-    """Import, export and list links, and find those that are missing."""
+    """Import, export and list links, and find missing ones."""
 
 
 @links.command(name="import")
 @click.argument("file", type=click.File("rb"))
-@click.option("--merchant", required=True, envvar="ORDERGATE_MERCHANT", help="Whose ids they are.")
+@click.option(
+    "--merchant", required=True, envvar="ORDERGATE_MERCHANT", help="Merchant that the ids belong to."
+)
 @config_option
 @environment_option
 @json_option
 @reports_problems
 def import_(file: Any, merchant: str, config: Path | None, world: str, *, as_json: bool) -> None:
-    """Set all links of the CSV file FILE, or none; - is standard input.
+    """Import all links of the CSV file FILE, or none of them; - is standard input.
 
     The first line names the columns. Either each line is one link, its columns in any order:
 
@@ -60,17 +62,17 @@ def import_(file: Any, merchant: str, config: Path | None, world: str, *, as_jso
     products,CHAIR-1,main,0d01…
     products,CHAIR-1,main-eu,sku_6eb4…
 
-    or each account has a column; where its cell is empty, nothing changes there:
+    or each account has a column; an empty cell changes nothing:
 
     \b
     kind,id,main,main-eu
     products,CHAIR-1,0d01…,sku_6eb4…
 
-    Kinds are customers, products and payment_methods. A link that exists is changed; what the file does not name
-    stays. Every line that is wrong is reported, up to 100, and then nothing is imported.
+    Kinds are customers, products and payment_methods. An existing link is replaced; links that are not
+    in the file stay. If any line has an error, up to 100 errors are reported and nothing is imported.
 
-    All of it is one transaction. A server on the same SQLite file waits with its writes meanwhile, a second or two
-    for 100,000 links, and after five seconds refuses them with 503: import many more than that in parts.
+    The import is one transaction. Meanwhile a server on the same SQLite file delays its writes, by a second or two for
+    100,000 links, and refuses them with 503 after five seconds: split a much larger file.
 
     \b
     ordergate links import links.csv --merchant acme
@@ -97,7 +99,7 @@ def import_(file: Any, merchant: str, config: Path | None, world: str, *, as_jso
 
 
 @links.command()
-@click.option("--merchant", envvar="ORDERGATE_MERCHANT", help="Not needed while only one has links.")
+@click.option("--merchant", envvar="ORDERGATE_MERCHANT", help="Optional if only one merchant has links.")
 @_account_option
 @_kind_option
 @config_option
@@ -105,9 +107,9 @@ def import_(file: Any, merchant: str, config: Path | None, world: str, *, as_jso
 @json_option
 @reports_problems
 def export(merchant: str | None, config: Path | None, world: str, *, as_json: bool, **filters: Any) -> None:
-    """Write a merchant's links as the CSV file that an import takes, sorted by kind, id and account.
+    """Write the links of a merchant as a CSV file for an import, sorted by kind, id and account.
 
-    With --json it is the body of POST /v1/links/import.
+    With --json the output is the body of POST /v1/links/import.
 
     \b
     ordergate links export --merchant acme > links.csv
@@ -127,11 +129,11 @@ def export(merchant: str | None, config: Path | None, world: str, *, as_json: bo
 
 
 @links.command(name="list")
-@click.option("--merchant", help="Only this merchant's.")
+@click.option("--merchant", help="Only links of this merchant.")
 @_account_option
 @_kind_option
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
-@click.option("--cursor", help="Go on where an earlier list ended.")
+@click.option("--cursor", help="Continue after the previous page.")
 @config_option
 @environment_option
 @json_option
@@ -167,11 +169,15 @@ def list_links(
 
 
 @links.command()
-@click.option("--to", "name", required=True, metavar="ACCOUNT", help="Where orders shall go.")
+@click.option("--to", "name", required=True, metavar="ACCOUNT", help="Account that new orders would use.")
 @click.option(
-    "--days", type=click.IntRange(1, 3650), default=30, show_default=True, help="How far to look back."
+    "--days",
+    type=click.IntRange(1, 3650),
+    default=30,
+    show_default=True,
+    help="Number of days of orders to check.",
 )
-@click.option("--merchant", help="Only this merchant's orders.")
+@click.option("--merchant", help="Only orders of this merchant.")
 @config_option
 @environment_option
 @json_option
@@ -179,13 +185,12 @@ def list_links(
 def missing(
     name: str, days: int, merchant: str | None, config: Path | None, world: str, *, as_json: bool
 ) -> None:
-    """Find the ids that orders used lately and that have no link at ACCOUNT; exit with 1 if there are any.
+    """Find ids of recent orders that have no link at ACCOUNT; exit with 1 if there are any.
 
-    Looks at the customers and products of the orders that the journal has, not at payment methods: which one paid
-    an order is not kept by the merchant's id. See those with: ordergate links list --kind payment_methods
+    The report covers the customers and products of the orders in the journal. It cannot cover payment methods, because
+    an order does not keep the merchant's id of its payment method: ordergate links list --kind payment_methods
 
-    Ids that begin with provider: are told apart: they are bound to their provider, and no link carries them to
-    another.
+    Ids that begin with provider: are listed separately: they belong to one provider, and no link can translate them.
 
     \b
     ordergate links missing --to main-eu
@@ -218,7 +223,7 @@ def _world(given: str) -> "World":
 
 
 def _refuse(errors: "list[LineError]", name: str, *, as_json: bool) -> NoReturn:
-    """End the command with the first hundred of what is wrong."""
+    """Print the first hundred errors, and exit with 1."""
     shown = errors[:_MAX_ERRORS]
     if as_json:
         told = [error._asdict() for error in shown]

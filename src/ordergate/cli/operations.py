@@ -1,4 +1,4 @@
-"""``ordergate operations``: what became of writes, and a person's word where nothing else settles them."""
+"""``ordergate operations``: the outcome of writes, and an operator's decision if it stays unknown."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,14 +26,14 @@ _STATES = ("unknown", "in_progress", "succeeded", "failed")
 
 @click.group()
 def operations() -> None:
-    """List and show writes; settle those that wait for a person."""
+    """List and show writes; resolve those that need an operator."""
 
 
 @operations.command(name="list")
 @config_option
 @environment_option
-@click.option("--state", type=click.Choice(_STATES), help="Only those in this state.")
-@click.option("--merchant", help="Only this merchant's.")
+@click.option("--state", type=click.Choice(_STATES), help="Only writes in this state.")
+@click.option("--merchant", help="Only writes of this merchant.")
 @page_options("operations")
 @json_option
 @reports_problems
@@ -68,7 +68,7 @@ def list_operations(config: Path | None, world: str, *, as_json: bool, **filters
 @json_option
 @reports_problems
 def show(operation_id: str, config: Path | None, world: str, *, as_json: bool) -> None:
-    """Show all that is known of the write OP, and what happens to it next.
+    """Show the write OP and its next step.
 
     \b
     ordergate operations show op_01a2…
@@ -90,7 +90,7 @@ def show(operation_id: str, config: Path | None, world: str, *, as_json: bool) -
 @json_option
 @reports_problems
 def recheck(operation_id: str, config: Path | None, world: str, *, as_json: bool) -> None:
-    """Look at the provider now for what became of the unsettled write OP; nothing is sent again.
+    """Probe the provider now for the outcome of the unsettled write OP; nothing is sent again.
 
     \b
     ordergate operations recheck op_01a2…
@@ -111,12 +111,12 @@ def recheck(operation_id: str, config: Path | None, world: str, *, as_json: bool
     "outcome",
     type=click.Choice(["applied", "not-applied"]),
     required=True,
-    help="What became of it at the provider.",
+    help="Outcome at the provider.",
 )
-@click.option("--evidence", required=True, help="How you know; it is kept with the operation.")
-@click.option("--provider-order-id", help="For a create that was applied: the order that it made.")
+@click.option("--evidence", required=True, help="Reason for your decision; it is stored with the operation.")
+@click.option("--provider-order-id", help="For an applied create: the order that it created.")
 @click.option(
-    "--unseen", is_flag=True, help="Not applied, though the provider cannot be looked at or does not show it."
+    "--unseen", is_flag=True, help="Not applied, although the provider cannot be read or does not show it."
 )
 @config_option
 @environment_option
@@ -133,11 +133,12 @@ def resolve(
     unseen: bool,
     as_json: bool,
 ) -> None:
-    """Say what became of the write OP, which could not settle itself.
+    """Record the outcome of the write OP, which recovery could not decide.
 
-    Applied: the order is read at the provider, and the write ends as its caller wanted it. Not applied: a repeat of
-    its key may send it again. The provider is looked at before that is believed; if it cannot be, say --unseen, and
-    the repeat looks before it sends. What an applied write put its order in review for is accepted with --as applied.
+    With --as applied the order is read at the provider, and the write succeeds. With --as not-applied a retry with the
+    same idempotency key may send it again; a probe of the provider has to confirm this first. If the provider cannot
+    be read, use --unseen: then the retry probes before it sends. For an order in review because of an applied write,
+    --as applied accepts the review reasons of that write.
 
     \b
     ordergate operations resolve op_01a2… --as not-applied --evidence "Ticket 4711: no such payment"
@@ -166,7 +167,7 @@ def resolve(
 
 
 async def _evidence(gateway: "Gateway", operation: "Operation") -> "tuple[Existing, StoredOrder | None]":
-    """The operation with its answer to give again, and its order as the journal has it."""
+    """Return the operation with its stored response, and its order from the journal."""
     from ordergate.journal import transactions as tx
     from ordergate.journal.records.operations import Existing
 

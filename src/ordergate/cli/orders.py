@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _merchant_option = click.option(
     "--merchant",
     envvar="ORDERGATE_MERCHANT",
-    help="Whose orders; not needed while only one merchant has keys.",
+    help="Owner of the orders; optional if only one merchant has keys.",
 )
 _key_option = click.option("--idempotency-key", "key", help="Default: a fresh one, printed on stderr.")
 
@@ -45,7 +45,7 @@ def orders() -> None:
 @_merchant_option
 @environment_option
 @_key_option
-@click.option("--allow-duplicate", is_flag=True, help="The reference was used before, and that is meant.")
+@click.option("--allow-duplicate", is_flag=True, help="Accept a reference that was used before.")
 @json_option
 @reports_problems
 def create(draft: Any, config: Path | None, merchant: str | None, **options: Any) -> None:
@@ -73,7 +73,7 @@ def create(draft: Any, config: Path | None, merchant: str | None, **options: Any
 @click.argument("order_id")
 @config_option
 @environment_option
-@click.option("--refresh", is_flag=True, help="Read the provider first, or fail.")
+@click.option("--refresh", is_flag=True, help="Read the order at the provider first; fail if that fails.")
 @json_option
 @reports_problems
 def get(order_id: str, config: Path | None, world: str, *, refresh: bool, as_json: bool) -> None:
@@ -96,11 +96,11 @@ def get(order_id: str, config: Path | None, world: str, *, refresh: bool, as_jso
 @orders.command(name="list")
 @config_option
 @environment_option
-@click.option("--merchant", help="Only this merchant's.")
+@click.option("--merchant", help="Only orders of this merchant.")
 @click.option("--status", help="open, pending, paid, …")
-@click.option("--account", help="Only at this account.")
-@click.option("--reference", help="Only with this order number.")
-@click.option("--customer", help="Only of this customer.")
+@click.option("--account", help="Only orders at this account.")
+@click.option("--reference", help="Only orders with this reference.")
+@click.option("--customer", help="Only orders of this customer.")
 @page_options("orders")
 @json_option
 @reports_problems
@@ -134,7 +134,7 @@ def list_orders(
 @environment_option
 @_key_option
 @click.option("--payment-method", help="Default: the customer's own default at the provider.")
-@click.option("--amount", type=int, help="A part, in minor units, where the provider takes one.")
+@click.option("--amount", type=int, help="Partial amount in minor units, if the provider supports it.")
 @click.option("--expected-total", type=int, help="Refuse unless the order costs this, in minor units.")
 @json_option
 @reports_problems
@@ -188,11 +188,11 @@ def cancel(order_id: str, config: Path | None, merchant: str | None, **options: 
 @click.option("--line", "line_item_ids", multiple=True, help="Only this line; may be repeated.")
 @click.option("--tracking-number")
 @click.option("--carrier")
-@click.option("--notify-customer", is_flag=True, help="Let the provider tell the customer.")
+@click.option("--notify-customer", is_flag=True, help="Let the provider notify the customer.")
 @json_option
 @reports_problems
 def fulfill(order_id: str, config: Path | None, merchant: str | None, **options: Any) -> None:
-    """Say that the order ORDER_ID was handed over."""
+    """Mark the order ORDER_ID as fulfilled."""
     from ordergate.domain.draft import FulfillBody
     from ordergate.gateway.orders.fulfill import fulfill_order
 
@@ -245,16 +245,16 @@ def return_(order_id: str, config: Path | None, merchant: str | None, **options:
 @click.argument("order_id", metavar="ORD")
 @config_option
 @environment_option
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 @reports_problems
 def redact(order_id: str, config: Path | None, world: str, *, yes: bool, as_json: bool) -> None:
-    """Erase the personal data of the order ORD here, for good.
+    """Erase the personal data of the order ORD in the journal. This cannot be undone.
 
-    Erased are email, shipping address, notes, metadata and tracking numbers, with all that the order's operations
-    held of them. Money, statuses, goods, ids and the customer's id stay, and so does every evidence. Later readings of
-    the provider bring nothing back. Of an order that was refused, what was sent goes; comparisons of the order's
-    reference go too. What the provider itself keeps is erased there, and backups are yours.
+    The command erases email, shipping address, notes, metadata and tracking numbers, in the order and in its
+    operations. Money, statuses, goods, ids, the customer's id and evidence stay. Later reads at the provider restore
+    nothing. For a refused order, the request that was sent is erased. Comparisons with the order's reference are
+    erased too. Data at the provider and in backups has to be erased there.
 
     \b
     ordergate orders redact ord_01a2…
@@ -266,7 +266,7 @@ def redact(order_id: str, config: Path | None, world: str, *, yes: bool, as_json
     from ordergate.terminal import show_order
 
     if not yes and (as_json or not sys.stdin.isatty()):
-        raise click.UsageError("what is erased does not come back; say --yes")
+        raise click.UsageError("the erasure cannot be undone; confirm it with --yes")
     if not yes:
         click.confirm(f"Erase the personal data of {order_id} for good?", abort=True, err=True)
 
@@ -283,7 +283,7 @@ def redact(order_id: str, config: Path | None, world: str, *, yes: bool, as_json
 
 
 def _body(kind: Any, options: dict[str, Any], *names: str) -> Any:
-    """Read options as a body of the API, so that the same rules hold."""
+    """Decode options as a request body of the API, so that the same rules apply."""
     import msgspec
 
     from ordergate.domain.validation import decode_body
@@ -298,7 +298,7 @@ def _write(
     options: dict[str, Any],
     work: "Callable[[Gateway, Caller, CallOptions], Awaitable[Answer]]",
 ) -> None:
-    """Run one write for a merchant, and print what came of it."""
+    """Run one write for a merchant, and print the result."""
     from ordergate.gateway.writes.write import CallOptions
 
     key = options["key"] or str(uuid.uuid4())

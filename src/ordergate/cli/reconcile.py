@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--account", required=True, help="Which account's orders.")
-@click.option("--since", required=True, help="2026-11-01, 2026-11-01T12:00:00Z, or so many days ago: 7. UTC.")
+@click.option("--account", required=True, help="Account whose orders are compared.")
+@click.option("--since", required=True, help="2026-11-01, 2026-11-01T12:00:00Z, or a number of days: 7. UTC.")
 @config_option
 @json_option
 @reports_problems
 def reconcile(account: str, since: str, config: Path | None, *, as_json: bool) -> None:
     """Compare the journal with the provider's own list, order by order.
 
-    Says which orders the provider has and the journal does not (and whether a write of ours made them), which it has
-    no more, and where status or money are not what the journal last saw. Nothing is written, here or there: read an
-    order with --refresh to take over what the provider says. Exit code 1 if anything differs or could not be read.
+    Reports orders that only the provider has (and whether a write of the gateway created them), orders that only the
+    journal has, and differences of status or money. Nothing is written to either side: ordergate orders get --refresh
+    updates an order from the provider. Exits with 1 if there is a difference, or if an order could not be read.
 
     \b
     ordergate reconcile --account main --since 7
@@ -56,7 +56,7 @@ def reconcile(account: str, since: str, config: Path | None, *, as_json: bool) -
 
 
 def _time(text: str) -> datetime:
-    """Read a date, a time, or a number of days before now."""
+    """Parse a date, a time, or a number of days before now."""
     try:
         if text.isdecimal():
             return datetime.now(UTC) - timedelta(days=int(text))

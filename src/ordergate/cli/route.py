@@ -19,13 +19,15 @@ from ordergate.cli.session import (
 
 @click.group()
 def route() -> None:
-    """See where new orders go."""
+    """Explain the routing of new orders."""
 
 
 @route.command()
 @click.argument("draft", type=click.File("rb"))
-@click.option("--merchant", required=True, envvar="ORDERGATE_MERCHANT", help="Whose order it would be.")
-@click.option("--idempotency-key", "key", help="A weight is drawn by it where the draft has no reference.")
+@click.option(
+    "--merchant", required=True, envvar="ORDERGATE_MERCHANT", help="Merchant that would own the order."
+)
+@click.option("--idempotency-key", "key", help="Weights are drawn by it if the draft has no reference.")
 @config_option
 @environment_option
 @json_option
@@ -33,7 +35,7 @@ def route() -> None:
 def explain(
     draft: Any, merchant: str, key: str | None, config: Path | None, world: Any, *, as_json: bool
 ) -> None:
-    """Say where the order in the JSON file DRAFT would go, and why; nothing is sent.
+    """Show the accounts for the order in the JSON file DRAFT, and the reason; nothing is sent.
 
     \b
     ordergate route explain order.json --merchant acme

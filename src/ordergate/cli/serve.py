@@ -19,10 +19,12 @@ _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 @click.command()
 @config_option
-@click.option("--host", help="Listen here; else [server] host.")
-@click.option("--port", type=click.IntRange(0, 65535), help="Listen on this port; 0 for any free one.")
-@click.option("--workers", type=click.IntRange(min=1), help="Processes that serve; else [server] workers.")
-@click.option("--announce", is_flag=True, help="Print the URL on stdout once it serves, for supervisors.")
+@click.option("--host", help="Address to listen on; default: [server] host.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 selects a free port.")
+@click.option("--workers", type=click.IntRange(min=1), help="Number of processes; default: [server] workers.")
+@click.option(
+    "--announce", is_flag=True, help="Print the URL on stdout when the port is served, for supervisors."
+)
 @click.option("--stop-with-stdin", is_flag=True, help="End when standard input closes, for supervisors.")
 @reports_problems
 def serve(
@@ -79,7 +81,7 @@ def serve(
 
 
 def _announce(url: str, settings: "Settings", *, stdout: bool) -> None:
-    """Say where it serves: to a person in a sentence, else in a log line."""
+    """Report the address: as a sentence on a terminal, else as a log line."""
     pages = {"docs": f"{url}/schema"} | ({"console": f"{url}/console"} if settings.server.console else {})
     shown = ", ".join(f"{name}: {page}" for name, page in pages.items())
     _tell(settings, "info", "server.ready", f"ordergate serves {url} ({shown})", url=url, **pages)
@@ -88,7 +90,7 @@ def _announce(url: str, settings: "Settings", *, stdout: bool) -> None:
 
 
 def _safe_host(host: str, settings: "Settings", *, keys_exist: bool) -> str:
-    """Without a key nobody but this machine has any business here."""
+    """Refuse an address other than loopback as long as no API key exists."""
     if keys_exist:
         return host
     cure = "make one with: ordergate keys create --merchant acme"
@@ -106,7 +108,7 @@ def _safe_host(host: str, settings: "Settings", *, keys_exist: bool) -> str:
 
 
 def _tell(settings: "Settings", level: str, event: str, sentence: str, **facts: str) -> None:
-    """Tell a person who reads along in a sentence, and a log that machines read in a line of its form."""
+    """Write a sentence to a terminal, or a JSON line to a log."""
     import structlog
 
     from ordergate.telemetry.log import is_pretty

@@ -1,4 +1,4 @@
-"""What commands share: options, the configuration, a gateway for one command, answers and failures in print."""
+"""Shared by the commands: options, configuration, a gateway for one command, and the output of results and errors."""
 
 import asyncio
 import re
@@ -22,7 +22,7 @@ T = TypeVar("T")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _DRAIN_SECONDS = 60
-"""A write that a command has begun is not left before the provider's own time-outs are over."""
+"""A command waits this long for a write that it started; the timeouts of the provider are shorter."""
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _LONGEST = timedelta(days=3650)
@@ -34,19 +34,17 @@ class Duration(click.ParamType[timedelta]):
     name = "duration"
 
     def __init__(self, *, none_at_all: bool = False) -> None:
-        """Take ``0m`` too if `none_at_all`."""
+        """Accept ``0m`` too if `none_at_all`."""
         self._shortest = timedelta(0) if none_at_all else timedelta(minutes=1)
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """Return the length, 10 years at most."""
+        """Return the duration, at most 10 years."""
         if isinstance(value, timedelta):
             return value
         match = re.fullmatch(r"([0-9]{1,7})([mhd])", str(value))
         length = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else None
         if length is None or not self._shortest <= length <= _LONGEST:
-            self.fail(
-                f"{value!r} is no length of time like 30m, 24h or 90d, up to {_LONGEST.days}d", param, ctx
-            )
+            self.fail(f"{value!r} is not a duration like 30m, 24h or 90d, up to {_LONGEST.days}d", param, ctx)
         return length
 
 
@@ -63,16 +61,16 @@ accounts_option = click.option(
     required=True,
     callback=_names,
     metavar="A,B",
-    help="Names of accounts, with commas between.",
+    help="Names of accounts, separated by commas.",
 )
 config_option = click.option(
     "--config",
     "config",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The configuration file; else $ORDERGATE_CONFIG, else config/default.toml.",
+    help="Configuration file; default: $ORDERGATE_CONFIG, then config/default.toml.",
 )
 json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print JSON on stdout, and nothing else there."
+    "--json", "as_json", is_flag=True, help="Print JSON on stdout, and no other output there."
 )
 environment_option = click.option(
     "--env",
@@ -99,7 +97,7 @@ def page_options(noun: str) -> Callable[[Command], Command]:
 
 
 def settings_of(config: Path | None, *, as_json: bool = False) -> "Settings":
-    """Read the configuration, or end the command with everything that is wrong with it."""
+    """Read the configuration; print its errors and exit with 1 if it has any."""
     from ordergate.gateway.accounts.configuration import ConfigurationError
     from ordergate.settings import find_file, load_settings
 
@@ -126,7 +124,7 @@ def with_gateway(config: Path | None, work: "Callable[[Gateway], Awaitable[T]]")
 
 
 def operator(world: str) -> "Caller":
-    """Return the caller that a command acts as: whoever can open the store may see it all."""
+    """Return an operator as the caller of a command, because access to the store implies access to all its data."""
     from ordergate.gateway.access.caller import Caller
 
     return Caller(
@@ -139,7 +137,11 @@ def operator(world: str) -> "Caller":
 
 
 async def merchant_of(gateway: "Gateway", named: str | None) -> str:
-    """Return whose things a command is about: the merchant that is named, or the only one that has keys."""
+    """Return the merchant of a command: `named`, or the only merchant that has keys.
+
+    Raises:
+        UsageError: No merchant is named, and not exactly one has keys.
+    """
     from ordergate.journal import transactions as tx
 
     if named is not None:
@@ -152,7 +154,7 @@ async def merchant_of(gateway: "Gateway", named: str | None) -> str:
 
 
 async def merchant_caller(gateway: "Gateway", named: str | None, world: str) -> "Caller":
-    """Return the merchant as a caller that may do all that its keys may."""
+    """Return the merchant as a caller with all scopes of a merchant."""
     import msgspec
 
     from ordergate.gateway.access.caller import MERCHANT_SCOPES
@@ -164,7 +166,7 @@ async def merchant_caller(gateway: "Gateway", named: str | None, world: str) -> 
 
 
 def reports_problems(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Print a problem as what it is, and exit with 1."""
+    """Decorate a command so that it prints a problem or an unavailable store, and exits with 1."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -200,7 +202,7 @@ def fail(problem: Any, *, as_json: bool) -> NoReturn:
 
 
 def fail_with(lines: list[str], *, as_json: bool) -> NoReturn:
-    """Print what is wrong and exit with 1."""
+    """Print errors and exit with 1."""
     import json
 
     if as_json:
@@ -211,7 +213,7 @@ def fail_with(lines: list[str], *, as_json: bool) -> NoReturn:
 
 
 def tell(*lines: str, err: bool = False) -> None:
-    """Print lines, each of which stays one: providers and merchants wrote some of it."""
+    """Print lines. Control characters are escaped, because providers and merchants wrote some of the text."""
     for line in lines:
         click.echo(printable(line), err=err)
 

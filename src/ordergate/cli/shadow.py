@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 @click.group()
 def shadow() -> None:
-    """See what the accounts of [routing] shadow would have made of new orders."""
+    """Report on the accounts of [routing] shadow."""
 
 
 @shadow.command()
-@click.option("--merchant", help="Only this merchant's orders.")
+@click.option("--merchant", help="Only orders of this merchant.")
 @config_option
 @environment_option
 @json_option
 @reports_problems
 def report(merchant: str | None, config: Path | None, world: Any, *, as_json: bool) -> None:
-    """Say which new orders each shadow account would have taken, and why not the others.
+    """Show the new orders that each shadow account would have accepted, and the reasons for the others.
 
-    Counted are the orders that were created while `shadow` named the account, as long as nothing else of the same kind
-    was older than the retention. Nothing was sent there.
+    The report counts orders that were created while `shadow` listed the account, within the retention period. Nothing
+    was sent to the account.
 
     \b
     ordergate shadow report

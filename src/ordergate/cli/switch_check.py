@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 @click.command(name="switch-check")
 @click.option("--to", "target", required=True, help="The account that new orders would go to.")
-@click.option("--from", "source", help="Only orders of this account; else of every other one.")
+@click.option("--from", "source", help="Only orders of this account; default: of all other accounts.")
 @click.option("--days", type=click.IntRange(1, 3650), default=30, show_default=True)
-@click.option("--merchant", help="Only this merchant's orders.")
+@click.option("--merchant", help="Only orders of this merchant.")
 @config_option
 @json_option
 @reports_problems
 def switch_check(
     target: str, source: str | None, days: int, merchant: str | None, config: Path | None, *, as_json: bool
 ) -> None:
-    """Say what would stand in the way of a switch to an account; nothing is sent.
+    """Report the obstacles to a switch to an account; nothing is sent.
 
-    The orders of the last days are replayed as creates there, in thought: which would be refused and why, which links
-    are missing, what stays where it is, how near the rate limit is. Exits with 1 if anything would be refused.
+    The orders of recent days are translated for that account. The report lists refusals with reasons, missing links,
+    orders that stay at their account, and the share of the rate limit. Exits with 1 if any order would be refused.
 
     \b
     ordergate switch-check --to second

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 @click.argument("draft", type=click.File("rb"))
 @accounts_option
 @click.option(
-    "--merchant", envvar="ORDERGATE_MERCHANT", help="Whose order; not needed while only one has keys."
+    "--merchant",
+    envvar="ORDERGATE_MERCHANT",
+    help="Owner of the order; optional if only one merchant has keys.",
 )
 @config_option
 @environment_option
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 def translate(
     draft: Any, accounts: list[str], merchant: str | None, config: Path | None, world: Any, *, as_json: bool
 ) -> None:
-    """Show what each account would be sent for the order in the JSON file DRAFT; nothing is sent.
+    """Show the requests that each account would receive for the order in the JSON file DRAFT; nothing is sent.
 
     Exits with 1 if any account would refuse it.
 

@@ -1,4 +1,4 @@
-"""``ordergate webhooks``: what merchants were told of, what did not arrive, and once more."""
+"""``ordergate webhooks``: deliveries of events, their endpoints, and replays."""
 
 import json
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ _STATES = ("pending", "delivered", "failed")
 
 
 class Moment(click.ParamType[datetime]):
-    """A date, or a time with or without an offset; UTC where there is none."""
+    """A date, or a time with or without an offset; the default is UTC."""
 
     name = "time"
 
@@ -36,28 +36,28 @@ class Moment(click.ParamType[datetime]):
         try:
             time = datetime.fromisoformat(str(value))
         except ValueError:
-            self.fail(f"{value!r} is no date (2026-11-01) and no time (2026-11-01T12:00:00Z)", param, ctx)
+            self.fail(f"{value!r} is not a date (2026-11-01) or a time (2026-11-01T12:00:00Z)", param, ctx)
         return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 @click.group()
 def webhooks() -> None:
-    """List deliveries of events and the endpoints that they go to; deliver again."""
+    """List deliveries of events and their endpoints; replay deliveries."""
 
 
 @webhooks.command(name="list")
 @config_option
 @environment_option
-@click.option("--state", type=click.Choice(_STATES), help="Only those in this state.")
-@click.option("--endpoint", help="Only those to this endpoint.")
-@click.option("--event", help="Only those of this event.")
-@click.option("--order", help="Only those about this order.")
-@click.option("--merchant", help="Only this merchant's.")
+@click.option("--state", type=click.Choice(_STATES), help="Only deliveries in this state.")
+@click.option("--endpoint", help="Only deliveries to this endpoint.")
+@click.option("--event", help="Only deliveries of this event.")
+@click.option("--order", help="Only deliveries about this order.")
+@click.option("--merchant", help="Only those of this merchant.")
 @page_options("deliveries")
 @json_option
 @reports_problems
 def list_deliveries(config: Path | None, world: str, *, as_json: bool, **filters: Any) -> None:
-    """List deliveries with how their tries went, newest first.
+    """List deliveries with the results of their attempts, newest first.
 
     \b
     ordergate webhooks list --state failed
@@ -88,12 +88,12 @@ def list_deliveries(config: Path | None, world: str, *, as_json: bool, **filters
 @webhooks.command()
 @config_option
 @environment_option
-@click.option("--merchant", help="Only this merchant's.")
+@click.option("--merchant", help="Only those of this merchant.")
 @page_options("endpoints")
 @json_option
 @reports_problems
 def endpoints(config: Path | None, world: str, *, as_json: bool, **filters: Any) -> None:
-    """List the endpoints that are told of events, newest first; never their secrets.
+    """List the endpoints that receive events, newest first, without their secrets.
 
     \b
     ordergate webhooks endpoints --merchant acme
@@ -123,10 +123,10 @@ def endpoints(config: Path | None, world: str, *, as_json: bool, **filters: Any)
 
 @webhooks.command()
 @click.argument("delivery", required=False, metavar="[DELIVERY]")
-@click.option("--endpoint", help="Deliver many to this endpoint again.")
-@click.option("--failed", is_flag=True, help="All that failed for good.")
-@click.option("--since", type=Moment(), help="Everything that happened since, delivered or not.")
-@click.option("--until", type=Moment(), help="And up to then.")
+@click.option("--endpoint", help="Replay many deliveries to this endpoint.")
+@click.option("--failed", is_flag=True, help="Replay all deliveries that failed finally.")
+@click.option("--since", type=Moment(), help="Replay all events since this time, delivered or not.")
+@click.option("--until", type=Moment(), help="End of that period.")
 @config_option
 @environment_option
 @json_option
@@ -142,7 +142,7 @@ def replay(
     failed: bool,
     as_json: bool,
 ) -> None:
-    """Have one DELIVERY, or many to one endpoint, made again by the gateway that serves.
+    """Queue one DELIVERY, or many to one endpoint, again; the gateway that serves sends them.
 
     \b
     ordergate webhooks replay dlv_01a2…

@@ -1,4 +1,4 @@
-"""The configuration file: read, checked as a whole, and made into accounts and routes."""
+"""Reads the configuration file, checks it as a whole, and builds accounts and routes from it."""
 
 from ordergate.settings.document import (
     DEFAULT_FILE,

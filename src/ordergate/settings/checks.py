@@ -1,6 +1,6 @@
-"""What is wrong with a configuration that no single key can tell: a document in, errors with their place out.
+"""Checks that need more than the type of one key. Each takes the raw document and returns errors with pointers.
 
-The document is as it stands in the file, so that these errors are told together with those of wrong types.
+The checks read the raw document, not the typed one, so that one report contains these errors and wrong types.
 """
 
 import re
@@ -23,7 +23,7 @@ MOST_WORKERS = 64
 SQLITE = "sqlite:///"
 
 SAFE_CLOSED_SETTLING = 10.0
-"""Seconds: a provider may still finish what it began when the connection broke."""
+"""Seconds for which a provider may still process a request after its connection broke."""
 
 _REAL = ("sandbox", "production")
 _LINKED_PORT = re.compile(r"(tcp|udp|sctp)://")
@@ -34,11 +34,11 @@ _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
 _OWN_STEPS = frozenset({"v1", "hooks", "health", "metrics", "schema", "problems", "console"})
-"""What the gateway's own addresses begin with."""
+"""First path segments of the gateway's own routes."""
 
 
 def server_errors(content: Mapping[str, Any]) -> list[FieldError]:
-    """Return what is wrong with ``[server]``."""
+    """Return the errors of ``[server]``."""
     server = _table(content, "server")
     return [
         *_host_errors(server.get("host")),
@@ -49,16 +49,16 @@ def server_errors(content: Mapping[str, Any]) -> list[FieldError]:
 
 
 def _root_path_errors(root_path: Any) -> list[FieldError]:
-    """A proxy may take the path off: what is left must not look as if it were still there."""
+    """Refuse a path like ``/v1``. If a proxy strips it, a route of the gateway looks like a path that still has it."""
     first = root_path.split("/")[1] if isinstance(root_path, str) and root_path.startswith("/") else ""
     if first not in _OWN_STEPS:
         return []
-    detail = f"/{first} is where the gateway has addresses of its own; choose a path that begins otherwise."
+    detail = f"/{first} is the beginning of the gateway's own routes; choose another path."
     return [_error("/server/root_path", "invalid_value", detail)]
 
 
 def service_links(prefix: str, environment: Mapping[str, str]) -> list[str]:
-    """Return the variables that Kubernetes sets for a Service whose name makes them begin so, the first one first."""
+    """Return the variables with this prefix that Kubernetes sets for a Service, the one for its port first."""
     port = f"{prefix}PORT"
     if not _LINKED_PORT.match(environment.get(port, "")):
         return []
@@ -67,7 +67,7 @@ def service_links(prefix: str, environment: Mapping[str, str]) -> list[str]:
 
 
 def workers_refusal(workers: int, url: str) -> str | None:
-    """Return why so many workers cannot serve from a store; None if they can."""
+    """Return the reason why this number of workers cannot share the store; None if it can."""
     if workers > MOST_WORKERS:
         return (
             f"At most {MOST_WORKERS} workers serve together; start a second server beside this one for more."
@@ -79,7 +79,7 @@ def workers_refusal(workers: int, url: str) -> str | None:
 
 def _workers_errors(workers: Any, url: Any) -> list[FieldError]:
     if not isinstance(workers, int) or workers < 1 or not isinstance(url, str | None):
-        return []  # told elsewhere
+        return []  # the check of types reports it
     refusal = workers_refusal(workers, SQLITE if url is None else url)
     return [_error("/server/workers", "invalid_value", refusal)] if refusal else []
 
@@ -94,7 +94,7 @@ def _tracing_errors(wanted: Any) -> list[FieldError]:
 def _host_errors(host: Any) -> list[FieldError]:
     if not isinstance(host, str) or _is_host(host):
         return []
-    detail = f"{host!r} is no address and no name to listen at; a port stands in server.port."
+    detail = f"{host!r} is not an address or a host name; server.port has the port."
     return [_error("/server/host", "invalid_value", detail)]
 
 
@@ -109,7 +109,7 @@ def _is_host(host: str) -> bool:
 
 
 def password_errors(content: Mapping[str, Any]) -> list[FieldError]:
-    """Return the error of a database's password in the file: it is a secret like any other."""
+    """Return an error if the file contains the password of the database."""
     url = _table(content, "store").get("url")
     if not isinstance(url, str) or url.startswith("sqlite:"):
         return []
@@ -120,14 +120,14 @@ def password_errors(content: Mapping[str, Any]) -> list[FieldError]:
         literal = False
     if not literal:
         return []
-    detail = 'A password does not stand in the file; refer to the whole URL: url = { env = "…" }.'
+    detail = 'The file must not contain a password; refer to the whole URL: url = { env = "…" }.'
     return [_error("/store/url", "secret", detail)]
 
 
 def store_errors(url: Any) -> list[FieldError]:
-    """Return why no journal can be at a URL; no sentence holds the URL, which may hold a password."""
+    """Return the errors of a store's URL. No message contains the URL, because it may contain a password."""
     if not isinstance(url, str):
-        return []  # its type is judged elsewhere
+        return []  # the check of types reports it
     if url.startswith(SQLITE):
         detail = _sqlite_error(url.removeprefix(SQLITE))
     elif is_postgresql(url):
@@ -139,37 +139,35 @@ def store_errors(url: Any) -> list[FieldError]:
 
 def _sqlite_error(path: str) -> str | None:
     if path in {"", ":memory:"}:
-        return "A journal outlives its process: name its file, as in sqlite:////var/lib/ordergate/journal.db."
+        return "A journal must be a file, for example sqlite:////var/lib/ordergate/journal.db."
     if path.endswith("/") or Path(path).is_dir():
         return f"{path} is a directory; name a file in it."
     return None
 
 
 def _postgresql_error(url: str) -> str | None:
-    """Hosts may be several, with a comma between them, and only their ports can be judged here."""
+    """Return the error of a PostgreSQL URL. It may name several hosts, separated by commas; their ports are checked."""
     try:
         hosts = urlsplit(as_url(url)).netloc.rpartition("@")[2].split(",")
     except ConninfoError as error:
-        return f"The database cannot be reached so: {error}."
+        return f"The URL of the database is invalid: {error}."
     except ValueError:
-        return "The URL of the database is none: its host cannot be read."
+        return "The URL of the database is invalid: its host cannot be parsed."
     for host in hosts:
         port = host.rpartition("]")[2].rpartition(":")[2] if ":" in host.rpartition("]")[2] else ""
         if port and not (port.isdecimal() and 0 < int(port) <= 65535):
-            return "The URL of the database has a port that is no number from 1 to 65535."
+            return "The URL of the database has a port outside 1 to 65535."
     try:
         target_of(url)
     except ConninfoError as error:
-        return f"The database cannot be reached so: {error}."
+        return f"The URL of the database is invalid: {error}."
     except ValueError:
-        return (
-            "The parameters of the database's URL cannot be read: after ? stands name=value, with & between."
-        )
+        return "The parameters of the database's URL are invalid: write name=value after ?, separated by &."
     return None
 
 
 def base_url_errors(table: Mapping[str, Any], adapter: Adapter) -> list[FieldError]:
-    """Return what is wrong with an account's address: only an emulator has one, and it is no provider's."""
+    """Return the errors of ``base_url``: an emulator needs one that is not a provider's, other accounts have none."""
     environment, given = table.get("environment"), "base_url" in table
     if environment == "emulator" and not given:
         return [_error("/base_url", "required", "An emulator has no fixed address: set base_url.")]
@@ -186,11 +184,11 @@ def _address_error(url: str, adapter: Adapter) -> str | None:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        return f"It is no URL: {error}."
+        return f"The URL is invalid: {error}."
     if not host:
-        return "The URL names no host."
+        return "The URL has no host."
     if parts.username is not None or parts.query or parts.fragment:
-        return "An address has a host, a port and a path only: no name, no password, no ? and no #."
+        return "The URL may have a host, a port and a path, but no user, password, query or fragment."
     for environment, real in adapter.base_urls.items():
         if urlsplit(real).hostname == host:
             return f"{host} is no emulator, but {adapter.title} itself: set environment = {environment!r}."
@@ -198,7 +196,7 @@ def _address_error(url: str, adapter: Adapter) -> str | None:
 
 
 def settling_errors(table: Mapping[str, Any], adapter: Adapter) -> list[FieldError]:
-    """Return the error of a settling time that would take a write for not applied while it can still arrive."""
+    """Return an error if the settling time is so short that a write could still be applied after it."""
     given, safe = table.get("settling_time"), adapter.capabilities.settling_seconds
     if table.get("environment") not in _REAL or not _is_number(given) or given >= safe:
         return []
@@ -210,11 +208,11 @@ def settling_errors(table: Mapping[str, Any], adapter: Adapter) -> list[FieldErr
 
 
 def recovery_errors(content: Mapping[str, Any], settling: Mapping[str, float]) -> list[FieldError]:
-    """Return what of ``[recovery]`` is not safe with the accounts that are no emulators.
+    """Return the values of ``[recovery]`` that are unsafe for sandbox and production accounts.
 
     Args:
-        content: The document.
-        settling: By account, how many seconds a request there may take to arrive.
+        content: The raw document.
+        settling: Settling time of each account, in seconds.
     """
     recovery = _table(content, "recovery")
     real = {
@@ -239,7 +237,7 @@ def recovery_errors(content: Mapping[str, Any], settling: Mapping[str, float]) -
 
 
 def routing_errors(content: Mapping[str, Any]) -> list[FieldError]:
-    """Return what is wrong with ``[routing]``: accounts that are none, conditions that never hold, names used twice."""
+    """Return the errors of ``[routing]``: unknown accounts, conditions that never match, duplicate names."""
     routing, accounts = _table(content, "routing"), _table(content, "accounts")
     listed = routing.get("rules")
     rules = [rule if isinstance(rule, dict) else {} for rule in listed] if isinstance(listed, list) else []
@@ -261,20 +259,20 @@ def routing_errors(content: Mapping[str, Any]) -> list[FieldError]:
 
 
 def network_errors(content: Mapping[str, Any]) -> list[FieldError]:
-    """Return the networks in ``[webhooks]`` that are none."""
+    """Return an error for each entry of ``webhooks.allow_networks`` that is not a network."""
     named = _table(content, "webhooks").get("allow_networks")
     errors = []
     for index, text in enumerate(named if isinstance(named, list) else ()):
         try:
             ip_network(text if isinstance(text, str) else "0.0.0.0/0")
         except ValueError as error:
-            detail = f"A network is written like 10.0.0.0/8 or fd00::/8: {error}."
+            detail = f"A network has the form 10.0.0.0/8 or fd00::/8: {error}."
             errors.append(_error(f"/webhooks/allow_networks/{index}", "invalid_value", detail))
     return errors
 
 
 def rule_name(index: int) -> str:
-    """Return what a rule without a name is called."""
+    """Return the name of a rule that has none in the file."""
     return f"rule-{index + 1}"
 
 
@@ -284,28 +282,30 @@ def _use_errors(place: str, names: Any, accounts: Mapping[str, Any]) -> Iterator
         if name not in accounts:
             yield _error(place, "unknown_account", f"There is no [accounts.{name}].")
     for name in sorted({name for name in names if names.count(name) > 1}):
-        yield _error(place, "duplicate", f"{name!r} stands here more than once.")
+        yield _error(place, "duplicate", f"{name!r} is listed more than once.")
 
 
 def _when_errors(place: str, when: Mapping[str, Any]) -> Iterator[FieldError]:
     for code in _strings(when.get("currency")):
         if not is_currency(code):
-            yield _error(f"{place}/currency", "unknown_currency", f"{code} is no currency with amounts.")
+            yield _error(
+                f"{place}/currency", "unknown_currency", f"{code} is not a currency with minor units."
+            )
     for code in _strings(when.get("country")):
         if code not in countries_by_alpha2:
             yield _error(f"{place}/country", "unknown_country", f"{code} is not an ISO 3166-1 alpha-2 code.")
     least, most = when.get("total_gte"), when.get("total_lte")
     if isinstance(least, int) and isinstance(most, int) and least > most:
-        detail = f"No total is at least {least} and at most {most}: the rule would never hold."
+        detail = f"No total is at least {least} and at most {most}: the rule would never match."
         yield _error(f"{place}/total_lte", "never_holds", detail)
     for key in _table(when, "metadata"):
         if key.startswith("ordergate_"):
-            detail = "No order has a key that begins with ordergate_: the rule would never hold."
+            detail = "No order has a key that begins with ordergate_: the rule would never match."
             yield _error(pointer_to(f"{place}/metadata", key), "never_holds", detail)
 
 
 def _table(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """The table of this name; an empty one where something else stands, which is told elsewhere."""
+    """Return a table, or an empty one if the key has another type; the check of types reports that."""
     table = content.get(name)
     return table if isinstance(table, dict) else {}
 

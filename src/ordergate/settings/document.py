@@ -1,7 +1,7 @@
-"""The configuration file as types, and everything that is wrong with one, each with its line.
+"""Loads one TOML file into `Settings`, or reports all its errors at once, each with its line.
 
-One TOML file. ``[server]`` and ``[store]`` keys can be overridden by the environment; secrets stand in it by
-reference only.
+The environment can override the keys of ``[server]`` and ``[store]``. The file contains references to secrets, never
+the secrets of a provider.
 """
 
 import os
@@ -61,17 +61,17 @@ _SERVICE_LINK = (
 )
 
 _PASSWORDS = frozenset({"password", "sslpassword"})
-"""Parameters of a database's URL that are secret."""
+"""Parameters of a database URL that contain a secret."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """A configuration that is right as a whole.
+    """A configuration that passed all checks.
 
     Attributes:
-        file: Where it was read from.
-        hash: Short hash of its content; references count, not the secrets behind them.
-        document: The content to show: references stay, secrets that stand in it are starred.
-        webhooks_egress: How webhooks to merchants leave this host.
+        file: Path of the file that was read.
+        hash: Short hash of the content. It covers references to secrets, but not the secrets.
+        document: The content for display: references are kept, literal secrets are replaced by stars.
+        webhooks_egress: Proxy and TLS settings for webhooks to merchants.
     """
 
     file: Path
@@ -88,7 +88,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_file(given: Path | None, environment: Mapping[str, str] = os.environ) -> Path:
-    """Return the file to read: the one given, ``ORDERGATE_CONFIG``, the default, or the one that is shipped."""
+    """Return the file to read: `given`, else ``ORDERGATE_CONFIG``, the default, or the shipped file."""
     named = given or (Path(environment["ORDERGATE_CONFIG"]) if environment.get("ORDERGATE_CONFIG") else None)
     if named is not None:
         return named
@@ -96,7 +96,7 @@ def find_file(given: Path | None, environment: Mapping[str, str] = os.environ) -
 
 
 def shipped_file() -> Path:
-    """Return the default configuration that is shipped: in a wheel, or in the checkout."""
+    """Return the path of the shipped default configuration, in a wheel or in a checkout."""
     package = Path(__file__).parents[1]
     candidates = (package / DEFAULT_FILE, package.parents[1] / DEFAULT_FILE)
     return next((candidate for candidate in candidates if candidate.exists()), DEFAULT_FILE)
@@ -106,7 +106,7 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
     """Read and check a configuration.
 
     Raises:
-        ConfigurationError: Everything that is wrong with it.
+        ConfigurationError: The file has errors; the exception contains a line for each of them.
     """
     files = Files()
     references = References(environment, files)
@@ -133,7 +133,7 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
         recovery=document.recovery,
         webhooks=msgspec.structs.replace(
             document.webhooks, proxy=None, client_cert=None
-        ),  # they hold secrets
+        ),  # they contain secrets
         webhooks_egress=egress,
         inbound=document.inbound,
         accounts=accounts,
@@ -142,17 +142,17 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
 
 
 def environment_warnings(settings: Settings, environment: Mapping[str, str] = os.environ) -> list[str]:
-    """Return what of the environment looks as if it held here, and does not."""
+    """Return a warning for each environment variable that ordergate ignores although other programs use it."""
     return ignored_variables(environment, set(_references(settings.document)))
 
 
 def _with_overrides(
     content: dict[str, Any], environment: Mapping[str, str]
 ) -> tuple[dict[str, Any], dict[str, str], list[FieldError]]:
-    """Lay ``ORDERGATE_SERVER_…`` and ``ORDERGATE_STORE_…`` over the file, as their fields' types.
+    """Override keys of the file with ``ORDERGATE_SERVER_…`` and ``ORDERGATE_STORE_…``, converted to the keys' types.
 
     Returns:
-        The document, the variables that stand in it by pointer, and those that belong to no key.
+        The merged document, the name of the variable by the pointer of its key, and an error for each unknown variable.
     """
     merged, overrides, errors = dict(content), dict[str, str](), list[FieldError]()
     unknown = set(environment) - set(_references(content))
@@ -177,13 +177,13 @@ def _with_overrides(
                 pointer = f"/{section}/{variable.removeprefix(prefix).lower()}"
                 overrides[pointer] = variable
                 errors.append(
-                    _error(pointer, "unknown_field", f"There is no such key; known are {', '.join(fields)}.")
+                    _error(pointer, "unknown_field", f"Unknown key; the known keys are {', '.join(fields)}.")
                 )
     return merged, overrides, errors
 
 
 def _references(value: Any) -> Iterator[str]:
-    """The environment variables that a document refers to, wherever."""
+    """Yield the environment variables that a document refers to, at any depth."""
     if isinstance(value, dict):
         if isinstance(name := value.get("env"), str):
             yield name
@@ -195,7 +195,7 @@ def _references(value: Any) -> Iterator[str]:
 
 
 def _typed(value: str, kind: Any) -> Any:
-    """The text as its field's type; the field's limits are judged with everything else."""
+    """Convert text to the type of its field; the check of the whole document covers the field's limits."""
     try:
         return msgspec.convert(
             value, get_args(kind)[0] if hasattr(kind, "__metadata__") else kind, strict=False
@@ -207,7 +207,7 @@ def _typed(value: str, kind: Any) -> Any:
 def _with_store_url(
     content: dict[str, Any], references: References
 ) -> tuple[dict[str, Any], list[FieldError]]:
-    """Put the URL in place of a reference to it, and judge it."""
+    """Replace a reference by the URL of the store, and check the URL."""
     store = content.get("store")
     url = store.get("url", StoreSettings().url) if isinstance(store, dict) else None
     if not isinstance(store, dict) or not isinstance(url, dict):
@@ -246,7 +246,7 @@ def _read_accounts(tables: Any, references: References) -> tuple[dict[str, Accou
 
 def _read_account(name: str, table: Any, references: References) -> tuple[Account | None, list[FieldError]]:
     if not isinstance(table, dict):
-        return None, []  # the document as a whole has said so
+        return None, []  # the check of the whole document reports the type
     own = {field.name for field in msgspec.structs.fields(AccountSettings)}
     common, errors = with_egress_secrets(
         {key: value for key, value in table.items() if key in own}, references
@@ -257,7 +257,9 @@ def _read_account(name: str, table: Any, references: References) -> tuple[Accoun
         egress, found = read_egress(msgspec.convert(common, AccountSettings), references)
     errors += found
     if not is_account_name(name):
-        errors.append(_error("", "invalid_value", "An account's name has letters, digits, - and _."))
+        errors.append(
+            _error("", "invalid_value", "The name of an account may contain letters, digits, - and _.")
+        )
     adapter_name = table.get("adapter")
     try:
         adapter = installed_adapter(adapter_name) if isinstance(adapter_name, str) else None
@@ -277,7 +279,7 @@ def _read_account(name: str, table: Any, references: References) -> tuple[Accoun
 def _own_settings(
     adapter: Adapter, table: dict[str, Any], environment: Any, references: References
 ) -> tuple[Any, list[FieldError]]:
-    """Read the keys that are the adapter's; `environment` is as it stands in the file."""
+    """Read the keys that the adapter declares; `environment` is the raw value from the file."""
     resolved, errors = resolve_secrets(table, adapter, environment, references)
     errors += [error for error in explain(resolved, adapter.settings_type) if not _reported(error, errors)]
     if errors or environment not in get_args(Environment):
@@ -317,7 +319,7 @@ def _reported(error: FieldError, errors: list[FieldError]) -> bool:
 
 
 def _shown(content: dict[str, Any], accounts: Mapping[str, Account]) -> dict[str, Any]:
-    """The content without any secret: those of emulators may stand in it, a database's password in its URL."""
+    """Return the content without secrets: literal secrets of emulators, and the password in a database URL."""
     shown = dict(content)
     store = shown.get("store")
     if isinstance(store, dict) and isinstance(store.get("url"), str):
@@ -330,7 +332,7 @@ def _shown(content: dict[str, Any], accounts: Mapping[str, Account]) -> dict[str
 
 
 def _without_password(url: str) -> str:
-    """The URL with stars for a password, however oddly it is written: up to the last ``@``, or as a parameter."""
+    """Replace a password in the URL by stars. It may contain ``@``, or be a parameter of the query."""
     if is_postgresql(url):
         url = as_url(url)
     scheme, mark, rest = url.partition("://")
@@ -356,12 +358,12 @@ def _starred(account: Account, key: str, value: Any) -> Any:
 
 
 def networks_of(webhooks: WebhookSettings) -> tuple[Network, ...]:
-    """Return the networks that webhooks may go to although they are not public."""
+    """Return the networks that webhooks may use although they are not public."""
     return tuple(ip_network(text) for text in webhooks.allow_networks)
 
 
 def rules_of(routing: RoutingSettings) -> tuple[Rule, ...]:
-    """Return the rules in order; those without a name are numbered."""
+    """Return the routing rules in order; a rule without a name gets its number as name."""
     return tuple(
         Rule(name=rule.name or rule_name(index), when=rule.when, use=tuple(rule.use))
         for index, rule in enumerate(routing.rules)

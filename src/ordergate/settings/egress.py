@@ -1,4 +1,4 @@
-"""Reads how connections leave this host: ``proxy``, ``ca_file`` and ``client_cert`` of an account and of webhooks."""
+"""Reads the keys ``proxy``, ``ca_file`` and ``client_cert`` of an account and of ``[webhooks]``."""
 
 import ssl
 from collections.abc import Collection, Mapping
@@ -17,11 +17,11 @@ from ordergate.settings.secrets import NOT_IN_THE_FILE, References
 from ordergate.spi.secret import Secret
 
 _MAX_BYTES = 4 * 2**20
-"""Of a file with certificates; all public authorities together have less than a tenth of it."""
+"""Largest file with certificates; all public authorities together need less than a tenth of it."""
 
 _CA, _CERT, _KEY = "/ca_file", "/client_cert/cert_file", "/client_cert/key_file"
-_PASSWORD = "/client_cert/key_password"  # noqa: S105 - a place in the document
-_PROXY = "A proxy is written http://HOST:PORT, and asked to CONNECT; what goes through it is encrypted all the same."
+_PASSWORD = "/client_cert/key_password"  # noqa: S105 - a pointer into the document
+_PROXY = "A proxy has the form http://HOST:PORT. It receives CONNECT requests; the tunnelled traffic stays encrypted."
 
 _AUTHORITIES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _IGNORED = {
@@ -29,13 +29,13 @@ _IGNORED = {
     "NO_PROXY": "leave out proxy",
     **dict.fromkeys(_AUTHORITIES, "set ca_file"),
 }
-"""Variables that other programs take their way out from, and what to do here."""
+"""Variables that configure a proxy or authorities for other programs, and the ordergate key for the same purpose."""
 
 _Path = Annotated[str, Meta(min_length=1)]
 
 
 class ClientCertSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``client_cert``: the certificate that is shown to servers that ask for one; files in PEM form."""
+    """``client_cert``: the certificate for servers that request one; all files are PEM."""
 
     cert_file: _Path
     key_file: _Path | None = None
@@ -43,7 +43,7 @@ class ClientCertSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
 
 
 class EgressSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How connections leave this host; the keys are the same for an account and for ``[webhooks]``."""
+    """Proxy and TLS settings of outgoing connections; an account and ``[webhooks]`` share these keys."""
 
     proxy: str | None = None
     ca_file: _Path | None = None
@@ -53,7 +53,7 @@ class EgressSettings(msgspec.Struct, frozen=True, kw_only=True):
 def with_egress_secrets(
     table: Mapping[str, Any], references: References
 ) -> tuple[dict[str, Any], list[FieldError]]:
-    """Put the URL of a proxy and the password of a key in the place of their references."""
+    """Replace the references to a proxy URL and to the password of a private key by their values."""
     resolved = dict(table)
     places = [(resolved, "proxy", "/proxy")]
     if isinstance(certificate := table.get("client_cert"), dict):
@@ -75,7 +75,7 @@ def with_egress_secrets(
 
 
 def read_egress(settings: EgressSettings, references: References) -> tuple[Egress, list[FieldError]]:
-    """Read and check the files, and return what connections are made with."""
+    """Read and check the files, and return the proxy and the TLS context for connections."""
     certificate = settings.client_cert
     named = {
         _CA: settings.ca_file,
@@ -106,10 +106,14 @@ _LABELS = {_CA: b"CERTIFICATE", _CERT: b"CERTIFICATE", _KEY: b"PRIVATE KEY"}
 
 
 def _pem(path: str, references: References, label: bytes) -> bytes:
-    """Return what stands in a file in PEM form, if something of that kind does."""
+    """Return the content of a PEM file that contains a block with `label`.
+
+    Raises:
+        ValueError: The file cannot be read, or contains no such block.
+    """
     content = references.read(path, _MAX_BYTES)
     if label + b"-----" not in content:
-        raise ValueError(f"The file {path} holds no {label.decode().lower()} in PEM form.")
+        raise ValueError(f"The file {path} contains no {label.decode().lower()} in PEM form.")
     return content
 
 
@@ -140,7 +144,7 @@ def _context(
 
 
 def _show(context: ssl.SSLContext, certificate: ClientCertSettings, *, encrypted: bool) -> None:
-    """Have a certificate shown; without a function for the password OpenSSL would ask for it at the terminal."""
+    """Load the client certificate. Without a password function OpenSSL would ask for the password at the terminal."""
     key_file = _key_file(certificate)
     if encrypted and certificate.key_password is None:
         raise ValueError(f'The key in {key_file} is encrypted: set key_password = {{ env = "…" }}.')
@@ -154,7 +158,7 @@ def _sentence(settings: EgressSettings, place: str, error: ssl.SSLError) -> str:
         return f"The file {settings.ca_file} cannot be used: {reason}."
     key_file = _key_file(certificate)
     if error.reason == "KEY_VALUES_MISMATCH":
-        return f"The key in {key_file} is not that of the certificate in {certificate.cert_file}."
+        return f"The key in {key_file} does not belong to the certificate in {certificate.cert_file}."
     if certificate.key_password is not None:
         return (
             f"The certificate in {certificate.cert_file} cannot be used with the key in {key_file}: {reason}. "
@@ -180,18 +184,20 @@ def _proxy_errors(url: str | None) -> list[FieldError]:
 
 
 def _has_password(url: Any) -> bool:
-    """Whether a password may stand in it, however oddly it is written."""
+    """Return whether a proxy URL may contain a password, even if the URL is malformed."""
     return isinstance(url, str) and ":" in url.rpartition("@")[0].removeprefix("http:").removeprefix("https:")
 
 
 def ignored_variables(environment: Mapping[str, str], referred: Collection[str]) -> list[str]:
-    """Return a sentence for each variable that other programs take their way out from, and this one does not.
+    """Return a sentence for each proxy or authority variable that other programs use and ordergate ignores.
 
     Args:
-        environment: The process's.
-        referred: Variables that the configuration names itself.
+        environment: The environment of the process.
+        referred: Variables that the configuration refers to.
     """
-    trusted = any(environment.get(name) for name in VARIABLES)  # whoever set those knows which are looked at
+    trusted = any(
+        environment.get(name) for name in VARIABLES
+    )  # the operator then knows the variables that ordergate reads
     return [
         f"the environment variable {name} is not looked at; {cure.format(name)} in [accounts.NAME] or [webhooks]"
         for variable, cure in _IGNORED.items()

@@ -1,4 +1,4 @@
-"""Secrets stand in the configuration by reference; here they are read from the environment and from files."""
+"""Resolves the references to secrets in a configuration, from the environment and from files."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from ordergate.settings.source import Files
 from ordergate.spi.adapter import Adapter
 from ordergate.spi.secret import Secret
 
-NOT_IN_THE_FILE = 'A secret does not stand in the file; refer to it: { env = "…" } or { file = "…" }.'
+NOT_IN_THE_FILE = 'The file must not contain a secret; refer to it: { env = "…" } or { file = "…" }.'
 
 _MAX_BYTES = 64 * 1024
 
@@ -19,18 +19,18 @@ T = TypeVar("T")
 
 
 class References:
-    """What references lead to: the process's environment, and files."""
+    """Resolves references to environment variables and files."""
 
     def __init__(self, variables: Mapping[str, str], files: Files) -> None:
-        """Read nothing yet."""
+        """Keep the sources; nothing is read yet."""
         self._variables = variables
         self._files = files
 
     def value(self, reference: Mapping[str, Any]) -> str:
-        """Return what a reference points to; the error never holds the value.
+        """Return the secret that a reference names.
 
         Raises:
-            ValueError: It points to nothing that can be a secret.
+            ValueError: The secret is missing, or contains characters that no secret has. The message never contains it.
         """
         match reference:
             case {"env": str(name)} if len(reference) == 1:
@@ -41,7 +41,7 @@ class References:
                 try:
                     secret = self.read(path, _MAX_BYTES).decode().strip()
                 except UnicodeDecodeError as error:
-                    raise ValueError(f"The file {path} holds other bytes than text.") from error
+                    raise ValueError(f"The file {path} is not UTF-8 text.") from error
                 return _printable(secret, f"The file {path}")
             case _:
                 raise ValueError('A reference is { env = "NAME" } or { file = "PATH" }.')
@@ -50,7 +50,7 @@ class References:
         """Return the bytes of a file.
 
         Raises:
-            ValueError: It cannot be read, not in time, or is larger; a sentence that names it.
+            ValueError: The file cannot be read, not before the deadline, or is larger; the message names the file.
         """
         try:
             return self._files.read(Path(path), size)
@@ -58,10 +58,10 @@ class References:
             raise ValueError(f"The file {path} cannot be read: {error}.") from error
 
     def run(self, work: Callable[[], T]) -> T:
-        """Do some work that reads files.
+        """Run a function that reads files, and return its result.
 
         Raises:
-            TimeoutError: It did not end in time.
+            TimeoutError: The function did not return before the deadline.
         """
         return self._files.run(work)
 
@@ -69,13 +69,13 @@ class References:
 def resolve_secrets(
     table: dict[str, Any], adapter: Adapter, environment: Any, references: References
 ) -> tuple[dict[str, Any], list[FieldError]]:
-    """Put the secrets of an account in the place of their references.
+    """Replace the references in an account by the secrets that they name.
 
     Args:
-        table: The adapter's own keys.
-        adapter: Whose they are; it knows which of them are secrets.
-        environment: As it stands in the file; an emulator's secrets may stand there too.
-        references: What the references lead to.
+        table: The keys that the adapter declares.
+        adapter: The adapter; its settings type marks the keys that are secrets.
+        environment: The raw value from the file; only an emulator may have literal secrets.
+        references: Resolves the references.
     """
     resolved = dict(table)
     errors = []
@@ -103,10 +103,10 @@ def _printable(secret: str, place: str) -> str:
     if not secret:
         raise ValueError(f"{place} is empty.")
     if not secret.isascii() or not secret.isprintable() or secret != secret.strip():
-        raise ValueError(f"{place} holds spaces, line ends or other characters that no secret has.")
+        raise ValueError(f"{place} contains spaces, line ends or other characters that no secret has.")
     return secret
 
 
 def holds_secret(kind: Any) -> bool:
-    """Tell whether a field of this type is a secret, or holds some."""
+    """Return whether a field of this type is a secret, or contains one."""
     return kind is Secret or any(holds_secret(part) for part in get_args(kind))

@@ -1,4 +1,4 @@
-"""Reads a configuration file, and says where in it something stands: bytes in, a document and its lines out."""
+"""Reads a configuration file and finds the line of a key in it."""
 
 import io
 import os
@@ -18,10 +18,10 @@ from ordergate.gateway.accounts.configuration import ConfigurationError
 from ordergate.host.blocking import run_within
 
 MAX_BYTES = 2**20
-"""Nobody writes more; what is larger is another file, or never ends."""
+"""No real configuration is larger; a larger file is a mistake, or a device that never ends."""
 
 FILES_TIMEOUT = 5.0
-"""Seconds for all files of one configuration; a local disk takes milliseconds."""
+"""Seconds for reading all files of one configuration; a local disk needs milliseconds."""
 
 _GRACE = 0.25
 _NO_WAIT = os.O_NONBLOCK | os.O_NOCTTY
@@ -33,18 +33,18 @@ _LINE_OF_ERROR = re.compile(r" \(at line ([0-9]+), column ([0-9]+)\)$")
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read: the text, for its lines, and the document in it."""
+    """A file that was read: its text, for line numbers, and the parsed document."""
 
     file: Path
     text: str
     content: dict[str, Any]
 
     def sentence(self, error: FieldError, overrides: Mapping[str, str]) -> str:
-        """Return what is wrong, and where: the line in the file, or the variable that overrides it.
+        """Return the error as one sentence that begins with its place: a line of the file, or an environment variable.
 
         Args:
-            error: What is wrong; its pointer leads into the document.
-            overrides: By pointer, the environment variable that the value came from.
+            error: The error; its pointer is relative to the document.
+            overrides: Environment variables that override a key, by the pointer of the key.
         """
         path = [part.replace("~1", "/").replace("~0", "~") for part in error.pointer.split("/")[1:]]
         variable = overrides.get(error.pointer)
@@ -56,21 +56,21 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Files:
-    """Reads the files of one configuration: so much of each, and all of them in a limited time.
+    """Reads the files of one configuration, with a size limit for each file and one deadline for all of them.
 
-    A file may be a pipe that nobody writes to, or lie on a mount that hangs.
+    The deadline matters for a pipe without a writer, and for a mount that hangs.
     """
 
     def __init__(self) -> None:
-        """Begin to count the time."""
+        """Start the deadline."""
         self._ends_at = time.monotonic() + FILES_TIMEOUT
 
     def read(self, file: Path, size: int) -> bytes:
-        """Read a file, but never much more of it than it may have.
+        """Return the bytes of a file that has at most `size` bytes.
 
         Raises:
-            OSError: It cannot be read, or not in time.
-            ValueError: It is larger.
+            OSError: The file cannot be read, or not before the deadline.
+            ValueError: The file is larger.
         """
         ends_at = time.monotonic() + self._left()
         content = self.run(lambda: _read(file, size, ends_at))
@@ -79,23 +79,23 @@ class Files:
         return content
 
     def run(self, work: Callable[[], T]) -> T:
-        """Do some work that reads files.
+        """Run a function that reads files, and return its result.
 
         Raises:
-            TimeoutError: It did not end in time.
+            TimeoutError: The function did not return before the deadline.
         """
         try:
             return run_within(self._left() + _GRACE, work)
         except TimeoutError as error:
-            raise TimeoutError(f"nothing was read within {FILES_TIMEOUT:g} seconds") from error
+            raise TimeoutError(f"no data was read within {FILES_TIMEOUT:g} seconds") from error
 
     def _left(self) -> float:
-        """The time that is left; what can be read at once gets its turn even if something else has used it up."""
+        """Return the seconds that are left. The minimum lets a fast file be read after a slow one used up the time."""
         return max(self._ends_at - time.monotonic(), _GRACE)
 
 
 def _read(file: Path, size: int, ends_at: float) -> bytes:
-    """Read a file, and wait no longer in it than it may take: a pipe waits for its writer for ever."""
+    """Read a file without blocking past the deadline, because a pipe without a writer blocks for ever."""
     content = bytearray()
     with io.FileIO(file, opener=lambda path, flags: os.open(path, flags | _NO_WAIT)) as stream:
         waiting = select.poll()
@@ -114,7 +114,7 @@ def read_source(file: Path, files: Files) -> Source:
     """Read a TOML file.
 
     Raises:
-        ConfigurationError: It cannot be read, is too large, is not UTF-8 or not TOML.
+        ConfigurationError: The file cannot be read, is too large, is not UTF-8, or is not TOML.
     """
     try:
         content = files.read(file, MAX_BYTES)
@@ -144,7 +144,7 @@ def _not_toml(file: Path, text: str, reason: str) -> str:
 
 
 def line_of(text: str, path: list[str]) -> int:
-    """Return the line where a key stands, or where the table that lacks it begins; 1 if nothing is found."""
+    """Return the line of a key. If the key is missing, return the line of its innermost table, or 1."""
     best: tuple[int, int] = (0, 1)
     table: list[str] = []
     seen: Counter[str] = Counter()
@@ -164,7 +164,7 @@ def line_of(text: str, path: list[str]) -> int:
 
 
 def _table(header: list[str], seen: Counter[str], *, another: bool) -> list[str]:
-    """The path of a table: below an array of tables it belongs to the array's last one."""
+    """Return the path of a table; a table below an array of tables belongs to the last element of the array."""
     path: list[str] = []
     for depth, part in enumerate(header, start=1):
         path.append(part)
@@ -177,5 +177,5 @@ def _table(header: list[str], seen: Counter[str], *, another: bool) -> list[str]
 
 
 def _header(text: str) -> list[str]:
-    """The parts of a table's header or a key: ``[accounts.main]`` is ``accounts``, ``main``."""
+    """Split a table header or a key into its parts: ``[accounts.main]`` is ``accounts``, ``main``."""
     return ["".join(part) for part in _KEY_PART.findall(text.split("#", maxsplit=1)[0])]
