@@ -1,4 +1,4 @@
-"""The command line. Commands import what they need when they run, so that help is there at once."""
+"""The command line. A command imports its modules when it runs, so that the help is fast."""
 
 import click
 
