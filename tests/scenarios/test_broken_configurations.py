@@ -326,14 +326,14 @@ KINDS: dict[str, Broken] = {
     # The store.
     "store of another kind": _other(STORE_URL, 'url = "mysql://db/x"', "store.url", "A store is sqlite:///FILE"),
     "two slashes": _other(STORE_URL, 'url = "sqlite://x.db"', "store.url", "A store is sqlite:///FILE"),
-    "store without a file": _other(STORE_URL, 'url = "sqlite:///"', "store.url", "name its file"),
-    "store in memory": _other(STORE_URL, 'url = "sqlite:///:memory:"', "store.url", "name its file"),
+    "store without a file": _other(STORE_URL, 'url = "sqlite:///"', "store.url", "must be a file"),
+    "store in memory": _other(STORE_URL, 'url = "sqlite:///:memory:"', "store.url", "must be a file"),
     "store that is a folder": _other(STORE_URL, 'url = "sqlite:////tmp"', "store.url", "is a directory"),
     "password in the store's URL": _other(
         STORE_URL, 'url = "postgresql://gate:kept_out_of_sight@db/gate"', "store.url", "must not contain a"
     ),
     "password as a parameter": _other(
-        STORE_URL, 'url = "postgresql://db/gate?password=kept_out_of_sight"', "store.url", "does not stand"
+        STORE_URL, 'url = "postgresql://db/gate?password=kept_out_of_sight"', "store.url", "must not contain a"
     ),
     "port of the database": _other(
         STORE_URL, 'url = "postgresql://a:5432,b:99999/gate"', "store.url", "outside 1 to 65535"

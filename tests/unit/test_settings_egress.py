@@ -107,7 +107,7 @@ def test_a_certificate_that_was_renewed_is_another_way_out(tmp_path: Path) -> No
         ('ca_file = "{folder}/gone.pem"', "ca_file", "gone.pem cannot be read"),
         ('ca_file = "{folder}"', "ca_file", "cannot be read"),
         ('ca_file = "/dev/zero"', "ca_file", "larger than"),
-        ('ca_file = "{folder}/empty.pem"', "ca_file", "empty.pem holds no certificate in PEM form"),
+        ('ca_file = "{folder}/empty.pem"', "ca_file", "empty.pem contains no certificate in PEM form"),
         ('ca_file = "{folder}/damaged.pem"', "ca_file", "damaged.pem cannot be used"),
         ('client_cert = "{folder}/both.pem"', "client_cert", "object"),
         ("client_cert = {}", "client_cert.cert_file", ""),
@@ -131,7 +131,7 @@ def test_a_certificate_that_was_renewed_is_another_way_out(tmp_path: Path) -> No
         (
             'client_cert = { cert_file = "{folder}/client.pem", key_file = "{folder}/other.key" }',
             "client_cert.cert_file",
-            "is not that of the certificate",
+            "does not belong to the certificate",
         ),
         ('client_cert = { cert_file = "{folder}/both.pem", more = 1 }', "client_cert.more", ""),
     ],

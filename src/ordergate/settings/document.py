@@ -14,6 +14,7 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
+from ordergate.domain.account import Environment
 from ordergate.domain.errors import FieldError
 from ordergate.domain.fees import Fees
 from ordergate.domain.special_networks import Network
@@ -49,7 +50,7 @@ from ordergate.settings.keys import (
 )
 from ordergate.settings.secrets import References, holds_secret, resolve_secrets
 from ordergate.settings.source import Files, read_source
-from ordergate.spi.adapter import Adapter, Environment
+from ordergate.spi.adapter import Adapter
 from ordergate.telemetry.redaction import MASK
 
 ENVIRONMENT_PREFIX = "ORDERGATE_"
@@ -177,7 +178,7 @@ def _with_overrides(
                 pointer = f"/{section}/{variable.removeprefix(prefix).lower()}"
                 overrides[pointer] = variable
                 errors.append(
-                    _error(pointer, "unknown_field", f"Unknown key; the known keys are {', '.join(fields)}.")
+                    _error(pointer, "unknown_field", f"There is no such key; known are {', '.join(fields)}.")
                 )
     return merged, overrides, errors
 

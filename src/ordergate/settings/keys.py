@@ -11,11 +11,10 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 from msgspec import Meta
 
-from ordergate.domain.account import Accept
+from ordergate.domain.account import Accept, Environment
 from ordergate.domain.draft import Amount, CurrencyCode, TaxPercent
 from ordergate.gateway.accounts.configuration import Webhooks, When
 from ordergate.settings.egress import EgressSettings
-from ordergate.spi.adapter import Environment
 from ordergate.telemetry.log import LogFormat
 
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
