@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from ordergate.domain.delivery import DeliveryTry
-from ordergate.domain.webhooks import Message, next_try_in, seconds_until, signed_headers
+from ordergate.domain.webhooks import Message, next_try_in, seconds_until
 from ordergate.gateway.accounts.account import Trips
 from ordergate.gateway.accounts.breaker import (
     Breaker,
@@ -25,6 +25,7 @@ from ordergate.gateway.accounts.breaker import (
     passing,
     released,
 )
+from ordergate.gateway.outbound.sign import signed_headers
 from ordergate.gateway.runtime.event_ports import Reply
 from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.journal import transactions as tx

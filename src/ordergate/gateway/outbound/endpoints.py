@@ -13,8 +13,9 @@ from ordergate.domain.identifiers import new_id
 from ordergate.domain.mode import World
 from ordergate.domain.validation import summary
 from ordergate.domain.webhook_bodies import EndpointBody, EndpointUpdate, RotateBody
-from ordergate.domain.webhooks import secret_of, url_errors
+from ordergate.domain.webhooks import url_errors
 from ordergate.gateway.access.caller import Caller
+from ordergate.gateway.outbound.sign import secret_of
 from ordergate.gateway.runtime.runtime import Gateway
 from ordergate.journal import transactions as tx
 from ordergate.journal.records.deliveries import Endpoint, SigningSecret
