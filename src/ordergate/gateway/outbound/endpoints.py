@@ -74,7 +74,7 @@ async def visible_endpoint(gateway: Gateway, caller: Caller, endpoint_id: str) -
 async def change_endpoint(
     gateway: Gateway, caller: Caller, endpoint_id: str, body: EndpointUpdate
 ) -> Endpoint:
-    """Change an endpoint's fields; those that are not given stay.
+    """Change the given fields of an endpoint; the others keep their values.
 
     Raises:
         Problem: ``not_found``, ``invalid_request`` for the URL, or ``forbidden`` as for a new one.
@@ -93,7 +93,7 @@ async def change_endpoint(
 
 
 async def switch_endpoint(gateway: Gateway, caller: Caller, endpoint_id: str, *, enabled: bool) -> Endpoint:
-    """Let an endpoint be sent to, or not.
+    """Enable or disable an endpoint, and clear its failures.
 
     Raises:
         Problem: ``not_found``.
