@@ -11,7 +11,7 @@ from tests.scenarios.conftest import OpenShop, Start
 from tests.scenarios.shop import Emulator, Shop, body_of, free_port, problem_of, verdict
 
 from ordergate.gateway.links.missing_links import missing_links
-from ordergate.gateway.operating.switch_check import rehearse
+from ordergate.gateway.operating.switch_check import check_switch
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.transaction import Transaction
 
@@ -287,7 +287,7 @@ async def test_drill_before_a_switch(open_another: OpenShop, start: Start) -> No
     assert gateway is not None
     since = gateway.clock() - timedelta(days=1)
     target = gateway.configuration.accounts["rapyd"]
-    rehearsed = await rehearse(gateway, target, source=None, merchant=None, since=since)
+    rehearsed = await check_switch(gateway, target, source=None, merchant=None, since=since)
     lacking = await missing_links(gateway.journal, target, merchant=None, since=since)
     assert (rehearsed.orders, rehearsed.passing) == (5, 2)
     assert [(each.id, each.orders) for each in lacking.missing] == [("ONLY-HERE", 1)]

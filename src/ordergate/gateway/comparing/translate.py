@@ -75,10 +75,10 @@ async def translate_at(gateway: Gateway, merchant: str, world: World, draft: Dra
     try:
         account = require_route(gateway.configuration, asked_by(draft, merchant, world, None)).accounts[0]
         command = await creation(gateway.journal, draft, account, unrecorded(gateway, merchant, world))
-        begun = _begun(account, command)
+        started = _start_plan(account, command)
     except Problem as problem:
         return Translation(account=name, problem=problem, side=refused_side(gateway, name, problem))
-    request = begun.request
+    request = started.request
     side = Side(
         account=name,
         adapter=account.adapter.name,
@@ -103,7 +103,7 @@ async def translate_at(gateway: Gateway, merchant: str, world: World, draft: Dra
     )
 
 
-def _begun(account: Account, command: CreateOrder) -> StartedPlan:
+def _start_plan(account: Account, command: CreateOrder) -> StartedPlan:
     """Begin as a create does; an adapter that fails does so for its own account alone.
 
     Raises:
