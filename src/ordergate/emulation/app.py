@@ -11,7 +11,7 @@ from ordergate.spi.emulator import ProviderEmulator
 
 
 class EmulatorApplication:
-    """An ASGI application that tells the control plane from the provider by the raw path.
+    """An ASGI application that separates the control plane and the provider by the raw path.
 
     The web framework sees the control plane only. Its router decodes and tidies paths, checks the host and
     answers in its own words; none of that is the provider's.
@@ -27,7 +27,7 @@ class EmulatorApplication:
         self._control = cast("Application", create_control_plane(session))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one HTTP request, or whatever else the ASGI server asks."""
+        """Serve one HTTP request, or another event of the ASGI server."""
         is_provider = scope["type"] == "http" and not _is_control(scope["raw_path"])
         await (self._provider if is_provider else self._control)(scope, receive, send)
 
@@ -45,7 +45,7 @@ def create_app(
         emulator: The provider's behaviour.
         clock: Returns Unix time in seconds; the control plane's offset is added to it here.
         seed: Decides which requests a rule with a probability hits.
-        webhooks: Where webhooks go at first.
+        webhooks: The initial destination of webhooks.
 
     Raises:
         InvalidControlError: The provider takes no webhook secret, and one is given.

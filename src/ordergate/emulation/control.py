@@ -1,7 +1,7 @@
-"""The control plane under ``/_emulator``: what a test changes at the provider behind its client's back.
+"""The control plane under ``/_emulator``: a test changes the provider's state and behaviour.
 
-Every error is ``{"error": "a sentence"}``: 404 for what does not exist, 409 for what an order's state does
-not allow, 422 for a body that is wrong.
+Every error is ``{"error": "a sentence"}``: 404 for an unknown object, 409 for an action that an order's state forbids,
+422 for an invalid body.
 """
 
 import logging
@@ -42,7 +42,7 @@ class ClockSetting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class OrderAction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What happens to an order; `amount` is in minor units, for a refund of less than the whole."""
+    """An action at the provider; `amount` is in minor units, for a partial refund."""
 
     action: Annotated[
         Literal["3ds_ok", "3ds_fail", "payment_closed", "refund", "dashboard_cancel"],
@@ -52,18 +52,18 @@ class OrderAction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class ControlPlane(Controller):
-    """The calls; each answers with what it has changed."""
+    """The calls; each returns the changed state."""
 
     path = CONTROL_PATH
 
     @get()
     async def overview(self, request: AnyRequest, session: Session) -> Document:
-        """Say what a client needs and which calls there are."""
+        """Return the data for a client, and the list of calls."""
         return {**msgspec.to_builtins(session.emulator.describe()), "calls": _calls(request.app)}
 
     @get("/state")
     async def state(self, session: Session) -> Document:
-        """Show every order, payment and return, and how many requests came."""
+        """Return every order, payment and return, and the number of requests."""
         return session.state()
 
     @post("/reset", status_code=200)
@@ -97,7 +97,7 @@ class ControlPlane(Controller):
 
     @post("/orders/{order_id:str}/do", status_code=200)
     async def act(self, order_id: FromPath[str], body: RawBody, session: Session) -> Document:
-        """Do what happens at the provider without its client, and show the order."""
+        """Perform an action at the provider, and return the order."""
         wanted = decode_body(body, OrderAction)
         try:
             return session.act(order_id, wanted.action, wanted.amount)
@@ -119,7 +119,7 @@ class ControlPlane(Controller):
 
     @get("/switches")
     async def switches(self, session: Session) -> Document:
-        """Show how the provider behaves where its documentation leaves it open."""
+        """Return the switches for undocumented behaviour of the provider."""
         return session.emulator.switches()
 
     @put("/switches")
@@ -130,12 +130,12 @@ class ControlPlane(Controller):
 
     @get("/webhooks")
     async def webhooks(self, session: Session) -> Document:
-        """Show where webhooks go, what befalls them, and the log of the deliveries."""
+        """Return the destination of webhooks, their faults, and the log of deliveries."""
         return session.deliveries.show()
 
     @put("/webhooks")
     async def set_webhooks(self, body: RawBody, session: Session) -> Document:
-        """Say where webhooks go, and what befalls them on the way."""
+        """Set the destination of webhooks, and their faults."""
         session.deliveries.configure(decode_body(body, WebhookSettings))
         return session.deliveries.show()
 

@@ -1,4 +1,4 @@
-"""Delivers what an emulator tells: in order within one order, side by side otherwise, never in a request's way."""
+"""Delivers an emulator's webhooks: in order within one order, in parallel otherwise, never delaying a request."""
 
 import asyncio
 import heapq
@@ -22,7 +22,7 @@ from ordergate.spi.emulator import (
 )
 
 HELD_SECONDS = 1.0
-"""How long an event that is held back waits for one to overtake it."""
+"""Maximum seconds that an event waits to be overtaken."""
 
 STALE_SECONDS = 3600
 """How old a stale signature is."""
@@ -45,8 +45,8 @@ class DeliveryRecord(msgspec.Struct, frozen=True, kw_only=True):
         order: The provider's id of the order.
         attempt: 1 for the first; copies of an attempt have its number.
         at: Unix time in seconds, in the emulator's time.
-        status: Answered; null where no answer came.
-        error: Why none came.
+        status: Status of the response; null without one.
+        error: The reason of a missing response.
         reached: Whether there was a connection to send it over.
         delivered: Whether the provider takes the event for delivered.
     """
@@ -72,7 +72,7 @@ class _Delivery(msgspec.Struct):
 class Deliveries:
     """The events on their way, and a log of the attempts.
 
-    Time is the emulator's: what waits for a retry is due as soon as the control plane's clock says so.
+    The clock is the emulator's: the control plane can make a retry due.
 
     Attributes:
         sent: How many attempts have reached the receiver.
@@ -101,7 +101,7 @@ class Deliveries:
         self.reset()
 
     def reset(self) -> None:
-        """Forget what is on its way and what was sent; what is just being sent is broken off."""
+        """Discard pending and logged deliveries; cancel those in progress."""
         self.sent = 0
         self._draw = random.Random(f"webhooks {self._seed}")  # noqa: S311 - faults, not secrets
         self._use(self._first_settings)
@@ -144,7 +144,7 @@ class Deliveries:
         }
 
     def collect(self) -> None:
-        """Take what the emulator has to tell, and start whatever is due."""
+        """Collect the emulator's events, and start due deliveries."""
         now = self._now()
         for event in self._emulator.take_events():
             self._admit(event, now)
@@ -153,7 +153,7 @@ class Deliveries:
             self._start(heapq.heappop(self._waiting)[2])
 
     async def close(self) -> None:
-        """Break off what is being sent, and start nothing more."""
+        """Cancel the deliveries in progress, and start no more."""
         self.configure(NO_WEBHOOKS)
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._client is not None:
@@ -194,7 +194,7 @@ class Deliveries:
         task.add_done_callback(self._tasks.discard)
 
     async def _work(self, order_id: str, lane: deque[_Delivery]) -> None:
-        """Send what is due of one order, one after the other."""
+        """Send the due deliveries of one order, one after the other."""
         try:
             while lane:
                 async with self._slots:
@@ -209,7 +209,7 @@ class Deliveries:
                 del self._lanes[order_id]
 
     async def _deliver(self, delivery: _Delivery, lane: deque[_Delivery]) -> None:
-        """Make one attempt and the copies of it; another one follows later where it failed."""
+        """Make one attempt and its duplicates; after a failure, schedule another."""
         rules = self._emulator.delivery_rules()
         delivered = False
         for _ in range(1 if delivery.attempts else 1 + delivery.copies):
@@ -266,7 +266,7 @@ class Deliveries:
         body: bytes,
         timeout: float,  # noqa: ASYNC109
     ) -> tuple[int | None, httpx.HTTPError | None]:
-        """Return the status of the answer, or what kept it from coming; redirects are not followed."""
+        """Return the status of the response, or the reason of its absence; redirects are not followed."""
         if self._client is None:
             # The semaphore is the bound: httpx's own can lose places to requests that are broken off.
             # A connection that a receiver closes just as it is used again would cost minutes until the retry.

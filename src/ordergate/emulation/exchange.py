@@ -40,8 +40,8 @@ class Exchange:
         """Return the request as it was sent, with nothing decoded.
 
         Raises:
-            ClientGoneError: It never came whole.
-            BodyTooLargeError: Nobody reads that much.
+            ClientGoneError: The request is incomplete.
+            BodyTooLargeError: The body exceeds the limit.
         """
         headers = self._scope["headers"]
         return EmulatedRequest(

@@ -1,4 +1,4 @@
-"""Fault rules: which requests go wrong, when, and how; the choosing, without doing anything about it."""
+"""Fault rules: they choose which requests fail, when, and how."""
 
 import random
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ Probability = Annotated[float, Meta(ge=0, le=1, description="From 0 (never) to 1
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which requests a rule is for; what is left out matches anything.
+    """The condition of a rule; an absent member matches anything.
 
     Attributes:
         method: In any case.
@@ -35,7 +35,7 @@ class Match(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     path: Pattern | None = None
 
     def accepts(self, method: str, path: str) -> bool:
-        """Tell whether a request with this upper-case method and raw path is meant."""
+        """Return whether a request with this upper-case method and raw path matches."""
         return self._accepts_method(method) and self._accepts_path(path)
 
     def _accepts_method(self, method: str) -> bool:
@@ -51,18 +51,18 @@ class Match(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One way for matching requests to go wrong.
+    """One fault for matching requests.
 
     Attributes:
         do: ``drop`` closes the connection without a byte; ``delay`` waits, then answers as usual; ``status``
             answers an error in the provider's form; ``truncate`` sends half an answer and closes; ``html``
             answers a page as a proxy in between would; ``rate_limit`` answers the provider's own 429.
         match: Which requests; all of them when left out.
-        at: ``before`` acts instead of the provider, which learns nothing of the request (a ``delay`` only
-            holds it up). ``after`` lets the provider act first, and spoils its answer.
-        status: For ``status``, where it is required; also of the ``html`` page (502 when left out) and of the
-            error that ``truncate`` cuts before the commit (500 when left out). No effect elsewhere.
-        seconds: How long ``delay`` waits, where it is required. No effect elsewhere.
+        at: ``before`` replaces the provider, which does not get the request (a ``delay`` only delays it). ``after``
+            lets the provider act first, and then spoils its response.
+        status: Required for ``status``; also the status of the ``html`` page (default 502) and of the error that
+            ``truncate`` cuts before the commit (default 500). No effect otherwise.
+        seconds: Required for ``delay``: its duration. No effect otherwise.
         times: How often the rule hits before it is spent; for ever when left out.
         probability: How likely the rule hits a matching request; always when left out.
     """
@@ -76,7 +76,7 @@ class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     probability: Probability | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a rule that lacks what its effect needs."""
+        """Refuse a rule without a required member of its effect."""
         if self.do == "status" and self.status is None:
             raise ValueError('`status` is required where `do` is "status"')
         if self.do == "delay" and self.seconds is None:
@@ -104,7 +104,7 @@ class FaultPlan:
         self._draw = draw
 
     def choose(self, method: str, path: str) -> FaultRule | None:
-        """Return the first rule that hits this request, and count the hit; None when all goes well."""
+        """Return the first matching rule, and count it; None without one."""
         for index, rule in enumerate(self.rules):
             if self._hits(rule, self.hits[index], method, path):
                 self.hits[index] += 1

@@ -1,4 +1,4 @@
-"""The provider's own paths: every request is read, spoiled where a rule says so, and answered."""
+"""The provider's own paths: each request is read, spoiled by a rule, or answered."""
 
 from http import HTTPStatus
 

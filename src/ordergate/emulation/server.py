@@ -17,11 +17,11 @@ from ordergate.listener.server import STDIN, Server, address, listen, stop_when_
 from ordergate.spi.emulator import ProviderEmulator
 
 OnReady = Callable[[str], None]
-"""Is told the account's ``base_url`` as soon as connections are accepted."""
+"""Called with the account's ``base_url`` as soon as connections are accepted."""
 
 
 class _Protocol(HttpToolsProtocol):
-    """HTTP/1.1 whose applications can reach their connection: ASGI has no word for closing it."""
+    """An HTTP/1.1 server whose applications can close their connection, which ASGI does not support."""
 
     def on_message_begin(self) -> None:
         """Put the transport into the scope of the request that begins."""
@@ -37,7 +37,7 @@ class _Protocol(HttpToolsProtocol):
 
 
 class _Server(Server):
-    """A server that makes the emulator's time pass, and whose delays end with it."""
+    """A server that advances the emulator's time, and ends its delays when it ends."""
 
     def __init__(self, app: EmulatorApplication, on_ready: Callable[[], None]) -> None:
         """Serve `app`; uvicorn's own log keeps to errors, and everything optional is off."""
@@ -58,7 +58,7 @@ class _Server(Server):
         self._session = app.session
 
     async def main_loop(self) -> None:
-        """Serve; an emulator that fails ends the server in order before its error goes on."""
+        """Serve; an emulator that fails ends the server in order, and then raises its error."""
         try:
             await super().main_loop()
         except Exception:
@@ -66,7 +66,7 @@ class _Server(Server):
             raise
 
     async def on_tick(self, counter: int) -> bool:
-        """Let whatever is due happen; uvicorn calls this every 0.1 s."""
+        """Perform everything that is due; uvicorn calls this every 0.1 s."""
         self._session.advance()
         return await super().on_tick(counter)
 
@@ -98,7 +98,7 @@ async def serve_emulator(
         port: 0 for any free one.
         seed: Decides which requests a fault rule with a probability hits.
         on_ready: Called with the account's ``base_url`` once connections are accepted.
-        webhooks: Where webhooks go, until the control plane says otherwise.
+        webhooks: Destination of webhooks, until the control plane sets another.
         clock: Returns Unix time in seconds.
         stop_with_stdin: End also when standard input closes.
 
@@ -127,12 +127,12 @@ async def _run(server: _Server, listener: socket.socket) -> None:
 
 
 def announcement(adapter_name: str, emulator: ProviderEmulator, base_url: str) -> dict[str, Any]:
-    """Return what a gateway needs to use a running emulator, ready for JSON.
+    """Return the data that a gateway needs to use a running emulator, ready for JSON.
 
     Args:
         adapter_name: The adapter that the account configuration names.
         emulator: The emulator that runs.
-        base_url: As `on_ready` was told it.
+        base_url: The argument of `on_ready`.
     """
     description = emulator.describe()
     return {

@@ -16,14 +16,14 @@ Clock = Callable[[], float]
 
 
 class EmulationSession:
-    """One emulator, told the time; what it is asked goes through here.
+    """One emulator with its clock; every request and every control call uses it.
 
     Attributes:
         emulator: The provider's behaviour.
         faults: The rules in force.
         offset: Seconds by which the emulator's time is ahead of the clock; may be negative.
-        requests: How many requests came for the provider's own paths, those that went wrong included.
-        deliveries: The webhooks that are sent, and where to.
+        requests: Number of requests to the provider's own paths, failed ones included.
+        deliveries: The webhooks and their destination.
         stopping: Set once the server shuts down; ends every pause.
     """
 
@@ -35,8 +35,8 @@ class EmulationSession:
         Args:
             emulator: The provider's behaviour.
             clock: Returns Unix time in seconds.
-            seed: Decides the draws of the faults, and of what befalls webhooks.
-            webhooks: Where webhooks go until the control plane says otherwise, and after a reset.
+            seed: Seed of the random choices of faults and of webhooks.
+            webhooks: Destination of webhooks, until the control plane sets another, and after a reset.
 
         Raises:
             InvalidControlError: The provider takes no webhook secret, and one is given.
@@ -69,12 +69,12 @@ class EmulationSession:
         return self._clock() + self.offset
 
     def advance(self) -> None:
-        """Let whatever is due happen, deliveries included."""
+        """Perform everything that is due, deliveries included."""
         self.emulator.advance(self.now())
         self.deliveries.collect()
 
     def handle(self, request: EmulatedRequest) -> EmulatedResponse:
-        """Let the provider act on a request; what it tells of it is delivered meanwhile."""
+        """Let the provider act on a request; its webhooks are delivered meanwhile."""
         now = self.now()
         self.emulator.advance(now)
         try:

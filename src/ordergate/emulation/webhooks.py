@@ -1,4 +1,4 @@
-"""Where webhooks go, and what befalls them on the way; the choosing, without sending anything."""
+"""Chooses the destination and the faults of webhooks, without sending."""
 
 import random
 from collections.abc import Sequence
@@ -25,17 +25,16 @@ Seconds = Annotated[float, Meta(ge=0, le=86_400, description="Seconds, at most a
 
 
 class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where webhooks go, and what befalls them on the way there.
+    """The destination and the faults of webhooks.
 
-    A switch that is a fraction says how likely it hits an event; true hits every one.
+    A fractional switch is a probability for each event; true means always.
 
     Attributes:
-        url: Exactly as a client would configure it at the provider; null sends nothing, and forgets what
-            happens meanwhile.
-        secret: Signs in place of the emulator's own; of several, each makes a signature, as in a rotation.
-            Only where the provider has a webhook secret.
+        url: Exactly as a client would configure it at the provider; null sends nothing, and discards events meanwhile.
+        secret: Replaces the emulator's own key; each of several makes a signature, as in a rotation. Only for a
+            provider with a webhook secret.
         duplicate: Sends an event's first attempt again; a number of 1 or more is how often.
-        reorder: Holds an event back until the next one of the same order has been sent, a second at most.
+        reorder: Delays an event until the next one of the same order has been sent, at most a second.
         drop: Never sends an event; a number of 1 or more is how many of the next ones.
         delay: Seconds that each event waits before its first attempt.
         stale: Signs every attempt as if it were an hour old.
@@ -69,7 +68,7 @@ NO_WEBHOOKS = WebhookSettings(url=None)
 
 
 class Fate(msgspec.Struct, frozen=True):
-    """What befalls one event: further copies, being held back, or being lost."""
+    """The fault of one event: duplicates, a delay, or a loss."""
 
     copies: int = 0
     held: bool = False
@@ -90,7 +89,7 @@ class WebhookPlan:
         self._losses = _count(settings.drop)
 
     def fate(self) -> Fate:
-        """Return what befalls the next event."""
+        """Return the fault of the next event."""
         settings = self.settings
         # A switch that is no fraction draws nothing, so it does not shift the draws of the others.
         lost = self._losses > 0 or self._hits(settings.drop)

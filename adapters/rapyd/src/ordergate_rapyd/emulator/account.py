@@ -12,13 +12,13 @@ from ordergate_rapyd.emulator.switches import Switches
 
 
 class Account(msgspec.Struct, kw_only=True):
-    """The catalog, the switches, and what has happened so far, each in the order of its creation.
+    """The catalog, the switches, and all orders, payments and returns in order of creation.
 
     Attributes:
         webhook_ids: Draws ids of webhooks; a stream of its own, so that it shifts no other ids.
         operation_id: Of the request that is being answered; blank while time passes without one.
         webhooks_wanted: Whether webhooks are written at all, which takes its time.
-        untold: The webhooks that nobody has taken yet.
+        untold: The webhooks that nobody has collected yet.
     """
 
     ids: Identifiers
@@ -45,9 +45,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """An authentic request to an operation.
 
     Attributes:
-        object_id: The id in the path; blank where there is none.
+        object_id: The id in the path; empty without one.
         query: The parameters of the query; of repeated ones the last.
-        body: The members of the body that are not null: Rapyd's own SDK sends null for what is not set.
+        body: The members of the body that are not null: Rapyd's own SDK sends null for unset members.
         now: Unix time in seconds.
     """
 

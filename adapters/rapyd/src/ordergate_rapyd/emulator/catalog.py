@@ -1,7 +1,7 @@
-"""What a merchant account holds before its first order: customers, SKUs, coupons and payment methods.
+"""The catalog of a merchant account: customers, SKUs, coupons and payment methods.
 
-Facts: Rapyd docs, "Customer", "SKU", "Coupon" and "Payment Method Type". What a payment method does when it
-is charged is the emulator's own.
+Facts: Rapyd docs, "Customer", "SKU", "Coupon" and "Payment Method Type". The result of a charge of each payment method
+    is the emulator's own.
 """
 
 import re
@@ -35,14 +35,14 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Letters, digits and underscores."""
 
     about: str = ""
-    """For people: what this entry is good for."""
+    """The use of this entry, for people."""
 
 
 class Customer(_Entry, frozen=True, kw_only=True):
     """A customer."""
 
     email: str = ""
-    """Blank for a customer whose orders must bring their own."""
+    """Empty for a customer whose orders need their own address."""
 
     default_payment_method: str = ""
     """The id of a payment method of this customer; blank for none."""
@@ -52,7 +52,7 @@ class Customer(_Entry, frozen=True, kw_only=True):
 
 
 class Sku(_Entry, frozen=True, kw_only=True):
-    """A stock keeping unit: what an order's item names as its ``parent``."""
+    """A stock keeping unit: the ``parent`` of an order's item."""
 
     currency: str
     """ISO 4217, upper case."""
@@ -71,10 +71,10 @@ class Coupon(_Entry, frozen=True, kw_only=True):
     """``forever`` or ``repeating``; ``once`` in older documentation."""
 
     duration_in_months: int = 1
-    """Months for which a repeating coupon holds."""
+    """Months of validity of a repeating coupon."""
 
     discount_duration_in_uses: int = 1
-    """Uses for which a repeating coupon holds."""
+    """Number of uses of a repeating coupon."""
 
     percent_off: int = 0
     """1 to 100; 0 for a coupon with an amount."""
@@ -87,10 +87,10 @@ class Coupon(_Entry, frozen=True, kw_only=True):
 
 
 class PaymentMethod(_Entry, frozen=True, kw_only=True):
-    """A payment method, and what happens to a payment made with it."""
+    """A payment method, and the result of a payment with it."""
 
     customer: str
-    """Whose it is."""
+    """Its customer."""
 
     type: str
     """The payment method type, such as ``us_visa_card``."""
@@ -107,7 +107,7 @@ class PaymentMethod(_Entry, frozen=True, kw_only=True):
     """Why it declines or fails later."""
 
     currencies: Sequence[str] = ()
-    """What it can be charged in; empty for every currency."""
+    """Its currencies; empty for all."""
 
     minimum: int = 0
     """The smallest amount, in minor units of the order's currency."""

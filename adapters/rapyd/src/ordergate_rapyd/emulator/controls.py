@@ -1,4 +1,4 @@
-"""What happens at Rapyd without its client: shoppers, banks, and people in the Client Portal."""
+"""Actions at Rapyd outside the API: by shoppers, banks, and people in the Client Portal."""
 
 from collections.abc import Callable, Mapping
 

@@ -1,7 +1,7 @@
-"""What the ``idempotency`` header does, in an account that is set up to heed it on orders.
+"""The effect of the ``idempotency`` header, in an account that uses it for orders.
 
-Facts: Rapyd docs, "Idempotency": by default only payments created directly are protected, never orders; on
-request all POST requests are, and then the value of the header alone counts, whatever the path and the body.
+Facts: Rapyd docs, "Idempotency": by default only payments that are created directly are protected, never orders. On
+    request all POST requests are; then only the value of the header counts, not the path and the body.
 """
 
 import msgspec

@@ -57,7 +57,7 @@ def update_order(account: Account, call: Call) -> JsonObject:
 
 
 def totals(account: Account, lines: Sequence[Line], tax_percent: int, coupon_id: str) -> Totals:
-    """Return what the lines come to; discount and tax are each rounded once.
+    """Return the total of the lines; discount and tax are each rounded once.
 
     Raises:
         RefusedError: The coupon no longer exists.
@@ -119,7 +119,7 @@ def _line(item: JsonObject, exponent: int) -> Line:
 
 
 def _address(account: Account, body: JsonObject, second: int) -> JsonObject | None:
-    """Return the address as it is shown: with an id, and blank where nothing was sent."""
+    """Return the address for display: with an id, and empty strings for absent members."""
     address = body.get("shipping_address")
     if not address or not isinstance(address, dict):
         return None

@@ -69,7 +69,7 @@ class RapydEmulator:
         )
 
     def describe(self) -> EmulatorDescription:
-        """Return what a client needs; constant for one seed."""
+        """Return the data for a client; constant for a seed."""
         return self._description
 
     def handle(self, request: EmulatedRequest, now: float) -> EmulatedResponse:
@@ -109,7 +109,7 @@ class RapydEmulator:
         }
 
     def act(self, order_id: str, action: str, amount: int | None, now: float) -> dict[str, Any]:
-        """Do what happens at Rapyd without its client, and return the order.
+        """Perform an action at Rapyd, and return the order.
 
         Raises:
             UnknownOrderError: There is no such order.
@@ -140,7 +140,7 @@ class RapydEmulator:
         return msgspec.structs.asdict(self._account.switches)
 
     def set_switches(self, switches: Mapping[str, Any]) -> None:
-        """Change the named switches; they hold from the next request on.
+        """Change the named switches, from the next request on.
 
         Raises:
             InvalidControlError: A name is unknown or a value impossible.
@@ -148,7 +148,7 @@ class RapydEmulator:
         self._account.switches = changed(self._account.switches, switches)
 
     def keep_events(self, *, wanted: bool) -> None:
-        """Say whether webhooks are written and kept; no other id depends on it."""
+        """Set whether webhooks are made and stored; no other id depends on it."""
         self._account.webhooks_wanted = wanted
 
     def take_events(self) -> Sequence[WebhookEvent]:
@@ -164,7 +164,7 @@ class RapydEmulator:
         return webhooks.headers(self._credentials, self._account.switches, event, attempt)
 
     def _admitted(self, request: EmulatedRequest, now: float) -> EmulatedResponse:
-        """Answer an authentic request, once per idempotency value where the account is set up so."""
+        """Answer an authentic request, once for each idempotency value if the account is configured so."""
         switches = self._account.switches
         body = self._gate.admit(request, now, switches)
         if recalled := self._memory.recall(request, now, switches):
@@ -192,7 +192,7 @@ def _respond(status: int, envelope: JsonObject) -> EmulatedResponse:
 
 
 def _plain(shown: JsonObject) -> dict[str, Any]:
-    """Return what a reader of the JSON would hold."""
+    """Return the value that a JSON reader decodes."""
     plain: dict[str, Any] = json.loads(stringify(shown))
     return plain
 

@@ -128,7 +128,7 @@ def _returned_tax(order: Order) -> int:
 
 
 def _tax_share(account: Account, order: Order, lines: Iterable[Line]) -> list[Line]:
-    """Return the tax on the other lines, as far as it has not come back yet."""
+    """Return the tax on the other lines that was not refunded yet."""
     if any(line.type == "tax" for line in lines):
         return []
     base = sum(line.total for line in lines)
@@ -138,7 +138,7 @@ def _tax_share(account: Account, order: Order, lines: Iterable[Line]) -> list[Li
 
 
 def _refund(account: Account, order: Order, amount: int, second: int) -> str | None:
-    """Give the money back, and return the refund's id; None where the return stands without it."""
+    """Refund the money, and return the refund's id; None if the return has no refund."""
     payment = account.payments.get(order.payment)
     code = account.switches.refund_error or _refusal(payment, amount)
     if code is None:

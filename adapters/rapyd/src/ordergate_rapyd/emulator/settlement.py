@@ -1,4 +1,4 @@
-"""What becomes of payments once they are open: they close, fail, expire, are canceled or refunded.
+"""The further events of open payments: they close, fail, expire, are canceled or refunded.
 
 Facts: Rapyd docs, "Pay an Order" (cards close by themselves, 3-D Secure within 15 minutes) and "Update an
 Order" (other payments leave it to the merchant to set the order to ``paid``).
@@ -31,7 +31,7 @@ def settle(account: Account, now: float) -> None:
 
 
 def close(account: Account, payment: Payment, second: int, received: int | None = None) -> None:
-    """Collect the payment, in full or what was received; its order follows where that is automatic."""
+    """Collect the payment, in full or the received amount; its order follows if that is automatic."""
     collect(account, payment, second, received)
     order = account.orders[payment.order]
     before = order.status
@@ -42,7 +42,7 @@ def close(account: Account, payment: Payment, second: int, received: int | None 
 
 
 def collect(account: Account, payment: Payment, second: int, received: int | None = None) -> None:
-    """Collect the payment, in full or what was received, and leave its order as it is."""
+    """Collect the payment, in full or the received amount, without a change of its order."""
     account.open_payments.pop(payment.id, None)
     payment.status = "CLO"
     payment.received = payment.amount if received is None else received
@@ -59,7 +59,7 @@ def fail(account: Account, payment: Payment, code: str, second: int) -> None:
 
 
 def end(account: Account, payment: Payment, status: str, second: int) -> None:
-    """End the payment without money; whether its order goes back to ``created`` is not documented."""
+    """End the payment without money; it is not documented whether its order returns to ``created``."""
     account.open_payments.pop(payment.id, None)
     payment.status = status
     payment.next_action = "not_applicable"

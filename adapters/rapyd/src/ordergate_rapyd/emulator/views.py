@@ -1,4 +1,4 @@
-"""How orders, payments and returns look from outside: members in Rapyd's order, amounts in major units.
+"""Orders, payments and returns as documents: members in Rapyd's order, amounts in major units.
 
 Facts: the samples of Rapyd docs, "Create an Order", "Order Updated Webhook" and "Retrieve a Return".
 """
@@ -116,7 +116,7 @@ def order_return(account: Account, order_return: records.OrderReturn) -> JsonObj
 
 
 def refund(refund_id: str, payment: records.Payment, amount: int, second: int) -> JsonObject:
-    """Return a refund as webhooks tell of it; its members are not documented, and those here a guess."""
+    """Return a refund as webhooks contain it; its members are undocumented and guessed."""
     return {
         "id": refund_id,
         "amount": write_amount(amount, payment.currency),
@@ -207,7 +207,7 @@ def _ewallet(account: Account, payment: records.Payment) -> JsonObject:
 
 
 def _extended(account: Account, shown: JsonObject) -> JsonObject:
-    """Add members that no client can know, where asked to."""
+    """Add unknown members, if a switch asks for it."""
     if account.switches.extra_response_fields:
         shown["new_field"] = "not documented"
         shown["new_object"] = {"nested": [1, None, {}]}

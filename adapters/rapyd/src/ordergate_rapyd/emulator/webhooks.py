@@ -1,4 +1,4 @@
-"""Webhooks: what is told of orders and payments, in which envelope, and how it is signed.
+"""Webhooks: their events, envelope and signature.
 
 Facts: Rapyd docs, "Webhooks", "Webhook Authentication", "Message Sequences" and the pages of the single
 webhooks, "Order Updated Webhook" among them.
@@ -18,36 +18,36 @@ from ordergate_rapyd.emulator.switches import Switches
 
 
 def tell_order(account: Account, kind: str, order: Order, second: int) -> None:
-    """Tell of an order as it is now.
+    """Queue a webhook about an order in its present state.
 
     Args:
-        account: Whose order it is.
+        account: The account of the order.
         kind: ``ORDER_CREATED``, ``ORDER_UPDATED``, ``ORDER_PAYMENT_SUCCEEDED`` or ``ORDER_PAYMENT_FAILED``.
-        order: After what happened.
+        order: The order after the event.
         second: Unix time in whole seconds.
     """
     _tell(account, kind, order.id, lambda: views.order(account, order), second)
 
 
 def tell_payment(account: Account, kind: str, payment: Payment, second: int) -> None:
-    """Tell of a payment: ``PAYMENT_SUCCEEDED``, ``PAYMENT_COMPLETED``, ``PAYMENT_FAILED`` and so on."""
+    """Queue a webhook about a payment: ``PAYMENT_SUCCEEDED``, ``PAYMENT_COMPLETED``, ``PAYMENT_FAILED`` and so on."""
     _tell(account, kind, payment.order, lambda: views.payment(account, payment), second)
 
 
 def tell_return(account: Account, order_return: OrderReturn, second: int) -> None:
-    """Tell of a new return, as its response shows it."""
+    """Queue a webhook about a new return, in the form of its response."""
     kind = "ORDER_RETURN_CREATED"
     _tell(account, kind, order_return.order, lambda: views.order_return(account, order_return), second)
 
 
 def tell_refund(account: Account, refund_id: str, payment: Payment, amount: int, second: int) -> None:
-    """Tell of money given back; `amount` is in minor units."""
+    """Queue a webhook about a refund; `amount` is in minor units."""
     kind = "REFUND_COMPLETED"
     _tell(account, kind, payment.order, lambda: views.refund(refund_id, payment, amount, second), second)
 
 
 def take_untold(account: Account) -> list[WebhookEvent]:
-    """Return what nobody has taken yet, oldest first."""
+    """Return the webhooks that were not collected yet, oldest first."""
     untold, account.untold = account.untold, []
     return untold
 

@@ -23,7 +23,7 @@ Answer = Callable[[], tuple[EmulatedResponse, bool]]
 
 
 class Record(msgspec.Struct, frozen=True):
-    """The first use of a key: when, with which body, and what was answered."""
+    """The first use of a key: its time, its body, and its response."""
 
     first_use: float
     body: bytes
@@ -31,7 +31,7 @@ class Record(msgspec.Struct, frozen=True):
 
 
 class IdempotencyStore:
-    """What was answered under which key, per API key, method and path."""
+    """The stored responses by API key, method, path and idempotency key."""
 
     def __init__(self) -> None:
         self._records: dict[tuple[str, str, str, str], Record] = {}
@@ -56,7 +56,7 @@ class IdempotencyStore:
         return response
 
     def forget_old(self, now: float) -> None:
-        """Drop the records whose 24 hours are over."""
+        """Delete the records after their 24 hours."""
         while self._records:
             oldest = next(iter(self._records))
             if now < self._records[oldest].first_use + LIFETIME_SECONDS:
@@ -65,7 +65,7 @@ class IdempotencyStore:
 
 
 def usable_key(call: Call, switches: Switches) -> str | None:
-    """Return the request's key where the method honours one.
+    """Return the request's key, if the method supports one.
 
     Raises:
         ApiError: The key is empty or longer than 255 characters.
@@ -81,7 +81,7 @@ def usable_key(call: Call, switches: Switches) -> str | None:
 
 
 def stored_by_status(status: int, switches: Switches) -> bool:
-    """Tell whether an answer with this status is kept under its key."""
+    """Return whether a response with this status is stored under its key."""
     exceptions = {
         401: switches.idempotency_stores_unauthorized,
         404: switches.idempotency_stores_not_found,

@@ -11,7 +11,7 @@ _ALPHABET = string.ascii_letters + string.digits
 
 
 def is_uuid(text: str) -> bool:
-    """Tell whether a text is a UUID in its canonical, hyphenated form, in either case."""
+    """Return whether a text is a UUID in its canonical, hyphenated form, in either case."""
     return _UUID.match(text) is not None
 
 
