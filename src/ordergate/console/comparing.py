@@ -12,7 +12,8 @@ from ordergate.api.documents import ComparisonDocument, ProblemDocument, ResultD
 from ordergate.api.exchanges import AnswerDocument, RequestDocument
 from ordergate.console.documents import Spoken, answer_shown, request_shown, weight
 from ordergate.console.formats import shown
-from ordergate.domain.comparison import DifferenceKind, literal
+from ordergate.domain.comparison import literal
+from ordergate.domain.difference import DifferenceKind
 from ordergate.domain.draft import Draft
 from ordergate.domain.fees import Fee
 from ordergate.domain.order import Notice, Order

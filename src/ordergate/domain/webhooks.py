@@ -12,8 +12,7 @@ import msgspec
 
 from ordergate.domain.errors import FieldError
 from ordergate.domain.special_networks import Address, Network, cloud_service, is_public
-
-MAX_URL = 2048
+from ordergate.domain.webhook_bodies import MAX_URL
 
 _TRANSLATED = ip_network("64:ff9b::/96")
 """NAT64: the last 32 bits are an IPv4 address."""

@@ -14,7 +14,7 @@ from urllib.parse import unquote_plus
 import msgspec
 from msgspec import Meta
 
-from ordergate.domain.account import Accept
+from ordergate.domain.account import Accept, Environment
 from ordergate.domain.draft import Amount, CurrencyCode, TaxPercent
 from ordergate.domain.errors import FieldError
 from ordergate.domain.fees import Fees
@@ -40,7 +40,7 @@ from ordergate.settings.checks import (
 from ordergate.settings.egress import EgressSettings, ignored_variables, read_egress, with_egress_secrets
 from ordergate.settings.secrets import References, holds_secret, resolve_secrets
 from ordergate.settings.source import Files, read_source
-from ordergate.spi.adapter import Adapter, Environment
+from ordergate.spi.adapter import Adapter
 from ordergate.telemetry.log import LogFormat
 from ordergate.telemetry.redaction import MASK
 

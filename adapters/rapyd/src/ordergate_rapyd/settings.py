@@ -3,8 +3,9 @@
 from typing import Literal
 from urllib.parse import urlsplit
 
+from ordergate.domain.account import Environment
 from ordergate.domain.errors import FieldError
-from ordergate.spi.adapter import AdapterSettings, Environment
+from ordergate.spi.adapter import AdapterSettings
 from ordergate.spi.secret import Secret
 
 BASE_URLS: dict[Environment, str] = {

@@ -1,7 +1,8 @@
 """The settings of an account at RevKeen."""
 
+from ordergate.domain.account import Environment
 from ordergate.domain.errors import FieldError
-from ordergate.spi.adapter import AdapterSettings, Environment
+from ordergate.spi.adapter import AdapterSettings
 from ordergate.spi.secret import Secret
 
 BASE_URLS: dict[Environment, str] = {

@@ -13,7 +13,8 @@ from ordergate.conformance.law import Laws, law
 from ordergate.conformance.laws.declared import FIELDS
 from ordergate.conformance.walks import CHAIRS
 from ordergate.domain.commands import CreateOrder
-from ordergate.domain.comparison import Difference, compare
+from ordergate.domain.comparison import compare
+from ordergate.domain.difference import Difference
 from ordergate.domain.draft import CustomerBody, Draft
 from ordergate.domain.errors import Problem
 from ordergate.domain.judging import Side

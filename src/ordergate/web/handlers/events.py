@@ -6,7 +6,7 @@ from litestar import Request, get
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from ordergate.api.event_documents import EventList
-from ordergate.domain.events import EventType
+from ordergate.domain.event_type import EventType
 from ordergate.gateway.outbound import feed
 from ordergate.journal.records.events import EventQuery, Feed
 from ordergate.web.authentication import caller_of
