@@ -24,7 +24,7 @@ from ordergate.gateway.orders.imports import adopt_marked
 from ordergate.gateway.orders.read import read_command
 from ordergate.gateway.runtime.background import in_background
 from ordergate.gateway.runtime.order_log import refresh
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.gateway.writes.plans import read_order
 from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
@@ -62,20 +62,20 @@ class _NotYet(Exception):  # noqa: N818 - it is how a look ends that cannot be t
 
 
 @contextlib.asynccontextmanager
-async def resyncing(gateway: Gateway) -> AsyncIterator[None]:
+async def resyncing(runtime: Runtime) -> AsyncIterator[None]:
     """Run due resync jobs in the background until the block ends."""
     running: _Running = {}
 
     async def do_round() -> float:
-        return 0.0 if await _start_due(gateway, running) else _IDLE
+        return 0.0 if await _start_due(runtime, running) else _IDLE
 
-    worker = gateway.workers.run(
+    worker = runtime.workers.run(
         "resync",
         do_round,
         log=_log,
         failure="inbound.failed",
         after_failure=_IDLE,
-        gather=lambda: gateway.configuration.inbound.pace.settle + _LATER,
+        gather=lambda: runtime.configuration.inbound.pace.settle + _LATER,
     )
     try:
         async with worker:
@@ -86,89 +86,89 @@ async def resyncing(gateway: Gateway) -> AsyncIterator[None]:
         await asyncio.gather(*running, return_exceptions=True)
 
 
-async def _start_due(gateway: Gateway, running: _Running) -> int:
+async def _start_due(runtime: Runtime, running: _Running) -> int:
     """Start due jobs, as many as there is room for; return how many."""
     held = set(running.values())
     busy = Counter(account for account, _ in held)
     room = {
         account.name: AT_ONCE - busy[account.name]
-        for account in gateway.configuration.accounts.values()
+        for account in runtime.configuration.accounts.values()
         if account.accept != "none"
         and busy[account.name] < AT_ONCE
-        and gateway.transport.health(account).has_room
+        and runtime.transport.health(account).has_room
     }
-    due = await gateway.journal.read(tx.resync.accounts_due(list(room)))
+    due = await runtime.journal.read(tx.resync.accounts_due(list(room)))
     room = {account: room[account] for account in due}
-    taken = await gateway.journal.write(tx.resync.acquire_due(gateway.node, room, held)) if room else []
+    taken = await runtime.journal.write(tx.resync.acquire_due(runtime.node, room, held)) if room else []
 
     def end(ended: "asyncio.Task[None]") -> None:
         del running[ended]
-        gateway.workers.wake("resync", at_once=True)
+        runtime.workers.wake("resync", at_once=True)
 
     for subject in taken:
-        task = asyncio.create_task(_look_at(gateway, subject))
+        task = asyncio.create_task(_look_at(runtime, subject))
         running[task] = (subject.account, subject.name)
         task.add_done_callback(end)
     return len(taken)
 
 
-async def _look_at(gateway: Gateway, subject: ResyncJob) -> None:
+async def _look_at(runtime: Runtime, subject: ResyncJob) -> None:
     """Run one resync job, and finish or postpone it."""
-    with in_background(gateway, "inbound"):
-        await _look(gateway, subject)
+    with in_background(runtime, "inbound"):
+        await _look(runtime, subject)
 
 
-async def _look(gateway: Gateway, subject: ResyncJob) -> None:
+async def _look(runtime: Runtime, subject: ResyncJob) -> None:
     """Read an order again, or postpone the job."""
-    pace = gateway.configuration.inbound.pace
+    pace = runtime.configuration.inbound.pace
     try:
-        record = await _bring_up_to_date(gateway, subject)
+        record = await _bring_up_to_date(runtime, subject)
     except _NotYet:
-        await _postpone(gateway, subject, min(_FIRST_PAUSE * 2.0**subject.tries, _LONGEST_WAIT))
+        await _postpone(runtime, subject, min(_FIRST_PAUSE * 2.0**subject.tries, _LONGEST_WAIT))
     except Problem as problem:
         if problem.code in _LASTING and subject.tries >= _REFUSALS:
-            await _park(gateway, subject, problem.detail)
+            await _park(runtime, subject, problem.detail)
             return
         _log.info("inbound.postponed", account=subject.account, subject=subject.name, code=problem.code)
-        await _postpone(gateway, subject, max(_pause(subject), problem.retry_after or 0))
+        await _postpone(runtime, subject, max(_pause(subject), problem.retry_after or 0))
     except JournalUnavailableError as error:
         _log.warning("journal.unavailable", error=str(error))
-        await _postpone(gateway, subject, _IDLE)
+        await _postpone(runtime, subject, _IDLE)
     except Exception:  # noqa: BLE001 - others wait for their turn
         _log.exception("inbound.failed", account=subject.account, subject=subject.name)
-        await _postpone(gateway, subject, max(_pause(subject), _LONGEST_PAUSE / 10))
+        await _postpone(runtime, subject, max(_pause(subject), _LONGEST_PAUSE / 10))
     else:
         if record is None:
-            await _park(gateway, subject, "Nobody here knows it.")
+            await _park(runtime, subject, "Nobody here knows it.")
             return
         erase = record.redacted_at is not None
         await until_kept(
-            lambda: gateway.journal.write(tx.resync.finish(subject, gateway.node, pace, erase=erase))
+            lambda: runtime.journal.write(tx.resync.finish(subject, runtime.node, pace, erase=erase))
         )
 
 
-async def _bring_up_to_date(gateway: Gateway, subject: ResyncJob) -> OrderRecord | None:
+async def _bring_up_to_date(runtime: Runtime, subject: ResyncJob) -> OrderRecord | None:
     """Read the order of a job, and record it; None if no merchant has it.
 
     Raises:
         _NotYet: A write is under way, of which this may be a trace.
         Problem: The order could not be read.
     """
-    account = gateway.configuration.accounts[subject.account]
-    stored = await _known(gateway, subject)
+    account = runtime.configuration.accounts[subject.account]
+    stored = await _known(runtime, subject)
     if stored is None:
-        return await _become_known(gateway, account, subject)
+        return await _become_known(runtime, account, subject)
     note_order(stored.record.id)
-    unsettled = await gateway.journal.read(tx.operations.find_unsettled(stored.record.id))
+    unsettled = await runtime.journal.read(tx.operations.find_unsettled(stored.record.id))
     if unsettled is not None and unsettled.state == "in_progress":
         raise _NotYet  # its answer is on the way, and may be older than what would be read now
-    home = home_of(gateway.configuration, stored.record)
+    home = home_of(runtime.configuration, stored.record)
     if home is None:
         raise Problem("no_route", f"The account {subject.account!r} has become another's.")
-    return (await read_anew(gateway, home, stored)).record
+    return (await read_anew(runtime, home, stored)).record
 
 
-async def read_anew(gateway: Gateway, account: Account, stored: StoredOrder) -> StoredOrder:
+async def read_anew(runtime: Runtime, account: Account, stored: StoredOrder) -> StoredOrder:
     """Read an order at its provider and record it; confirm its payment if that is due.
 
     A concurrent write may have read the provider earlier than this job. Then the order is read once more, so that the
@@ -178,66 +178,66 @@ async def read_anew(gateway: Gateway, account: Account, stored: StoredOrder) -> 
         Problem: It could not be read, or it keeps changing.
     """
     for _ in range(_RACES):
-        seen = await read_order(gateway, account, read_command(stored.record))
-        record = seen_again(stored.record, seen, gateway.steady_time())
-        kept = await refresh(gateway, record, stored)
+        seen = await read_order(runtime, account, read_command(stored.record))
+        record = seen_again(stored.record, seen, runtime.steady_time())
+        kept = await refresh(runtime, record, stored)
         if kept.record == record:
-            return await confirm_if_due(gateway, account, kept)
+            return await confirm_if_due(runtime, account, kept)
         stored = kept
     raise Problem("order_busy", "The order keeps changing while it is read.", retry_after=1)
 
 
-async def _known(gateway: Gateway, subject: ResyncJob) -> StoredOrder | None:
+async def _known(runtime: Runtime, subject: ResyncJob) -> StoredOrder | None:
     native = subject.provider_order_id
     if native is not None:
-        record = (await gateway.journal.read(tx.orders.find_imported(subject.account, [native]))).get(native)
-        return None if record is None else await gateway.journal.read(tx.orders.find(record.id))
-    for operation in await _operations(gateway, subject.account, subject.operations):
-        stored = await gateway.journal.read(tx.orders.find(operation.order))
+        record = (await runtime.journal.read(tx.orders.find_imported(subject.account, [native]))).get(native)
+        return None if record is None else await runtime.journal.read(tx.orders.find(record.id))
+    for operation in await _operations(runtime, subject.account, subject.operations):
+        stored = await runtime.journal.read(tx.orders.find(operation.order))
         if stored is not None:
             return stored
     return None
 
 
-async def _become_known(gateway: Gateway, account: Account, subject: ResyncJob) -> OrderRecord | None:
+async def _become_known(runtime: Runtime, account: Account, subject: ResyncJob) -> OrderRecord | None:
     """Import an order whose mark names its merchant, unless an operation of this journal creates it.
 
     Raises:
         _NotYet: An operation here may be about to make it.
         Problem: The order could not be read.
     """
-    made_here = await _operations(gateway, account.name, subject.operations)
-    _wait_for(gateway, made_here, subject)
+    made_here = await _operations(runtime, account.name, subject.operations)
+    _wait_for(runtime, made_here, subject)
     native = subject.provider_order_id
     if made_here or native is None or (subject.parked and subject.merchant is None):
         return None
     if subject.age < GRACE:
         raise _NotYet
-    seen = await read_order(gateway, account, RetrieveOrder(provider_order_id=native))
+    seen = await read_order(runtime, account, RetrieveOrder(provider_order_id=native))
     merchant, mark = seen.marks.get(MERCHANT_MARK), seen.marks.get(OPERATION_MARK)
     if isinstance(mark, str):
-        made_here = await _operations(gateway, account.name, [mark])
-        _wait_for(gateway, made_here, subject)
+        made_here = await _operations(runtime, account.name, [mark])
+        _wait_for(runtime, made_here, subject)
     if made_here or not isinstance(merchant, str) or not account.open_to(merchant, account.world):
         return None
-    return await _adopt(gateway, account, merchant, seen)
+    return await _adopt(runtime, account, merchant, seen)
 
 
-async def _adopt(gateway: Gateway, account: Account, merchant: str, seen: ProviderOrder) -> OrderRecord:
-    record = await adopt_marked(gateway, account, merchant, seen)
+async def _adopt(runtime: Runtime, account: Account, merchant: str, seen: ProviderOrder) -> OrderRecord:
+    record = await adopt_marked(runtime, account, merchant, seen)
     _log.info("order.adopted", order_id=record.id, account=account.name, merchant=merchant)
-    stored = await gateway.journal.read(tx.orders.find(record.id))
+    stored = await runtime.journal.read(tx.orders.find(record.id))
     assert stored is not None
-    return (await confirm_if_due(gateway, account, stored)).record
+    return (await confirm_if_due(runtime, account, stored)).record
 
 
-def _wait_for(gateway: Gateway, operations: list[Operation], subject: ResyncJob) -> None:
+def _wait_for(runtime: Runtime, operations: list[Operation], subject: ResyncJob) -> None:
     """Wait for operations that may create the order: they settle, or have a delayed probe.
 
     Raises:
         _NotYet: There are such operations.
     """
-    late_look = gateway.configuration.late_look.total_seconds()
+    late_look = runtime.configuration.late_look.total_seconds()
     if any(
         not operation.settled or (operation.state == "failed" and subject.age < late_look)
         for operation in operations
@@ -246,25 +246,25 @@ def _wait_for(gateway: Gateway, operations: list[Operation], subject: ResyncJob)
 
 
 async def _operations(
-    gateway: Gateway, account: str, named: "tuple[str, ...] | list[str]"
+    runtime: Runtime, account: str, named: "tuple[str, ...] | list[str]"
 ) -> list[Operation]:
     """Those operations that are ours, at this account."""
-    found = [await gateway.journal.read(tx.operations.find(operation)) for operation in named]
+    found = [await runtime.journal.read(tx.operations.find(operation)) for operation in named]
     return [operation for operation in found if operation is not None and operation.account == account]
 
 
-async def _park(gateway: Gateway, subject: ResyncJob, reason: str) -> None:
+async def _park(runtime: Runtime, subject: ResyncJob, reason: str) -> None:
     if not subject.parked:
-        gateway.metrics.parked_event(subject.account)
+        runtime.metrics.parked_event(subject.account)
         _log.warning("event.parked", account=subject.account, subject=subject.name, reason=reason)
-    pace = gateway.configuration.inbound.pace
+    pace = runtime.configuration.inbound.pace
     await until_kept(
-        lambda: gateway.journal.write(tx.resync.finish(subject, gateway.node, pace, parked=True))
+        lambda: runtime.journal.write(tx.resync.finish(subject, runtime.node, pace, parked=True))
     )
 
 
-async def _postpone(gateway: Gateway, subject: ResyncJob, seconds: float) -> None:
-    await until_kept(lambda: gateway.journal.write(tx.resync.postpone(subject, gateway.node, seconds)))
+async def _postpone(runtime: Runtime, subject: ResyncJob, seconds: float) -> None:
+    await until_kept(lambda: runtime.journal.write(tx.resync.postpone(subject, runtime.node, seconds)))
 
 
 def _pause(subject: ResyncJob) -> float:

@@ -26,7 +26,7 @@ from ordergate.gateway.accounts.breaker import (
     released,
 )
 from ordergate.gateway.runtime.event_ports import Reply
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.deliveries import DeliveryBatch, DueDelivery, Endpoint, SigningSecret
@@ -84,10 +84,10 @@ class EndpointState:
 
 
 @contextlib.asynccontextmanager
-async def delivering(gateway: Gateway) -> AsyncIterator[None]:
+async def delivering(runtime: Runtime) -> AsyncIterator[None]:
     """Deliver events to webhook endpoints in the background until the block ends."""
-    deliveries = DeliveryWorker(gateway)
-    worker = gateway.workers.run(
+    deliveries = DeliveryWorker(runtime)
+    worker = runtime.workers.run(
         "delivery", deliveries.do_round, log=_log, failure="deliveries.failed", after_failure=_IDLE
     )
     try:
@@ -100,9 +100,9 @@ async def delivering(gateway: Gateway) -> AsyncIterator[None]:
 class DeliveryWorker:
     """Makes the deliveries of one process."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, runtime: Runtime) -> None:
         """Start without deliveries."""
-        self._gateway = gateway
+        self._runtime = runtime
         self._lanes: dict[str, EndpointState] = {}
         self._held: dict[str, asyncio.Task[None]] = {}
         self._release_at = 0.0
@@ -129,7 +129,7 @@ class DeliveryWorker:
         Raises:
             JournalUnavailableError: The journal does not answer.
         """
-        await self._gateway.journal.write(tx.deliveries.release(self._gateway.node, self._held.keys()))
+        await self._runtime.journal.write(tx.deliveries.release(self._runtime.node, self._held.keys()))
 
     async def begin(self) -> int:
         """Start due deliveries that have room; return how many.
@@ -137,10 +137,10 @@ class DeliveryWorker:
         Raises:
             JournalUnavailableError: The journal does not answer.
         """
-        gateway, begun = self._gateway, 0
-        now, at_once = asyncio.get_running_loop().time(), gateway.configuration.webhooks.at_once
+        runtime, begun = self._runtime, 0
+        now, at_once = asyncio.get_running_loop().time(), runtime.configuration.webhooks.at_once
         self._lanes = {key: lane for key, lane in self._lanes.items() if not lane.forgettable(now)}
-        for endpoint_id in await gateway.journal.read(tx.endpoints.find_due()):
+        for endpoint_id in await runtime.journal.read(tx.endpoints.find_due()):
             lane = self._lanes.setdefault(endpoint_id, EndpointState())
             room = min(lane.room(now, at_once), AT_ONCE - len(self._held))
             if room <= 0:
@@ -154,8 +154,8 @@ class DeliveryWorker:
         return begun
 
     async def _begin_at(self, endpoint_id: str, lane: EndpointState, room: int) -> int:
-        parcel = await self._gateway.journal.write(
-            tx.deliveries.acquire(endpoint_id, self._gateway.node, room)
+        parcel = await self._runtime.journal.write(
+            tx.deliveries.acquire(endpoint_id, self._runtime.node, room)
         )
         if parcel is None:
             return 0
@@ -177,14 +177,14 @@ class DeliveryWorker:
             await self.release()
 
     async def _make(self, lane: EndpointState, parcel: DeliveryBatch, due: DueDelivery) -> None:
-        gateway, generation = self._gateway, lane.breaker.generation
+        runtime, generation = self._runtime, lane.breaker.generation
         try:
-            reply, made = await attempt(gateway, parcel.endpoint, parcel.secrets, due)
+            reply, made = await attempt(runtime, parcel.endpoint, parcel.secrets, due)
             self._learn(lane, generation, reply)
             pause = self._pause(due, reply)
-            gateway.metrics.delivery(delivered=made.detail is None, last=pause is None)
-            await _judge(gateway, parcel.endpoint, reply, made, last=pause is None)
-            await _persist(gateway, due, made, pause)
+            runtime.metrics.delivery(delivered=made.detail is None, last=pause is None)
+            await _judge(runtime, parcel.endpoint, reply, made, last=pause is None)
+            await _persist(runtime, due, made, pause)
             if pause is not None and made.detail is not None and pause < _SOON:
                 asyncio.get_running_loop().call_later(pause, self._wake)
         except asyncio.CancelledError:
@@ -203,14 +203,14 @@ class DeliveryWorker:
 
     async def _give_up_try(self, due: DueDelivery) -> None:
         detail = "The gateway could not make this try; its log says why."
-        made = DeliveryTry(at=self._gateway.steady_time(), milliseconds=0, http_status=None, detail=detail)
+        made = DeliveryTry(at=self._runtime.steady_time(), milliseconds=0, http_status=None, detail=detail)
         try:
-            await _persist(self._gateway, due, made, self._pause(due, Reply(status=None)))
+            await _persist(self._runtime, due, made, self._pause(due, Reply(status=None)))
         except Exception:  # noqa: BLE001 - it is let go of and made again
             _log.exception("webhook.broken", delivery_id=due.delivery.id, order_id=due.event.order)
 
     def _wake(self) -> None:
-        self._gateway.workers.wake("delivery")
+        self._runtime.workers.wake("delivery")
 
     def _learn(self, lane: EndpointState, generation: int, reply: Reply) -> None:
         """Update the breaker and the pause of an endpoint.
@@ -222,25 +222,25 @@ class DeliveryWorker:
             lane.breaker = after_failure(lane.breaker, generation, TRIPS, now, reply.detail or "")
         else:
             lane.breaker = after_success(lane.breaker, generation)
-        asked = seconds_until(reply.retry_after, self._gateway.clock())
+        asked = seconds_until(reply.retry_after, self._runtime.clock())
         if reply.status in _ASKS_FOR_PATIENCE and asked:
             lane.paused_until = max(lane.paused_until, now + min(asked, _LONGEST_REST))
 
     def _pause(self, due: DueDelivery, reply: Reply) -> float | None:
         if reply.status == GONE:
             return 0.0
-        asked = seconds_until(reply.retry_after, self._gateway.clock())
-        plan = self._gateway.configuration.webhooks.retries
-        return next_try_in(due.failures + 1, plan, self._gateway.chance(), asked)
+        asked = seconds_until(reply.retry_after, self._runtime.clock())
+        plan = self._runtime.configuration.webhooks.retries
+        return next_try_in(due.failures + 1, plan, self._runtime.chance(), asked)
 
 
 async def attempt(
-    gateway: Gateway, endpoint: Endpoint, secrets: Sequence[SigningSecret], due: DueDelivery
+    runtime: Runtime, endpoint: Endpoint, secrets: Sequence[SigningSecret], due: DueDelivery
 ) -> tuple[Reply, DeliveryTry]:
     """Sign and send one event; return the reply and the try."""
     event = due.event
     message = Message(type=event.type, timestamp=event.timestamp, data=event.data)
-    reply, made = await send(gateway, endpoint, secrets, event.id, message)
+    reply, made = await send(runtime, endpoint, secrets, event.id, message)
     _log.info(
         "webhook.attempt",
         endpoint_id=endpoint.id,
@@ -256,14 +256,14 @@ async def attempt(
 
 
 async def send(
-    gateway: Gateway, endpoint: Endpoint, secrets: Sequence[SigningSecret], message_id: str, message: Message
+    runtime: Runtime, endpoint: Endpoint, secrets: Sequence[SigningSecret], message_id: str, message: Message
 ) -> tuple[Reply, DeliveryTry]:
     """Sign a message, send it once, and return the reply and the try."""
-    assert gateway.sender is not None
-    body, at, loop = msgspec.json.encode(message), gateway.steady_time(), asyncio.get_running_loop()
+    assert runtime.outbound.sender is not None
+    body, at, loop = msgspec.json.encode(message), runtime.steady_time(), asyncio.get_running_loop()
     began = loop.time()
-    headers = signed_headers(message_id, gateway.clock(), body, [secret.value for secret in secrets])
-    reply = await gateway.sender.post(endpoint.url, headers, body)
+    headers = signed_headers(message_id, runtime.clock(), body, [secret.value for secret in secrets])
+    reply = await runtime.outbound.sender.post(endpoint.url, headers, body)
     failed = f"The receiver answered {reply.status}; only a 2xx counts as delivered."
     ok = reply.status is not None and 200 <= reply.status < 300
     return reply, DeliveryTry(
@@ -300,22 +300,22 @@ def changes_by(
 
 
 async def _judge(
-    gateway: Gateway, endpoint: Endpoint, reply: Reply, made: DeliveryTry, *, last: bool
+    runtime: Runtime, endpoint: Endpoint, reply: Reply, made: DeliveryTry, *, last: bool
 ) -> None:
     """Record the result of a try at its endpoint, unless the URL has changed."""
     changes = changes_by(endpoint, reply, made.at, delivered=made.detail is None, last=last)
     if "disabled_reason" in changes:
-        gateway.metrics.endpoint_disabled()
+        runtime.metrics.endpoint_disabled()
         _log.warning("webhook.disabled", endpoint_id=endpoint.id, reason=changes["disabled_reason"])
     if changes:
-        await gateway.journal.write(tx.endpoints.update(endpoint.id, changes, only_at=endpoint.url))
+        await runtime.journal.write(tx.endpoints.update(endpoint.id, changes, only_at=endpoint.url))
 
 
-async def _persist(gateway: Gateway, due: DueDelivery, made: DeliveryTry, pause: float | None) -> None:
+async def _persist(runtime: Runtime, due: DueDelivery, made: DeliveryTry, pause: float | None) -> None:
     """Record the end of a try. While the journal fails, this process keeps the delivery and repeats the write."""
     while True:
         try:
-            await gateway.journal.write(tx.deliveries.finish(due, gateway.node, made, next_try_in=pause))
+            await runtime.journal.write(tx.deliveries.finish(due, runtime.node, made, next_try_in=pause))
         except JournalUnavailableError as error:
             _log.warning("journal.unavailable", error=str(error))
             await asyncio.sleep(_IDLE)
