@@ -1,6 +1,6 @@
 """Probes the provider once more before a retry, if the first request may have been applied after all."""
 
-from ordergate.domain.outcome import Absent, Applied, Outcome, Unknown
+from ordergate.domain.outcome import Applied, NotFound, Outcome, Unknown
 from ordergate.gateway.accounts.routing import require_home
 from ordergate.gateway.runtime.runtime import Answer, Runtime
 from ordergate.gateway.writes.plans import probe
@@ -33,7 +33,7 @@ async def probe_before_retry(runtime: Runtime, operation: Operation) -> Answer |
     runtime.work.hold(operation.id)
     probe_in = runtime.configuration.late_look.total_seconds()
     try:
-        outcome: Outcome = Absent()
+        outcome: Outcome = NotFound()
         if acquired.work is not None and acquired.work.command is not None:
             outcome = await probe(runtime, account, acquired.work.command, acquired.baseline)
         if isinstance(outcome, Applied) and acquired.work is not None:

@@ -9,7 +9,7 @@ import structlog
 from ordergate.domain.commands import CreateOrder, ListEvents, Read, RetrieveOrder, Write
 from ordergate.domain.errors import Problem, ProviderError
 from ordergate.domain.operation import Attempt
-from ordergate.domain.outcome import Absent, Applied, EventPage, NotApplied, OrderPage, Outcome, Unknown
+from ordergate.domain.outcome import Applied, EventPage, NotApplied, NotFound, OrderPage, Outcome, Unknown
 from ordergate.domain.provider_order import OPERATION_MARK, ProviderOrder
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.runtime.ports import TransportError
@@ -32,7 +32,7 @@ _LEFT_WITHIN = 3.0
 OUTCOME_NAMES: dict[type[object], AttemptOutcome] = {
     Applied: "applied",
     NotApplied: "not_applied",
-    Absent: "absent",
+    NotFound: "absent",
     Unknown: "unknown",
 }
 """The names of the outcomes in the metrics of attempts."""
@@ -131,7 +131,7 @@ def _throw_no_answer(plan: Plan, error: TransportError) -> WireRequest | Outcome
 
 async def probe(
     runtime: Runtime, account: Account, command: Write, baseline: Baseline
-) -> Applied | NotApplied | Absent | Unknown:
+) -> Applied | NotApplied | NotFound | Unknown:
     """Find out at the provider whether a write was applied. If the probe fails, the outcome stays unknown."""
     found = await _run_probe(runtime, account, command, baseline)
     runtime.metrics.attempt(account.name, "probe", OUTCOME_NAMES[type(found)])
@@ -140,7 +140,7 @@ async def probe(
 
 async def _run_probe(
     runtime: Runtime, account: Account, command: Write, baseline: Baseline
-) -> Applied | NotApplied | Absent | Unknown:
+) -> Applied | NotApplied | NotFound | Unknown:
     try:
         plan = account.adapter.probe(command, baseline, account.settings)
         step: WireRequest | Outcome = next(plan)
@@ -153,7 +153,7 @@ async def _run_probe(
     except Exception:  # noqa: BLE001 - recovery must continue with other operations
         _log.exception("adapter.failed", adapter=account.adapter.name, operation_id=command.operation)
         return Unknown(reason=f"The adapter for {account.adapter.title} failed to look for it.")
-    if not isinstance(step, Applied | NotApplied | Absent | Unknown):
+    if not isinstance(step, Applied | NotApplied | NotFound | Unknown):
         return Unknown(reason="The probe found what no probe looks for.")
     asked = None if isinstance(command, CreateOrder) else command.order.provider_order_id
     return _checked(step, account, command.operation, asked)
@@ -161,7 +161,7 @@ async def _run_probe(
 
 def _checked(outcome: T, account: Account, operation: str, asked: str | None) -> T | Unknown:
     """Return the outcome, or unknown if it is about another order than `asked`, or than the new one."""
-    order = outcome.order if isinstance(outcome, Applied | Absent) else None
+    order = outcome.order if isinstance(outcome, Applied | NotFound) else None
     if order is None:
         return outcome
     why = _mismatch(order, asked)

@@ -15,7 +15,7 @@ import structlog
 from ordergate.domain.commands import CreateOrder
 from ordergate.domain.errors import Problem
 from ordergate.domain.operation import Probe
-from ordergate.domain.outcome import Absent, Applied, NotApplied, Unknown
+from ordergate.domain.outcome import Applied, NotApplied, NotFound, Unknown
 from ordergate.gateway.accounts.routing import home_of
 from ordergate.gateway.runtime.background import in_background
 from ordergate.gateway.runtime.runtime import Runtime
@@ -41,7 +41,7 @@ _KEPT_PROBES = 20
 _VERDICTS: dict[type[object], Literal["applied", "not_applied", "absent", "unclear"]] = {
     Applied: "applied",
     NotApplied: "not_applied",
-    Absent: "absent",
+    NotFound: "absent",
     Unknown: "unclear",
 }
 
@@ -131,7 +131,7 @@ async def _recover(runtime: Runtime, failover: CreateFailover, acquired: Acquire
         case NotApplied() if operation.state != "failed":
             with contextlib.suppress(Problem):
                 await settle_refused(runtime, claimed, outcome)
-        case Absent() if acquired.settles_in <= 0 and operation.state != "failed":
+        case NotFound() if acquired.settles_in <= 0 and operation.state != "failed":
             await settle_absent(runtime, claimed)
         case _:
             await _postpone(runtime, acquired, operation)
@@ -183,7 +183,7 @@ def _pause(operation: Operation, settles_in: float) -> float:
 
 
 def with_probe(
-    runtime: Runtime, operation: Operation, outcome: Applied | NotApplied | Absent | Unknown
+    runtime: Runtime, operation: Operation, outcome: Applied | NotApplied | NotFound | Unknown
 ) -> Operation:
     """Return the operation with one more probe."""
     detail = outcome.reason if isinstance(outcome, Unknown) else None
