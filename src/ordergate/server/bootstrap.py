@@ -170,7 +170,7 @@ async def open_gateway(settings: Settings, *, serving: bool = False) -> AsyncIte
         transport=transport,
         clock=system_clock,
         renderer=JsonRenderer(settings.server.root_path),
-        read_configuration=lambda: reread(settings.file),
+        reloads=Reloads(read_configuration=lambda: reread(settings.file)),
         metrics=metrics,
         tracing=tracing,
         concurrency=ConcurrencyLimit(settings.server.overload_target),

@@ -20,7 +20,7 @@ async def identify(runtime: Runtime, authorization: str | None, address: str) ->
     """Return who calls.
 
     Args:
-        gateway: Its journal keeps keys by hash, so the comparison leaks nothing about a key.
+        runtime: This process. Its journal has hashes of keys, so a comparison leaks nothing about a key.
         authorization: The header's value.
         address: Address of the connection. Behind a proxy all callers share one, so a valid key is accepted in any
             case.

@@ -35,7 +35,7 @@ async def open_session(runtime: Runtime, key: str, address: str) -> str:
     """Return the token of a new session.
 
     Args:
-        gateway: Its journal keeps the session.
+        runtime: This process.
         key: The API key itself; it is not kept.
         address: Address of the connection. Wrong keys are counted by address, as in the API.
 

@@ -103,7 +103,7 @@ async def translate_at(runtime: Runtime, merchant: str, world: World, draft: Dra
     )
 
 
-def _begun(account: Account, command: CreateOrder) -> StartedPlan:
+def _start_plan(account: Account, command: CreateOrder) -> StartedPlan:
     """Begin as a create does; an adapter that fails does so for its own account alone.
 
     Raises:

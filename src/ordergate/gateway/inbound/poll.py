@@ -109,7 +109,7 @@ async def _take_turn(runtime: Runtime, account: Account) -> bool:
             walked = turn.now if await _look_through(runtime, account, turn) else None
     except JournalUnavailableError as error:
         _log.warning("journal.unavailable", error=str(error))
-    except Exception:  # noqa: BLE001 - it is looked through again
+    except Exception:  # noqa: BLE001 - the next poll starts again from the last complete one
         _log.exception("polling.failed", account=account.name)
     await until_kept(
         lambda: runtime.journal.write(tx.resync.release_poll(account.name, runtime.node, every, walked))

@@ -37,14 +37,14 @@ AT_ONCE = 8
 """Jobs of one account that one process runs at the same time, so that a slow provider delays no other."""
 
 GRACE = 5.0
-"""Seconds that an event of an unknown order waits, for the create that makes it known, before it is asked for."""
+"""Seconds that an event of an unknown order waits for its create, before the order is read at the provider."""
 
 _IDLE = 1.0
-_LATER = 0.01
+_DEBOUNCE_MARGIN = 0.01
 _RACES = 5
-_FIRST_PAUSE = 0.5
+_FIRST_BACKOFF = 0.5
 _LONGEST_WAIT = 4.0
-_LONGEST_PAUSE = 300.0
+_LONGEST_BACKOFF = 300.0
 _REFUSALS = 8
 """Lasting refusals of a provider after which the order counts as deleted there."""
 _LASTING = frozenset({"provider_rejected", "not_found"})
@@ -57,8 +57,8 @@ _Running = dict["asyncio.Task[None]", tuple[str, str]]
 _log = structlog.get_logger("ordergate.inbound")
 
 
-class _NotYet(Exception):  # noqa: N818 - it is how a look ends that cannot be taken yet
-    """A write is under way that makes the order known, or changes it."""
+class _WriteUnderWay(Exception):  # noqa: N818 - it is an expected end of a job, not an error
+    """A write that creates or changes the order is under way, or may be: the event is younger than `GRACE`."""
 
 
 @contextlib.asynccontextmanager
@@ -151,7 +151,7 @@ async def _bring_up_to_date(runtime: Runtime, subject: ResyncJob) -> OrderRecord
     """Read the order of a job, and record it; None if no merchant has it.
 
     Raises:
-        _NotYet: A write is under way, of which this may be a trace.
+        _WriteUnderWay: A write of the order is under way; the event may be its effect.
         Problem: The order could not be read.
     """
     account = runtime.configuration.accounts[subject.account]
@@ -175,7 +175,7 @@ async def read_anew(runtime: Runtime, account: Account, stored: StoredOrder) -> 
     record is the provider's latest state.
 
     Raises:
-        Problem: It could not be read, or it keeps changing.
+        Problem: The order could not be read, or ``order_busy``: it keeps changing.
     """
     for _ in range(_RACES):
         seen = await read_order(runtime, account, read_command(stored.record))
@@ -203,13 +203,13 @@ async def _become_known(runtime: Runtime, account: Account, subject: ResyncJob) 
     """Import an order whose mark names its merchant, unless an operation of this journal creates it.
 
     Raises:
-        _NotYet: An operation here may be about to make it.
+        _WriteUnderWay: An operation of this journal may still create it.
         Problem: The order could not be read.
     """
     made_here = await _operations(runtime, account.name, subject.operations)
     _wait_for(runtime, made_here, subject)
     native = subject.provider_order_id
-    if made_here or native is None or (subject.parked and subject.merchant is None):
+    if creating or native is None or (subject.parked and subject.merchant is None):
         return None
     if subject.age < GRACE:
         raise _NotYet
@@ -235,14 +235,14 @@ def _wait_for(runtime: Runtime, operations: list[Operation], subject: ResyncJob)
     """Wait for operations that may create the order: they settle, or have a delayed probe.
 
     Raises:
-        _NotYet: There are such operations.
+        _WriteUnderWay: An operation can still create it.
     """
     late_look = runtime.configuration.late_look.total_seconds()
     if any(
         not operation.settled or (operation.state == "failed" and subject.age < late_look)
         for operation in operations
     ):
-        raise _NotYet
+        raise _WriteUnderWay
 
 
 async def _operations(
@@ -267,10 +267,10 @@ async def _postpone(runtime: Runtime, subject: ResyncJob, seconds: float) -> Non
     await until_kept(lambda: runtime.journal.write(tx.resync.postpone(subject, runtime.node, seconds)))
 
 
-def _pause(subject: ResyncJob) -> float:
+def _backoff(subject: ResyncJob) -> float:
     """Return the seconds to the next read: longer after each failure."""
-    pause = min(_FIRST_PAUSE * 2.0 ** min(subject.tries, 12), _LONGEST_PAUSE)
-    return pause * random.uniform(0.75, 1.25)  # noqa: S311 - it decides nothing
+    pause = min(_FIRST_BACKOFF * 2.0 ** min(subject.tries, 12), _LONGEST_BACKOFF)
+    return pause * random.uniform(0.75, 1.25)  # noqa: S311 - jitter needs no secure randomness
 
 
 async def until_kept(write: Callable[[], Awaitable[T]]) -> T:

@@ -20,7 +20,7 @@ from ordergate.journal.records.orders import AccountUse, OrderQuery
 _PAGE = 200
 
 
-class Refused(Record, frozen=True, kw_only=True):
+class SwitchRefusal(Record, frozen=True, kw_only=True):
     """Why some of the orders would be refused.
 
     Attributes:
@@ -35,7 +35,7 @@ class Refused(Record, frozen=True, kw_only=True):
     example: str
 
 
-class Drill(Record, frozen=True, kw_only=True):
+class SwitchCheck(Record, frozen=True, kw_only=True):
     """The effect of a switch to an account on the orders since a time.
 
     Attributes:
@@ -54,7 +54,7 @@ class Drill(Record, frozen=True, kw_only=True):
     since: datetime
     orders: int
     passing: int
-    refused: list[Refused]
+    refused: list[SwitchRefusal]
     staying: dict[str, AccountUse]
     peak_per_minute: int
     limit_per_minute: int | None
@@ -68,7 +68,7 @@ async def rehearse(
     merchant: str | None,
     since: datetime,
     progress: Progress | None = None,
-) -> Drill:
+) -> SwitchCheck:
     """Replay the orders since a time as creates at an account, without sending any."""
     orders = passing = 0
     refusals: Counter[tuple[str, str, str]] = Counter()
@@ -89,14 +89,14 @@ async def rehearse(
         if progress is not None:
             progress(orders)
         query = msgspec.structs.replace(query, starting_after=page[-1].id)
-    return Drill(
+    return SwitchCheck(
         account=account.name,
         source=source,
         since=since,
         orders=orders,
         passing=passing,
         refused=[
-            Refused(
+            SwitchRefusal(
                 code=code,
                 pointer=pointer,
                 detail=detail,

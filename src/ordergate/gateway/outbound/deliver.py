@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from ordergate.domain.delivery import DeliveryTry
-from ordergate.domain.webhooks import Message, next_try_in, seconds_until, signed_headers
+from ordergate.domain.webhooks import Message, next_try_in, seconds_until
 from ordergate.gateway.accounts.account import Trips
 from ordergate.gateway.accounts.breaker import (
     Breaker,
@@ -25,6 +25,7 @@ from ordergate.gateway.accounts.breaker import (
     passing,
     released,
 )
+from ordergate.gateway.outbound.sign import signed_headers
 from ordergate.gateway.runtime.event_ports import Reply
 from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.journal import transactions as tx
@@ -32,27 +33,27 @@ from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.deliveries import DeliveryBatch, DueDelivery, Endpoint, SigningSecret
 
 TRIPS = Trips(after=5, seconds=10.0)
-"""After so many silences in a row an endpoint is left alone for so long; then one delivery tries."""
+"""The breaker of an endpoint opens after `after` tries without a response; after `seconds` one delivery tests it."""
 
 AT_ONCE = 128
-"""Deliveries on their way from one process, to all endpoints together."""
+"""Concurrent deliveries of one process, all endpoints together."""
 
 GONE = 410
 DEAD_AFTER = timedelta(days=5)
-"""So long without a delivery, and the next one that fails for good disables its endpoint."""
+"""An endpoint that fails for longer is disabled when a delivery exhausts its retries."""
 
 _LONGEST_DETAIL = 200
-_ASKS_FOR_PATIENCE = frozenset({429, 503})
+_BACKOFF_STATUSES = frozenset({429, 503})
 _IDLE = 1.0
 _RELEASE_EVERY = 5.0
-_LONGEST_REST = 3600.0
-"""Seconds for which one Retry-After keeps all of an endpoint's deliveries back; its own it does for longer."""
+_MAX_PAUSE = 3600.0
+"""Longest pause of a whole endpoint after a Retry-After, in seconds; the delivery itself honors up to a day."""
 
-_SOON = 60.0
+_WAKES_BELOW = 60.0
 """A retry that is due in fewer seconds wakes this process; a later one waits for a round."""
 
-_FAREWELL = 2.0
-"""Seconds that deliveries under way get in the end; others make them again."""
+_STOP_TIMEOUT = 2.0
+"""Seconds that running deliveries have to end when the process stops."""
 
 _log = structlog.get_logger("ordergate.webhooks")
 
@@ -62,8 +63,8 @@ class EndpointState:
     """One endpoint as this process sees it.
 
     Attributes:
-        in_flight: Deliveries on their way now.
-        paused_until: The receiver has asked for patience; seconds of the loop's clock.
+        in_flight: Deliveries that run now.
+        paused_until: End of the pause that the receiver requested with Retry-After, in seconds of the loop's clock.
     """
 
     in_flight: int = 0
@@ -71,14 +72,14 @@ class EndpointState:
     paused_until: float = 0.0
 
     def room(self, now: float, at_once: int) -> int:
-        """Return how many more deliveries may be on their way."""
+        """Return how many further deliveries may start."""
         if self.paused_until > now or blocked_for(self.breaker, TRIPS, now) is not None:
             return 0
         most = at_once if self.breaker.opened_at is None else 1
         return max(most - self.in_flight, 0)
 
-    def forgettable(self, now: float) -> bool:
-        """Whether a new one is as good."""
+    def is_idle(self, now: float) -> bool:
+        """Whether it equals a new state, so that it can be dropped."""
         quiet = self.breaker.opened_at is None and not self.breaker.failures
         return not self.in_flight and self.paused_until <= now and quiet
 
@@ -118,7 +119,7 @@ class DeliveryWorker:
             if now >= self._release_at:
                 await self.release()
                 self._release_at = now + _RELEASE_EVERY
-            return 0.0 if await self.begin() else _IDLE
+            return 0.0 if await self.start_due() else _IDLE
         except JournalUnavailableError:
             self._release_at = now  # the failed write may have acquired deliveries all the same
             raise
@@ -131,7 +132,7 @@ class DeliveryWorker:
         """
         await self._runtime.journal.write(tx.deliveries.release(self._runtime.node, self._held.keys()))
 
-    async def begin(self) -> int:
+    async def start_due(self) -> int:
         """Start due deliveries that have room; return how many.
 
         Raises:
@@ -146,12 +147,12 @@ class DeliveryWorker:
             if room <= 0:
                 continue
             try:
-                begun += await self._begin_at(endpoint_id, lane, room)
+                started += await self._start_at(endpoint_id, state, room)
             except JournalUnavailableError:
                 raise
-            except Exception:  # noqa: BLE001 - it is one endpoint's; the others' deliveries go on
+            except Exception:  # noqa: BLE001 - a failure at one endpoint stops no other
                 _log.exception("deliveries.failed", endpoint_id=endpoint_id)
-        return begun
+        return started
 
     async def _begin_at(self, endpoint_id: str, lane: EndpointState, room: int) -> int:
         parcel = await self._runtime.journal.write(
@@ -160,16 +161,16 @@ class DeliveryWorker:
         if parcel is None:
             return 0
         for due in parcel.due:
-            lane.in_flight += 1
-            lane.breaker = passing(lane.breaker)
-            self._held[due.delivery.id] = asyncio.create_task(self._make(lane, parcel, due))
+            state.in_flight += 1
+            state.breaker = passing(state.breaker)
+            self._held[due.delivery.id] = asyncio.create_task(self._deliver(state, parcel, due))
         return len(parcel.due)
 
     async def stop(self) -> None:
         """Give running deliveries a moment to end. The rest is cancelled and delivered again by another process."""
         tasks = list(self._held.values())
         if tasks:
-            _, late = await asyncio.wait(tasks, timeout=_FAREWELL)
+            _, late = await asyncio.wait(tasks, timeout=_STOP_TIMEOUT)
             for task in late:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -188,20 +189,20 @@ class DeliveryWorker:
             if pause is not None and made.detail is not None and pause < _SOON:
                 asyncio.get_running_loop().call_later(pause, self._wake)
         except asyncio.CancelledError:
-            lane.breaker = released(lane.breaker, generation)
+            state.breaker = released(state.breaker, generation)
             raise
         except JournalUnavailableError as error:
             _log.warning("journal.unavailable", error=str(error))
-        except Exception:  # noqa: BLE001 - it counts as a try that failed; others wait for their turn
-            lane.breaker = released(lane.breaker, generation)
+        except Exception:  # noqa: BLE001 - it counts as a failed try; other deliveries continue
+            state.breaker = released(state.breaker, generation)
             _log.exception("webhook.broken", delivery_id=due.delivery.id, order_id=due.event.order)
-            await self._give_up_try(due)
+            await self._record_failed_try(due)
         finally:
-            lane.in_flight -= 1
+            state.in_flight -= 1
             self._held.pop(due.delivery.id, None)
             self._wake()
 
-    async def _give_up_try(self, due: DueDelivery) -> None:
+    async def _record_failed_try(self, due: DueDelivery) -> None:
         detail = "The gateway could not make this try; its log says why."
         made = DeliveryTry(at=self._runtime.steady_time(), milliseconds=0, http_status=None, detail=detail)
         try:
@@ -212,21 +213,21 @@ class DeliveryWorker:
     def _wake(self) -> None:
         self._runtime.workers.wake("delivery")
 
-    def _learn(self, lane: EndpointState, generation: int, reply: Reply) -> None:
+    def _update_state(self, state: EndpointState, generation: int, reply: Reply) -> None:
         """Update the breaker and the pause of an endpoint.
 
         Any status is a sign of life; only silence opens the breaker.
         """
         now = asyncio.get_running_loop().time()
         if reply.status is None:
-            lane.breaker = after_failure(lane.breaker, generation, TRIPS, now, reply.detail or "")
+            state.breaker = after_failure(state.breaker, generation, TRIPS, now, reply.detail or "")
         else:
             lane.breaker = after_success(lane.breaker, generation)
         asked = seconds_until(reply.retry_after, self._runtime.clock())
         if reply.status in _ASKS_FOR_PATIENCE and asked:
             lane.paused_until = max(lane.paused_until, now + min(asked, _LONGEST_REST))
 
-    def _pause(self, due: DueDelivery, reply: Reply) -> float | None:
+    def _next_try_in(self, due: DueDelivery, reply: Reply) -> float | None:
         if reply.status == GONE:
             return 0.0
         asked = seconds_until(reply.retry_after, self._runtime.clock())
@@ -280,11 +281,11 @@ def changes_by(
     """Return the changes of an endpoint after a try: since when it fails, and whether it stays enabled.
 
     Args:
-        endpoint: As it was when the delivery was taken.
+        endpoint: Its record when the delivery was acquired.
         reply: The reply of the try.
         now: The time.
-        delivered: The receiver has taken the event.
-        last: The delivery has failed for good.
+        delivered: The receiver responded with a 2xx.
+        last: The delivery has no retry left.
     """
     if delivered:
         return {} if endpoint.failing_since is None else {"failing_since": None}

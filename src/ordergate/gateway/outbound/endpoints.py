@@ -13,7 +13,7 @@ from ordergate.domain.identifiers import new_id
 from ordergate.domain.mode import World
 from ordergate.domain.validation import summary
 from ordergate.domain.webhook_bodies import EndpointBody, EndpointUpdate, RotateBody
-from ordergate.domain.webhooks import secret_of, url_errors
+from ordergate.domain.webhooks import url_errors
 from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.journal import transactions as tx
@@ -73,7 +73,7 @@ async def visible_endpoint(runtime: Runtime, caller: Caller, endpoint_id: str) -
 async def change_endpoint(
     runtime: Runtime, caller: Caller, endpoint_id: str, body: EndpointUpdate
 ) -> Endpoint:
-    """Change an endpoint's fields; those that are not given stay.
+    """Change the given fields of an endpoint; the others keep their values.
 
     Raises:
         Problem: ``not_found``, ``invalid_request`` for the URL, or ``forbidden`` as for a new one.

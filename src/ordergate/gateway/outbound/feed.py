@@ -25,18 +25,18 @@ BATCH = 200
 
 _FEEDS = 100
 _PASSES = 40
-"""Transactions that a reader waits for at most: others may write faster than it numbers."""
+"""Most transactions that one reader waits for: other processes may write faster than it numbers."""
 _IDLE = 1.0
 _GATHER = 0.05
 """Seconds between a write and the pass that it wakes, and between passes: writes of the same moment share one."""
 _DIGITS = 19
-"""Of a number that may not fit the stores' 64 bits any more."""
+"""Digits from which a number may exceed the 64 bits of the databases."""
 
 _log = structlog.get_logger("ordergate.events")
 
 
 class EventPage(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of a feed, and whether there are more after it."""
+    """One page of a feed; `has_more` is true if another page follows."""
 
     data: list[Event]
     has_more: bool
@@ -69,7 +69,7 @@ async def outbox(runtime: Runtime) -> AsyncIterator[None]:
 async def number_round(runtime: Runtime) -> int:
     """Number a batch of each feed that has events without a number, and return how many there were.
 
-    A feed that cannot be numbered is logged, and keeps no other from it.
+    A failure of one feed is logged, and the other feeds are numbered.
 
     Raises:
         JournalUnavailableError: The journal failed. Numbered events stay numbered.
@@ -80,7 +80,7 @@ async def number_round(runtime: Runtime) -> int:
             total += await runtime.journal.write(tx.deliveries.number_events(feed, BATCH))
         except JournalUnavailableError:
             raise
-        except Exception:  # noqa: BLE001 - it is one merchant's; the others' feeds go on
+        except Exception:  # noqa: BLE001 - a failure of one feed stops no other
             _log.exception("numbering.failed", merchant=feed.merchant, world=feed.world)
     if total:
         runtime.workers.wake("delivery")
