@@ -10,25 +10,26 @@ import click
 from ordergate.cli.session import config_option, json_option, print_json, reports_problems, tell, with_gateway
 
 if TYPE_CHECKING:
-    from ordergate.gateway.operating.switch_check import Drill
+    from ordergate.gateway.operating.switch_check import SwitchCheck
     from ordergate.gateway.runtime.runtime import Runtime
 
 
 @click.command(name="switch-check")
 @click.option("--to", "target", required=True, help="The account that new orders would go to.")
-@click.option("--from", "source", help="Only orders of this account; default: of all other accounts.")
+@click.option("--from", "source", help="Only orders of this account; else of every other one.")
 @click.option("--days", type=click.IntRange(1, 3650), default=30, show_default=True)
-@click.option("--merchant", help="Only orders of this merchant.")
+@click.option("--merchant", help="Only this merchant's orders.")
 @config_option
 @json_option
 @reports_problems
 def switch_check(
     target: str, source: str | None, days: int, merchant: str | None, config: Path | None, *, as_json: bool
 ) -> None:
-    """Report the obstacles to a switch to an account; nothing is sent.
+    """Report the obstacles of a switch to an account; nothing is sent.
 
-    The orders of recent days are translated for that account. The report lists refusals with reasons, missing links,
-    orders that stay at their account, and the share of the rate limit. Exits with 1 if any order would be refused.
+    The orders of the last days are translated as creates for that account. The report has the refusals with their
+    reasons, the missing links, the orders that stay at their account, and the use of the rate limit. Exits with 1 if
+    anything would be refused.
 
     \b
     ordergate switch-check --to second
@@ -39,7 +40,7 @@ def switch_check(
     from ordergate.gateway.operating.switch_check import check_switch
     from ordergate.terminal import progress
 
-    async def work(runtime: "Runtime") -> "Drill":
+    async def work(runtime: "Runtime") -> "SwitchCheck":
         accounts = runtime.configuration.accounts
         for name in filter(None, (target, source)):
             if name not in accounts:
@@ -52,7 +53,7 @@ def switch_check(
                 f"{source} and {target} are of two worlds, test and live: no order goes from one to the other"
             )
         with progress("orders") as advance:
-            return await rehearse(
+            return await check_switch(
                 runtime,
                 accounts[target],
                 source=source,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ordergate.gateway.accounts.configuration import Configuration, Inbound, Webhooks
 from ordergate.gateway.runtime.concurrency import ConcurrencyLimit
-from ordergate.gateway.runtime.runtime import Runtime
+from ordergate.gateway.runtime.runtime import Reloads, Runtime
 from ordergate.host.blocking import run_beside
 from ordergate.host.steady_clock import SteadyClock
 from ordergate.journal import transactions as tx

@@ -93,7 +93,7 @@ async def compare_accounts(
         raise Problem("idempotency_key_reused", detail)
     if kept.ended:
         return ComparisonAnswer(_unless_erased(kept), replayed=True)
-    compared = await _compared(runtime, caller, kept, body)
+    compared = await _compare(runtime, caller, kept, body)
     ended = await runtime.journal.write(
         tx.comparisons.finish(
             msgspec.structs.replace(
@@ -175,7 +175,7 @@ def _check_execution(runtime: Runtime, caller: Caller, body: ComparisonBody, key
         raise Problem("invalid_request", summary(errors), errors=errors)
 
 
-async def _compared(runtime: Runtime, caller: Caller, kept: Comparison, body: ComparisonBody) -> Compared:
+async def _compare(runtime: Runtime, caller: Caller, kept: Comparison, body: ComparisonBody) -> Compared:
     names = list(dict.fromkeys(body.accounts))
     pairs = await asyncio.gather(*(_result(runtime, caller, kept, body, name) for name in names))
     sides = [side for _, side in pairs]
@@ -197,14 +197,16 @@ async def _result(
     account = runtime.configuration.accounts.get(name)
     refused = translation.problem is not None and not (
         # A retry gets its first answer, even if links and routes have changed since.
-        body.mode == "execute" and await _recorded(runtime, kept, compared_key(kept.id, name))
+        body.mode == "execute" and await _find_existing(runtime, kept, compared_key(kept.id, name))
     )
     if body.mode == "translate" or account is None or refused:
-        return _translated(runtime, account, body.order, translation), translation.side
-    return await _executed(runtime, caller, kept, body.order, account, translation)
+        return _translated_result(runtime, account, body.order, translation), translation.side
+    return await _execute(runtime, caller, kept, body.order, account, translation)
 
 
-def _translated(runtime: Runtime, account: Account | None, draft: Draft, translation: Translation) -> Result:
+def _translated_result(
+    runtime: Runtime, account: Account | None, draft: Draft, translation: Translation
+) -> Result:
     refused = translation.problem
     # The problem is the same for a foreign account and for an unknown one.
     known = account if refused is None or refused.code != "no_route" else None
@@ -218,7 +220,7 @@ def _translated(runtime: Runtime, account: Account | None, draft: Draft, transla
     )
 
 
-async def _executed(
+async def _execute(
     runtime: Runtime,
     caller: Caller,
     kept: Comparison,
@@ -233,7 +235,7 @@ async def _executed(
         answer = await create_for_comparison(runtime, caller, draft_there, key=key, comparison=kept.id)
     except Problem as problem:
         answer = Answer(runtime.renderer.problem(problem), account.name)
-    operation, exchanges = await _said(runtime, kept, key)
+    operation, exchanges = await _find_exchanges(runtime, kept, key)
     acting = next((each for each in reversed(exchanges) if each.acts), None)
     document = shown_exchange(acting, account) if acting is not None else None
     refused = _refusal(answer.response)
@@ -255,7 +257,7 @@ async def _executed(
     return result, _side(runtime, account, translation.side, acting, order, refused)
 
 
-async def _recorded(runtime: Runtime, kept: Comparison, key: str) -> Existing | None:
+async def _find_existing(runtime: Runtime, kept: Comparison, key: str) -> Existing | None:
     """The operation behind a sub-key, if there is one."""
     wanted = msgspec.structs.replace(
         unrecorded(runtime, kept.merchant, kept.world), path=COMPARISONS, key=key
@@ -263,9 +265,9 @@ async def _recorded(runtime: Runtime, kept: Comparison, key: str) -> Existing | 
     return await runtime.journal.read(tx.operations.find_by_key(wanted))
 
 
-async def _said(runtime: Runtime, kept: Comparison, key: str) -> tuple[str | None, list[Exchange]]:
+async def _find_exchanges(runtime: Runtime, kept: Comparison, key: str) -> tuple[str | None, list[Exchange]]:
     """The operation of an account's key, and its stored exchanges."""
-    existing = await _recorded(runtime, kept, key)
+    existing = await _find_existing(runtime, kept, key)
     if existing is None:
         return None, []
     found = existing.operation

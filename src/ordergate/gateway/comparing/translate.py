@@ -75,10 +75,10 @@ async def translate_at(runtime: Runtime, merchant: str, world: World, draft: Dra
     try:
         account = require_route(runtime.configuration, asked_by(draft, merchant, world, None)).accounts[0]
         command = await creation(runtime.journal, draft, account, unrecorded(runtime, merchant, world))
-        begun = _begun(account, command)
+        started = _start_plan(account, command)
     except Problem as problem:
         return Translation(account=name, problem=problem, side=refused_side(runtime, name, problem))
-    request = begun.request
+    request = started.request
     side = Side(
         account=name,
         adapter=account.adapter.name,

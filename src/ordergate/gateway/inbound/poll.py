@@ -66,7 +66,7 @@ class _Polls:
                 continue
             left = min(self._asks_at.get(account.name, 0.0) - loop.time(), every)
             if account.name not in self._running and left <= 0:
-                task = asyncio.create_task(_take_turn(self._runtime, account))
+                task = asyncio.create_task(_acquire_and_poll(self._runtime, account))
                 self._running[account.name] = task
                 task.add_done_callback(partial(self._end, account.name, every))
             pause = min(pause, every / 2 if account.name in self._running else left)
@@ -93,7 +93,7 @@ def poll_seconds(runtime: Runtime, account: Account) -> float:
     )
 
 
-async def _take_turn(runtime: Runtime, account: Account) -> bool:
+async def _acquire_and_poll(runtime: Runtime, account: Account) -> bool:
     """Poll an account if this process can acquire the poll; return whether it did."""
     every = poll_seconds(runtime, account)
     try:
@@ -106,7 +106,7 @@ async def _take_turn(runtime: Runtime, account: Account) -> bool:
     walked = None
     try:
         with in_background(runtime, "polling"):
-            walked = turn.now if await _look_through(runtime, account, turn) else None
+            walked = turn.now if await _poll(runtime, account, turn) else None
     except JournalUnavailableError as error:
         _log.warning("journal.unavailable", error=str(error))
     except Exception:  # noqa: BLE001 - the next poll starts again from the last complete one
@@ -117,12 +117,12 @@ async def _take_turn(runtime: Runtime, account: Account) -> bool:
     return True
 
 
-async def _look_through(runtime: Runtime, account: Account, turn: Poll) -> bool:
+async def _poll(runtime: Runtime, account: Account, turn: Poll) -> bool:
     """Poll an account; return whether the poll was complete."""
     if not runtime.transport.health(account).has_room:
         return False
     if account.adapter.capabilities.event_feed:
-        return await _walk_feed(runtime, account, turn)
+        return await _poll_feed(runtime, account, turn)
     inbound = runtime.configuration.inbound
     before = runtime.steady_time() - timedelta(seconds=poll_seconds(runtime, account))
     told = await runtime.journal.write(
@@ -133,16 +133,18 @@ async def _look_through(runtime: Runtime, account: Account, turn: Poll) -> bool:
     return True
 
 
-async def _walk_feed(runtime: Runtime, account: Account, turn: Poll) -> bool:
+async def _poll_feed(runtime: Runtime, account: Account, turn: Poll) -> bool:
     command = ListEvents(limit=_PAGE, since=turn.walked_at - OVERLAP, cursor=None)
     found = 0
     try:
         while True:
             page = await read_events(runtime, account, command)
-            told = [ReceivedEvent(event=event) for event in page.events if storable(event)]
-            if len(told) < len(page.events):
-                _log.warning("polling.unstorable", account=account.name, events=len(page.events) - len(told))
-            recorded = await record(runtime, account, told)
+            received = [ReceivedEvent(event=event) for event in page.events if storable(event)]
+            if len(received) < len(page.events):
+                _log.warning(
+                    "polling.unstorable", account=account.name, events=len(page.events) - len(received)
+                )
+            recorded = await record(runtime, account, received)
             found += len(recorded.new)
             if page.next_cursor is None:
                 break
@@ -157,5 +159,5 @@ async def _walk_feed(runtime: Runtime, account: Account, turn: Poll) -> bool:
 
 
 async def _wait_for_room(runtime: Runtime, account: Account) -> None:
-    while not runtime.transport.health(account).has_room:  # noqa: ASYNC110 - it is told by nobody
+    while not runtime.transport.health(account).has_room:  # noqa: ASYNC110 - no event announces room
         await asyncio.sleep(1.0)

@@ -52,8 +52,8 @@ async def receive(runtime: Runtime, account_name: str, delivery: Delivery) -> bo
         await _verify(runtime, account, delivery)
         note_account(account_name)
         event = _event(account, delivery)
-        told = ReceivedEvent(event=event, body=Echoes(credentials_of(account)).mask(delivery.body))
-        recorded = await record(runtime, account, [told])
+        received = ReceivedEvent(event=event, body=Echoes(credentials_of(account)).mask(delivery.body))
+        recorded = await record(runtime, account, [received])
     except Problem as problem:
         count_refused(runtime, account_name, problem)
         raise _unverified() if problem.code in _UNVERIFIED else problem from problem
@@ -119,10 +119,10 @@ def count_refused(runtime: Runtime, account_name: str, problem: Problem) -> None
         return
     # The first refusal is logged at once; the refusals of the next seconds share one line at their end.
     _log.warning("webhook.refused", account=name, code=problem.code, detail=problem.detail)
-    asyncio.get_running_loop().call_later(_LOG_EVERY, _tell_refused, runtime, name)
+    asyncio.get_running_loop().call_later(_LOG_EVERY, _log_further_refused, runtime, name)
 
 
-def _tell_refused(runtime: Runtime, name: str) -> None:
+def _log_further_refused(runtime: Runtime, name: str) -> None:
     further = runtime.inbound.refused.pop(name, 1) - 1
     if further:
         _log.warning("webhooks.refused", account=name, further=further)

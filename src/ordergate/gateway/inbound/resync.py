@@ -75,7 +75,7 @@ async def resyncing(runtime: Runtime) -> AsyncIterator[None]:
         log=_log,
         failure="inbound.failed",
         after_failure=_IDLE,
-        gather=lambda: runtime.configuration.inbound.pace.settle + _LATER,
+        gather=lambda: runtime.configuration.inbound.pace.settle + _DEBOUNCE_MARGIN,
     )
     try:
         async with worker:
@@ -106,40 +106,40 @@ async def _start_due(runtime: Runtime, running: _Running) -> int:
         runtime.workers.wake("resync", at_once=True)
 
     for subject in taken:
-        task = asyncio.create_task(_look_at(runtime, subject))
+        task = asyncio.create_task(_run_job(runtime, subject))
         running[task] = (subject.account, subject.name)
         task.add_done_callback(end)
     return len(taken)
 
 
-async def _look_at(runtime: Runtime, subject: ResyncJob) -> None:
+async def _run_job(runtime: Runtime, subject: ResyncJob) -> None:
     """Run one resync job, and finish or postpone it."""
     with in_background(runtime, "inbound"):
-        await _look(runtime, subject)
+        await _resync(runtime, subject)
 
 
-async def _look(runtime: Runtime, subject: ResyncJob) -> None:
+async def _resync(runtime: Runtime, subject: ResyncJob) -> None:
     """Read an order again, or postpone the job."""
     pace = runtime.configuration.inbound.pace
     try:
-        record = await _bring_up_to_date(runtime, subject)
-    except _NotYet:
-        await _postpone(runtime, subject, min(_FIRST_PAUSE * 2.0**subject.tries, _LONGEST_WAIT))
+        record = await _resync_order(runtime, subject)
+    except _WriteUnderWay:
+        await _postpone(runtime, subject, min(_FIRST_BACKOFF * 2.0**subject.tries, _LONGEST_WAIT))
     except Problem as problem:
         if problem.code in _LASTING and subject.tries >= _REFUSALS:
-            await _park(runtime, subject, problem.detail)
+            await _dead_letter(runtime, subject, problem.detail)
             return
         _log.info("inbound.postponed", account=subject.account, subject=subject.name, code=problem.code)
-        await _postpone(runtime, subject, max(_pause(subject), problem.retry_after or 0))
+        await _postpone(runtime, subject, max(_backoff(subject), problem.retry_after or 0))
     except JournalUnavailableError as error:
         _log.warning("journal.unavailable", error=str(error))
         await _postpone(runtime, subject, _IDLE)
-    except Exception:  # noqa: BLE001 - others wait for their turn
+    except Exception:  # noqa: BLE001 - the job is postponed, and other jobs continue
         _log.exception("inbound.failed", account=subject.account, subject=subject.name)
-        await _postpone(runtime, subject, max(_pause(subject), _LONGEST_PAUSE / 10))
+        await _postpone(runtime, subject, max(_backoff(subject), _LONGEST_BACKOFF / 10))
     else:
         if record is None:
-            await _park(runtime, subject, "Nobody here knows it.")
+            await _dead_letter(runtime, subject, "No merchant of this gateway has the order.")
             return
         erase = record.redacted_at is not None
         await until_kept(
@@ -147,7 +147,7 @@ async def _look(runtime: Runtime, subject: ResyncJob) -> None:
         )
 
 
-async def _bring_up_to_date(runtime: Runtime, subject: ResyncJob) -> OrderRecord | None:
+async def _resync_order(runtime: Runtime, subject: ResyncJob) -> OrderRecord | None:
     """Read the order of a job, and record it; None if no merchant has it.
 
     Raises:
@@ -155,13 +155,13 @@ async def _bring_up_to_date(runtime: Runtime, subject: ResyncJob) -> OrderRecord
         Problem: The order could not be read.
     """
     account = runtime.configuration.accounts[subject.account]
-    stored = await _known(runtime, subject)
+    stored = await _find_order(runtime, subject)
     if stored is None:
-        return await _become_known(runtime, account, subject)
+        return await _import_unknown(runtime, account, subject)
     note_order(stored.record.id)
     unsettled = await runtime.journal.read(tx.operations.find_unsettled(stored.record.id))
     if unsettled is not None and unsettled.state == "in_progress":
-        raise _NotYet  # its answer is on the way, and may be older than what would be read now
+        raise _WriteUnderWay  # its response may be older than a read now
     home = home_of(runtime.configuration, stored.record)
     if home is None:
         raise Problem("no_route", f"The account {subject.account!r} has become another's.")
@@ -187,43 +187,45 @@ async def read_anew(runtime: Runtime, account: Account, stored: StoredOrder) -> 
     raise Problem("order_busy", "The order keeps changing while it is read.", retry_after=1)
 
 
-async def _known(runtime: Runtime, subject: ResyncJob) -> StoredOrder | None:
+async def _find_order(runtime: Runtime, subject: ResyncJob) -> StoredOrder | None:
     native = subject.provider_order_id
     if native is not None:
         record = (await runtime.journal.read(tx.orders.find_imported(subject.account, [native]))).get(native)
         return None if record is None else await runtime.journal.read(tx.orders.find(record.id))
-    for operation in await _operations(runtime, subject.account, subject.operations):
+    for operation in await _operations_here(runtime, subject.account, subject.operations):
         stored = await runtime.journal.read(tx.orders.find(operation.order))
         if stored is not None:
             return stored
     return None
 
 
-async def _become_known(runtime: Runtime, account: Account, subject: ResyncJob) -> OrderRecord | None:
+async def _import_unknown(runtime: Runtime, account: Account, subject: ResyncJob) -> OrderRecord | None:
     """Import an order whose mark names its merchant, unless an operation of this journal creates it.
 
     Raises:
         _WriteUnderWay: An operation of this journal may still create it.
         Problem: The order could not be read.
     """
-    made_here = await _operations(runtime, account.name, subject.operations)
-    _wait_for(runtime, made_here, subject)
+    creating = await _operations_here(runtime, account.name, subject.operations)
+    _require_settled(runtime, creating, subject)
     native = subject.provider_order_id
     if creating or native is None or (subject.parked and subject.merchant is None):
         return None
     if subject.age < GRACE:
-        raise _NotYet
+        raise _WriteUnderWay
     seen = await read_order(runtime, account, RetrieveOrder(provider_order_id=native))
     merchant, mark = seen.marks.get(MERCHANT_MARK), seen.marks.get(OPERATION_MARK)
     if isinstance(mark, str):
-        made_here = await _operations(runtime, account.name, [mark])
-        _wait_for(runtime, made_here, subject)
-    if made_here or not isinstance(merchant, str) or not account.open_to(merchant, account.world):
+        creating = await _operations_here(runtime, account.name, [mark])
+        _require_settled(runtime, creating, subject)
+    if creating or not isinstance(merchant, str) or not account.open_to(merchant, account.world):
         return None
-    return await _adopt(runtime, account, merchant, seen)
+    return await _import_marked(runtime, account, merchant, seen)
 
 
-async def _adopt(runtime: Runtime, account: Account, merchant: str, seen: ProviderOrder) -> OrderRecord:
+async def _import_marked(
+    runtime: Runtime, account: Account, merchant: str, seen: ProviderOrder
+) -> OrderRecord:
     record = await adopt_marked(runtime, account, merchant, seen)
     _log.info("order.adopted", order_id=record.id, account=account.name, merchant=merchant)
     stored = await runtime.journal.read(tx.orders.find(record.id))
@@ -231,8 +233,8 @@ async def _adopt(runtime: Runtime, account: Account, merchant: str, seen: Provid
     return (await confirm_if_due(runtime, account, stored)).record
 
 
-def _wait_for(runtime: Runtime, operations: list[Operation], subject: ResyncJob) -> None:
-    """Wait for operations that may create the order: they settle, or have a delayed probe.
+def _require_settled(runtime: Runtime, operations: list[Operation], subject: ResyncJob) -> None:
+    """Check that no operation can still create the order: all are settled, and failed ones had their delayed probe.
 
     Raises:
         _WriteUnderWay: An operation can still create it.
@@ -245,15 +247,16 @@ def _wait_for(runtime: Runtime, operations: list[Operation], subject: ResyncJob)
         raise _WriteUnderWay
 
 
-async def _operations(
+async def _operations_here(
     runtime: Runtime, account: str, named: "tuple[str, ...] | list[str]"
 ) -> list[Operation]:
-    """Those operations that are ours, at this account."""
+    """Return the named operations that this journal has at the account."""
     found = [await runtime.journal.read(tx.operations.find(operation)) for operation in named]
     return [operation for operation in found if operation is not None and operation.account == account]
 
 
-async def _park(runtime: Runtime, subject: ResyncJob, reason: str) -> None:
+async def _dead_letter(runtime: Runtime, subject: ResyncJob, reason: str) -> None:
+    """Finish a job as a dead letter: its events stay, and the next event of the order starts the job again."""
     if not subject.parked:
         runtime.metrics.parked_event(subject.account)
         _log.warning("event.parked", account=subject.account, subject=subject.name, reason=reason)

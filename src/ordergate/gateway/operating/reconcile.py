@@ -171,11 +171,11 @@ async def reconcile(runtime: Runtime, account: Account, since: datetime, advance
         if record is None:
             findings.append(stranger(seen, await _state_of_mark(runtime, seen)))
         elif differences(record, seen):
-            findings += await _look_again(runtime, account, record)
+            findings += await _read_both_again(runtime, account, record)
     # An incomplete list proves nothing about orders that are not in it.
     missing = [record for native, record in records.items() if failure is None and native not in listed]
     for count, record in enumerate(missing, start=1):
-        findings += await _look_again(runtime, account, record)
+        findings += await _read_both_again(runtime, account, record)
         advance(len(listed) + count)
     return Reconciliation(
         account=account.name,
@@ -248,7 +248,7 @@ async def _in_journal(runtime: Runtime, account: Account, since: datetime) -> As
         after = rows[PAGE_SIZE - 1].id
 
 
-async def _look_again(runtime: Runtime, account: Account, record: OrderRecord) -> Iterable[Finding]:
+async def _read_both_again(runtime: Runtime, account: Account, record: OrderRecord) -> Iterable[Finding]:
     """Read one order at the provider, then in the journal; return the finding, if there is one."""
     try:
         seen = await read_order(runtime, account, read_command(record))

@@ -60,7 +60,7 @@ class SwitchCheck(Record, frozen=True, kw_only=True):
     limit_per_minute: int | None
 
 
-async def rehearse(
+async def check_switch(
     runtime: Runtime,
     account: Account,
     *,

@@ -104,7 +104,7 @@ class DeliveryWorker:
     def __init__(self, runtime: Runtime) -> None:
         """Start without deliveries."""
         self._runtime = runtime
-        self._lanes: dict[str, EndpointState] = {}
+        self._states: dict[str, EndpointState] = {}
         self._held: dict[str, asyncio.Task[None]] = {}
         self._release_at = 0.0
 
@@ -138,12 +138,12 @@ class DeliveryWorker:
         Raises:
             JournalUnavailableError: The journal does not answer.
         """
-        runtime, begun = self._runtime, 0
+        runtime, started = self._runtime, 0
         now, at_once = asyncio.get_running_loop().time(), runtime.configuration.webhooks.at_once
-        self._lanes = {key: lane for key, lane in self._lanes.items() if not lane.forgettable(now)}
+        self._states = {key: state for key, state in self._states.items() if not state.is_idle(now)}
         for endpoint_id in await runtime.journal.read(tx.endpoints.find_due()):
-            lane = self._lanes.setdefault(endpoint_id, EndpointState())
-            room = min(lane.room(now, at_once), AT_ONCE - len(self._held))
+            state = self._states.setdefault(endpoint_id, EndpointState())
+            room = min(state.room(now, at_once), AT_ONCE - len(self._held))
             if room <= 0:
                 continue
             try:
@@ -154,7 +154,7 @@ class DeliveryWorker:
                 _log.exception("deliveries.failed", endpoint_id=endpoint_id)
         return started
 
-    async def _begin_at(self, endpoint_id: str, lane: EndpointState, room: int) -> int:
+    async def _start_at(self, endpoint_id: str, state: EndpointState, room: int) -> int:
         parcel = await self._runtime.journal.write(
             tx.deliveries.acquire(endpoint_id, self._runtime.node, room)
         )
@@ -177,16 +177,16 @@ class DeliveryWorker:
         with contextlib.suppress(JournalUnavailableError):
             await self.release()
 
-    async def _make(self, lane: EndpointState, parcel: DeliveryBatch, due: DueDelivery) -> None:
-        runtime, generation = self._runtime, lane.breaker.generation
+    async def _deliver(self, state: EndpointState, batch: DeliveryBatch, due: DueDelivery) -> None:
+        runtime, generation = self._runtime, state.breaker.generation
         try:
-            reply, made = await attempt(runtime, parcel.endpoint, parcel.secrets, due)
-            self._learn(lane, generation, reply)
-            pause = self._pause(due, reply)
+            reply, made = await attempt(runtime, batch.endpoint, batch.secrets, due)
+            self._update_state(state, generation, reply)
+            pause = self._next_try_in(due, reply)
             runtime.metrics.delivery(delivered=made.detail is None, last=pause is None)
-            await _judge(runtime, parcel.endpoint, reply, made, last=pause is None)
-            await _persist(runtime, due, made, pause)
-            if pause is not None and made.detail is not None and pause < _SOON:
+            await _update_endpoint(runtime, batch.endpoint, reply, made, last=pause is None)
+            await _record(runtime, due, made, pause)
+            if pause is not None and made.detail is not None and pause < _WAKES_BELOW:
                 asyncio.get_running_loop().call_later(pause, self._wake)
         except asyncio.CancelledError:
             state.breaker = released(state.breaker, generation)
@@ -206,8 +206,8 @@ class DeliveryWorker:
         detail = "The gateway could not make this try; its log says why."
         made = DeliveryTry(at=self._runtime.steady_time(), milliseconds=0, http_status=None, detail=detail)
         try:
-            await _persist(self._runtime, due, made, self._pause(due, Reply(status=None)))
-        except Exception:  # noqa: BLE001 - it is let go of and made again
+            await _record(self._runtime, due, made, self._next_try_in(due, Reply(status=None)))
+        except Exception:  # noqa: BLE001 - the delivery is released and tried again
             _log.exception("webhook.broken", delivery_id=due.delivery.id, order_id=due.event.order)
 
     def _wake(self) -> None:
@@ -222,10 +222,10 @@ class DeliveryWorker:
         if reply.status is None:
             state.breaker = after_failure(state.breaker, generation, TRIPS, now, reply.detail or "")
         else:
-            lane.breaker = after_success(lane.breaker, generation)
+            state.breaker = after_success(state.breaker, generation)
         asked = seconds_until(reply.retry_after, self._runtime.clock())
-        if reply.status in _ASKS_FOR_PATIENCE and asked:
-            lane.paused_until = max(lane.paused_until, now + min(asked, _LONGEST_REST))
+        if reply.status in _BACKOFF_STATUSES and asked:
+            state.paused_until = max(state.paused_until, now + min(asked, _MAX_PAUSE))
 
     def _next_try_in(self, due: DueDelivery, reply: Reply) -> float | None:
         if reply.status == GONE:
@@ -300,7 +300,7 @@ def changes_by(
     return {}
 
 
-async def _judge(
+async def _update_endpoint(
     runtime: Runtime, endpoint: Endpoint, reply: Reply, made: DeliveryTry, *, last: bool
 ) -> None:
     """Record the result of a try at its endpoint, unless the URL has changed."""
@@ -312,7 +312,7 @@ async def _judge(
         await runtime.journal.write(tx.endpoints.update(endpoint.id, changes, only_at=endpoint.url))
 
 
-async def _persist(runtime: Runtime, due: DueDelivery, made: DeliveryTry, pause: float | None) -> None:
+async def _record(runtime: Runtime, due: DueDelivery, made: DeliveryTry, pause: float | None) -> None:
     """Record the end of a try. While the journal fails, this process keeps the delivery and repeats the write."""
     while True:
         try:

@@ -15,6 +15,7 @@ from ordergate.domain.validation import summary
 from ordergate.domain.webhook_bodies import EndpointBody, EndpointUpdate, RotateBody
 from ordergate.domain.webhooks import url_errors
 from ordergate.gateway.access.caller import Caller
+from ordergate.gateway.outbound.sign import secret_of
 from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.journal import transactions as tx
 from ordergate.journal.records.deliveries import Endpoint, SigningSecret
@@ -92,7 +93,7 @@ async def change_endpoint(
 
 
 async def switch_endpoint(runtime: Runtime, caller: Caller, endpoint_id: str, *, enabled: bool) -> Endpoint:
-    """Let an endpoint be sent to, or not.
+    """Enable or disable an endpoint, and clear its failures.
 
     Raises:
         Problem: ``not_found``.
