@@ -3,6 +3,7 @@
 import msgspec
 
 from ordergate.spi.emulator import WebhookEvent
+from ordergate.spi.emulator_toolkit.events import PendingEvents
 from ordergate_rapyd.emulator.catalog import Index
 from ordergate_rapyd.emulator.errors import RefusedError
 from ordergate_rapyd.emulator.identifiers import Identifiers
@@ -17,8 +18,7 @@ class Account(msgspec.Struct, kw_only=True):
     Attributes:
         webhook_ids: Draws ids of webhooks; a stream of its own, so that it shifts no other ids.
         operation_id: Of the request that is being answered; blank while time passes without one.
-        webhooks_wanted: Whether webhooks are written at all, which takes its time.
-        untold: The webhooks that nobody has taken yet.
+        pending_webhooks: The webhooks that are not yet taken for delivery.
     """
 
     ids: Identifiers
@@ -31,8 +31,7 @@ class Account(msgspec.Struct, kw_only=True):
     returns: dict[str, OrderReturn] = msgspec.field(default_factory=dict)
     open_payments: dict[str, Payment] = msgspec.field(default_factory=dict)
     operation_id: str = ""
-    webhooks_wanted: bool = False
-    untold: list[WebhookEvent] = msgspec.field(default_factory=list)
+    pending_webhooks: PendingEvents[WebhookEvent] = msgspec.field(default_factory=PendingEvents)
 
     def order(self, order_id: str) -> Order:
         """Return the order, or refuse the request."""

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from ordergate.spi.emulator import InvalidControlError
+from ordergate.spi.emulator_toolkit.catalogs import decode_catalog
 
 Behaviour = Literal[
     "closes",
@@ -150,10 +151,7 @@ def read_catalog(document: bytes) -> Catalog:
     Raises:
         InvalidControlError: The document is not a catalog, or contradicts itself.
     """
-    try:
-        catalog = msgspec.json.decode(document, type=Catalog)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidControlError(f"This is not a catalog: {error}.") from None
+    catalog = decode_catalog(document, Catalog)
     for problem in _problems(catalog):
         raise InvalidControlError(f"This catalog contradicts itself: {problem}.")
     return catalog

@@ -5,8 +5,11 @@ Facts: Rapyd docs, "Error Messages": a success has ``status`` and ``data``, a fa
 
 from typing import Literal
 
+from ordergate.spi.emulator_toolkit.tables import load_table
 from ordergate_rapyd.emulator.javascript import Json, JsonObject
-from ordergate_rapyd.emulator.messages import MESSAGES
+
+MESSAGES = load_table(__package__, "messages.toml", dict[str, str])
+"""The known text of each error code."""
 
 OperationIdOnErrors = Literal["set", "empty", "omitted"]
 

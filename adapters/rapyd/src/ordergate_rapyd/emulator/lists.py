@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
+from ordergate.spi.emulator_toolkit.paging import cut_page
 from ordergate_rapyd.emulator import views
 from ordergate_rapyd.emulator.account import Account, Call
 from ordergate_rapyd.emulator.errors import RefusedError
@@ -53,9 +54,8 @@ def _page(account: Account, call: Call, objects: Mapping[str, T]) -> Sequence[T]
         ids.reverse()
     start = _position(account, call, ids, "starting_after")
     end = _position(account, call, ids, "ending_before")
-    wanted = ids[0 if start is None else start + 1 : end]
-    backwards = start is None and end is not None
-    return [objects[object_id] for object_id in (wanted[-limit:] if backwards else wanted[:limit])]
+    page = cut_page(ids, after=start, before=end, limit=limit)
+    return [objects[object_id] for object_id in page.rows]
 
 
 def _limit(call: Call) -> int:

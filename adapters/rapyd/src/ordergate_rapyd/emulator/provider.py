@@ -17,17 +17,18 @@ from ordergate.spi.emulator import (
     UnknownOrderError,
     WebhookEvent,
 )
+from ordergate.spi.emulator_toolkit.catalogs import catalog_values
+from ordergate.spi.emulator_toolkit.switches import change_switches, switch_values
 from ordergate_rapyd.emulator import controls, errors, routes, settlement, views, webhooks
 from ordergate_rapyd.emulator.account import Account
 from ordergate_rapyd.emulator.catalog import Index, read_catalog
 from ordergate_rapyd.emulator.errors import RefusedError
 from ordergate_rapyd.emulator.firewall import BLOCKED, Firewall
-from ordergate_rapyd.emulator.idempotency import Memory
+from ordergate_rapyd.emulator.idempotency import IdempotencyKeys
 from ordergate_rapyd.emulator.identifiers import Identifiers
 from ordergate_rapyd.emulator.javascript import JsonObject, stringify
 from ordergate_rapyd.emulator.signature import Credentials, Gate
 from ordergate_rapyd.emulator.stock import stock_catalog
-from ordergate_rapyd.emulator.switches import changed
 
 _HEADERS = {"content-type": "application/json; charset=utf-8"}
 _FAILURES = {400: "MISSING_INVALID_PARAMETERS", 401: "UNAUTHENTICATED_API_CALL"}
@@ -57,7 +58,7 @@ class RapydEmulator:
             ewallet=ids.object_id("ewallet"),
         )
         self._gate = Gate(self._credentials)
-        self._memory = Memory()
+        self._idempotency = IdempotencyKeys()
         self._firewall = Firewall()
         self._description = EmulatorDescription(
             base_path="",
@@ -80,7 +81,7 @@ class RapydEmulator:
         try:
             return self._admitted(request, now)
         except RefusedError as refused:
-            return self._refused(refused, self._account.ids.operation_id())
+            return self._refused(refused, self._account.ids.uuid())
 
     def advance(self, now: float) -> None:
         """Let payments close, fail and expire that are due."""
@@ -95,7 +96,7 @@ class RapydEmulator:
         if status == 429:
             return self.rate_limited(now)
         code = _FAILURES.get(status) or _status_name(status)
-        return self._refused(RefusedError(code, status=status), self._account.ids.operation_id())
+        return self._refused(RefusedError(code, status=status), self._account.ids.uuid())
 
     def state(self) -> dict[str, Any]:
         """Return all orders, payments and returns as Rapyd shows them, oldest first."""
@@ -124,8 +125,7 @@ class RapydEmulator:
 
     def catalog(self) -> dict[str, Any]:
         """Return the customers, SKUs, coupons and payment methods that exist."""
-        catalog: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self._account.catalog.catalog))
-        return catalog
+        return catalog_values(self._account.catalog.catalog)
 
     def replace_catalog(self, catalog: bytes) -> None:
         """Replace the catalog; orders and payments that exist stay as they are.
@@ -137,7 +137,7 @@ class RapydEmulator:
 
     def switches(self) -> dict[str, Any]:
         """Return every switch with its present value."""
-        return msgspec.structs.asdict(self._account.switches)
+        return switch_values(self._account.switches)
 
     def set_switches(self, switches: Mapping[str, Any]) -> None:
         """Change the named switches; they hold from the next request on.
@@ -145,15 +145,15 @@ class RapydEmulator:
         Raises:
             InvalidControlError: A name is unknown or a value impossible.
         """
-        self._account.switches = changed(self._account.switches, switches)
+        self._account.switches = change_switches(self._account.switches, switches)
 
     def keep_events(self, *, wanted: bool) -> None:
         """Say whether webhooks are written and kept; no other id depends on it."""
-        self._account.webhooks_wanted = wanted
+        self._account.pending_webhooks.wanted = wanted
 
     def take_events(self) -> Sequence[WebhookEvent]:
         """Return the webhooks kept since the last call, oldest first."""
-        return webhooks.take_untold(self._account)
+        return self._account.pending_webhooks.take()
 
     def delivery_rules(self) -> DeliveryRules:
         """Return the time-out and retries that the switches make; Rapyd documents neither."""
@@ -167,9 +167,9 @@ class RapydEmulator:
         """Answer an authentic request, once per idempotency value where the account is set up so."""
         switches = self._account.switches
         body = self._gate.admit(request, now, switches)
-        if recalled := self._memory.recall(request, now, switches):
+        if recalled := self._idempotency.find_response(request, now, switches):
             return recalled
-        operation_id = self._account.operation_id = self._account.ids.operation_id()
+        operation_id = self._account.operation_id = self._account.ids.uuid()
         try:
             operation, object_id = routes.find(request)
             data = operation(self._account, routes.read_call(request, object_id, body, now))
@@ -178,7 +178,7 @@ class RapydEmulator:
             response = self._refused(refused, operation_id)
         finally:
             self._account.operation_id = ""
-        self._memory.remember(request, response, now, switches)
+        self._idempotency.store(request, response, now, switches)
         return response
 
     def _refused(self, refused: RefusedError, operation_id: str) -> EmulatedResponse:

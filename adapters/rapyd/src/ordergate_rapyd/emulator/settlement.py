@@ -9,7 +9,7 @@ from typing import Literal
 
 from ordergate_rapyd.emulator import lifecycle, webhooks
 from ordergate_rapyd.emulator.account import Account
-from ordergate_rapyd.emulator.messages import MESSAGES
+from ordergate_rapyd.emulator.errors import MESSAGES
 from ordergate_rapyd.emulator.records import Order, Payment
 from ordergate_rapyd.emulator.switches import Switches
 

@@ -3,12 +3,9 @@
 A default is the documented behaviour where there is one, else the reading that its shapes and samples favour.
 """
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
-
-from ordergate.spi.emulator import InvalidControlError
 
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
@@ -285,15 +282,3 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     webhook_delivered: Literal["any_2xx", "only_200"] = "any_2xx"
     """Which answers close a webhook: a 200 does, of others nothing is documented."""
-
-
-def changed(present: Switches, changes: Mapping[str, Any]) -> Switches:
-    """Return the switches with some of them changed.
-
-    Raises:
-        InvalidControlError: A name is unknown or a value impossible.
-    """
-    try:
-        return msgspec.convert({**msgspec.structs.asdict(present), **changes}, Switches)
-    except msgspec.ValidationError as error:
-        raise InvalidControlError(f"These switches cannot be set: {error}.") from None

@@ -46,12 +46,6 @@ def tell_refund(account: Account, refund_id: str, payment: Payment, amount: int,
     _tell(account, kind, payment.order, lambda: views.refund(refund_id, payment, amount, second), second)
 
 
-def take_untold(account: Account) -> list[WebhookEvent]:
-    """Return what nobody has taken yet, oldest first."""
-    untold, account.untold = account.untold, []
-    return untold
-
-
 def rules(switches: Switches) -> DeliveryRules:
     """Return how Rapyd tries: each wait is twice the last, and a day at most."""
     waits = [
@@ -82,7 +76,7 @@ def headers(
 
 def _tell(account: Account, kind: str, order_id: str, view: Callable[[], JsonObject], second: int) -> None:
     switches = account.switches
-    if not account.webhooks_wanted or kind in switches.omitted_webhooks:
+    if not account.pending_webhooks.wanted or kind in switches.omitted_webhooks:
         return
     kind = switches.renamed_webhooks.get(kind, kind)
     webhook_id = account.webhook_ids.object_id("wh")
@@ -90,14 +84,14 @@ def _tell(account: Account, kind: str, order_id: str, view: Callable[[], JsonObj
         "id": webhook_id,
         "type": kind,
         "data": view(),
-        "trigger_operation_id": account.operation_id or account.webhook_ids.operation_id(),
+        "trigger_operation_id": account.operation_id or account.webhook_ids.uuid(),
         "status": "NEW",
         "created_at": second,
     }
     if switches.webhook_extended_timestamp:
         envelope["extended_timestamp"] = second * 1000
     body = stringify(envelope).encode("utf-8")
-    account.untold.append(WebhookEvent(id=webhook_id, type=kind, order_id=order_id, body=body))
+    account.pending_webhooks.add(WebhookEvent(id=webhook_id, type=kind, order_id=order_id, body=body))
 
 
 def _salt(webhook_id: str, timestamp: str, number: int) -> str:
