@@ -13,11 +13,11 @@ from ordergate_rapyd.emulator.switches import Switches
 
 
 class Account(msgspec.Struct, kw_only=True):
-    """The catalog, the switches, and what has happened so far, each in the order of its creation.
+    """The catalog, the switches and the objects of an account, each kind in the order of creation.
 
     Attributes:
-        webhook_ids: Draws ids of webhooks; a stream of its own, so that it shifts no other ids.
-        operation_id: Of the request that is being answered; blank while time passes without one.
+        webhook_ids: The stream of webhook ids; it is separate, so that webhooks do not change other ids.
+        operation_id: The id of the current request; blank outside a request.
         pending_webhooks: The webhooks that are not yet taken for delivery.
     """
 
@@ -44,9 +44,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """An authentic request to an operation.
 
     Attributes:
-        object_id: The id in the path; blank where there is none.
+        object_id: The id in the path; blank if there is none.
         query: The parameters of the query; of repeated ones the last.
-        body: The members of the body that are not null: Rapyd's own SDK sends null for what is not set.
+        body: The members of the body that are not null: Rapyd's own SDK sends null for unset fields.
         now: Unix time in seconds.
     """
 

@@ -1,7 +1,7 @@
-"""What a merchant account holds before its first order: customers, SKUs, coupons and payment methods.
+"""The objects of a merchant account before its first order: customers, SKUs, coupons and payment methods.
 
-Facts: Rapyd docs, "Customer", "SKU", "Coupon" and "Payment Method Type". What a payment method does when it
-is charged is the emulator's own.
+Facts: Rapyd docs, "Customer", "SKU", "Coupon" and "Payment Method Type". The behaviour of a
+payment method when it is charged is the emulator's own.
 """
 
 import re
@@ -36,14 +36,14 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Letters, digits and underscores."""
 
     about: str = ""
-    """For people: what this entry is good for."""
+    """A description for people."""
 
 
 class Customer(_Entry, frozen=True, kw_only=True):
     """A customer."""
 
     email: str = ""
-    """Blank for a customer whose orders must bring their own."""
+    """Blank for a customer whose orders must contain an email."""
 
     default_payment_method: str = ""
     """The id of a payment method of this customer; blank for none."""
@@ -53,7 +53,7 @@ class Customer(_Entry, frozen=True, kw_only=True):
 
 
 class Sku(_Entry, frozen=True, kw_only=True):
-    """A stock keeping unit: what an order's item names as its ``parent``."""
+    """A stock keeping unit: the ``parent`` of an order's item."""
 
     currency: str
     """ISO 4217, upper case."""
@@ -72,10 +72,10 @@ class Coupon(_Entry, frozen=True, kw_only=True):
     """``forever`` or ``repeating``; ``once`` in older documentation."""
 
     duration_in_months: int = 1
-    """Months for which a repeating coupon holds."""
+    """The number of months of a repeating coupon."""
 
     discount_duration_in_uses: int = 1
-    """Uses for which a repeating coupon holds."""
+    """The number of uses of a repeating coupon."""
 
     percent_off: int = 0
     """1 to 100; 0 for a coupon with an amount."""
@@ -88,10 +88,10 @@ class Coupon(_Entry, frozen=True, kw_only=True):
 
 
 class PaymentMethod(_Entry, frozen=True, kw_only=True):
-    """A payment method, and what happens to a payment made with it."""
+    """A payment method, and the behaviour of its payments."""
 
     customer: str
-    """Whose it is."""
+    """The id of its customer."""
 
     type: str
     """The payment method type, such as ``us_visa_card``."""
@@ -108,7 +108,7 @@ class PaymentMethod(_Entry, frozen=True, kw_only=True):
     """Why it declines or fails later."""
 
     currencies: Sequence[str] = ()
-    """What it can be charged in; empty for every currency."""
+    """The currencies that it accepts; empty for every currency."""
 
     minimum: int = 0
     """The smallest amount, in minor units of the order's currency."""
@@ -201,7 +201,7 @@ def _coupon_problems(coupon: Coupon) -> Iterator[str]:
     if bool(coupon.percent_off) == bool(coupon.amount_off):
         yield f"{coupon.id} needs exactly one of percent_off and amount_off"
     if not 0 <= coupon.percent_off <= 100 or coupon.amount_off < 0:
-        yield f"what {coupon.id} takes off is out of range"
+        yield f"the discount of {coupon.id} is out of range"
     if bool(coupon.amount_off) != bool(_CURRENCY.fullmatch(coupon.currency)):
         yield f"{coupon.id} needs a currency, three capitals, with amount_off and only with it"
 

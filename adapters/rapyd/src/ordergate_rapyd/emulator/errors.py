@@ -1,4 +1,4 @@
-"""Refusals, and the envelope that every JSON answer of Rapyd comes in.
+"""Errors, and the envelope of every JSON response of Rapyd.
 
 Facts: Rapyd docs, "Error Messages": a success has ``status`` and ``data``, a failure ``status`` alone.
 """

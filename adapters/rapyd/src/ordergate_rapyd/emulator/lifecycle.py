@@ -12,7 +12,7 @@ from ordergate_rapyd.emulator.switches import Switches
 Event = Literal["pay", "payment_closed", "returned_in_part", "returned_in_full"]
 
 STATUSES = ("canceled", "fulfilled", "paid", "returned", "pending", "partial")
-"""What a status can change to, in the order of ``status_transitions``. Nothing leads back to ``created``."""
+"""The next statuses of each status, in the order of ``status_transitions``. No status changes to ``created``."""
 
 UPDATABLE = frozenset({"pending", "paid", "fulfilled"})
 """Orders whose status an update may change; of the others only ``created`` can be updated at all."""
@@ -55,7 +55,7 @@ _BACKWARD_UPDATES: Mapping[str, frozenset[str]] = {
 
 
 def happen(order: Order, event: Event, second: int) -> None:
-    """Move the order on, where the event means anything in its status."""
+    """Change the order's status if the event has an effect in its current status."""
     if target := _EVENTS.get((order.status, event)):
         enter(order, target, second)
 

@@ -1,8 +1,8 @@
 """Lists and their cursors.
 
 Facts: Rapyd docs, "List Orders" and "List Returns": ``limit`` from 1 to 100, 10 by default; an array alone,
-with no sign of whether there is more. ``starting_after`` names what stands before the first element wanted,
-``ending_before`` what stands after the last.
+without a sign that there are more. ``starting_after`` is the id of the element before the first of the page,
+``ending_before`` the id of the element after the last.
 """
 
 import re
@@ -67,7 +67,7 @@ def _limit(call: Call) -> int:
 
 
 def _position(account: Account, call: Call, ids: Sequence[str], cursor: str) -> int | None:
-    """Return where the cursor stands; an unknown one stands past the end, or is refused."""
+    """Return the index of the cursor; an unknown cursor is past the end, or is refused."""
     object_id = call.query.get(cursor, "")
     if not object_id:
         return None

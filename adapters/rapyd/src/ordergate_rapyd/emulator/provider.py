@@ -1,4 +1,4 @@
-"""The emulator itself: it lets requests in, finds their operation and wraps the answer."""
+"""The emulator: it authenticates a request, runs its operation and writes the response envelope."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -70,7 +70,7 @@ class RapydEmulator:
         )
 
     def describe(self) -> EmulatorDescription:
-        """Return what a client needs; constant for one seed."""
+        """Return the settings that a client needs; constant for one seed."""
         return self._description
 
     def handle(self, request: EmulatedRequest, now: float) -> EmulatedResponse:
@@ -84,15 +84,15 @@ class RapydEmulator:
             return self._refused(refused, self._account.ids.uuid())
 
     def advance(self, now: float) -> None:
-        """Let payments close, fail and expire that are due."""
+        """Close, fail and expire the payments that are due."""
         settlement.settle(self._account, now)
 
-    def rate_limited(self, now: float) -> EmulatedResponse:  # noqa: ARG002 - the firewall tells no time
+    def rate_limited(self, now: float) -> EmulatedResponse:  # noqa: ARG002 - the firewall's page contains no time
         """Return the firewall's answer: HTML, not an envelope."""
         return BLOCKED
 
     def failure(self, status: int, now: float) -> EmulatedResponse:
-        """Return an envelope with this HTTP status; of those above 401 Rapyd documents no code."""
+        """Return an envelope with this HTTP status; Rapyd documents no code for a status above 401."""
         if status == 429:
             return self.rate_limited(now)
         code = _FAILURES.get(status) or _status_name(status)
@@ -110,7 +110,7 @@ class RapydEmulator:
         }
 
     def act(self, order_id: str, action: str, amount: int | None, now: float) -> dict[str, Any]:
-        """Do what happens at Rapyd without its client, and return the order.
+        """Perform an action at Rapyd without its client, and return the order.
 
         Raises:
             UnknownOrderError: There is no such order.
@@ -140,7 +140,7 @@ class RapydEmulator:
         return switch_values(self._account.switches)
 
     def set_switches(self, switches: Mapping[str, Any]) -> None:
-        """Change the named switches; they hold from the next request on.
+        """Change the named switches; the changes apply from the next request.
 
         Raises:
             InvalidControlError: A name is unknown or a value impossible.
@@ -148,7 +148,7 @@ class RapydEmulator:
         self._account.switches = change_switches(self._account.switches, switches)
 
     def keep_events(self, *, wanted: bool) -> None:
-        """Say whether webhooks are written and kept; no other id depends on it."""
+        """Set whether webhooks are written and kept; no other id depends on it."""
         self._account.pending_webhooks.wanted = wanted
 
     def take_events(self) -> Sequence[WebhookEvent]:
@@ -164,7 +164,7 @@ class RapydEmulator:
         return webhooks.headers(self._credentials, self._account.switches, event, attempt)
 
     def _admitted(self, request: EmulatedRequest, now: float) -> EmulatedResponse:
-        """Answer an authentic request, once per idempotency value where the account is set up so."""
+        """Process an authentic request, at most once per idempotency value if the account honours it."""
         switches = self._account.switches
         body = self._gate.admit(request, now, switches)
         if recalled := self._idempotency.find_response(request, now, switches):
@@ -192,7 +192,7 @@ def _respond(status: int, envelope: JsonObject) -> EmulatedResponse:
 
 
 def _plain(shown: JsonObject) -> dict[str, Any]:
-    """Return what a reader of the JSON would hold."""
+    """Return the object as plain JSON values."""
     plain: dict[str, Any] = json.loads(stringify(shown))
     return plain
 

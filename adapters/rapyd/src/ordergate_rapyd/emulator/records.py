@@ -1,4 +1,4 @@
-"""What an account remembers. Amounts are integers of minor units, times are Unix seconds."""
+"""The records of an account. Amounts are integers of minor units, times are Unix seconds."""
 
 from collections.abc import Sequence
 
@@ -30,7 +30,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
-    """What an order comes to."""
+    """The amounts of an order."""
 
     discount: int
     tax: int

@@ -1,6 +1,6 @@
-"""What Rapyd's documentation leaves open, contradicts itself in, or only implies: one switch per point.
+"""One switch for each point that Rapyd's documentation leaves open, contradicts or only implies.
 
-A default is the documented behaviour where there is one, else the reading that its shapes and samples favour.
+A default is the documented behaviour where there is one, else the likeliest reading of its schemas and samples.
 """
 
 from typing import Annotated, Literal
@@ -11,11 +11,11 @@ Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How this Rapyd behaves where a client must be ready for more than one behaviour."""
+    """The behaviours of the emulated Rapyd, for points in which a client must accept several."""
 
     strict_signature: bool = True
     """The signature must fit the body as parsed and serialised again. False also accepts one over the bytes
-    as sent. Rapyd's samples and SDKs imply the former; no page says it."""
+    as sent. Rapyd's samples and SDKs imply the former; no page states it."""
 
     accept_sixty_second_timestamp: bool = True
     """A timestamp exactly 60 s old is accepted. One page says "older than 60 seconds" is refused, another
@@ -29,7 +29,7 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The HTTP status of ``MISSING_AUTHENTICATION_HEADERS``: 400 in the docs, 401 as seen from outside."""
 
     authentication_messages: Literal["by_cause", "account_status", "older"] = "by_cause"
-    """The ``message`` of ``UNAUTHENTICATED_API_CALL``: ``by_cause`` tells a bad signature from the rest,
+    """The ``message`` of ``UNAUTHENTICATED_API_CALL``: ``by_cause`` has a text of its own for a bad signature,
     ``account_status`` uses the documented text throughout, ``older`` also has its own text for a bad key."""
 
     invalid_json: Literal["MISSING_INVALID_PARAMETERS", "UNAUTHENTICATED_API_CALL"] = (
@@ -42,7 +42,7 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     the documentation's own examples."""
 
     idempotency: Literal["payments_only", "all_post", "reject"] = "payments_only"
-    """What the ``idempotency`` header does: ``payments_only`` ignores it on every order call, as accounts
+    """The effect of the ``idempotency`` header: ``payments_only`` ignores it on every order call, as accounts
     are set up by default; ``all_post`` repeats the first answer to any POST with the same value, as support
     enables on request; ``reject`` answers ``IDEMPOTENCY_ERROR``, an older documented behaviour."""
 
@@ -70,7 +70,7 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The code for a return against an order that does not exist; each has a text that fits."""
 
     unknown_cursor: Literal["ERROR_GET_LIST_ORDER", "empty"] = "ERROR_GET_LIST_ORDER"
-    """What a list answers to a ``starting_after`` or ``ending_before`` that does not exist; implied only."""
+    """The response of a list to a ``starting_after`` or ``ending_before`` that does not exist; implied only."""
 
     unknown_sku: Literal["ERROR_MISSING_PRODUCT_TOKEN", "ERROR_ORDER_ITEM_MISSING_PARENT"] = (
         "ERROR_MISSING_PRODUCT_TOKEN"
@@ -90,10 +90,10 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The list of returns honours ``tokens``, order ids joined by commas: in the schema, not in the docs."""
 
     lower_case_currency: Literal["reject", "upper_case"] = "reject"
-    """What becomes of ``usd``: documented as upper case; one public sample sends lower case."""
+    """The handling of ``usd``: documented as upper case; one public sample sends lower case."""
 
     unknown_currency: Literal["reject", "accept"] = "reject"
-    """What becomes of three capitals that are no ISO 4217 code; not documented."""
+    """The handling of three capitals that are no ISO 4217 code; not documented."""
 
     unique_upstream_id: bool = False
     """A second order with the same ``upstream_id`` is refused; uniqueness is not documented."""
@@ -113,10 +113,10 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ``line_1``, which the documentation's own samples need."""
 
     tax_base: Literal["goods_and_shipping", "goods"] = "goods_and_shipping"
-    """What tax is charged on: not stated; sample totals fit goods and shipping."""
+    """The base of the tax: not stated; sample totals fit goods and shipping."""
 
     tax_after_discount: bool = True
-    """Tax is charged on what the discount leaves; not documented."""
+    """Tax is charged on the discounted amount; not documented."""
 
     rounding: Literal["half_up", "half_even"] = "half_up"
     """How tax and discount round to the currency's smallest unit; not documented."""
@@ -138,13 +138,13 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Items in responses carry ``amount`` as a string: so the schema; the samples show numbers."""
 
     returns_element: Literal["items", "returns"] = "items"
-    """What an order's ``returns`` holds: return items by the schema, returns by the text."""
+    """The elements of an order's ``returns``: return items in the schema, returns in the text."""
 
     status_transitions: Literal["times", "counters"] = "times"
     """Unix times under six keys, or, as in 2021, counters under five, without ``partial``."""
 
     missing_shipping_address: Literal["empty_object", "null"] = "empty_object"
-    """What an order without an address shows; implied only."""
+    """The ``shipping_address`` of an order without an address; implied only."""
 
     embedded_payment: Literal["object", "id"] = "object"
     """An order's ``payment`` is an object; an older SDK also allows for a bare id."""
@@ -153,19 +153,19 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A payment's ``order``: an id by the schema, null in the sample of a paid order."""
 
     extra_response_fields: bool = False
-    """Orders, payments and returns carry fields nobody documented: new ones come without notice."""
+    """Orders, payments and returns contain undocumented fields: Rapyd adds fields without notice."""
 
     unknown_order_status: str | None = None
-    """Shown as every order's ``status`` when set: new values come without notice."""
+    """Shown as every order's ``status`` when set: Rapyd adds values without notice."""
 
     unknown_payment_status: str | None = None
-    """Shown as every payment's ``status`` when set: new values come without notice."""
+    """Shown as every payment's ``status`` when set: Rapyd adds values without notice."""
 
     metadata_update: Literal["replace", "merge"] = "replace"
-    """What an update does with the ``metadata`` there is; not documented."""
+    """The effect of an update on existing ``metadata``; not documented."""
 
     update_unknown_fields: Literal["ignore", "reject"] = "ignore"
-    """What an update does with fields that cannot be updated; not documented."""
+    """The response to an update of fields that cannot be updated; not documented."""
 
     recompute_amount_on_update: bool = True
     """A new tax rate or coupon changes the order's ``amount``; implied only."""
@@ -175,10 +175,10 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     the pages name no such step."""
 
     backward_status: Literal["reject", "accept"] = "reject"
-    """What becomes of an update from ``paid`` to ``pending`` or ``fulfilled`` to ``paid``; not documented."""
+    """The response to an update from ``paid`` to ``pending`` or ``fulfilled`` to ``paid``; not documented."""
 
     repeated_status: Literal["reject", "accept"] = "reject"
-    """What becomes of an update to the status that an order has already; not documented."""
+    """The response to an update to the status that an order has already; not documented."""
 
     update_finished_orders: bool = False
     """Orders that are ``returned``, ``canceled`` or ``partial`` can be updated; the docs do not list them."""
@@ -187,7 +187,7 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Canceling an order cancels its open payment or refunds its closed one; not documented."""
 
     card_orders_become_paid: bool = True
-    """A captured card payment makes its order ``paid``: two pages say so, a third asks the merchant to."""
+    """A captured card payment makes its order ``paid``: two pages state it, a third asks the merchant to do it."""
 
     non_card_orders_become_paid: bool = False
     """A completed non-card payment makes its order ``paid``; by the docs the merchant has to."""
@@ -202,7 +202,7 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """How long after its creation an open payment expires: seven days in the sample."""
 
     pay_pending_order: Literal["ERROR_PAY_ORDER", "accept"] = "ERROR_PAY_ORDER"
-    """What a second pay does while a payment is open; not documented. ``accept`` opens a second payment."""
+    """The response to a second pay while a payment is open; not documented. ``accept`` opens a second payment."""
 
     pay_after_failed_payment: bool = True
     """An order whose payment failed can be paid again; not documented."""
@@ -225,7 +225,7 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Orders with the status ``partial``, whose meaning is not documented, can be returned."""
 
     check_return_quantities: bool = True
-    """Rapyd checks what is left to return. A page puts this on the merchant; an error code exists too."""
+    """Rapyd checks the returnable quantity. A page makes this the merchant's task; an error code exists too."""
 
     return_item_not_in_order: Literal[
         "ERROR_RETURN_ORDER_RETURN_ITEM",
@@ -253,13 +253,13 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """When set, the refund behind every return fails with this code."""
 
     failed_refund: Literal["reject", "return_without_refund"] = "reject"
-    """Whether a return whose refund fails is refused, or stands with ``refund`` null; not documented."""
+    """Whether a return whose refund fails is refused, or accepted with ``refund`` null; not documented."""
 
     refunded_flag: Literal["any", "full"] = "any"
     """Whether a payment is ``refunded`` after any refund, or only once nothing is left; not documented."""
 
     omitted_webhooks: tuple[str, ...] = ()
-    """Types of webhooks that are never sent: what the portal subscribes to is up to the merchant."""
+    """Types of webhooks that are never sent: the merchant chooses the subscriptions in the portal."""
 
     renamed_webhooks: dict[str, str] = msgspec.field(default_factory=dict)
     """Types of webhooks that are sent under another name. ``ORDER_CREATED``, ``ORDER_PAYMENT_SUCCEEDED`` and

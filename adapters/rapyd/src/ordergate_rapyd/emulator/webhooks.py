@@ -1,4 +1,4 @@
-"""Webhooks: what is told of orders and payments, in which envelope, and how it is signed.
+"""Webhooks: the events of orders and payments, their envelope and their signature.
 
 Facts: Rapyd docs, "Webhooks", "Webhook Authentication", "Message Sequences" and the pages of the single
 webhooks, "Order Updated Webhook" among them.
@@ -17,37 +17,37 @@ from ordergate_rapyd.emulator.signature import Credentials, SignedParts, sign
 from ordergate_rapyd.emulator.switches import Switches
 
 
-def tell_order(account: Account, kind: str, order: Order, second: int) -> None:
-    """Tell of an order as it is now.
+def record_order(account: Account, kind: str, order: Order, second: int) -> None:
+    """Record a webhook with the order in its present state.
 
     Args:
-        account: Whose order it is.
+        account: The account of the order.
         kind: ``ORDER_CREATED``, ``ORDER_UPDATED``, ``ORDER_PAYMENT_SUCCEEDED`` or ``ORDER_PAYMENT_FAILED``.
-        order: After what happened.
+        order: The order after the change.
         second: Unix time in whole seconds.
     """
-    _tell(account, kind, order.id, lambda: views.order(account, order), second)
+    _record(account, kind, order.id, lambda: views.order(account, order), second)
 
 
-def tell_payment(account: Account, kind: str, payment: Payment, second: int) -> None:
-    """Tell of a payment: ``PAYMENT_SUCCEEDED``, ``PAYMENT_COMPLETED``, ``PAYMENT_FAILED`` and so on."""
-    _tell(account, kind, payment.order, lambda: views.payment(account, payment), second)
+def record_payment(account: Account, kind: str, payment: Payment, second: int) -> None:
+    """Record a webhook of a payment: ``PAYMENT_SUCCEEDED``, ``PAYMENT_COMPLETED``, ``PAYMENT_FAILED`` and so on."""
+    _record(account, kind, payment.order, lambda: views.payment(account, payment), second)
 
 
-def tell_return(account: Account, order_return: OrderReturn, second: int) -> None:
-    """Tell of a new return, as its response shows it."""
+def record_return(account: Account, order_return: OrderReturn, second: int) -> None:
+    """Record a webhook with a new return, in the form of its response."""
     kind = "ORDER_RETURN_CREATED"
-    _tell(account, kind, order_return.order, lambda: views.order_return(account, order_return), second)
+    _record(account, kind, order_return.order, lambda: views.order_return(account, order_return), second)
 
 
-def tell_refund(account: Account, refund_id: str, payment: Payment, amount: int, second: int) -> None:
-    """Tell of money given back; `amount` is in minor units."""
+def record_refund(account: Account, refund_id: str, payment: Payment, amount: int, second: int) -> None:
+    """Record a webhook of a refund; `amount` is in minor units."""
     kind = "REFUND_COMPLETED"
-    _tell(account, kind, payment.order, lambda: views.refund(refund_id, payment, amount, second), second)
+    _record(account, kind, payment.order, lambda: views.refund(refund_id, payment, amount, second), second)
 
 
 def rules(switches: Switches) -> DeliveryRules:
-    """Return how Rapyd tries: each wait is twice the last, and a day at most."""
+    """Return the delivery rules: each wait is twice the one before, and at most a day."""
     waits = [
         min(switches.webhook_retry_seconds * 2**place, 86_400)
         for place in range(switches.webhook_attempts - 1)
@@ -74,7 +74,7 @@ def headers(
     }
 
 
-def _tell(account: Account, kind: str, order_id: str, view: Callable[[], JsonObject], second: int) -> None:
+def _record(account: Account, kind: str, order_id: str, view: Callable[[], JsonObject], second: int) -> None:
     switches = account.switches
     if not account.pending_webhooks.wanted or kind in switches.omitted_webhooks:
         return
@@ -95,6 +95,6 @@ def _tell(account: Account, kind: str, order_id: str, view: Callable[[], JsonObj
 
 
 def _salt(webhook_id: str, timestamp: str, number: int) -> str:
-    """Return 24 characters of base64, as captured webhooks carry; repeatable, since nothing else depends on it."""
+    """Return 24 characters of base64, as in captured webhooks. Equal inputs return equal salts."""
     digest = hashlib.sha256(f"{webhook_id} {timestamp} {number}".encode()).digest()
     return base64.b64encode(digest[:16]).decode("ascii")
