@@ -1,4 +1,4 @@
-"""How orders, operations, accounts and keys look in a terminal."""
+"""Prints orders, operations, accounts and keys in a terminal."""
 
 import contextlib
 import time
@@ -26,21 +26,21 @@ def amount(units: int, currency: str) -> str:
 
 
 def plain(text: object) -> str:
-    """Return text that others wrote as it stands: brackets are no markup, and control characters do nothing."""
+    """Return foreign text literally: brackets are no markup, and control characters have no effect."""
     return escape(printable(text))
 
 
 def console() -> Console:
-    """Return where to print: as wide as the terminal, and wide enough for whole rows in a pipe."""
+    """Return the console: as wide as the terminal, and wide enough for whole rows in a pipe."""
     terminal = Console()
     return terminal if terminal.is_terminal else Console(width=_PIPE_WIDTH)
 
 
 class Advance(Protocol):
-    """Tells how far something is."""
+    """Reports progress."""
 
     def __call__(self, done: int, total: int | None = None) -> None:
-        """Say how much is done, and, where that was not known before, how much there is."""
+        """Report the finished amount and, if it was not known before, the total."""
         ...
 
 
@@ -48,16 +48,16 @@ class Advance(Protocol):
 def progress(
     what: str, shown: Callable[[int], str] = str, *, total: int | None = None, after: float = 1.0
 ) -> Iterator[Advance]:
-    """Show on stderr how far something is that takes over a second: a bar, or lines where no terminal is.
+    """Show on stderr the progress of a step that takes over a second: a bar, or lines without a terminal.
 
     Args:
-        what: What is done, as in ``backing up``.
+        what: The step, as in ``backing up``.
         shown: Writes an amount of it.
-        total: How much there is; None where nobody knows, or where it is told later.
+        total: The total; None if it is unknown or reported later.
         after: Seconds until anything is shown, and between two lines.
 
     Yields:
-        What is to be called with how much is done.
+        A function to call with the finished amount.
     """
     screen = Console(stderr=True)
     columns = (TextColumn(what), BarColumn(), TextColumn("{task.fields[far]}"), TimeRemainingColumn())
@@ -85,7 +85,7 @@ def progress(
 
 
 def show_order(order: Any) -> None:
-    """Print one order: where it stands, its lines, its money."""
+    """Print one order: its status, its lines, its amounts."""
     screen = console()
     screen.print(f"[bold]{order.id or 'not adopted'}[/]  {order.status}", highlight=False)
     facts = Table.grid(padding=(0, 2))
@@ -134,7 +134,7 @@ def show_orders(orders: Sequence[Any], *, has_more: bool) -> None:
 
 
 def show_rows(headers: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> None:
-    """Print rows under headers, or a word where there are none."""
+    """Print rows under headers, or a word if there are none."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for position, header in enumerate(headers):
         table.add_column(header, no_wrap=position == 0)
@@ -166,7 +166,7 @@ def show_operations(operations: Sequence[Any], *, has_more: bool) -> None:
 
 
 def show_operation(operation: Any, outlook: str) -> None:
-    """Print one operation with every piece of evidence; `outlook` says what happens next."""
+    """Print one operation with all recorded facts; `outlook` is its next step."""
     screen = console()
     screen.print(f"[bold]{operation.id}[/]  {_state(operation)}", highlight=False)
     facts = Table.grid(padding=(0, 2))
@@ -196,7 +196,7 @@ def show_operation(operation: Any, outlook: str) -> None:
 
 
 def show_reconciliation(result: Any) -> None:
-    """Print what came of comparing an account with the provider's list."""
+    """Print the comparison of an account with the provider's list."""
     screen = console()
     screen.print(
         f"[bold]{plain(result.account)}[/]  since {_time(result.since)}, orders in the journal: {result.in_journal}, "
@@ -224,7 +224,7 @@ def show_reconciliation(result: Any) -> None:
 
 
 def show_deliveries(deliveries: Sequence[Any], *, has_more: bool) -> None:
-    """Print a list of webhook deliveries, each with how its last try went."""
+    """Print a list of webhook deliveries, each with its last try."""
     table = _table("delivery", "state", "event", "order", "endpoint", "tries", "last try", "next try")
     for delivery in deliveries:
         last = delivery.tries[-1] if delivery.tries else None

@@ -9,7 +9,7 @@ from tests.contract.conftest import NOW, Store, keep, order, provider_order
 
 from ordergate.domain.assembly import OrderRecord
 from ordergate.domain.delivery import DeliveryTry
-from ordergate.domain.events import EventType
+from ordergate.domain.event_type import EventType
 from ordergate.domain.identifiers import new_id
 from ordergate.journal import transactions as tx
 from ordergate.journal.journal import Journal

@@ -22,7 +22,7 @@ from tests.contract.conftest import (
 
 from ordergate.domain.assembly import OrderRecord, order_from_record
 from ordergate.domain.erasure import redacted
-from ordergate.domain.events import EventType
+from ordergate.domain.event_type import EventType
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.order import Customer, Order
 from ordergate.journal import transactions as tx

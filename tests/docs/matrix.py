@@ -5,9 +5,9 @@
 
 from pathlib import Path
 
+from ordergate.domain.account import Support
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.gateway.accounts.registry import installed_adapters
-from ordergate.spi.capabilities import Support
 
 README = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- matrix -->", "<!-- /matrix -->"

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from ordergate.spi.adapter import Environment
+from ordergate.domain.account import Environment
 from ordergate_rapyd import adapter
 
 from .commands import SETTINGS

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from ordergate.spi.adapter import Environment
+from ordergate.domain.account import Environment
 from ordergate.spi.secret import Secret
 from ordergate_revkeen import adapter
 from ordergate_revkeen.settings import RevKeenSettings

@@ -6,15 +6,13 @@ from typing import Any, Literal
 import msgspec
 
 from ordergate.api.exchanges import AnswerDocument, RequestDocument
-from ordergate.domain.account import Accept, BreakerState
-from ordergate.domain.comparison import Difference
+from ordergate.domain.account import Accept, BreakerState, Environment, Support
+from ordergate.domain.difference import Difference
 from ordergate.domain.errors import Fault, FieldError, OutcomeWord, ProviderError, Retry, Sent
 from ordergate.domain.fees import Fee
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.operation import Attempt, OperationState, Probe, Resolution
 from ordergate.domain.order import Notice, Order, Record, Return
-from ordergate.spi.adapter import Environment
-from ordergate.spi.capabilities import Support
 
 
 class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True):

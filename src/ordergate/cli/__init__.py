@@ -1,4 +1,4 @@
-"""The command line. Commands import what they need when they run, so that help is there at once."""
+"""The command line. A command imports its modules when it runs, so that the help is fast."""
 
 import click
 
@@ -24,7 +24,7 @@ from ordergate.cli.webhooks import webhooks
 
 
 class _Commands(click.Group):
-    """All commands; what no store can hold is refused before any of them runs."""
+    """All commands. Text that no store accepts is refused before a command runs."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the arguments."""

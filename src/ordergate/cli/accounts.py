@@ -12,7 +12,7 @@ from ordergate.cli.session import config_option, json_option, reports_problems, 
 @json_option
 @reports_problems
 def accounts(config: Path | None, *, as_json: bool) -> None:
-    """List the configured accounts and what they can do.
+    """List the configured accounts and their capabilities.
 
     \b
     ordergate accounts

@@ -31,11 +31,11 @@ _AUTHORITIES_TIMEOUT = 5.0
 @json_option
 @reports_problems
 def check(config: Path | None, *, connect: bool, as_json: bool) -> None:
-    """Say everything that is wrong with a configuration, with file and line.
+    """Report all errors of a configuration, with file and line.
 
-    Links that name an account which is no longer configured are a warning: nothing reads them. So are routes that
-    cannot take the orders that they seem to be for, and a PostgreSQL that allows fewer connections than may be made.
-    A note says what is as it should be, and good to know.
+    A warning: links to an account that is no longer configured, because nothing reads them; routes that cannot take the
+    orders they seem to be for; a PostgreSQL that allows fewer connections than the processes may open. A note: a fact
+    that is right and worth knowing.
 
     \b
     ordergate check
@@ -81,7 +81,7 @@ def check(config: Path | None, *, connect: bool, as_json: bool) -> None:
 
 
 def _authorities_error() -> str | None:
-    """Return why certificates cannot be checked with what the environment names; a server starts all the same."""
+    """Return why certificates cannot be verified with the environment's settings; a server starts all the same."""
     import os
 
     from ordergate.host.blocking import run_within
@@ -98,7 +98,7 @@ def _authorities_error() -> str | None:
 
 
 async def _unreachable(gateway: "Gateway") -> dict[str, str]:
-    """Read one row at each account; return why it did not work where it did not."""
+    """Read one row at each account; return the failure of each account that failed."""
     from ordergate.domain.commands import ListFilters, ListOrders
     from ordergate.domain.errors import Problem
     from ordergate.gateway.writes.plans import read_page
@@ -122,7 +122,7 @@ def _has_store(settings: "Settings") -> bool:
 
 
 async def _of_store(settings: "Settings") -> tuple[list[str], list[str]]:
-    """Return what is odd about the store and the links in it, and what is good to know of it."""
+    """Return the warnings about the store and its links, and the notes."""
     from ordergate.journal import transactions as tx
     from ordergate.journal.errors import JournalUnavailableError
     from ordergate.server.bootstrap import open_journal
@@ -171,7 +171,7 @@ def _room_warnings(settings: "Settings", most: int | None) -> list[str]:
 
 
 def _link_warnings(settings: "Settings", linked: "Mapping[tuple[World, str], int]") -> list[str]:
-    """Return what is odd about the links in the store: no order can use them."""
+    """Return the warnings about links that no order can use."""
     return [
         f"links: {count} {'id names' if count == 1 else 'ids name'} the account {name}, which is not configured "
         f"for {world} keys. Add [accounts.{name}] again, or see them with: "

@@ -50,10 +50,10 @@ def compare(
     execute: bool,
     as_json: bool,
 ) -> None:
-    """Lay side by side what accounts make of the order in the JSON file DRAFT.
+    """Compare accounts for the order in the JSON file DRAFT.
 
-    Without --execute what each would be sent is compared, and nothing is sent. The comparison is kept; the API shows it
-    again. Exits with 1 if anything is different.
+    Without --execute, the requests for each account are compared, and nothing is sent. The comparison is recorded, and
+    the API returns it again. Exits with 1 if anything is different.
 
     \b
     ordergate compare order.json --accounts main,second

@@ -20,7 +20,7 @@ def db() -> None:
 def migrate(config: Path | None, *, as_json: bool) -> None:
     """Create the journal's schema, or bring it up to date; safe to repeat.
 
-    Whatever opens the journal does so too; this is for doing it before a new release serves.
+    Every process that opens the journal does the same; use this command before a new release serves.
 
     \b
     ordergate db migrate
@@ -51,8 +51,8 @@ def migrate(config: Path | None, *, as_json: bool) -> None:
 def backup(file: Path, config: Path | None, *, force: bool, as_json: bool) -> None:
     """Copy a SQLite journal to FILE, while a gateway serves from it or not.
 
-    FILE is the journal as it was at one moment, complete and checked; until it is, it is called FILE.partial. It
-    holds orders, customers' data and the hashes of API keys: keep it like the journal.
+    FILE is the journal as of one moment, complete and checked. Until then its name is FILE.partial. It contains orders,
+    customers' data and the hashes of API keys: protect it like the journal.
 
     \b
     ordergate db backup /var/backups/ordergate-2026-11-22.db

@@ -65,7 +65,7 @@ def init(output: Path, *, accept_defaults: bool, force: bool) -> None:
 
 
 def _account(adapter: "Adapter", taken: frozenset[str], accept_defaults: bool) -> dict[str, Any] | None:
-    """What a person says of one account, or what is written where nobody is asked."""
+    """The settings of one account, from the answers of a person or from the defaults."""
     name, environment = adapter.name, "sandbox"
     if not accept_defaults:
         if not click.confirm(f"An account at {adapter.title}?", default=True):

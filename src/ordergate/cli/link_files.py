@@ -17,7 +17,7 @@ _FORMS = "kind,id,account,native, in any order; or kind,id and one column for ea
 
 
 class LineError(NamedTuple):
-    """What is wrong in one line of a file; `column` is None where it is the line as a whole."""
+    """An error in one line of a file; `column` is None if it concerns the whole line."""
 
     line: int
     column: str | None
@@ -34,8 +34,8 @@ class LinkFile:
     """A CSV file of links, read as a whole.
 
     Attributes:
-        links: One for each row, or, where accounts have columns, for each cell that is not empty.
-        errors: What could not be read.
+        links: One for each row; if accounts have columns, one for each cell that is not empty.
+        errors: The errors of unreadable lines.
     """
 
     def __init__(self, content: bytes) -> None:

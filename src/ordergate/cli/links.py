@@ -1,4 +1,4 @@
-"""``ordergate links``: what the merchants' own ids are called at each account, in bulk."""
+"""``ordergate links``: the links of the merchants' own ids to each account's ids, in bulk."""
 
 import json
 import sys
@@ -60,14 +60,14 @@ def import_(file: Any, merchant: str, config: Path | None, world: str, *, as_jso
     products,CHAIR-1,main,0d01…
     products,CHAIR-1,main-eu,sku_6eb4…
 
-    or each account has a column; where its cell is empty, nothing changes there:
+    or each account has a column; an empty cell changes nothing:
 
     \b
     kind,id,main,main-eu
     products,CHAIR-1,0d01…,sku_6eb4…
 
-    Kinds are customers, products and payment_methods. A link that exists is changed; what the file does not name
-    stays. Every line that is wrong is reported, up to 100, and then nothing is imported.
+    Kinds are customers, products and payment_methods. An existing link is changed; links that are not in the file stay.
+    Every invalid line is reported, up to 100, and then nothing is imported.
 
     All of it is one transaction. A server on the same SQLite file waits with its writes meanwhile, a second or two
     for 100,000 links, and after five seconds refuses them with 503: import many more than that in parts.
@@ -181,11 +181,10 @@ def missing(
 ) -> None:
     """Find the ids that orders used lately and that have no link at ACCOUNT; exit with 1 if there are any.
 
-    Looks at the customers and products of the orders that the journal has, not at payment methods: which one paid
-    an order is not kept by the merchant's id. See those with: ordergate links list --kind payment_methods
+    Reads the customers and products of the orders in the journal. Orders do not store payment methods by the merchant's
+    id; list their links with: ordergate links list --kind payment_methods
 
-    Ids that begin with provider: are told apart: they are bound to their provider, and no link carries them to
-    another.
+    Ids that start with provider: are listed separately: they belong to their provider, and no link replaces them.
 
     \b
     ordergate links missing --to main-eu
@@ -218,7 +217,7 @@ def _world(given: str) -> "World":
 
 
 def _refuse(errors: "list[LineError]", name: str, *, as_json: bool) -> NoReturn:
-    """End the command with the first hundred of what is wrong."""
+    """End the command with the first hundred errors."""
     shown = errors[:_MAX_ERRORS]
     if as_json:
         told = [error._asdict() for error in shown]

@@ -1,4 +1,4 @@
-"""``ordergate operations``: what became of writes, and a person's word where nothing else settles them."""
+"""``ordergate operations``: the outcomes of writes, and a person's resolution of an unsettled one."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,7 +68,7 @@ def list_operations(config: Path | None, world: str, *, as_json: bool, **filters
 @json_option
 @reports_problems
 def show(operation_id: str, config: Path | None, world: str, *, as_json: bool) -> None:
-    """Show all that is known of the write OP, and what happens to it next.
+    """Show the write OP with all recorded facts, and its next step.
 
     \b
     ordergate operations show op_01a2…
@@ -90,7 +90,7 @@ def show(operation_id: str, config: Path | None, world: str, *, as_json: bool) -
 @json_option
 @reports_problems
 def recheck(operation_id: str, config: Path | None, world: str, *, as_json: bool) -> None:
-    """Look at the provider now for what became of the unsettled write OP; nothing is sent again.
+    """Probe the provider now for the unsettled write OP; nothing is sent again.
 
     \b
     ordergate operations recheck op_01a2…
@@ -133,11 +133,11 @@ def resolve(
     unseen: bool,
     as_json: bool,
 ) -> None:
-    """Say what became of the write OP, which could not settle itself.
+    """Resolve the write OP, which could not settle itself.
 
-    Applied: the order is read at the provider, and the write ends as its caller wanted it. Not applied: a repeat of
-    its key may send it again. The provider is looked at before that is believed; if it cannot be, say --unseen, and
-    the repeat looks before it sends. What an applied write put its order in review for is accepted with --as applied.
+    Applied: the order is read at the provider, and the write settles as its caller wanted. Not applied: a retry of its
+        key may send it again. The provider is probed first. If it cannot be probed, use --unseen, and the retry probes
+        before it sends. To accept the review reasons of an applied write, use --as applied.
 
     \b
     ordergate operations resolve op_01a2… --as not-applied --evidence "Ticket 4711: no such payment"

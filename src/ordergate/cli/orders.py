@@ -192,7 +192,7 @@ def cancel(order_id: str, config: Path | None, merchant: str | None, **options: 
 @json_option
 @reports_problems
 def fulfill(order_id: str, config: Path | None, merchant: str | None, **options: Any) -> None:
-    """Say that the order ORDER_ID was handed over."""
+    """Fulfill the order ORDER_ID."""
     from ordergate.domain.draft import FulfillBody
     from ordergate.gateway.orders.fulfill import fulfill_order
 
@@ -251,10 +251,10 @@ def return_(order_id: str, config: Path | None, merchant: str | None, **options:
 def redact(order_id: str, config: Path | None, world: str, *, yes: bool, as_json: bool) -> None:
     """Erase the personal data of the order ORD here, for good.
 
-    Erased are email, shipping address, notes, metadata and tracking numbers, with all that the order's operations
-    held of them. Money, statuses, goods, ids and the customer's id stay, and so does every evidence. Later readings of
-    the provider bring nothing back. Of an order that was refused, what was sent goes; comparisons of the order's
-    reference go too. What the provider itself keeps is erased there, and backups are yours.
+    Email, shipping address, notes, metadata and tracking numbers are erased, also in the order's operations. Money,
+    statuses, goods, ids, the customer's id and the evidence of resolutions stay. Later reads of the provider restore
+    nothing. Of a refused order, the sent data is erased; comparisons with the order's reference are erased too. Erase
+    the provider's own copy there; backups are your responsibility.
 
     \b
     ordergate orders redact ord_01a2…
@@ -283,7 +283,7 @@ def redact(order_id: str, config: Path | None, world: str, *, yes: bool, as_json
 
 
 def _body(kind: Any, options: dict[str, Any], *names: str) -> Any:
-    """Read options as a body of the API, so that the same rules hold."""
+    """Decode options as a request body of the API, so that the same rules apply."""
     import msgspec
 
     from ordergate.domain.validation import decode_body
@@ -298,7 +298,7 @@ def _write(
     options: dict[str, Any],
     work: "Callable[[Gateway, Caller, CallOptions], Awaitable[Answer]]",
 ) -> None:
-    """Run one write for a merchant, and print what came of it."""
+    """Run one write for a merchant, and print its answer."""
     from ordergate.gateway.writes.write import CallOptions
 
     key = options["key"] or str(uuid.uuid4())

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 def reconcile(account: str, since: str, config: Path | None, *, as_json: bool) -> None:
     """Compare the journal with the provider's own list, order by order.
 
-    Says which orders the provider has and the journal does not (and whether a write of ours made them), which it has
-    no more, and where status or money are not what the journal last saw. Nothing is written, here or there: read an
-    order with --refresh to take over what the provider says. Exit code 1 if anything differs or could not be read.
+    Reports orders that the provider has and the journal does not (and whether a write of the gateway created them),
+    orders that the provider no longer has, and orders whose status or money differs from the journal's snapshot.
+    Nothing is written, at either side: read an order with --refresh to record the provider's state. Exit code 1 if
+    anything differs or could not be read.
 
     \b
     ordergate reconcile --account main --since 7

@@ -19,7 +19,7 @@ from ordergate.cli.session import (
 
 @click.group()
 def route() -> None:
-    """See where new orders go."""
+    """Preview the routes of new orders."""
 
 
 @route.command()
@@ -33,7 +33,7 @@ def route() -> None:
 def explain(
     draft: Any, merchant: str, key: str | None, config: Path | None, world: Any, *, as_json: bool
 ) -> None:
-    """Say where the order in the JSON file DRAFT would go, and why; nothing is sent.
+    """Show the route of the order in the JSON file DRAFT, with the reason; nothing is sent.
 
     \b
     ordergate route explain order.json --merchant acme

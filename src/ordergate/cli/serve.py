@@ -79,7 +79,7 @@ def serve(
 
 
 def _announce(url: str, settings: "Settings", *, stdout: bool) -> None:
-    """Say where it serves: to a person in a sentence, else in a log line."""
+    """Print the URL: a sentence in a terminal, otherwise a log line."""
     pages = {"docs": f"{url}/schema"} | ({"console": f"{url}/console"} if settings.server.console else {})
     shown = ", ".join(f"{name}: {page}" for name, page in pages.items())
     _tell(settings, "info", "server.ready", f"ordergate serves {url} ({shown})", url=url, **pages)
@@ -88,7 +88,7 @@ def _announce(url: str, settings: "Settings", *, stdout: bool) -> None:
 
 
 def _safe_host(host: str, settings: "Settings", *, keys_exist: bool) -> str:
-    """Without a key nobody but this machine has any business here."""
+    """Without a key, only this machine may connect."""
     if keys_exist:
         return host
     cure = "make one with: ordergate keys create --merchant acme"
@@ -106,7 +106,7 @@ def _safe_host(host: str, settings: "Settings", *, keys_exist: bool) -> str:
 
 
 def _tell(settings: "Settings", level: str, event: str, sentence: str, **facts: str) -> None:
-    """Tell a person who reads along in a sentence, and a log that machines read in a line of its form."""
+    """Print a sentence in a terminal, otherwise a log line in the log's format."""
     import structlog
 
     from ordergate.telemetry.log import is_pretty

@@ -1,4 +1,4 @@
-"""What commands share: options, the configuration, a gateway for one command, answers and failures in print."""
+"""The shared parts of commands: options, configuration, a gateway for one command, printed answers and failures."""
 
 import asyncio
 import re
@@ -111,7 +111,7 @@ def with_gateway(config: Path | None, work: "Callable[[Gateway], Awaitable[T]]")
 
 
 def operator(world: str) -> "Caller":
-    """Return the caller that a command acts as: whoever can open the store may see it all."""
+    """Return the caller of a command: it may see everything, as may anybody with access to the store."""
     from ordergate.gateway.access.caller import Caller
 
     return Caller(
@@ -124,7 +124,7 @@ def operator(world: str) -> "Caller":
 
 
 async def merchant_of(gateway: "Gateway", named: str | None) -> str:
-    """Return whose things a command is about: the merchant that is named, or the only one that has keys."""
+    """Return the merchant of a command: the named one, or the only one with keys."""
     from ordergate.journal import transactions as tx
 
     if named is not None:
@@ -149,7 +149,7 @@ async def merchant_caller(gateway: "Gateway", named: str | None, world: str) -> 
 
 
 def reports_problems(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Print a problem as what it is, and exit with 1."""
+    """Print a problem, and exit with 1."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -185,7 +185,7 @@ def fail(problem: Any, *, as_json: bool) -> NoReturn:
 
 
 def fail_with(lines: list[str], *, as_json: bool) -> NoReturn:
-    """Print what is wrong and exit with 1."""
+    """Print an error, and exit with 1."""
     import json
 
     if as_json:

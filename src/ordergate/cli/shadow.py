@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def shadow() -> None:
-    """See what the accounts of [routing] shadow would have made of new orders."""
+    """Show the translations of new orders for the accounts of [routing] shadow."""
 
 
 @shadow.command()
@@ -31,7 +31,7 @@ def shadow() -> None:
 @json_option
 @reports_problems
 def report(merchant: str | None, config: Path | None, world: Any, *, as_json: bool) -> None:
-    """Say which new orders each shadow account would have taken, and why not the others.
+    """Show which new orders each shadow account would have accepted, and the reasons of refusals.
 
     Counted are the orders that were created while `shadow` named the account, as long as nothing else of the same kind
     was older than the retention. Nothing was sent there.

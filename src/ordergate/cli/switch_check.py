@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 def switch_check(
     target: str, source: str | None, days: int, merchant: str | None, config: Path | None, *, as_json: bool
 ) -> None:
-    """Say what would stand in the way of a switch to an account; nothing is sent.
+    """Report the obstacles of a switch to an account; nothing is sent.
 
-    The orders of the last days are replayed as creates there, in thought: which would be refused and why, which links
-    are missing, what stays where it is, how near the rate limit is. Exits with 1 if anything would be refused.
+    The orders of the last days are translated as creates for that account. The report has the refusals with their
+    reasons, the missing links, the orders that stay at their account, and the use of the rate limit. Exits with 1 if
+    anything would be refused.
 
     \b
     ordergate switch-check --to second

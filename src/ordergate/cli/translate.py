@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def translate(
     draft: Any, accounts: list[str], merchant: str | None, config: Path | None, world: Any, *, as_json: bool
 ) -> None:
-    """Show what each account would be sent for the order in the JSON file DRAFT; nothing is sent.
+    """Show the requests for each account for the order in the JSON file DRAFT; nothing is sent.
 
     Exits with 1 if any account would refuse it.
 

@@ -1,4 +1,4 @@
-"""``ordergate webhooks``: what merchants were told of, what did not arrive, and once more."""
+"""``ordergate webhooks``: the deliveries of events to merchants, their failures, and replays."""
 
 import json
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ _STATES = ("pending", "delivered", "failed")
 
 
 class Moment(click.ParamType[datetime]):
-    """A date, or a time with or without an offset; UTC where there is none."""
+    """A date, or a time with or without an offset; UTC without one."""
 
     name = "time"
 
@@ -41,7 +41,7 @@ class Moment(click.ParamType[datetime]):
 
 @click.group()
 def webhooks() -> None:
-    """List deliveries of events and the endpoints that they go to; deliver again."""
+    """List deliveries of events and their endpoints; replay deliveries."""
 
 
 @webhooks.command(name="list")
@@ -57,7 +57,7 @@ def webhooks() -> None:
 @json_option
 @reports_problems
 def list_deliveries(config: Path | None, world: str, *, as_json: bool, **filters: Any) -> None:
-    """List deliveries with how their tries went, newest first.
+    """List deliveries with their tries, newest first.
 
     \b
     ordergate webhooks list --state failed
@@ -94,7 +94,7 @@ def list_deliveries(config: Path | None, world: str, *, as_json: bool, **filters
 @json_option
 @reports_problems
 def endpoints(config: Path | None, world: str, *, as_json: bool, **filters: Any) -> None:
-    """List the endpoints that are told of events, newest first; never their secrets.
+    """List webhook endpoints, newest first, without their secrets.
 
     \b
     ordergate webhooks endpoints --merchant acme

@@ -121,7 +121,7 @@ from ordergate.domain.draft import (
     ReturnLineBody,
     UpdateBody,
 )
-from ordergate.domain.events import EventType
+from ordergate.domain.event_type import EventType
 from ordergate.domain.lifecycle import FulfillmentStatus, OrderStatus, PaymentStatus, ReviewReason
 from ordergate.domain.link import Link
 from ordergate.domain.order import Order, Return

@@ -5,8 +5,8 @@ An author writes one class; pytest makes a test of each law::
     class TestMine(Conformance):
         case = Case(adapter=adapter, facts=facts)
 
-``pip install 'ordergate[kit]'`` brings what the kit needs. Nothing is imported before it is asked for: pytest
-loads this package in every run of an environment that has it.
+``pip install 'ordergate[kit]'`` installs the dependencies of the kit. Imports are lazy: pytest loads this package in
+every run of an environment that has it.
 """
 
 from importlib import import_module

@@ -26,7 +26,7 @@ WHOLE: tuple[bytes, ...] = (
     b'{"error": {"code": null, "message": "x", "param": "a[[0].b..c"}, "status": 5}',
     b'{"status": {}, "data": {}}',
 )
-"""Bodies in which nobody can read an order or a refusal."""
+"""Bodies without a readable order or refusal."""
 
 DEEP: tuple[bytes, ...] = (
     b"[" * 100_000,
@@ -40,7 +40,7 @@ ODD_HEADERS: tuple[dict[str, str], ...] = (
     {},
     *({"retry-after": value} for value in ("", "0", "-5", "1.5", "soon", "²", "٣", "9" * 20, "9" * 5_000)),
 )
-"""What may stand in the headers of any answer."""
+"""Headers that any response may have."""
 
 STRANGER = "a_value_of_2031"
 """A word that no documentation of today knows."""
@@ -116,7 +116,7 @@ def _without(document: Any, path: Path) -> Any:
 
 
 def _extended(value: Any, name: str = "") -> Any:
-    """Metadata is the merchant's; where all members are numbers they are data, and a new one is a number."""
+    """Metadata is the merchant's. If all members are numbers they are data, and a new one is a number."""
     if isinstance(value, list):
         return [_extended(member) for member in value]
     if not isinstance(value, dict) or name == "metadata":

@@ -1,4 +1,4 @@
-"""What an adapter's author tells the kit."""
+"""The facts that an adapter's author gives the kit."""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from ordergate.spi.webhooks import Delivery
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What an order is, read from the emulator's state by other means than the adapter's.
+    """An order in the emulator's state, read without the adapter.
 
     Attributes:
         total: In minor units, as are `paid` and `refunded`: gross of each other.
@@ -36,15 +36,15 @@ def settings_from_credentials(adapter: Adapter, description: EmulatorDescription
 
 
 class GenuineWebhook(msgspec.Struct, frozen=True, kw_only=True):
-    """A delivery that the provider's documentation, or an independent client of it, says to be its own.
+    """A webhook that the provider's documentation, or an independent client of it, regards as genuine.
 
     Attributes:
         settings: Of the account that it was sent to.
         delivery: As it arrived, with no header but those that prove it, each once.
         now: When, in Unix seconds.
-        event: What it says.
-        refused_with: Further settings under which it has to be refused, by what is wrong with them: another URL,
-            where that is signed. Other secrets, and none, are tried in any case.
+        event: The event in it.
+        refused_with: Further settings that must refuse the webhook, by their error: another URL, if the URL is signed.
+            Other secrets, and none, are tried in any case.
     """
 
     settings: AdapterSettings
@@ -59,15 +59,16 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         adapter: The adapter.
-        facts: Reads one order, by its provider's id, from what ``emulator.state()`` returns.
-        settings: Makes an account's settings of what the emulator says of itself.
+        facts: Reads one order, by the provider's id, from the result of ``emulator.state()``.
+        settings: Makes an account's settings from the emulator's description.
         switches: How the emulator is set for all laws.
-        list_readings: Further switches, one set for each way in which the provider may sort its list, where its
-            documentation leaves that open.
-        currencies: What the provider takes of ISO 4217's currencies that have a minor unit; None for all.
+        list_readings: Further switches, one set for each possible sort order of the provider's list, if its
+            documentation does not name it.
+        currencies: The ISO 4217 currencies with a minor unit that the provider accepts; None for all.
         max_amount: The largest amount that the provider takes, in minor units.
         declining_method: Finds a payment method in the emulator's catalog that declines.
-        waiting_method: Finds one whose payment stays open until ``payment_closed`` happens at the provider.
+        waiting_method: Returns a payment method whose payment stays open until ``payment_closed`` happens at the
+            provider.
         webhooks: Deliveries that are genuine, one for each way in which they are signed.
         skips: Laws that are left out, each with the reason why.
     """

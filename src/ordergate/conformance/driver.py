@@ -47,7 +47,7 @@ class Exchange(msgspec.Struct, frozen=True):
 
 
 class Conversation(msgspec.Struct, frozen=True):
-    """A command, all that was said about it, and what came of it."""
+    """A command, its exchanges, and its outcome."""
 
     command: Command
     exchanges: tuple[Exchange, ...]
@@ -64,8 +64,8 @@ class InProcess:
 
     Attributes:
         requests: How many requests the emulator has been sent.
-        now: Unix time in seconds; it stands still until it is moved.
-        said: Every conversation that came to its end, in order.
+        now: Unix time in seconds; only a test moves it.
+        said: Every finished plan, in order.
     """
 
     def __init__(
@@ -95,20 +95,20 @@ class InProcess:
         self.said.clear()
 
     def carry_out(self, command: Command) -> Outcome:
-        """Hold the whole conversation that a command becomes."""
+        """Run the complete plan of a command."""
         plan, request = self.begin(command)
         self.said.append(self._converse(command, plan, request))
         return self.said[-1].outcome
 
     def probe(self, command: WriteCommand, baseline: Baseline) -> Conversation:
-        """Ask whether a write was applied; the command's own conversations alone are kept in `said`."""
+        """Probe for a write; `said` contains only the plans of commands."""
         with closed_world():
             plan = self.adapter.probe(command, baseline, self.settings)
             request = next(plan)
         return self._converse(command, plan, request)
 
     def baseline(self, newest: ProviderOrder | None) -> Baseline:
-        """Return what is known now, just before a write, where this is the newest order that is known."""
+        """Return the baseline of a write, with this order as the newest known one."""
         return Baseline(
             newest_order=newest.provider_order_id if newest is not None else None,
             newest_created_at=newest.created_at if newest is not None else None,
@@ -138,7 +138,7 @@ class InProcess:
             return plan, next(plan)
 
     def refusal(self, act: Callable[[], object]) -> Problem | None:
-        """Return the problem that refuses this before any request; None where it is not refused."""
+        """Return the problem that refuses the command before any request; None if it is not refused."""
         before, refused = self.requests, None
         try:
             act()
@@ -242,12 +242,12 @@ class InProcess:
         return f"op_{self.requests:032x}"
 
     def state(self) -> Mapping[str, Any]:
-        """Return what the emulator holds now."""
+        """Return the emulator's state."""
         self.emulator.advance(float(self.now))
         return self.emulator.state()
 
     def facts(self, case: Case, order: ProviderOrder) -> Facts:
-        """Return what the order is at the provider, by the author's own reading."""
+        """Return the facts of an order at the provider, by the author's own reading."""
         return case.facts(self.state(), order.provider_order_id)
 
     def sign(self, request: WireRequest) -> WireRequest:
@@ -256,7 +256,7 @@ class InProcess:
             return self.adapter.sign(request, self.settings, self.now, f"{self.requests:016x}")
 
     def verify(self, delivery: Delivery, settings: AdapterSettings, now: int) -> None:
-        """Verify a delivery, and read what has to be read before.
+        """Verify a webhook, after the fetches that it needs.
 
         Raises:
             Problem: It is refused.

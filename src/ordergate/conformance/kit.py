@@ -38,7 +38,7 @@ LAWS: tuple[str, ...] = tuple(
 _OWN: dict[str, Any] = {
     name: value for chapter in _CHAPTERS for name, value in vars(chapter).items() if not name.startswith("__")
 }
-"""What no subclass may define: the laws, and what they are made of."""
+"""Names that no subclass may define: the laws, and their parts."""
 
 
 class Conformance(
@@ -53,13 +53,13 @@ class Conformance(
     ProbeLaws,
     WebhookLaws,
 ):
-    """Every law for one adapter: inherit, and say which in `case`.
+    """Every law for one adapter: inherit, and set `case`.
 
     A law is left out by naming it, with the reason, in the case's `skips`, and in no other way: a subclass that
     redefines or removes one is refused.
 
     Attributes:
-        case: The adapter, and what the laws have to know of it.
+        case: The adapter, and the facts that the laws need.
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -67,7 +67,7 @@ class Conformance(
 
         Raises:
             TypeError: It has no case, or redefines a law.
-            ValueError: Its case skips what is no law, or without a reason.
+            ValueError: Its case skips an unknown law, or gives no reason.
         """
         super().__init_subclass__(**kwargs)
         thinned = [name for name, value in _OWN.items() if getattr(cls, name, None) is not value]

@@ -1,4 +1,4 @@
-"""What a law is: a test that may be left out for a stated reason, and in no other way."""
+"""The decorator of laws: a law may be skipped only for a stated reason."""
 
 from collections.abc import Callable
 from functools import wraps

@@ -1,4 +1,4 @@
-"""A genuine delivery made into one that nobody sent: what comes of broken senders, clever ones, and of chance."""
+"""Mutations of a genuine webhook: those of broken senders, of attackers, and of chance."""
 
 import json
 import re
@@ -18,14 +18,14 @@ _STRANGE = (
     " ", "\t", "\r\n", "\0", "\x7f", ",", ";", "=", '"', "0", "\xa0", "\xe9", "\xff\xfe", "\u0661", "\uff11", "\u200b",
     "\u2028", "\ufeff", "\ud800", "\udcff", "\U0001f600",
 )  # fmt: skip
-"""Put into headers: blanks, separators, digits of other scripts, and what is left of bytes that are no UTF-8."""
+"""Inserted into headers: blanks, separators, digits of other scripts, and invalid UTF-8."""
 _PADDING = (b"\n", b"\r\n", b" ", b"\0", b"}", b"\xff", b"\xef\xbb\xbf", b"{}")
 
 Mutation = Callable[[GenuineWebhook, Random], GenuineWebhook]
 
 
 def mutated(webhook: GenuineWebhook, chance: Random) -> GenuineWebhook:
-    """Return a delivery with one to three mutations that together change what is proven, or when it arrives."""
+    """Return a webhook with one to three mutations that change its proof or its time."""
     while True:
         other = webhook
         for _ in range(chance.randint(1, 3)):
@@ -99,7 +99,7 @@ def _insert(value: str, chance: Random) -> str:
 
 
 def _shift_time(value: str, chance: Random) -> str:
-    """Make what looks like a time another one, as whoever replays an old delivery would."""
+    """Change the time in it, as in a replay attack."""
     delta = chance.choice((-1, 1)) * chance.randint(1, 10**9)
     return re.sub(r"\d{9,11}", lambda found: str(int(found[0]) + delta), value, count=1, flags=re.ASCII)
 

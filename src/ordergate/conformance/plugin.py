@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
 PROPERTY = "ordergate_law"
-"""The name under which a test report says which adapter's law it is about."""
+"""Property of a test report for the adapter of a law."""
 _EVASIONS = ("skip", "skipif", "xfail")
 
 pytest.register_assert_rewrite("ordergate.conformance.laws", "ordergate.conformance.driver")
@@ -21,7 +21,7 @@ pytest.register_assert_rewrite("ordergate.conformance.laws", "ordergate.conforma
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Note on each law's test what it is; refuse marks that would leave one out.
+    """Mark each law's test with its adapter; refuse marks that would skip a law.
 
     Raises:
         UsageError: A law carries a mark to skip it, or to expect its failure.

@@ -1,4 +1,4 @@
-"""The lives that an order can have, told by what the adapter declares."""
+"""The possible lives of an order, by the adapter's capabilities."""
 
 from collections.abc import Callable, Iterator
 
@@ -30,7 +30,7 @@ Look = Callable[[InProcess, ProviderOrder], None]
 
 
 def declares(case: Case, kind: OperationKind) -> bool:
-    """Whether the adapter says that its provider does this."""
+    """Return whether the adapter declares the capability."""
     return case.adapter.capabilities.support(kind).level in DONE_THERE
 
 
@@ -85,7 +85,7 @@ def lives(case: Case) -> Iterator[tuple[Step, ...]]:
 
 
 def live(case: Case, steps: tuple[Step, ...], look: Look | None = None) -> InProcess:
-    """Let one order live, and call `look` after each step, and again when it has been read a second later."""
+    """Run through one order's life, and call `look` after each step, and again after another read a second later."""
     provider = InProcess.of(case)
     order = _seen_twice(provider, provider.creation(CHAIRS), look)
     for step in steps:

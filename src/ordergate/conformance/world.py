@@ -12,7 +12,7 @@ _FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.spawn", "os.
 _CODE = (".py", ".so", ".pyd")
 """Opened by an import, which is no business of an adapter's either, but happens once."""
 _CLOCKS_AND_CHANCE = frozenset({"time", "posix", "nt", "_random", "_socket", "_ssl", "select", "_sqlite3"})
-"""Modules in C whose functions tell the time, draw numbers or ask the system."""
+"""Modules in C with functions for time, random numbers or the system."""
 _NOW = frozenset({"now", "utcnow", "today"})
 
 
@@ -21,7 +21,7 @@ class WorldlyError(AssertionError):
 
 
 class _Watch(local):
-    """What the thread that runs the adapter is forbidden, and what it did all the same."""
+    """Forbidden calls of the adapter's thread, and the calls that it made."""
 
     shut = False
     seen: list[str] = []  # noqa: RUF012 - replaced for each closing
@@ -36,7 +36,7 @@ def closed_world() -> Iterator[None]:
     """Forbid sockets, files and processes to this thread.
 
     Raises:
-        WorldlyError: There was an attempt, even one whose failure was swallowed.
+        WorldlyError: There was such a call, even if the adapter caught its failure.
     """
     if not _hooked:
         _hooked.append(True)
@@ -63,7 +63,7 @@ def _forbid(event: str, args: tuple[Any, ...]) -> None:
 
 @contextmanager
 def timeless_world() -> Iterator[None]:
-    """Forbid clocks and chance as well. Slow: every call of a function in C is looked at.
+    """Forbid clocks and randomness too. It is slow, because it checks every call of a C function.
 
     Raises:
         WorldlyError: Such a function was called.

@@ -1,1 +1,1 @@
-"""The console: pages on which people look after orders and operations, served by the gateway itself."""
+"""The console: pages for people who operate orders and operations, served by the gateway itself."""

@@ -1,4 +1,4 @@
-"""What callers of the API were answered, read again for a page."""
+"""The API's answers to callers, parsed again for a page."""
 
 import msgspec
 
@@ -7,7 +7,7 @@ from ordergate.journal.records.operations import Existing
 
 
 def answered_problem(existing: Existing) -> ProblemDocument | None:
-    """Return what the caller was told, where that was a problem and is kept."""
+    """Return the caller's answer, if it was a problem and is stored."""
     if existing.response is None or existing.response.status < 400:
         return None
     try:

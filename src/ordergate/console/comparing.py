@@ -12,7 +12,8 @@ from ordergate.api.documents import ComparisonDocument, ProblemDocument, ResultD
 from ordergate.api.exchanges import AnswerDocument, RequestDocument
 from ordergate.console.documents import Spoken, answer_shown, request_shown, weight
 from ordergate.console.formats import shown
-from ordergate.domain.comparison import DifferenceKind, literal
+from ordergate.domain.comparison import literal
+from ordergate.domain.difference import DifferenceKind
 from ordergate.domain.draft import Draft
 from ordergate.domain.fees import Fee
 from ordergate.domain.order import Notice, Order
@@ -24,21 +25,21 @@ KINDS: Mapping[DifferenceKind, tuple[str, str, str]] = {
     "own": ("∘", "moved", "ids and clocks"),
     "equal": ("=", "plain", ""),
 }
-"""By kind: its symbol, its colour, and what it means where the word does not say; the gravest first."""
+"""By kind: its symbol, its colour, and its meaning if the word does not suffice; the most serious first."""
 
 DIFFERS = frozenset({"different", "only_in"})
-"""Kinds that the filter for what differs leaves."""
+"""Kinds that the filter for differences shows."""
 
 _ROOM_FOR_ROWS = 80_000
 _ROOM_FOR_DOCUMENTS = 60_000
 _ROW = 700
-"""What a row takes besides its texts."""
+"""Bytes of a row besides its texts."""
 
 _decoder = msgspec.json.Decoder(ComparisonDocument, float_hook=Decimal)
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One field; `cells` has for each account what stands there, None for nothing."""
+    """One field; `cells` has the value of each account, None for none."""
 
     pointer: str
     kind: DifferenceKind
@@ -47,7 +48,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True):
-    """One account: what it came to, and what was said."""
+    """One account: its result and its exchanges."""
 
     account: str
     adapter: str | None
@@ -84,7 +85,7 @@ class _Kind(msgspec.Struct, frozen=True):
 
 
 class Past(msgspec.Struct, frozen=True, kw_only=True):
-    """What the list of comparisons tells of one."""
+    """A row of the list of comparisons."""
 
     id: str
     mode: str
@@ -137,12 +138,12 @@ def read_comparison(body: bytes) -> ComparisonDocument:
 
 
 def read_past(bodies: Iterable[bytes]) -> list[Past]:
-    """Read what the list tells of each comparison."""
+    """Parse the row of each comparison."""
     return [msgspec.json.decode(body, type=Past) for body in bodies]
 
 
 def draft_text(order: Draft | Mapping[str, Any]) -> str:
-    """Return a draft as a person would write it: what it leaves out does not stand there."""
+    """Return a draft in a short form, without absent fields."""
     document: dict[str, Any] = msgspec.to_builtins(order)
     said = {
         name: value if name == "extensions" else _without_nulls(value) for name, value in document.items()

@@ -1,4 +1,4 @@
-"""What was said to a provider as a page shows it: laid out, every digit as it was, as far as there is room. Pure."""
+"""Requests and responses for display: laid out, digit by digit, up to a size. Pure."""
 
 import re
 from bisect import bisect_right
@@ -50,8 +50,8 @@ def fitted(text: str, room: int) -> Fitted:
     """Return as much of a text as has room on a page, with nothing in it that works unseen.
 
     Args:
-        text: Whatever others wrote.
-        room: In bytes of the page's source, where a quotation mark takes five.
+        text: Foreign text.
+        room: Bytes of the page's source; a quotation mark takes five.
     """
     seen = shown(text[:room], room)
     length = bisect_right(range(1, len(seen) + 1), room, key=lambda end: weight(seen[:end]))
@@ -64,7 +64,7 @@ def weight(text: str) -> int:
 
 
 def where(document: bytes, complaint: str) -> str:
-    """Return in which line and column of a document it is that a decoder complains of; empty where it does not say."""
+    """Return the line and the column of a decoder's error; empty if it has none."""
     named = _BYTE.search(complaint)
     if named is None:
         return ""

@@ -1,4 +1,4 @@
-"""How values look on a page. Pure; the templates' filters."""
+"""The formats of values on a page. Pure; the filters of the templates."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from enum import Enum
 
 from ordergate.domain.money import UnknownCurrencyError, minor_unit_digits, to_decimals
 
-# Control characters, and those that turn the direction of what stands around them; marks of one place stay.
+# Control characters, and those that change the direction of text around them; single marks stay.
 _UNSEEN = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\u202a-\u202e\u2066-\u2069]")
 _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
@@ -56,7 +56,7 @@ def words(code: str | Enum) -> str:
 
 
 def tone(code: str | Enum) -> str:
-    """Return which colour a state has; the word beside it says the same."""
+    """Return the colour of a state; the word beside it has the same meaning."""
     return _TONES.get(str(code.value if isinstance(code, Enum) else code), "plain")
 
 
@@ -67,5 +67,5 @@ def shown(text: str, length: int) -> str:
 
 
 def isolated(text: str) -> str:
-    """Return text that others wrote so that its direction ends with it, where no element can isolate it."""
+    """Isolate the direction of foreign text, for places without elements."""
     return f"{_ISOLATE}{text}{_END_ISOLATE}"

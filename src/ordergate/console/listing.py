@@ -1,4 +1,4 @@
-"""What a list is asked for, read leniently from its address: a filter that makes no sense is left out."""
+"""The filters of a list, parsed leniently from its URL: an invalid filter is ignored."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, time, timedelta
@@ -15,11 +15,11 @@ ROWS = 25
 """On a page of a list."""
 
 _LONGEST = 512
-"""What is longer is no reference, no id and no email."""
+"""A longer text is no reference, no id and no email."""
 
 
 class OrderFilters(msgspec.Struct, frozen=True, kw_only=True):
-    """What of the orders is wanted; empty text is no wish.
+    """Filters of orders; an empty text is none.
 
     Attributes:
         text: A reference, a customer, the provider's id or one of ours.
@@ -36,28 +36,28 @@ class OrderFilters(msgspec.Struct, frozen=True, kw_only=True):
     until: str = ""
 
     def parameters(self) -> dict[str, str]:
-        """Return them as they stand in an address."""
+        """Return the filters as query parameters."""
         named = {"q": self.text, **msgspec.structs.asdict(self)}
         del named["text"]
         return {name: value for name, value in named.items() if value}
 
 
 class Cursor(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a page of a list begins, or ends; at most one is given."""
+    """The start or the end of a page of a list; at most one is given."""
 
     starting_after: str | None = None
     ending_before: str | None = None
 
 
 class Pager(msgspec.Struct, frozen=True, kw_only=True):
-    """The addresses of the pages around one; None where there is none."""
+    """The URLs of the previous and the next page; None without one."""
 
     newer: str | None
     older: str | None
 
 
 def order_filters(given: Mapping[str, str], statuses: Iterable[str]) -> OrderFilters:
-    """Return what an address asks of the list of orders."""
+    """Return the filters in a URL."""
     return OrderFilters(
         text=_text(given, "q"),
         status=one_of(_text(given, "status"), statuses),
@@ -69,7 +69,7 @@ def order_filters(given: Mapping[str, str], statuses: Iterable[str]) -> OrderFil
 
 
 def cursor(given: Mapping[str, str], prefix: Prefix) -> Cursor:
-    """Return where an address begins its page."""
+    """Return the start of the page in a URL."""
     after, before = given.get("starting_after", ""), given.get("ending_before", "")
     if is_id(after, prefix):
         return Cursor(starting_after=after)
@@ -83,9 +83,9 @@ def pager(
 
     Args:
         path: The list's.
-        parameters: Its filters, as they stand in an address.
+        parameters: The filters, as query parameters.
         ids: Of the rows on this page, newest first.
-        asked: Where this page begins.
+        asked: The start of this page.
         has_more: In the direction that was asked for.
     """
     backwards = asked.ending_before is not None

@@ -1,4 +1,4 @@
-"""Makes pages: what every one shows, and problems as pages."""
+"""Renders pages: the common parts, and problems as pages."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,7 +25,7 @@ SECTIONS = (
     ("accounts", "Accounts", False),
     ("configuration", "Configuration", True),
 )
-"""What the navigation offers: the address below the console's own, the name, and whether it is operators' alone.
+"""Items of the navigation: the path below the console's, the name, and whether it is only for operators.
 
 A page that is new gets its entry here, its handlers in the plugin's router, and a template.
 """
@@ -43,11 +43,11 @@ def page(request: Page, name: str, *, title: str, status: int = 200, **context: 
     """Return a page.
 
     Args:
-        request: Who is signed in, and where.
+        request: The request, with the signed-in key.
         name: The template's, without its ending; the navigation's entry of the same name is marked.
         title: Of the window.
         status: The answer's.
-        **context: What the template shows.
+        **context: The values for the template.
     """
     caller = signed_in(request)
     shared = {
@@ -76,7 +76,7 @@ def go_to(address: str) -> Redirect:
 
 
 def answer_problem(request: Page, error: Exception) -> Response[Any]:
-    """Answer any exception as a page; whoever is not signed in is asked to."""
+    """Answer any exception as a page; without a session, redirect to the sign-in."""
     problem = problem_of(error)
     if problem.code == "unauthenticated":
         return _ask_to_sign_in(request)
@@ -109,7 +109,7 @@ def _ask_to_sign_in(request: Page) -> Response[Any]:
     if request.method != "GET":
         return go_to(to_page("sign-in"))
     if request.headers.get("sec-fetch-site") == "cross-site":
-        # A strict cookie does not come with a link from elsewhere, but does when this page loads itself again.
+        # A strict cookie is missing after a link from another site, but present when this page reloads itself.
         return page(request, "again", title="One moment", address=_here(request))
     here = _here(request)
     return go_to(to_page("sign-in", None if request.url.path == PATH else {"next": here}))

@@ -46,7 +46,7 @@ _HEADERS = (
     (b"cross-origin-opener-policy", b"same-origin"),
 )
 _FORM_BYTES = 64 * 1024
-"""Of a form; one that holds a draft has a limit of its own."""
+"""Maximum bytes of a form; a form with a draft has its own."""
 _KEPT = b"public, max-age=31536000, immutable"
 """For assets: their address changes with their content."""
 
@@ -55,7 +55,7 @@ class Console(InitPlugin):
     """The console at ``/console``, with nothing that is loaded from elsewhere."""
 
     def __init__(self, every: float = 4) -> None:
-        """Have pages look for what is new each `every` seconds."""
+        """Let pages refresh each `every` seconds."""
         self._every = every
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
@@ -104,7 +104,7 @@ class Console(InitPlugin):
 
 
 def environment(every: float) -> Environment:
-    """Return what renders the templates: everything is escaped, and a name that is not there is an error."""
+    """Return the template environment: everything is escaped, and an unknown name is an error."""
     made = Environment(
         loader=FileSystemLoader(_FOLDER / "templates"),
         autoescape=True,

@@ -17,11 +17,11 @@ _EXCHANGES = 3
 _ROOM_FOR_DOCUMENTS = 90_000
 _ROOM_FOR_PLACES = 30_000
 _PLACE = 130
-"""What a row takes besides its texts."""
+"""Bytes of a row besides its texts."""
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a field of the order stands; None where it does not."""
+    """The place of an order's field; None if it has none."""
 
     pointer: str
     in_request: str | None

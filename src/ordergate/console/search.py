@@ -1,4 +1,4 @@
-"""Finds orders by whatever a person has at hand: one of several ids, a reference, a customer."""
+"""Finds orders by any text that a person has: an id, a reference, a customer."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from ordergate.journal.records.orders import OrderQuery
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of what was found; `by` says by what, where a text was looked for."""
+    """One page of results; `by` names the matching field of a text search."""
 
     records: Sequence[OrderRecord]
     has_more: bool
@@ -23,7 +23,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def find_orders(gateway: Gateway, caller: Caller, filters: OrderFilters, asked: Cursor) -> Found:
-    """Return the orders that the filters hold for.
+    """Return the orders that match the filters.
 
     A text is taken for a reference first, then for the provider's id, then for a customer: the first that any order
     has.

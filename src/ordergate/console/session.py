@@ -1,7 +1,7 @@
 """Who is signed in: cookies, the guard of every page, and the token that each form carries.
 
-Cookies are ``SameSite=Strict``, so no other site's form brings them. Each form carries a token that only a page of
-the same session can hold all the same.
+Cookies are ``SameSite=Strict``, so no other site's form sends them. In addition, each form has a token that only a page
+of the same session can contain.
 """
 
 import hmac
@@ -24,7 +24,7 @@ SESSION_COOKIE = "ordergate_session"
 SIGN_IN_COOKIE = "ordergate_sign_in"
 FORM_TOKEN = "form_token"  # noqa: S105 - the field's name
 OPERATOR = {"scope": OPERATOR_SCOPE}
-"""A handler's ``opt`` where only an operator's key will do."""
+"""Key in a handler's ``opt``: only an operator's key is allowed."""
 
 _OWN_SITE = frozenset({None, "same-origin", "none"})
 
@@ -53,7 +53,7 @@ def signed_in(connection: Connection) -> Caller | None:
 
 
 def form_token(connection: Connection, cookie: str = SESSION_COOKIE) -> str:
-    """Return the token of this browser's forms; it is made from a cookie, which tells nothing of it."""
+    """Return the token of this browser's forms; it is derived from a cookie and does not reveal it."""
     return _form_token(connection.cookies.get(cookie, ""))
 
 
@@ -61,7 +61,7 @@ async def checked_form(request: Request[Any, Any, Any], cookie: str = SESSION_CO
     """Return a form that a page of this session has sent.
 
     Raises:
-        Problem: ``forbidden`` for any other; ``unauthenticated`` if the session has ended while the form came;
+        Problem: ``forbidden`` for any other token; ``unauthenticated`` if the session has ended meanwhile;
             ``invalid_request`` for text with U+0000.
     """
     secret = request.cookies.get(cookie)
@@ -79,14 +79,14 @@ async def checked_form(request: Request[Any, Any, Any], cookie: str = SESSION_CO
 
 
 def _refuse_null_characters(form: FormMultiDict) -> None:
-    """Refuse text that not every store can hold."""
+    """Refuse text that not every store accepts."""
     for name, value in form.multi_items():
         if isinstance(value, str) and "\0" in value:
             raise invalid_request(pointer_to("", name), "invalid_value", NULL_CHARACTER)
 
 
 def text_of(form: FormMultiDict, name: str) -> str:
-    """Return a field of a form, without spaces around it; empty where it is missing."""
+    """Return a field of a form without surrounding spaces; empty if it is missing."""
     value = form.get(name)
     return value.strip() if isinstance(value, str) else ""
 
@@ -102,7 +102,7 @@ def sign_in_cookie(connection: Connection, token: str) -> Cookie:
 
 
 def no_cookie(connection: Connection, name: str) -> Cookie:
-    """Return what makes a browser forget one of the cookies."""
+    """Return the header that deletes one of the cookies."""
     return _cookie(connection, name, "", 0)
 
 

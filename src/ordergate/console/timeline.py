@@ -1,4 +1,4 @@
-"""An order's story, from its writes and from what the provider says of it. Pure."""
+"""The history of an order, from its operations and the provider's snapshot. Pure."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -21,7 +21,7 @@ _NAMES = {
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that happened while a write was looked after."""
+    """One step of an operation."""
 
     at: datetime
     text: str
@@ -30,7 +30,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that happened to an order; `operation` is the write that it was, where it was one."""
+    """One entry of an order's history; `operation` is its operation, if it has one."""
 
     at: datetime
     title: str
@@ -41,7 +41,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def events(order: Order, operations: Iterable[Operation]) -> list[Event]:
-    """Return what happened to an order, the latest first."""
+    """Return the history of an order, the latest first."""
     happened = [*map(of_operation, operations), *_milestones(order)]
     return sorted(happened, key=_place, reverse=True)
 
@@ -58,7 +58,7 @@ def of_operation(operation: Operation) -> Event:
 
 
 def steps(operation: Operation) -> Iterator[Step]:
-    """Give every attempt, every look at the provider and a person's word, each with its time."""
+    """Yield every attempt, every probe and a person's resolution, each with its time."""
     for attempt in operation.attempts:
         where = f" at {attempt.account}" if attempt.account else ""
         answer = "no answer" if attempt.finished_at else "under way"
@@ -89,7 +89,7 @@ def steps(operation: Operation) -> Iterator[Step]:
 
 
 def _milestones(order: Order) -> Iterator[Event]:
-    """What the provider says happened; its clock may differ from ours."""
+    """The provider's own events; its clock may differ."""
     named = (
         (order.paid_at, "Paid", "good"),
         (order.fulfilled_at, "Fulfilled", "good"),
@@ -111,7 +111,7 @@ def _milestones(order: Order) -> Iterator[Event]:
 
 
 def _place(event: Event) -> datetime:
-    """A provider may tell whole seconds: within one, what it tells of comes after the write that did it."""
+    """A provider's times may be whole seconds: within one second, they follow the write that caused them."""
     whole = event.operation is None and event.at.microsecond == 0
     return event.at.replace(microsecond=999_999) if whole else event.at
 

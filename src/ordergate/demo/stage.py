@@ -39,19 +39,19 @@ _STOP_SECONDS = 5.0
 
 
 class StageError(Exception):
-    """A part did not come up; the message holds what it said."""
+    """A process did not start; the message contains its output."""
 
 
 class Stage(msgspec.Struct, frozen=True, kw_only=True):
-    """What is up, as ``ordergate demo --keep --json`` prints it.
+    """The running demonstration, as ``ordergate demo --keep --json`` prints it.
 
     Attributes:
         gateway: The gateway's URL.
         key: A merchant's API key.
         operator_key: An operator's.
-        accounts: By account, what its emulator announced.
+        accounts: The announcement of each account's emulator.
         customer: Linked to every account, as are `skus`.
-        store: Where the journal is.
+        store: The URL of the journal.
     """
 
     gateway: str
@@ -75,7 +75,7 @@ async def set_stage(
         extra_config: TOML laid over the demonstration's own configuration.
 
     Raises:
-        StageError: A part did not come up.
+        StageError: A process did not start.
     """
     folder = Path(tempfile.mkdtemp(prefix="ordergate-demo-"))
     url = store or f"sqlite:///{folder / 'journal.db'}"
@@ -132,7 +132,7 @@ def _merged(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def _prepare_journal(url: str, accounts: Mapping[str, Any]) -> tuple[str, str]:
-    """Make two keys, and link the merchant's ids to what the emulators' catalogs hold."""
+    """Create two keys, and link the merchant's ids to the emulators' catalogs."""
     journal = await open_journal(url)
     try:
         key = await _add_key(journal, MERCHANT)

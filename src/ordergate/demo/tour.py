@@ -1,4 +1,4 @@
-"""The tour: one order at every provider, told as it happens. Every line is checked, none is assumed."""
+"""The tour: one order at every provider, printed step by step. Every line is checked."""
 
 import asyncio
 import json
@@ -41,11 +41,11 @@ _UNKNOWN_PRODUCTS = {"sku": "provider:00000000-0000-4000-8000-000000000000"}
 
 
 class TourError(Exception):
-    """A step did not do what it claims."""
+    """The result of a step differs from its description."""
 
 
 class Tour:
-    """Walks through the demonstration, printing as it goes."""
+    """Runs the demonstration, and prints its steps."""
 
     def __init__(self, stage: Stage, client: httpx.AsyncClient, console: Console) -> None:
         """Walk on a stage."""
@@ -58,7 +58,7 @@ class Tour:
         """Do every step.
 
         Raises:
-            TourError: A step did not do what it claims.
+            TourError: The result of a step differs from its description.
         """
         self._introduce()
         created = {name: await self._create(name) for name in self._stage.accounts}
@@ -175,7 +175,7 @@ class Tour:
         return next(order for order in orders if order["id"] == provider_order_id)
 
     async def _orders_at(self, account: str) -> list[dict[str, Any]]:
-        """What the provider itself has, past the gateway."""
+        """The provider's own data, without the gateway."""
         url = httpx.URL(self._stage.accounts[account]["base_url"]).copy_with(path="/_emulator/state")
         orders: list[dict[str, Any]] = (await self._client.get(url)).json()["orders"]
         return orders
@@ -235,7 +235,7 @@ def _expect(holds: bool, otherwise: str) -> None:
 
 
 def _answers(orders: Mapping[str, dict[str, Any]], raw: Mapping[str, dict[str, Any]]) -> Table:
-    """One row per fact: how each provider says it, and the one way in which the gateway does."""
+    """One row for each fact: each provider's form, and the gateway's single form."""
     table = Table("", *(f"{name} says" for name in orders), "ordergate says", header_style="bold", box=None)
     first = next(iter(orders.values()))
     rows = (

@@ -5,34 +5,15 @@ other.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
+from ordergate.domain.difference import Difference, DifferenceKind
 from ordergate.domain.draft import Draft
 from ordergate.domain.errors import FieldError
 from ordergate.domain.judging import Side, View, covers, shown, view_of
-from ordergate.domain.order import Record
 from ordergate.domain.statements import Statement, same
-
-DifferenceKind = Literal["equal", "equivalent", "own", "different", "only_in"]
-
-
-class Difference(Record, frozen=True, kw_only=True):
-    """One field of the order at every account that has it.
-
-    Attributes:
-        pointer: The canonical JSON Pointer.
-        kind: ``equal``; ``equivalent`` (another notation, the same meaning); ``own`` (each provider's own ids and
-            clocks); ``different``; ``only_in`` (some have no place for it).
-        values: The value at each account, in the provider's notation; null for none.
-        why: The reason, for people; empty if the values are equal.
-    """
-
-    pointer: str
-    kind: DifferenceKind
-    values: dict[str, Any]
-    why: str
 
 
 def compare(draft: Draft, sides: Sequence[Side]) -> list[Difference]:

@@ -5,37 +5,15 @@ derived from the record before and the record after, so they do not depend on ho
 """
 
 from collections.abc import Collection, Iterator
-from enum import StrEnum
 from typing import Literal
 
 import msgspec
 
 from ordergate.domain.assembly import OrderRecord, order_from_record
 from ordergate.domain.errors import OutcomeWord
+from ordergate.domain.event_type import EventType
 from ordergate.domain.lifecycle import FulfillmentStatus, OperationKind, PaymentStatus, Phase
 from ordergate.domain.order import Order, Return
-
-
-class EventType(StrEnum):
-    """The types of events. Several events of one change are ordered as here.
-
-    ``return.failed`` needs a provider that reports the later failure of a refund; no present adapter reads that.
-    """
-
-    ORDER_CREATED = "order.created"
-    ORDER_UPDATED = "order.updated"
-    ORDER_PAYMENT_FAILED = "order.payment_failed"
-    ORDER_PAYMENT_PENDING = "order.payment_pending"
-    ORDER_PARTIALLY_PAID = "order.partially_paid"
-    ORDER_PAID = "order.paid"
-    ORDER_FULFILLED = "order.fulfilled"
-    ORDER_CANCELED = "order.canceled"
-    RETURN_CREATED = "return.created"
-    RETURN_FAILED = "return.failed"
-    ORDER_PARTIALLY_REFUNDED = "order.partially_refunded"
-    ORDER_REFUNDED = "order.refunded"
-    ORDER_REVIEW = "order.review"
-    OPERATION_SETTLED = "operation.settled"
 
 
 class SettledOperation(msgspec.Struct, frozen=True, kw_only=True):

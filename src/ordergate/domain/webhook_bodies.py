@@ -5,8 +5,9 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType
 
 from ordergate.domain.draft import Body, Time
-from ordergate.domain.events import EventType
-from ordergate.domain.webhooks import MAX_URL
+from ordergate.domain.event_type import EventType
+
+MAX_URL = 2048
 
 Url = Annotated[
     str,

@@ -14,9 +14,9 @@ import msgspec
 
 from ordergate.domain.errors import FieldError
 from ordergate.domain.special_networks import Address, Network, cloud_service, is_public
+from ordergate.domain.webhook_bodies import MAX_URL
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - what every secret begins with
-MAX_URL = 2048
 
 _TRANSLATED = ip_network("64:ff9b::/96")
 """NAT64: the last 32 bits are an IPv4 address."""

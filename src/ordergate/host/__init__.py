@@ -1,1 +1,1 @@
-"""What the gateway needs of its host: steady time, reads that may block, certificate authorities."""
+"""The host: a steady clock, reads with a timeout, certificate authorities."""

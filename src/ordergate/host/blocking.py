@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def run_within(seconds: float, work: Callable[[], T]) -> T:
-    """Do some work, and give it up if it takes longer; its thread goes on until the system lets go of it.
+    """Run a blocking function in a thread, with a timeout. After the timeout the thread continues unused.
 
     Raises:
         TimeoutError: It took longer.

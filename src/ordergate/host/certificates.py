@@ -1,4 +1,4 @@
-"""Says which certificate authorities are trusted where none is configured: those of the environment, else certifi's."""
+"""The default certificate authorities: those of the environment, or certifi's."""
 
 import os
 import ssl
@@ -15,7 +15,7 @@ def default_context(environment: Mapping[str, str] = os.environ) -> ssl.SSLConte
     """Return a TLS context for connections to servers.
 
     Raises:
-        OSError: What the environment names cannot be used; the message names the variable.
+        OSError: The setting in the environment cannot be used; the message names the variable.
     """
     variable = next((name for name in VARIABLES if environment.get(name)), None)
     if variable is None:

@@ -13,13 +13,13 @@ import structlog
 Clock = Callable[[], datetime]
 """The time, in UTC."""
 TOLERATED = timedelta(seconds=5)
-"""What two clocks may differ by: time servers correct a clock by less, and are followed."""
+"""Allowed difference of two clocks. Time servers correct a clock by less, and such corrections are followed."""
 
 _log = structlog.get_logger("ordergate.clock")
 
 
 def uptime() -> float:
-    """Return the seconds since the host was started, those of its sleep included where the system tells them."""
+    """Return the seconds since the host's boot, with those of its sleep if the system counts them."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
@@ -27,11 +27,11 @@ class SteadyClock:
     """The host's clock without its steps."""
 
     def __init__(self, wall: Clock, elapsed: Callable[[], float] = uptime) -> None:
-        """Take the host's clock for right, until :meth:`correct` is told better.
+        """Start with the host's clock, until :meth:`correct` is called.
 
         Args:
             wall: The host's clock.
-            elapsed: Seconds from any moment on, by a clock that nobody sets.
+            elapsed: Seconds of a monotonic clock.
         """
         self._wall, self._elapsed = wall, elapsed
         self._last = wall(), elapsed()

@@ -1,11 +1,11 @@
 """HTTP/1.1 connections of which none can keep the gateway from the others: a protocol over uvicorn's.
 
-A request has to come whole in its time, its head within a size. What is not whole yet takes a bounded memory, and
-there are so many connections at most: of those that do nothing, or not enough, the oldest is let go first.
+A request must arrive completely in time, with a head of limited size. Incomplete requests take a bounded amount of
+memory, and the number of connections is bounded: the oldest idle or slow one is closed first.
 
-uvicorn has none of these limits with httptools; with h11 it has one, and every request costs 170 µs more. Servers that
-have more of them (hypercorn, granian) have none on the time of a body and none that lets the oldest go, answer what
-they refuse in a form of their own, and accept connections in a way that several processes cannot share by need.
+uvicorn has none of these limits with httptools; with h11 it has one, and every request costs 170 µs more. Servers with
+more limits (hypercorn, granian) have none for the time of a body and do not close the oldest connection, have their own
+form of refusals, and do not let several processes accept connections by need.
 """
 
 from asyncio import TimerHandle, Transport
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, cast
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 REFUSED_BODY = "ordergate_refused_body"
-"""Where a request's scope says, by a code and a detail, why the rest of its body is not waited for."""
+"""Key in a request's scope for the code and the detail of an aborted body."""
 
 LEAST_UNFINISHED = 32 * 2**20
 """Bytes that requests which are not whole yet may take together, at least."""
@@ -27,7 +27,7 @@ _PIPELINED = 32
 """Requests that wait on one connection for the answer to the one before, at most."""
 
 _LINGER = 2.0
-"""Seconds for which a client that was refused may go on sending, so that it comes to read why."""
+"""Seconds in which a refused client may still send, so that it reads the answer."""
 
 _MALFORMED = ("invalid_request", "This is not HTTP/1.1, or not as the standard writes it.", 400)
 _OVERLOADED = ("overloaded", "Every connection that this gateway may have is in use; come back.", None)
@@ -35,12 +35,13 @@ _OVERLOADED = ("overloaded", "Every connection that this gateway may have is in 
 Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 """A status, headers and a body."""
 Refuse = Callable[[str, str, int | None], Answer]
-"""Makes the answer to a request that is refused before it is whole: of a problem's code, a detail, and the status where
-it is not the code's own."""
+"""Makes the answer to an incomplete request, from a problem's code, a detail, and the status if it is not the code's
+own.
+"""
 
 
 class Limits(NamedTuple):
-    """What connections may be.
+    """Limits of connections.
 
     Attributes:
         head_bytes: Of one request's head.
@@ -60,7 +61,7 @@ class Limits(NamedTuple):
 
 
 class Connections:
-    """The connections of a process: which of them do nothing, and which hold what is not a whole request yet."""
+    """The connections of a process: the idle ones, and those with an incomplete request."""
 
     def __init__(self, limits: Limits, refuse: Refuse) -> None:
         """Have none."""
@@ -72,11 +73,11 @@ class Connections:
         self._bytes = 0
 
     def protocol(self, **options: Any) -> "BoundedProtocol":
-        """Return what serves one more connection; `options` are uvicorn's."""
+        """Return the protocol of a new connection; `options` are uvicorn's."""
         return BoundedProtocol(self, **options)
 
     def make_room(self, number: int) -> bool:
-        """Let one connection go if there are more than may be; False if a request is worked on for each of them."""
+        """Close one connection if there are too many; return False if each of them has a request in progress."""
         if number <= self.limits.connections:
             return True
         if self._idle:
@@ -98,14 +99,14 @@ class Connections:
         self._idle.pop(connection, None)
 
     def holds(self, connection: "BoundedProtocol", size: int) -> None:
-        """Note how many bytes a connection holds that are not a whole request; of too many the oldest are let go."""
+        """Record the bytes of a connection's incomplete request; if the sum is too large, close the oldest ones."""
         self._bytes += size - self._unfinished.get(connection, 0)
         self._unfinished[connection] = size
         while self._bytes > self._room:
             self._give_up_oldest("Unfinished requests took more memory than they may")
 
     def finishes(self, connection: "BoundedProtocol") -> None:
-        """Note that it holds none any more."""
+        """Record that the connection has no incomplete request any more."""
         self._bytes -= self._unfinished.pop(connection, 0)
 
     def _give_up_oldest(self, why: str) -> None:
@@ -126,10 +127,10 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(**options)
         self._all = connections
         self._limits = connections.limits
-        # Bytes of the head that comes, those of earlier pieces; no head comes within a body.
+        # Bytes of the present head from earlier pieces; no head arrives within a body.
         self._head: int | None = 0
         self._begun = False
-        # Bytes of the body that comes, and of what came in it since the last of them: of trailers, or of chunks' lines.
+        # Bytes of the present body, and bytes since its last data: of trailers, or of chunk lines.
         self._body = self._beside = 0
         self._piece = 0
         self._reason: tuple[str, str, int | None] = _MALFORMED
@@ -137,13 +138,13 @@ class BoundedProtocol(HttpToolsProtocol):
         self._timer: TimerHandle | None = None
         self._timed_head: bool | None = None
 
-    # What uvicorn tells
+    # Callbacks of uvicorn
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Take the place of another connection if there is none left, and wait for a head."""
         super().connection_made(transport)
         if self.client is not None:
-            # Where IPv4 and IPv6 are served from one socket, an IPv4 address has a form that nobody expects.
+            # On a socket for IPv4 and IPv6, an IPv4 address has the form of a mapped IPv6 address.
             self.client = (self.client[0].removeprefix("::ffff:"), self.client[1])
         if not self._all.make_room(len(self.connections)):
             self._refuse(*_OVERLOADED)
@@ -160,7 +161,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
 
     def data_received(self, data: bytes) -> None:
-        """Give the parser what came, in pieces in which no more of a head is than may be."""
+        """Feed the parser in pieces that keep the head within its limit."""
         if self._over:
             return
         self._all.works(self)
@@ -174,16 +175,16 @@ class BoundedProtocol(HttpToolsProtocol):
             self._look()
 
     def send_400_response(self, _msg: str) -> None:
-        """Refuse what the parser cannot read, or was not let read to its end."""
+        """Refuse unreadable input, or input over a limit."""
         self._refuse(*self._reason)
 
     def on_response_complete(self) -> None:
-        """Do nothing until the next request comes, unless it has."""
+        """Become idle until the next request, unless it has started."""
         super().on_response_complete()
         if not (self._over or self._unfinished or self.pipeline) and self.cycle.response_complete:
             self._all.idles(self)
 
-    # What the parser tells
+    # Callbacks of the parser
 
     def on_message_begin(self) -> None:
         """Note that there is more than line breaks."""
@@ -191,7 +192,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Go on to the body; a client that has others wait has these answered first."""
+        """Continue with the body. A client that pipelines requests gets the earlier answers first."""
         if self._is_too_large():
             self._reason = self._too_large()
             raise _RefusedError
@@ -202,14 +203,14 @@ class BoundedProtocol(HttpToolsProtocol):
         self.headers = []  # trailers are no headers of a request that is being served
 
     def on_body(self, body: bytes) -> None:
-        """Count what is kept of a body."""
+        """Count the stored bytes of a body."""
         super().on_body(body)
         self._beside = -self._piece
         if not self.cycle.response_complete:
             self._body += len(body)
 
     def on_message_complete(self) -> None:
-        """Count anew: what follows in the same piece belongs to another head."""
+        """Reset the count: the rest of the piece belongs to another head."""
         super().on_message_complete()
         self._head, self._begun = -self._piece, False
         self._done()
@@ -228,7 +229,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     @property
     def _unfinished(self) -> bool:
-        """Whether a request has come in part."""
+        """Whether a request is incomplete."""
         return self._head is None or self._begun or self._head > 0
 
     def _feed(self, piece: bytes) -> None:
@@ -244,7 +245,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(*self._too_large())
 
     def _is_too_large(self) -> bool:
-        """Whether a whole head is; one that came in a single piece has no more bytes than that."""
+        """Whether the head is complete; a head in a single piece has at most that many bytes."""
         if len(self.headers) > self._limits.headers:
             return True
         if not self._head:
@@ -259,7 +260,7 @@ class BoundedProtocol(HttpToolsProtocol):
         return "headers_too_large", detail, None
 
     def _look(self) -> None:
-        """See how far requests have come."""
+        """Check the progress of the incomplete requests."""
         if self._unfinished:
             if self._timed_head is not (self._head is not None):
                 self._wait(head=self._head is not None)
@@ -267,7 +268,7 @@ class BoundedProtocol(HttpToolsProtocol):
         elif self.cycle is None:
             self._all.idles(self)
         elif self.cycle.response_complete and not self.pipeline:
-            # An answer that came before the end of its request left nothing that ends the connection.
+            # After an answer before the end of its request, nothing else closes the connection.
             self._all.idles(self)
             self._unset_keepalive_if_required()
             self.timeout_keep_alive_task = self.loop.call_later(
@@ -328,7 +329,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.loop.call_later(_LINGER, self.transport.close)
 
     def _tell_application(self, code: str, detail: str) -> None:
-        """Let the application, which may wait for the rest of the body, answer that it will not come."""
+        """Let the application, which may wait for the rest of the body, answer that it is aborted."""
         self._over = True
         cycle: RequestResponseCycle = self.cycle
         cast("dict[str, Any]", cycle.scope)[REFUSED_BODY] = code, detail

@@ -1,4 +1,4 @@
-"""Runs an ASGI application under uvicorn: says when it is up, ends in order, exits with 0."""
+"""Runs an ASGI application under uvicorn: announces readiness, ends in order, exits with 0."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, cast
 import uvicorn
 
 MOST_OPEN_FILES = 65_536
-"""What is asked of the system at most: some give a thousand million, for which nobody has use."""
+"""Maximum of open files to use: some systems allow a thousand million, which nobody needs."""
 
 KEEP_ALIVE = 75
 """Seconds that a connection may idle: longer than clients keep theirs, so that no request meets its end."""
@@ -25,7 +25,7 @@ STDIN = 0
 """Its descriptor."""
 
 _ALLOCATIONS = 50_000
-"""Objects more than before at which the youngest are looked through."""
+"""Number of new objects that triggers a collection of the youngest generation."""
 _PAUSE = 1.0
 """Seconds for which no connection is accepted when there is no room for one."""
 _MOMENT = 0.005
@@ -54,20 +54,20 @@ class Share(NamedTuple):
         return shares
 
     def note(self, number: int) -> None:
-        """Say how many connections this process has."""
+        """Publish this process's number of connections."""
         self.connections[self.place] = number
 
     def leave(self) -> None:
-        """Say that this process takes none."""
+        """Publish that this process accepts none."""
         self.connections[self.place] = _NONE_WANTED
 
     def has_more_than_others(self, number: int) -> bool:
-        """Tell whether another process should rather take the next than this one, which has so many."""
+        """Return whether another process should accept the next connection, because it has fewer."""
         return number > min(self.connections)
 
 
 class Server(uvicorn.Server):
-    """A server that says when it accepts connections, and ends without a signal's exit code."""
+    """A server that announces when it accepts connections, and exits without a signal's exit code."""
 
     def __init__(
         self,
@@ -81,13 +81,13 @@ class Server(uvicorn.Server):
         self._on_stopping = on_stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accept connections, then say so."""
+        """Accept connections, then announce it."""
         await super().startup(sockets)
         if self.started:
             self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Say that it ends, and let the requests in flight do so."""
+        """Announce the end, and let the requests in progress finish."""
         self._on_stopping()
         await super().shutdown(sockets)
 
@@ -100,10 +100,10 @@ class Server(uvicorn.Server):
 
 
 class SharingServer(Server):
-    """A server whose socket others accept from, too: whoever has fewest connections takes the next.
+    """A server on a shared socket: the process with the fewest connections accepts the next.
 
-    An event loop's own server takes all that wait at once: of connections which come together, and stay, one process
-    would get most.
+    The event loop's own server accepts all waiting connections at once. Of connections that arrive together and stay,
+    one process would get most.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class SharingServer(Server):
         self._accepting: set[asyncio.Task[Any]] = set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accept connections in turn with the others, then say so."""
+        """Accept connections in turn with the other processes, then announce it."""
         await super().startup([])
         self._share.note(0)
         for listener in sockets or []:
@@ -128,7 +128,7 @@ class SharingServer(Server):
             asyncio.get_running_loop().add_reader(listener, self._consider, listener)
 
     async def on_tick(self, counter: int) -> bool:
-        """Tell the others how many connections are left, besides what a server does."""
+        """Stop the server, and publish the number of remaining connections."""
         self._share.note(self._connections())
         return await super().on_tick(counter)
 
@@ -162,7 +162,7 @@ class SharingServer(Server):
         self._share.note(self._connections())
 
     def _rest(self, listener: socket.socket, seconds: float) -> None:
-        """Look away from the socket, and then take what still waits."""
+        """Stop watching the socket, and then accept the connections that still wait."""
         loop = asyncio.get_running_loop()
 
         def go_on() -> None:
@@ -177,7 +177,7 @@ class SharingServer(Server):
         return len(self.server_state.connections) + len(self._accepting)
 
     def _protocol(self) -> asyncio.Protocol:
-        """What uvicorn has for each connection."""
+        """The protocol options of each connection."""
         protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
@@ -193,8 +193,8 @@ def listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     dual = host == EVERYWHERE and socket.has_dualstack_ipv6()
     listener = socket.create_server((host, port), family=family, dualstack_ipv6=dual)
-    # Connections inherit it. Without it an answer's body may wait 40 ms for the client to acknowledge its head:
-    # asyncio sets it only where a socket names its protocol, which this one does not.
+    # Connections inherit it. Without it the body of an answer may wait 40 ms for the acknowledgment of its head.
+    # asyncio sets it only for a socket with a named protocol, which this one has not.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
@@ -241,10 +241,10 @@ def server_of(
     Args:
         app: The application.
         on_ready: Called when it accepts connections.
-        protocol: Makes what serves a connection, of uvicorn's options.
+        protocol: Makes the protocol of a connection from uvicorn's options.
         shutdown_timeout: Seconds that requests in flight get in the end.
         on_stopping: Called when these begin.
-        share: This process's, where others accept connections from the same socket.
+        share: This process's share of the connections, if others accept from the same socket.
     """
     config = uvicorn.Config(
         cast("Any", app),
@@ -265,10 +265,10 @@ def server_of(
 
 
 def collect_less() -> None:
-    """Let the garbage collector look at what requests leave behind only, and not after every few of them.
+    """Let the garbage collector skip everything loaded so far, and run less often.
 
-    What was loaded until now lives as long as the process. Requests leave few cycles, and at Python's own threshold
-    each few of them would have everything that is young looked through.
+    Loaded modules live as long as the process. Requests leave few cycles; with Python's default threshold, the youngest
+    objects would be searched after every few requests.
     """
     gc.freeze()
     gc.set_threshold(_ALLOCATIONS, 50, 50)
@@ -276,10 +276,10 @@ def collect_less() -> None:
 
 
 def stop_when_closed(server: uvicorn.Server, descriptor: int) -> None:
-    """End the server when whoever started it is gone: its end of a pipe, or of our standard input, closes with it."""
+    """End the server when its parent is gone: the parent's end of a pipe, or of our standard input, closes then."""
 
     def wait() -> None:
-        # Below Python's own stdin object, whose lock a waiting thread would hold when the process ends.
+        # Below Python's own stdin object: a waiting thread would keep its lock at the end of the process.
         while os.read(descriptor, 4096):
             pass
         server.should_exit = True

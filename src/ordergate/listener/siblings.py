@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 
 Answers = Mapping[str, Callable[[], Awaitable[bytes]]]
-"""What a worker does when it is asked something; no answer is empty."""
+"""A worker's answer to a question; empty is no answer."""
 
 _log = structlog.get_logger("ordergate.listener.siblings")
 
@@ -20,7 +20,7 @@ class UnixSiblings:
         """Know them.
 
         Args:
-            folder: Where each has its socket; nobody else may go there.
+            folder: The folder of the workers' sockets, which is private.
             number: Of this worker, from 1.
             count: How many there are, this one included.
             on_reload: Called when this worker has taken a new configuration into force.
@@ -31,12 +31,12 @@ class UnixSiblings:
         self._on_reload = on_reload
 
     def reloaded(self) -> None:
-        """Say that this worker has taken a new configuration into force."""
+        """Announce that this worker has loaded a new configuration."""
         self._on_reload()
 
     @contextlib.asynccontextmanager
     async def answering(self, answers: Answers) -> AsyncIterator[None]:
-        """Answer what the others ask."""
+        """Answer the questions of other workers."""
 
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             try:
@@ -55,7 +55,7 @@ class UnixSiblings:
             yield
         finally:
             server.close()
-            # Whoever ends last takes the folder along: the parent may be gone.
+            # The last one to end removes the folder, because the parent may be gone.
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
                 self._folder.rmdir()
@@ -70,7 +70,7 @@ class UnixSiblings:
         }
 
     async def _ask(self, other: int, question: str, seconds: float) -> bytes | None:
-        """Return what one answers, nothing if it does not, and None where it is not there."""
+        """Return one worker's answer: empty if it gives none, None if the worker does not exist."""
         try:
             reader, writer = await asyncio.open_unix_connection(self._path(other))
         except OSError:

@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple
 import structlog
 
 Report = Literal["ready", "reloaded"]
-"""What a worker tells its parent: that it serves, or that it has taken a new configuration into force."""
+"""A worker's message to its parent: that it serves, or that it has loaded a new configuration."""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _STEADY = 10.0
@@ -28,21 +28,21 @@ _STEADY = 10.0
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 15.0
 _GRACE = 5.0
-"""Seconds that workers get to end beyond what their requests get."""
+"""Seconds that workers get to end, in addition to the time for their requests."""
 
 _fork = multiprocessing.get_context("fork")
 _log = structlog.get_logger("ordergate.listener.workers")
 
 
 class Worker(NamedTuple):
-    """What a worker is given.
+    """The arguments of a worker.
 
     Attributes:
         number: From 1; the one that replaces it has the same.
         node: Names it among those that share a journal.
         before: The node that was in its place and is dead, if there was one.
         parent: A descriptor that is at its end once the parent is gone.
-        report: Tells the parent something.
+        report: Sends a message to the parent.
     """
 
     number: int
@@ -57,7 +57,7 @@ class _Place:
     """One worker, or none while the next one is waited for.
 
     Attributes:
-        outdated: A new configuration came into force before this worker could be told.
+        outdated: A new configuration was loaded before this worker could be informed.
         began: When it was started.
         due: When the next one is.
         failures: How many did not last, one after the other.
@@ -91,13 +91,13 @@ class Supervisor:
         """Prepare to run workers; none is started yet.
 
         Args:
-            work: What each does, in a process of its own, until SIGTERM.
+            work: The function of each worker, which runs in its own process until SIGTERM.
             count: How many there are.
             on_ready: Called once, when all of them serve.
             on_reload: Called when one has taken a new configuration into force.
             on_end: Called with the number of one that has ended.
             on_stop: Called when they are to end.
-            shutdown_timeout: Seconds that each needs for that; what lasts longer is killed.
+            shutdown_timeout: Seconds that each worker gets to end; after that it is killed.
         """
         self._work = work
         self._places = [_Place(number) for number in range(1, count + 1)]
@@ -110,17 +110,17 @@ class Supervisor:
         self._ends_at: float | None = None
         self._exit_code = 0
         self._received: list[int] = []
-        # Nobody writes to it: it is closed when the parent ends, however it does.
+        # Nobody writes to it: it closes when the parent ends, in any way.
         self._lives_read, self._lives_write = os.pipe()
 
     def run(self, *, stops_with: int | None = None) -> int:
         """Run the workers until SIGTERM or SIGINT; SIGHUP is passed on.
 
         Args:
-            stops_with: A descriptor at whose end they end, too.
+            stops_with: A descriptor; the workers end when its other end closes.
 
         Returns:
-            The exit code: 0, or 1 where they could not be started, or had to be killed.
+            The exit code: 0, or 1 if workers could not be started or had to be killed.
         """
         with self._signals() as woken:
             try:
@@ -140,7 +140,7 @@ class Supervisor:
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[socket.socket]:
-        """Receive signals; what they wake the loop with is returned."""
+        """Receive signals; return the file that wakes the loop."""
         woken, waker = socket.socketpair()
         woken.setblocking(False)
         waker.setblocking(False)
@@ -170,7 +170,7 @@ class Supervisor:
         return watched
 
     def _pause(self) -> float | None:
-        """Seconds until something is due; what was noted meanwhile is."""
+        """Seconds until the next due action, with the recorded events considered."""
         if self._received:
             return 0
         if self._ends_at is not None:
@@ -189,7 +189,7 @@ class Supervisor:
         before, place.node = place.node, f"node_{secrets.token_hex(8)}"
         worker = (place.number, place.node, before)
         process = _fork.Process(target=self._become, args=(*worker, reporting), daemon=True)
-        # A signal that comes before the worker has its own way with signals waits until then.
+        # A signal waits until the worker has installed its own handlers.
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         try:
             process.start()
@@ -217,7 +217,7 @@ class Supervisor:
         self._work(Worker(number, node, before, self._lives_read, report))
 
     def _obey(self) -> None:
-        """Do what signals ask for."""
+        """Handle the received signals."""
         received, self._received = self._received, []
         for number in received:
             if number != signal.SIGHUP:
@@ -232,7 +232,7 @@ class Supervisor:
             os.kill(place.process.pid, signal.SIGHUP)
 
     def _look_at(self, place: _Place) -> None:
-        """Hear what a worker has to say, and see whether it still is."""
+        """Read a worker's messages, and check whether it lives."""
         ended = place.process is not None and not place.process.is_alive()
         try:
             while place.reports is not None and place.reports.poll():
@@ -275,7 +275,7 @@ class Supervisor:
         _log.warning("worker.ended", worker=place.number, exit_code=code, next_in_seconds=pause)
 
     def _stop(self) -> None:
-        """Ask all to end; asked again, they are not asked any more."""
+        """Ask all workers to end, once."""
         if self._ends_at is not None:
             self._ends_at = time.monotonic()
             return
@@ -294,7 +294,7 @@ class Supervisor:
             place.process = None
 
     def _kill(self) -> bool:
-        """End what is left at once; return whether there was anything."""
+        """Kill the remaining workers; return whether there were any."""
         left = [place for place in self._places if place.process is not None and place.process.is_alive()]
         for place in left:
             if place.process is not None:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 def system_clock() -> datetime:
-    """Return the time: the one place where it is read."""
+    """Return the time: the one place that reads the clock."""
     return datetime.now(UTC)
 
 
@@ -47,11 +47,11 @@ async def open_journal(url: str, *, serving: bool = False, connections: int = 10
 
     Args:
         url: ``sqlite:///FILE``, or ``postgresql://…``, or ``host=… dbname=…``, in any form that libpq takes.
-        serving: This process will serve: from a SQLite file nobody else may at the same time.
+        serving: This process will serve; a SQLite file allows one serving process.
         connections: To PostgreSQL, at most.
 
     Raises:
-        JournalUnavailableError: It cannot be opened; the message says why.
+        JournalUnavailableError: The journal cannot be opened; the message gives the reason.
     """
     if url.startswith(SQLITE):
         return SqliteJournal(Path(url.removeprefix(SQLITE)), serving=serving)
@@ -108,7 +108,7 @@ def _unknown_store(url: str) -> JournalUnavailableError:
 
 
 def configuration_of(settings: Settings) -> Configuration:
-    """Return what the use cases need to know of the settings."""
+    """Return the configuration of the use cases from the settings."""
     return Configuration(
         hash=settings.hash,
         accounts=settings.accounts,
@@ -143,7 +143,7 @@ def configuration_of(settings: Settings) -> Configuration:
 
 
 async def reread(file: Path) -> Configuration:
-    """Read a configuration file anew, beside the event loop: it, and the files that it names, may be slow.
+    """Read a configuration file again in a thread: it, and the files that it names, may be slow.
 
     Raises:
         ConfigurationError: Everything that is wrong with it.
@@ -193,7 +193,7 @@ async def open_gateway(settings: Settings, *, serving: bool = False) -> AsyncIte
 
 
 async def _steady_clock(journal: Journal) -> SteadyClock:
-    """Return the host's clock without its steps, those before this process as far as the journal tells of them."""
+    """Return a clock without the steps of the host's; steps before this process are known from the journal."""
     steady = SteadyClock(system_clock)
     try:
         steady.correct(await journal.read(tx.health.time_now()))

@@ -1,4 +1,4 @@
-"""What a process does that serves: a list of parts, alone, or as one of several workers."""
+"""The parts of a serving process: alone, or as one of several workers."""
 
 import asyncio
 import contextlib
@@ -43,9 +43,9 @@ from ordergate.telemetry.log import finish_log
 from ordergate.web.app import create_app
 
 Bind = Callable[[bool], socket.socket]
-"""Binds the port; where it may depends on whether any key exists."""
+"""Binds the port; the allowed address depends on whether a key exists."""
 Ready = Callable[[socket.socket], None]
-"""Says that the port is served."""
+"""Announces that the port is served."""
 Guard = Callable[[Callable[[Worker], None]], Callable[[Worker], None]]
 """Makes a worker report its failure and exit with 1."""
 
@@ -81,7 +81,7 @@ def serve_together(
     in_force = settings
 
     def take_over() -> None:
-        """A worker that comes later begins with what the others have."""
+        """A later worker starts with the configuration of the others."""
         nonlocal in_force
         with contextlib.suppress(ConfigurationError):
             in_force = load_settings(settings.file)
@@ -158,7 +158,7 @@ async def _running(settings: Settings, worker: Worker | None = None) -> AsyncIte
 
 @contextlib.asynccontextmanager
 async def _following_the_dead(gateway: Gateway, worker: Worker | None) -> AsyncIterator[None]:
-    """Be the node that the parent says, and let go of what its dead predecessor held, before its lease is over."""
+    """Be the node that the parent names, and release the operations of the dead predecessor before its lease ends."""
     if worker is not None:
         gateway.node = worker.node
         if worker.before is not None:
@@ -198,7 +198,7 @@ async def _serve(
 
 
 def limits_of(server: ServerSettings, most_connections: int) -> Limits:
-    """Return what connections may be as configured, and no more of them than the system allows."""
+    """Return the configured limits of connections, within the system's limit of open files."""
     return Limits(
         head_bytes=server.max_head_bytes,
         headers=server.max_headers,
@@ -210,7 +210,7 @@ def limits_of(server: ServerSettings, most_connections: int) -> Limits:
 
 
 def _reload_on_hangup(gateway: Gateway) -> None:
-    """SIGHUP reloads the configuration; what comes of it stands in the log."""
+    """SIGHUP reloads the configuration; the log has the result."""
     tasks: set[asyncio.Task[None]] = set()
 
     async def run() -> None:

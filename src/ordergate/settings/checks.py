@@ -1,6 +1,6 @@
-"""What is wrong with a configuration that no single key can tell: a document in, errors with their place out.
+"""Checks of a configuration that concern several keys: a document in, errors with their place out.
 
-The document is as it stands in the file, so that these errors are told together with those of wrong types.
+The document is that of the file, so that these errors are reported together with those of types.
 """
 
 import re
@@ -23,7 +23,7 @@ MOST_WORKERS = 64
 SQLITE = "sqlite:///"
 
 SAFE_CLOSED_SETTLING = 10.0
-"""Seconds: a provider may still finish what it began when the connection broke."""
+"""Seconds in which a provider may still finish a request after its connection broke."""
 
 _REAL = ("sandbox", "production")
 _LINKED_PORT = re.compile(r"(tcp|udp|sctp)://")
@@ -34,11 +34,11 @@ _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
 _OWN_STEPS = frozenset({"v1", "hooks", "health", "metrics", "schema", "problems", "console"})
-"""What the gateway's own addresses begin with."""
+"""The prefixes of the gateway's own paths."""
 
 
 def server_errors(content: Mapping[str, Any]) -> list[FieldError]:
-    """Return what is wrong with ``[server]``."""
+    """Return the errors of ``[server]``."""
     server = _table(content, "server")
     return [
         *_host_errors(server.get("host")),
@@ -49,7 +49,7 @@ def server_errors(content: Mapping[str, Any]) -> list[FieldError]:
 
 
 def _root_path_errors(root_path: Any) -> list[FieldError]:
-    """A proxy may take the path off: what is left must not look as if it were still there."""
+    """A proxy may remove the path: the rest must not look like a path with it."""
     first = root_path.split("/")[1] if isinstance(root_path, str) and root_path.startswith("/") else ""
     if first not in _OWN_STEPS:
         return []
@@ -58,7 +58,7 @@ def _root_path_errors(root_path: Any) -> list[FieldError]:
 
 
 def service_links(prefix: str, environment: Mapping[str, str]) -> list[str]:
-    """Return the variables that Kubernetes sets for a Service whose name makes them begin so, the first one first."""
+    """Return the variables that Kubernetes sets for a Service with such a name, the first one first."""
     port = f"{prefix}PORT"
     if not _LINKED_PORT.match(environment.get(port, "")):
         return []
@@ -125,7 +125,7 @@ def password_errors(content: Mapping[str, Any]) -> list[FieldError]:
 
 
 def store_errors(url: Any) -> list[FieldError]:
-    """Return why no journal can be at a URL; no sentence holds the URL, which may hold a password."""
+    """Return why a URL is invalid for a journal, without the URL, which may contain a password."""
     if not isinstance(url, str):
         return []  # its type is judged elsewhere
     if url.startswith(SQLITE):
@@ -169,7 +169,7 @@ def _postgresql_error(url: str) -> str | None:
 
 
 def base_url_errors(table: Mapping[str, Any], adapter: Adapter) -> list[FieldError]:
-    """Return what is wrong with an account's address: only an emulator has one, and it is no provider's."""
+    """Return the errors of an account's address: only an emulator has one, and it must not be a provider's."""
     environment, given = table.get("environment"), "base_url" in table
     if environment == "emulator" and not given:
         return [_error("/base_url", "required", "An emulator has no fixed address: set base_url.")]
@@ -210,7 +210,7 @@ def settling_errors(table: Mapping[str, Any], adapter: Adapter) -> list[FieldErr
 
 
 def recovery_errors(content: Mapping[str, Any], settling: Mapping[str, float]) -> list[FieldError]:
-    """Return what of ``[recovery]`` is not safe with the accounts that are no emulators.
+    """Return the values of ``[recovery]`` that are unsafe for accounts of real providers.
 
     Args:
         content: The document.
@@ -239,7 +239,7 @@ def recovery_errors(content: Mapping[str, Any], settling: Mapping[str, float]) -
 
 
 def routing_errors(content: Mapping[str, Any]) -> list[FieldError]:
-    """Return what is wrong with ``[routing]``: accounts that are none, conditions that never hold, names used twice."""
+    """Return the errors of ``[routing]``: unknown accounts, impossible conditions, duplicate names."""
     routing, accounts = _table(content, "routing"), _table(content, "accounts")
     listed = routing.get("rules")
     rules = [rule if isinstance(rule, dict) else {} for rule in listed] if isinstance(listed, list) else []
@@ -274,7 +274,7 @@ def network_errors(content: Mapping[str, Any]) -> list[FieldError]:
 
 
 def rule_name(index: int) -> str:
-    """Return what a rule without a name is called."""
+    """Return the default name of a rule."""
     return f"rule-{index + 1}"
 
 
@@ -305,7 +305,7 @@ def _when_errors(place: str, when: Mapping[str, Any]) -> Iterator[FieldError]:
 
 
 def _table(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """The table of this name; an empty one where something else stands, which is told elsewhere."""
+    """The table of this name; empty if the value is no table, which is another error."""
     table = content.get(name)
     return table if isinstance(table, dict) else {}
 

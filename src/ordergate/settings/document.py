@@ -1,7 +1,6 @@
 """The configuration file as types, and everything that is wrong with one, each with its line.
 
-One TOML file. ``[server]`` and ``[store]`` keys can be overridden by the environment; secrets stand in it by
-reference only.
+One TOML file. The environment can override ``[server]`` and ``[store]`` keys; secrets are only references.
 """
 
 import os
@@ -15,7 +14,7 @@ from urllib.parse import unquote_plus
 import msgspec
 from msgspec import Meta
 
-from ordergate.domain.account import Accept
+from ordergate.domain.account import Accept, Environment
 from ordergate.domain.draft import Amount, CurrencyCode, TaxPercent
 from ordergate.domain.errors import FieldError
 from ordergate.domain.fees import Fees
@@ -41,7 +40,7 @@ from ordergate.settings.checks import (
 from ordergate.settings.egress import EgressSettings, ignored_variables, read_egress, with_egress_secrets
 from ordergate.settings.secrets import References, holds_secret, resolve_secrets
 from ordergate.settings.source import Files, read_source
-from ordergate.spi.adapter import Adapter, Environment
+from ordergate.spi.adapter import Adapter
 from ordergate.telemetry.log import LogFormat
 from ordergate.telemetry.redaction import MASK
 
@@ -60,7 +59,7 @@ _PASSWORDS = frozenset({"password", "sslpassword"})
 
 
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[server]``: where it listens, what it takes, how it logs."""
+    """``[server]``: addresses, limits and logs."""
 
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8080
@@ -90,7 +89,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[store]``: where the journal is, and how long it remembers keys."""
+    """``[store]``: the place of the journal, and the retention of keys."""
 
     url: str = "sqlite:///ordergate.db"
     connections: Annotated[int, Meta(ge=2, le=200)] = 10
@@ -98,7 +97,7 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class RecoverySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[recovery]``: when an operation whose answer was lost counts as not applied, and when a person is needed."""
+    """``[recovery]``: when an operation without a response counts as not applied, and when it needs a person."""
 
     closed_settling: Annotated[float, Meta(ge=0, le=600)] = 10.0
     person_after_hours: Annotated[float, Meta(gt=0, le=720)] = 24.0
@@ -106,14 +105,14 @@ class RecoverySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
 
 class FeeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[accounts.NAME.fees]``: what the provider charges for an order; comparisons show it."""
+    """``[accounts.NAME.fees]``: the provider's fees, for comparisons."""
 
     percent: TaxPercent = "0"
     fixed: dict[CurrencyCode, Amount] = {}
 
 
 class WebhookSettings(EgressSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[webhooks]``: how merchants are told of events, and where such messages may go."""
+    """``[webhooks]``: the delivery of events to merchants, and the allowed addresses."""
 
     allow_networks: list[str] = msgspec.field(default_factory=list)
     retries: Annotated[list[Annotated[float, Meta(ge=0, le=604_800)]], Meta(max_length=20)] = msgspec.field(
@@ -123,7 +122,7 @@ class WebhookSettings(EgressSettings, frozen=True, kw_only=True, forbid_unknown_
 
 
 class InboundSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[inbound]``: how soon an order is read again that a webhook tells of, and how lost webhooks are made up for."""
+    """``[inbound]``: how soon an order is read again after a webhook, and how polls replace lost webhooks."""
 
     settle_seconds: Annotated[float, Meta(ge=0, le=60)] = 0.5
     reread_seconds: Annotated[float, Meta(ge=0, le=3600)] = 2.0
@@ -132,7 +131,7 @@ class InboundSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class AccountSettings(EgressSettings, frozen=True, kw_only=True):
-    """``[accounts.NAME]``: what every account has; the other keys are its adapter's."""
+    """``[accounts.NAME]``: the keys of every account; the other keys are its adapter's."""
 
     adapter: str
     environment: Environment
@@ -159,7 +158,7 @@ class AccountSettings(EgressSettings, frozen=True, kw_only=True):
 
 
 class RuleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[[routing.rules]]``: which accounts get the orders for which all of `when` holds."""
+    """``[[routing.rules]]``: the accounts for orders that match all of `when`."""
 
     name: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
     when: When = When()
@@ -167,7 +166,7 @@ class RuleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class RoutingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[routing]``: which accounts get new orders, in order of preference; the first rule that holds decides.
+    """``[routing]``: the accounts for new orders, in order of preference; the first matching rule decides.
 
     Each new order is also translated for the accounts of `shadow`, which get nothing.
     """
@@ -193,9 +192,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """A configuration that is right as a whole.
 
     Attributes:
-        file: Where it was read from.
+        file: The path of the file.
         hash: Short hash of its content; references count, not the secrets behind them.
-        document: The content to show: references stay, secrets that stand in it are starred.
+        document: The content for display: references stay, secrets are masked.
         webhooks_egress: How webhooks to merchants leave this host.
     """
 
@@ -267,7 +266,7 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
 
 
 def environment_warnings(settings: Settings, environment: Mapping[str, str] = os.environ) -> list[str]:
-    """Return what of the environment looks as if it held here, and does not."""
+    """Return variables of the environment that look like settings and are none."""
     return ignored_variables(environment, set(_references(settings.document)))
 
 
@@ -277,7 +276,7 @@ def _with_overrides(
     """Lay ``ORDERGATE_SERVER_…`` and ``ORDERGATE_STORE_…`` over the file, as their fields' types.
 
     Returns:
-        The document, the variables that stand in it by pointer, and those that belong to no key.
+        The document, the overriding variables by pointer, and the variables without a key.
     """
     merged, overrides, errors = dict(content), dict[str, str](), list[FieldError]()
     unknown = set(environment) - set(_references(content))
@@ -402,7 +401,7 @@ def _read_account(name: str, table: Any, references: References) -> tuple[Accoun
 def _own_settings(
     adapter: Adapter, table: dict[str, Any], environment: Any, references: References
 ) -> tuple[Any, list[FieldError]]:
-    """Read the keys that are the adapter's; `environment` is as it stands in the file."""
+    """Decode the adapter's own keys; `environment` is the value in the file."""
     resolved, errors = resolve_secrets(table, adapter, environment, references)
     errors += [error for error in explain(resolved, adapter.settings_type) if not _reported(error, errors)]
     if errors or environment not in get_args(Environment):
@@ -442,7 +441,7 @@ def _reported(error: FieldError, errors: list[FieldError]) -> bool:
 
 
 def _shown(content: dict[str, Any], accounts: Mapping[str, Account]) -> dict[str, Any]:
-    """The content without any secret: those of emulators may stand in it, a database's password in its URL."""
+    """The content without secrets: those of emulators, and the password of a database URL, may be in the file."""
     shown = dict(content)
     store = shown.get("store")
     if isinstance(store, dict) and isinstance(store.get("url"), str):
@@ -481,7 +480,7 @@ def _starred(account: Account, key: str, value: Any) -> Any:
 
 
 def networks_of(webhooks: WebhookSettings) -> tuple[Network, ...]:
-    """Return the networks that webhooks may go to although they are not public."""
+    """Return the networks to which webhooks may be sent although they are not public."""
     return tuple(ip_network(text) for text in webhooks.allow_networks)
 
 

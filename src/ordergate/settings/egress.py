@@ -29,7 +29,7 @@ _IGNORED = {
     "NO_PROXY": "leave out proxy",
     **dict.fromkeys(_AUTHORITIES, "set ca_file"),
 }
-"""Variables that other programs take their way out from, and what to do here."""
+"""Proxy variables of other programs, and the keys to use here instead."""
 
 _Path = Annotated[str, Meta(min_length=1)]
 
@@ -75,7 +75,7 @@ def with_egress_secrets(
 
 
 def read_egress(settings: EgressSettings, references: References) -> tuple[Egress, list[FieldError]]:
-    """Read and check the files, and return what connections are made with."""
+    """Read and check the files, and return the settings of connections."""
     certificate = settings.client_cert
     named = {
         _CA: settings.ca_file,
@@ -106,7 +106,7 @@ _LABELS = {_CA: b"CERTIFICATE", _CERT: b"CERTIFICATE", _KEY: b"PRIVATE KEY"}
 
 
 def _pem(path: str, references: References, label: bytes) -> bytes:
-    """Return what stands in a file in PEM form, if something of that kind does."""
+    """Return the PEM blocks of a kind in a file; None without any."""
     content = references.read(path, _MAX_BYTES)
     if label + b"-----" not in content:
         raise ValueError(f"The file {path} holds no {label.decode().lower()} in PEM form.")
@@ -180,7 +180,7 @@ def _proxy_errors(url: str | None) -> list[FieldError]:
 
 
 def _has_password(url: Any) -> bool:
-    """Whether a password may stand in it, however oddly it is written."""
+    """Return whether a text may contain a password, in any notation."""
     return isinstance(url, str) and ":" in url.rpartition("@")[0].removeprefix("http:").removeprefix("https:")
 
 

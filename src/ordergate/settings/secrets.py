@@ -1,4 +1,4 @@
-"""Secrets stand in the configuration by reference; here they are read from the environment and from files."""
+"""Secrets are references in the configuration; here they are read from the environment and from files."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class References:
-    """What references lead to: the process's environment, and files."""
+    """The targets of references: the environment of the process, and files."""
 
     def __init__(self, variables: Mapping[str, str], files: Files) -> None:
         """Read nothing yet."""
@@ -27,7 +27,7 @@ class References:
         self._files = files
 
     def value(self, reference: Mapping[str, Any]) -> str:
-        """Return what a reference points to; the error never holds the value.
+        """Return the value of a reference; the error never contains the value.
 
         Raises:
             ValueError: It points to nothing that can be a secret.
@@ -73,9 +73,9 @@ def resolve_secrets(
 
     Args:
         table: The adapter's own keys.
-        adapter: Whose they are; it knows which of them are secrets.
-        environment: As it stands in the file; an emulator's secrets may stand there too.
-        references: What the references lead to.
+        adapter: The adapter, which declares its secrets.
+        environment: The value in the file; an emulator's secrets may be in the file.
+        references: The targets of references.
     """
     resolved = dict(table)
     errors = []
@@ -108,5 +108,5 @@ def _printable(secret: str, place: str) -> str:
 
 
 def holds_secret(kind: Any) -> bool:
-    """Tell whether a field of this type is a secret, or holds some."""
+    """Return whether a field of this type is a secret, or contains one."""
     return kind is Secret or any(holds_secret(part) for part in get_args(kind))

@@ -1,4 +1,4 @@
-"""Reads a configuration file, and says where in it something stands: bytes in, a document and its lines out."""
+"""Reads a configuration file, and finds places in it: bytes in, a document and its lines out."""
 
 import io
 import os
@@ -18,7 +18,7 @@ from ordergate.gateway.accounts.configuration import ConfigurationError
 from ordergate.host.blocking import run_within
 
 MAX_BYTES = 2**20
-"""Nobody writes more; what is larger is another file, or never ends."""
+"""Maximum size: a larger file is a mistake, or endless."""
 
 FILES_TIMEOUT = 5.0
 """Seconds for all files of one configuration; a local disk takes milliseconds."""
@@ -33,18 +33,18 @@ _LINE_OF_ERROR = re.compile(r" \(at line ([0-9]+), column ([0-9]+)\)$")
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read: the text, for its lines, and the document in it."""
+    """The text of a file, for its lines, and its document."""
 
     file: Path
     text: str
     content: dict[str, Any]
 
     def sentence(self, error: FieldError, overrides: Mapping[str, str]) -> str:
-        """Return what is wrong, and where: the line in the file, or the variable that overrides it.
+        """Return an error with its place: the line in the file, or the overriding variable.
 
         Args:
-            error: What is wrong; its pointer leads into the document.
-            overrides: By pointer, the environment variable that the value came from.
+            error: The error, with a pointer into the document.
+            overrides: The environment variable of each overridden value, by pointer.
         """
         path = [part.replace("~1", "/").replace("~0", "~") for part in error.pointer.split("/")[1:]]
         variable = overrides.get(error.pointer)
@@ -58,7 +58,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 class Files:
     """Reads the files of one configuration: so much of each, and all of them in a limited time.
 
-    A file may be a pipe that nobody writes to, or lie on a mount that hangs.
+    A file may be a pipe without a writer, or be on a mount that hangs.
     """
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class Files:
             raise TimeoutError(f"nothing was read within {FILES_TIMEOUT:g} seconds") from error
 
     def _left(self) -> float:
-        """The time that is left; what can be read at once gets its turn even if something else has used it up."""
+        """The remaining time. A fast read is allowed even if slow ones have used up the time."""
         return max(self._ends_at - time.monotonic(), _GRACE)
 
 
@@ -144,7 +144,7 @@ def _not_toml(file: Path, text: str, reason: str) -> str:
 
 
 def line_of(text: str, path: list[str]) -> int:
-    """Return the line where a key stands, or where the table that lacks it begins; 1 if nothing is found."""
+    """Return the line of a key, or of the table that lacks it; 1 if neither is found."""
     best: tuple[int, int] = (0, 1)
     table: list[str] = []
     seen: Counter[str] = Counter()

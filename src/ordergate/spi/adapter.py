@@ -6,10 +6,11 @@ registered by one entry point in the group ``ordergate.adapters``.
 
 from collections.abc import Generator, Mapping
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Protocol
 
 import msgspec
 
+from ordergate.domain.account import Environment
 from ordergate.domain.commands import Command, WriteCommand
 from ordergate.domain.errors import FieldError
 from ordergate.domain.outcome import Outcome
@@ -19,8 +20,6 @@ from ordergate.spi.emulator import ProviderEmulator
 from ordergate.spi.fields import FieldMap
 from ordergate.spi.webhooks import Delivery
 from ordergate.spi.wire import WireRequest, WireResponse
-
-Environment = Literal["emulator", "sandbox", "production"]
 
 Plan = Generator[WireRequest, WireResponse, Outcome]
 """A plan: a generator that yields requests, gets their responses, and returns the outcome of the command.

@@ -5,21 +5,8 @@ from typing import Literal
 
 import msgspec
 
+from ordergate.domain.account import Support
 from ordergate.domain.lifecycle import OperationKind
-
-Level = Literal["yes", "partly", "gateway", "no"]
-
-
-class Support(msgspec.Struct, frozen=True):
-    """The support of one operation.
-
-    Attributes:
-        level: ``gateway`` if the provider cannot and the gateway does it itself.
-        detail: The restriction, or an alternative, in one sentence.
-    """
-
-    level: Level
-    detail: str = ""
 
 
 class RateLimit(msgspec.Struct, frozen=True):

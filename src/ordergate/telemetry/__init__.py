@@ -1,1 +1,1 @@
-"""Logs, metrics, traces, and what must not appear in them."""
+"""Logs, metrics, traces, and the redaction of secrets and personal data."""

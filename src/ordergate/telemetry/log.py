@@ -28,29 +28,29 @@ T = TypeVar("T")
 
 
 class JournalSpans(Protocol):
-    """Takes note of each time that the journal was waited for, where requests are traced."""
+    """Receives the times of waits for the journal, if requests are traced."""
 
     def journal(self, work: str, seconds: float) -> None:
-        """Note what has just ended: ``read`` or ``write``, and how long it took."""
+        """Record a finished wait: ``read`` or ``write``, and its duration."""
         ...
 
 
 @dataclass(slots=True)
 class CallFacts:
-    """What is learned while one request is served, for its headers and its log line.
+    """Facts about a served request, for its headers and its log line.
 
     Attributes:
-        configuration: Hash of the configuration that serves it; the next one may come into force meanwhile.
+        configuration: Hash of the configuration that serves the request; a reload may replace it meanwhile.
         account: The account that was chosen.
         provider_seconds: Time spent waiting for providers.
-        quiet: Anybody can send such a request, as often as he likes: its line is for who looks closely.
+        quiet: Anybody can send such a request in any number, so its log line has the level debug.
         journal_seconds: Time spent waiting for the journal.
         operation: The write that the request is, once it is durable.
         order: The order that it is about.
         code: The problem that it was answered.
         provider_code: The provider's own code behind it.
-        spans: Where the request is traced.
-        root_path: What stands before every address, where a proxy serves the gateway under a path of its own.
+        spans: The trace of the request.
+        root_path: The prefix of every URL, if a proxy serves the gateway under a path.
     """
 
     request_id: str
@@ -71,34 +71,34 @@ current_call: ContextVar[CallFacts | None] = ContextVar("ordergate_call", defaul
 
 
 def root_path() -> str:
-    """Return what stands before every address that is told to the caller of this request."""
+    """Return the prefix of every URL for the caller of this request."""
     facts = current_call.get()
     return "" if facts is None else facts.root_path
 
 
 def note_account(name: str) -> None:
-    """Say which account was chosen, for the headers and the log line."""
+    """Note the chosen account, for the headers and the log line."""
     facts = current_call.get()
     if facts is not None:
         facts.account = name
 
 
 def note_quiet() -> None:
-    """Say that the log line is for debugging alone."""
+    """Give the request's log line the level debug."""
     facts = current_call.get()
     if facts is not None:
         facts.quiet = True
 
 
 def note_configuration(content_hash: str) -> None:
-    """Say which configuration chose the account, for the headers and the log line."""
+    """Note the configuration that chose the account, for the headers and the log line."""
     facts = current_call.get()
     if facts is not None:
         facts.configuration = content_hash
 
 
 def note_operation(operation: str, order: str) -> None:
-    """Say which write is worked on, and of which order: every further log line and span names both."""
+    """Note the operation and its order: further log lines and spans contain both."""
     facts = current_call.get()
     if facts is not None:
         facts.operation, facts.order = operation, order
@@ -106,7 +106,7 @@ def note_operation(operation: str, order: str) -> None:
 
 
 def note_order(order: str) -> None:
-    """Say which order is worked on: every further log line and span names it."""
+    """Note the order: further log lines and spans contain it."""
     facts = current_call.get()
     if facts is not None:
         facts.order = order
@@ -141,13 +141,13 @@ def journal_time(
 def configure_logging(
     log_format: LogFormat, level: str, stream: TextIO | None = None, *, serving: bool = False
 ) -> None:
-    """Send every log line to the stream: JSON where no terminal is, colours where one is.
+    """Send all log lines to a stream: JSON without a terminal, colours with one.
 
     Args:
         log_format: How lines are written.
         level: The least grave that are.
-        stream: Where to; standard error if None.
-        serving: This process serves: nobody configures its log again, and what libraries log is brought into it.
+        stream: The stream; standard error if None.
+        serving: This process serves: its log is configured only once, and includes the logs of libraries.
     """
     stream = stream or _standard_error()
     structlog.configure(
@@ -161,12 +161,12 @@ def configure_logging(
 
 
 def is_pretty(log_format: LogFormat, stream: TextIO | None = None) -> bool:
-    """Tell whether lines are written for a person who reads along."""
+    """Return whether lines are written for a person at a terminal."""
     return log_format == "console" or (log_format == "auto" and (stream or _standard_error()).isatty())
 
 
 def finish_log() -> None:
-    """Wait a moment for the last lines, where a process ends that Python does not end itself."""
+    """Wait a moment for the last lines, if the process ends without Python's own exit."""
     for writer in _writers:
         writer.finish()
 
@@ -185,7 +185,7 @@ _writers: list[LogWriter] = []
 
 
 def _writing_to(stream: TextIO) -> Callable[[str], Any]:
-    """Return what writes to the stream's file without waiting for it; a stream without a file is memory."""
+    """Return a writer to the stream's file that does not block; a stream without a file is memory."""
     try:
         return _writer_to(stream.fileno()).write
     except (OSError, ValueError):
@@ -193,7 +193,7 @@ def _writing_to(stream: TextIO) -> Callable[[str], Any]:
 
 
 class _Lines:
-    """What structlog hands each line to; unlike structlog's own it has no lock that a fork could leave locked."""
+    """The logger factory of structlog, without structlog's lock, which a fork could leave locked."""
 
     def __init__(self, write: Callable[[str], Any]) -> None:
         self._write = write
@@ -219,7 +219,7 @@ Processor = Callable[[Any, str, Any], Any]
 
 
 def _unfailing(processors: Sequence[Processor]) -> Processor:
-    """Make one processor of several: an event that one of them fails on becomes a line that says so."""
+    """Combine several processors into one; an event on which one of them fails becomes a line about the failure."""
 
     def process(logger: Any, method: str, event: MutableMapping[str, Any]) -> Any:
         name = event.get("event")
@@ -252,7 +252,7 @@ def _renderers(*, pretty: bool) -> list[Any]:
     if pretty:
         plain = structlog.dev.ConsoleRenderer(exception_formatter=_printable_traceback)
         return [redact_event, _printable_event, plain]
-    # A traceback shows where, never what: its frames hold signed requests and people's data.
+    # A traceback shows places, never values: its frames contain signed requests and people's data.
     where = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
     return [
         structlog.processors.ExceptionRenderer(where),
@@ -262,7 +262,7 @@ def _renderers(*, pretty: bool) -> list[Any]:
 
 
 def _printable_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Keep what others wrote from acting on the terminal; of values that are no text their repr is shown."""
+    """Escape foreign text so that it cannot control the terminal; other values are shown as their repr."""
     for name, value in event.items():
         if isinstance(value, str):
             event[name] = printable(value)
@@ -270,14 +270,14 @@ def _printable_event(_logger: Any, _method: str, event: MutableMapping[str, Any]
 
 
 def _printable_traceback(stream: TextIO, error: Any) -> None:
-    """Write a traceback, indented: a line of an exception's text looks like no line of the log."""
+    """Format a traceback with an indent, so that the text of an exception does not look like a log line."""
     text = io.StringIO()
     structlog.dev.plain_traceback(text, error)
     stream.write("\n".join(f"  {printable(line)}" for line in text.getvalue().split("\n")))
 
 
 def _json(event: Any, default: Callable[[Any], Any]) -> str:
-    """Return an event in ASCII: what a reader may take for a line's end, or a terminal for a command, is escaped."""
+    """Return an event in ASCII: line ends and control characters are escaped."""
     with contextlib.suppress(ValueError, TypeError, OverflowError):  # what only the slower one can write
         line = msgspec.json.encode(event, enc_hook=default)
         if line.isascii():
@@ -286,7 +286,7 @@ def _json(event: Any, default: Callable[[Any], Any]) -> str:
 
 
 class _Libraries(logging.Handler):
-    """Brings what libraries log, asyncio and Python's own warnings among them, into the log, in its form."""
+    """Routes the logs of libraries, of asyncio and of Python's warnings into the log, in its format."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record as one line."""

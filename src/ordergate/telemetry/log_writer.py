@@ -1,7 +1,7 @@
 """Writes log lines without keeping their writers waiting: a bounded buffer, and one thread that empties it.
 
-A log may be unwritable for many reasons: its reader is gone, nobody reads the pipe, the disk is full or hangs. None of
-them may fail or delay a request. So a line is only put into memory, and the thread alone meets the file.
+A log may be unwritable: its reader is gone, nobody reads the pipe, the disk is full or hangs. No request may fail or
+wait because of that. So a line is only put into memory, and a thread writes the file.
 """
 
 import atexit
@@ -40,8 +40,8 @@ class LogWriter:
         """Write to a descriptor.
 
         Args:
-            descriptor: Where to; its flags are left alone, since others may share them.
-            on_recovered: Called with a number of lost lines once what waited is written, to tell of them in the log.
+            descriptor: The file descriptor. Its flags are not changed, because others may share it.
+            on_recovered: Called with the number of lost lines after the waiting lines are written, to log it.
         """
         self._descriptor = descriptor
         self._on_recovered = on_recovered
@@ -98,7 +98,7 @@ class LogWriter:
             time.sleep(_GATHER)
 
     def _start(self) -> None:
-        # Without a thread, where the system gives none, lines wait until it does.
+        # If the system refuses a thread, lines wait until it allows one.
         with contextlib.suppress(RuntimeError):
             thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
             thread.start()
@@ -118,7 +118,7 @@ class LogWriter:
                 self._on_recovered(lost)
 
     def _next_chunk(self) -> bytes:
-        """Return the next lines, as many as fit into one piece; a longer line comes alone."""
+        """Return the next lines, up to the size of one piece; a longer line is a piece of its own."""
         chunk = bytearray()
         with self._locked():
             while self._lines and (not chunk or len(chunk) + len(self._lines[0]) <= _ATOMIC):
@@ -126,7 +126,7 @@ class LogWriter:
         return bytes(chunk)
 
     def _put(self, chunk: bytes) -> None:
-        """Write all of it, however long that takes: what was begun is not left in the midst of a line."""
+        """Write all bytes, however long that takes, so that no line stays incomplete."""
         rest = memoryview(chunk)
         while rest:
             try:

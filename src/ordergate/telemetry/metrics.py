@@ -1,10 +1,11 @@
-"""What is counted while the gateway runs, in the form that Prometheus reads.
+"""The metrics of the running gateway, in the format of Prometheus.
 
-No label holds what a caller may choose: routes are templates, methods are HTTP's own, a provider's error codes are as
-many as `MOST_CODES`. What is looked up only when somebody reads is in :mod:`ordergate.gateway.operating.gauges`.
+No label contains a value that a caller may choose: routes are templates, methods are HTTP's own, and a provider's error
+codes are limited to `MOST_CODES`. Metrics that are read only for a scrape are in
+:mod:`ordergate.gateway.operating.gauges`.
 
-Litestar's own plugin counts inside the application and does not see what ends before or after it; nor does it know
-which part of a request's time was the provider's.
+Litestar's own plugin counts inside the application. It does not see requests that end before or after the application,
+nor the provider's part of the time.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,15 +24,15 @@ from prometheus_client.metrics_core import Metric
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 MOST_CODES = 100
-"""Codes of one account that are told apart; further ones are counted as ``other``."""
+"""Maximum of distinct codes of one account; further ones are counted as ``other``."""
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-"""What a request's method is told apart by; any other is a caller's invention."""
+"""The methods with a label of their own; any other is a caller's invention."""
 
 AttemptOutcome = Literal[
     "applied", "not_applied", "unknown", "not_sent", "absent", "read", "refused", "unanswered"
 ]
-"""What came of one attempt: of a write, of a probe, which may find it ``absent``, or of a read, the last three.
+"""The result of one attempt: of a write, of a probe, which may be ``absent``, or of a read (the last three).
 
 ``not_sent`` was kept back here, or found no connection; for a read it is no more than unanswered.
 """
@@ -42,12 +43,12 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 _LONGEST_CODE = 64
 _NO_ROUTE = "(no such address)"
 NO_ACCOUNT = "(none)"
-"""What a write counts under for which no account was chosen yet."""
+"""The account label of a write without a chosen account."""
 
 _NOTICED = 0.001
-"""Seconds of waiting that are more than what it takes to begin and end a wait."""
+"""Seconds of waiting beyond the cost of the wait itself."""
 
-# From half a millisecond, which is what the gateway takes, to a minute, which no provider may.
+# From half a millisecond, the gateway's own time, to a minute, which no provider may take.
 _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 # Each bucket is a series for each route, and for each account, of which there may be hundreds.
 _BUCKETS_OF_ROUTES = (0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 10, 30)
@@ -55,7 +56,7 @@ _BUCKETS_OF_ACCOUNTS = (0.1, 0.25, 1, 2.5, 10, 30)
 
 
 class _Route(NamedTuple):
-    """What one kind of request is counted with: looked up once, not for each."""
+    """The metrics of one kind of request: looked up once, not for each request."""
 
     requests: Counter
     duration: Histogram
@@ -78,12 +79,12 @@ class Times(NamedTuple):
 
     @property
     def gateway(self) -> float:
-        """What the gateway took itself."""
+        """Seconds of the gateway itself."""
         return max(self.total - max(self.waited, self.provider), 0.0)
 
     @property
     def waiting(self) -> float:
-        """What was waited for others, without any exchange."""
+        """Seconds of waits for others without an exchange."""
         return max(self.waited - self.provider, 0.0)
 
 
@@ -207,7 +208,7 @@ class Metrics:
         )
 
     def webhook(self, account: str, result: str) -> None:
-        """Count one webhook; `account` is a configured one's name, or says that it is none."""
+        """Count one webhook; `account` is the name of a configured account, or a label for an unknown one."""
         self._webhooks.labels(account, result).inc()
 
     def delivery(self, *, delivered: bool, last: bool) -> None:
@@ -219,11 +220,11 @@ class Metrics:
         self._endpoints_disabled.inc()
 
     def unknown_event(self, account: str, kind: str) -> None:
-        """Count one event of a type that nobody has looked at yet."""
+        """Count one event of an undocumented type."""
         self._unknown_events.labels(account, kind[:_LONGEST_CODE]).inc()
 
     def parked_event(self, account: str) -> None:
-        """Count one order that nobody here knows."""
+        """Count one order that no merchant has."""
         self._parked.labels(account).inc()
 
     def request_served(self, method: str, route: str | None, status: int, times: Times) -> None:
@@ -232,7 +233,7 @@ class Metrics:
         Args:
             method: As it was sent.
             route: The template that it matched; None for none.
-            status: What it was answered; 0 where the caller was gone before.
+            status: The status of the answer; 0 if the caller disconnected before.
             times: How long it took.
         """
         key = method, route, status
@@ -277,7 +278,7 @@ class Metrics:
         counted.observe(seconds)
 
     def unmapped_error(self, account: str, operation: str, code: str | None) -> None:
-        """Count one error whose code nobody has mapped; `code` is the provider's, None if it gave none."""
+        """Count one unmapped error; `code` is the provider's, None without one."""
         shown = (code or "none")[:_LONGEST_CODE]
         known = self._codes.setdefault(account, set())
         if len(known) < MOST_CODES:
@@ -289,16 +290,16 @@ class Metrics:
         self._shadows_dropped.inc()
 
     def exposition(self, gauges: Iterable[Metric] = (), labels: Mapping[str, str] | None = None) -> bytes:
-        """Return everything as text: what was counted, and what holds at this moment.
+        """Return all metrics as text: the counters, and the present gauges.
 
         Args:
-            gauges: What holds.
-            labels: What every series has besides its own labels.
+            gauges: The present values.
+            labels: Additional labels of every series.
         """
         return generate_latest(_Together(self._registry, gauges, labels or {}))
 
     def _route(self, key: tuple[str, str | None, int]) -> _Route:
-        """Keep what a kind of request is counted with; there are as many as routes, methods and statuses."""
+        """Cache the metrics of a kind of request; there are as many as routes, methods and statuses."""
         method, route, status = key
         shown = method if method in METHODS else "other"
         template = route or _NO_ROUTE
@@ -316,10 +317,10 @@ def text_of(gauges: Iterable[Metric]) -> bytes:
 
 
 def merged(texts: Iterable[bytes]) -> bytes:
-    """Return several texts as one, in which all series of a metric stand together."""
+    """Merge several texts into one, in which all series of a metric are together."""
     families: dict[bytes, list[bytes]] = {}
     for text in texts:
-        # A line break within a label's value is escaped: what begins a line is a heading.
+        # Line breaks in label values are escaped, so a line that starts with # is a heading.
         for family in (b"\n" + text.rstrip(b"\n")).split(b"\n# HELP ")[1:]:
             meaning, kind, *series = family.split(b"\n", 2)
             families.setdefault(b"# HELP %s\n%s\n" % (meaning, kind), []).extend(series)
@@ -327,7 +328,7 @@ def merged(texts: Iterable[bytes]) -> bytes:
 
 
 class _Together(CollectorRegistry):
-    """A registry, and metrics that were made for this one look."""
+    """A registry, and metrics for this one scrape."""
 
     def __init__(
         self, registry: CollectorRegistry, gauges: Iterable[Metric], labels: Mapping[str, str]

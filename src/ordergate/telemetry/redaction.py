@@ -1,6 +1,6 @@
-"""Takes out of anything that is kept or logged what must not stand there: secrets, tokens, personal data.
+"""Removes secrets, tokens and personal data from everything that is stored or logged.
 
-It errs on the side of stars: a name that looks like one of the listed ones is masked whatever it holds.
+In doubt it masks: a field with a name like a listed one is masked with any value.
 """
 
 import re
@@ -54,10 +54,10 @@ PERSONAL_NAMES = frozenset(
         "zip",
     }
 )
-"""Fields that tell who somebody is, or where."""
+"""Fields with personal data."""
 
 _SECRET_NAME = re.compile("|".join(map(re.escape, sorted(SECRET_NAMES))).encode() + rb"|\\u", re.IGNORECASE)
-"""What a body with a secret contains: one of the names, or a name that is spelt otherwise."""
+"""Patterns in a body with a secret: one of the names, in any spelling."""
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -75,7 +75,7 @@ def redact(value: Any) -> Any:
 
 
 def mask_secrets(value: Any) -> Any:
-    """Return a copy of a decoded document with stars for every secret; what is personal stays."""
+    """Return a copy of a decoded document with masked secrets; personal data stays."""
     if isinstance(value, Mapping):
         return {name: MASK if _secret(name, item) else mask_secrets(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
@@ -84,7 +84,7 @@ def mask_secrets(value: Any) -> Any:
 
 
 def mask_body(body: bytes) -> bytes:
-    """Return a JSON body with stars for every secret; byte for byte where it holds none, or is no JSON."""
+    """Return a JSON body with masked secrets; byte for byte if it contains none, or is no JSON."""
     if _SECRET_NAME.search(body) is None:
         return body
     try:
@@ -101,7 +101,7 @@ def redact_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def redact_json(body: bytes) -> bytes:
-    """Return a JSON body redacted; of a body that is not JSON only the length, since it may hold anything."""
+    """Return a redacted JSON body; of any other body only the length, because it may contain anything."""
     try:
         return msgspec.json.encode(redact(msgspec.json.decode(body)))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -109,7 +109,7 @@ def redact_json(body: bytes) -> bytes:
 
 
 def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Redact one log event where it is; a structlog processor. Most hold nothing but text and numbers."""
+    """Redact one log event in place; a structlog processor. Most events contain only text and numbers."""
     for name, item in event.items():
         if _masked(name, item):
             event[name] = MASK

@@ -1,8 +1,8 @@
 """OpenTelemetry: a span for each request, each exchange with a provider and each wait for the journal.
 
-Only this file imports OpenTelemetry, and only ``[server] tracing`` imports this file. Where spans go is told by the
-standard variables, ``OTEL_EXPORTER_OTLP_ENDPOINT`` among them. A span holds names, states and the gateway's own ids:
-no body, no address as it was called, nobody's id.
+Only this file imports OpenTelemetry, and only ``[server] tracing`` imports this file. The standard variables, such as
+``OTEL_EXPORTER_OTLP_ENDPOINT``, set the destination of spans. A span contains names, states and the gateway's own ids:
+no body, no raw URL, no foreign id.
 
 Litestar's own plugin is not used: it names spans by the address as it was called, ids and all, and ends before the
 outermost layer has answered.
@@ -39,7 +39,7 @@ _INCOMING = frozenset({b"traceparent", b"tracestate"})
 
 
 def exporting() -> "Tracing":
-    """Return one that sends spans by OTLP over HTTP, as the standard ``OTEL_…`` variables say."""
+    """Return a tracer that sends spans by OTLP over HTTP, as the standard ``OTEL_…`` variables configure."""
     _log_as_we_do()
     attributes = {SERVICE_VERSION: version("ordergate")}
     if "OTEL_SERVICE_NAME" not in os.environ and SERVICE_NAME not in os.environ.get(
@@ -62,7 +62,7 @@ class Tracing:
         self._tracer = provider.get_tracer("ordergate", version("ordergate"))
 
     def begin_request(self, scope: Any, facts: CallFacts) -> "RequestSpan":
-        """Begin the span of a request, in the trace that its caller names; what follows in this task is within it."""
+        """Start the span of a request in its caller's trace; later spans of this task are within it."""
         carrier = {
             name.decode("latin-1").lower(): value.decode("latin-1")
             for name, value in scope["headers"]
@@ -76,7 +76,7 @@ class Tracing:
 
     @contextmanager
     def work(self, name: str, facts: CallFacts) -> Iterator[None]:
-        """Make the span of work that no request waits for, in a trace of its own; what follows is within it."""
+        """Start the span of background work in a trace of its own; later spans of this task are within it."""
         facts.spans = self
         with (
             self._tracer.start_as_current_span(
@@ -102,18 +102,18 @@ class Tracing:
         }
         name = f"{request.method} {adapter}"
         span = self._tracer.start_span(name, kind=SpanKind.CLIENT, attributes=attributes)
-        # What an exception says may quote what was sent.
+        # The text of an exception may quote the request.
         with use_span(span, end_on_exit=True, record_exception=False, set_status_on_exception=False):
             yield ProviderSpan(span)
 
     def journal(self, work: str, seconds: float) -> None:
-        """Make the span of what has just ended."""
+        """Record a finished span."""
         ended = time.time_ns()
         span = self._tracer.start_span(f"journal {work}", start_time=ended - round(seconds * 1e9))
         span.end(ended)
 
     def close(self) -> None:
-        """Send what waits, for `CLOSE_SECONDS` at most, and end."""
+        """Send the waiting spans, for `CLOSE_SECONDS` at most, and stop."""
         ending = threading.Thread(target=self._provider.shutdown, daemon=True)
         ending.start()
         ending.join(CLOSE_SECONDS)
@@ -134,7 +134,7 @@ class RequestSpan:
         structlog.contextvars.bind_contextvars(trace_id=format_trace_id(span.get_span_context().trace_id))
 
     def end(self, route: str | None, status: int, facts: CallFacts) -> None:
-        """Say what the request was and what it was answered; 0 where nobody was left to answer."""
+        """Record the request and its status; 0 if the caller disconnected before."""
         given: Mapping[str, Any] = self._scope.get("path_params") or {}
         attributes: dict[str, str | int] = {
             "ordergate.configuration": facts.configuration,
@@ -166,7 +166,7 @@ class ProviderSpan:
 
     @property
     def headers(self) -> Headers:
-        """The W3C context, for a provider that is told of it."""
+        """The W3C context, for a provider that gets it."""
         carrier: dict[str, str] = {}
         _W3C.inject(carrier, set_span_in_context(self._span))
         return tuple(carrier.items())
@@ -178,13 +178,13 @@ class ProviderSpan:
             self._span.set_status(StatusCode.ERROR)
 
     def failed(self, sent: str) -> None:
-        """Note that no whole answer came, and whether the request may have arrived."""
+        """Record that no complete response arrived, and whether the request may have arrived."""
         self._span.set_attribute("ordergate.sent", sent)
         self._span.set_status(StatusCode.ERROR)
 
 
 def _ids(operation: Any, order: Any) -> dict[str, str]:
-    """The gateway's own ids; what a caller made up and put in their place is not shown."""
+    """The gateway's own ids; a caller's invented value is not shown."""
     found: dict[str, str] = {}
     if isinstance(operation, str) and is_id(operation, "op"):
         found["ordergate.operation"] = operation
@@ -196,7 +196,7 @@ def _ids(operation: Any, order: Any) -> dict[str, str]:
 class _Forward(logging.Handler):
     """Brings OpenTelemetry's own complaints into the log, in its form.
 
-    Of an exception only the kind is told: its text has the collector's address, which may hold a token.
+    Only the type of an exception is logged: its text contains the collector's URL, which may contain a token.
     """
 
     def emit(self, record: logging.LogRecord) -> None:

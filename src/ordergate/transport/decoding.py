@@ -1,6 +1,6 @@
-"""Decodes compressed answers piece by piece, so that what they grow to is counted before it is there.
+"""Decodes compressed responses piece by piece, so that their size is checked before they are in memory.
 
-A kilobyte can stand for gigabytes, and more so if it was compressed twice.
+A kilobyte can expand to gigabytes, and to more if it was compressed twice.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ async def read_limited(stream: AsyncIterable[bytes], codings: str, limit: int) -
 
     Raises:
         TooLongError: There are more.
-        httpx.DecodingError: It is not compressed as it says, or not whole.
+        httpx.DecodingError: The data is not compressed as declared, or incomplete.
     """
     decoders = _decoders(codings, limit)
     body = bytearray()
@@ -57,7 +57,7 @@ async def _decoded(
 
 
 def _through(decoders: list["_Decoder"], data: bytes) -> Iterator[bytes]:
-    """Have data decoded by the first and what comes of it by the others."""
+    """A decoder, followed by the decoders of the other codings."""
     first, *others = decoders
     for piece in first.pieces(data):
         if others:
@@ -67,7 +67,7 @@ def _through(decoders: list["_Decoder"], data: bytes) -> Iterator[bytes]:
 
 
 def _decoders(codings: str, limit: int) -> list["_Decoder"]:
-    """Return what undoes the codings, the last one first; what is inside an unknown one stays there."""
+    """Return the decoder of the codings, the last one first; content of an unknown coding stays encoded."""
     found: list[_Decoder] = []
     for name in (coding.strip().lower() for coding in reversed(codings.split(","))):
         if name in {"gzip", "x-gzip", "deflate"}:
@@ -105,7 +105,7 @@ class _Decoder:
                 yield piece
 
     def end(self) -> None:
-        """Make sure that all of it came."""
+        """Check that the data is complete."""
         if self._begun and not self._stream.eof:
             raise httpx.DecodingError("the compressed answer has no end")
 
@@ -115,7 +115,7 @@ class _Decoder:
         except zlib.error as error:
             if self._begun or self._gzip:
                 raise httpx.DecodingError(str(error)) from error
-            # "deflate" means a zlib stream, but some send what is in one.
+            # "deflate" means a zlib stream, but some servers send the bare one.
             self._stream = zlib.decompressobj(-zlib.MAX_WBITS)
             self._begun = True
             return self._decompress(data)

@@ -1,7 +1,7 @@
 """Carries HTTP: an httpx transport over aiohttp, which costs a tenth of the processor time of httpx's own.
 
-An attempt counts as not sent only if it never had a connection, and always if it never had one: :func:`reached` tells.
-aiohttp's own errors do not tell: it calls some connections that broke after the request a failure to connect.
+An attempt counts as not sent only if it never had a connection; :func:`reached` returns that. aiohttp's own errors are
+not enough: it reports some connections that broke after the request as failures to connect.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ _connecting: ContextVar[httpx.Request | None] = ContextVar("ordergate_connecting
 
 
 def reached(request: httpx.Request) -> bool | None:
-    """Tell whether a request had a connection, so that some of it may have left; None if its engine does not say."""
+    """Return whether a request had a connection, and may have been sent; None if the engine does not report it."""
     return request.extensions.get(_REACHED)
 
 
@@ -48,7 +48,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         self._opening = asyncio.Lock()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request; its timeouts stand in its extensions, by phase.
+        """Send one request; its timeouts are in its extensions, by phase.
 
         Raises:
             httpx.ConnectError: Not one byte of it can have left.

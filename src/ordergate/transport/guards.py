@@ -1,7 +1,7 @@
 """Keeps calls back that should not be sent now: too many at once, too fast, or to a provider that is down.
 
-What is kept back was never sent, so it may go elsewhere. Waiting happens here, before the request is signed. Of what
-an account may do, a fifth is kept for requests that act: reads are kept back first.
+A delayed or refused request was never sent, so it may fail over. Delays happen here, before the request is signed. A
+fifth of an account's limit is reserved for requests that act: reads are delayed first.
 """
 
 import asyncio
@@ -32,13 +32,13 @@ LONGEST_WAIT = 2.5
 """Seconds that a call waits here at most, so that a signature is fresh when its settling time begins."""
 
 UNSAID_WAIT = 60
-"""Seconds for which a provider is left alone whose 429 does not say for how long; most count by the minute."""
+"""Seconds without requests after a 429 without a Retry-After; most providers count by the minute."""
 
 Monotonic = Callable[[], float]
 
 
 class Sender(Protocol):
-    """What is guarded: it sends whatever it is given."""
+    """The guarded transport: it sends every request."""
 
     async def send(self, account: Account, request: WireRequest) -> WireResponse:
         """Send one request, as :meth:`ordergate.gateway.runtime.ports.Transport.send`."""
@@ -51,14 +51,14 @@ class Sender(Protocol):
 
 @dataclass(slots=True)
 class _Guard:
-    """What is known of one account's calls to one base URL, and the connections for them.
+    """The state of one account's calls to one base URL, and its connections.
 
     Attributes:
         most: Calls on their way at the same time.
         limits: How fast it may be called, by all processes together.
         nodes: How many those are.
         calls: The latest ones, for the rate limit.
-        bucket: Takes any call; None where there is no limit.
+        bucket: The rate limit; None without one.
         reads: Takes the same calls, and is full a fifth earlier.
     """
 
@@ -76,9 +76,9 @@ class _Guard:
     paused_until: float = 0.0
 
     def limit(self, most: int, limits: tuple[RateLimit, ...], nodes: int) -> None:
-        """Keep these limits from now on; what was called before still counts."""
+        """Set new limits; earlier calls still count."""
         if most != self.most:
-            # Calls under way let go of the slots that they hold; for a moment there may be more of both.
+            # Running calls release the slots of the old limit; for a moment there may be more of both.
             self.most, self.slots = most, asyncio.Semaphore(most)
             self.slots_for_reads = asyncio.Semaphore(_for_reads(most))
         if (limits, nodes) != (self.limits, self.nodes):
@@ -96,7 +96,7 @@ class GuardedTransport:
 
         Args:
             connect: Makes the way to an account, which is its own.
-            monotonic: A clock in seconds that never goes back.
+            monotonic: A clock in seconds.
         """
         self._connect = connect
         self._monotonic = monotonic
@@ -130,7 +130,7 @@ class GuardedTransport:
         )
 
     def keep_only(self, accounts: Iterable[Account]) -> None:
-        """Let the connections to all other accounts, and to where these led before, end once they are idle."""
+        """Close the connections to all other accounts, and to earlier base URLs of these, when they are idle."""
         kept = {account.place for account in accounts}
         for key in self._guards.keys() - kept:
             guard = self._guards.pop(key)
@@ -225,7 +225,7 @@ class GuardedTransport:
             await asyncio.sleep(wait)
 
     def _guard(self, account: Account) -> _Guard:
-        """One name may come to lead elsewhere: what is known of the one place says nothing of the other."""
+        """An account's name may get another base URL; the state of the old one does not apply to it."""
         guard = self._guards.get(account.place)
         if guard is None:
             guard = self._guards[account.place] = _Guard(self._connect(account))
@@ -237,7 +237,7 @@ async def _slots(guard: _Guard, account: Account, request: WireRequest) -> Seque
     """Take a place among the calls on their way; a read takes one of those for reads, too.
 
     Returns:
-        Where a place was taken, to be released.
+        A slot that was taken and must be released.
     """
     wanted = (guard.slots,) if request.acts else (guard.slots_for_reads, guard.slots)
     if not any(slots.locked() for slots in wanted):
@@ -264,7 +264,7 @@ async def _end(guard: _Guard) -> None:
 
 
 def _for_reads(most: int) -> int:
-    """What reads may take of it; of less than five there is nothing to keep back."""
+    """Return the part of a limit that reads may use; of less than five nothing is reserved."""
     return most - most // 5
 
 

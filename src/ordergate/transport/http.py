@@ -1,4 +1,4 @@
-"""Sends one signed request and returns its answer, or says whether the request may have arrived.
+"""Sends one signed request and returns its response, or raises with whether the request may have arrived.
 
 Nothing here sends twice: no retries, no redirects, no cookies. httpx is used below its client layer, which
 would add all three.
@@ -24,7 +24,7 @@ from ordergate.transport.decoding import TooLongError, read_limited
 from ordergate.transport.engine import AiohttpTransport, reached
 
 MAX_ANSWER = 16 * 2**20
-"""Bytes of an answer that are read at most; no order comes near it."""
+"""Maximum bytes of a response; no order is near it."""
 
 NOT_SENT = (
     httpx.ConnectError,
@@ -65,7 +65,7 @@ class HttpTransport:
         """Sign and send one request, and return the answer.
 
         Raises:
-            TransportError: No whole answer came; it says whether the request may have arrived.
+            TransportError: No complete response arrived; it has whether the request may have arrived.
         """
         started = time.perf_counter()
         facts: dict[str, object] = {}
@@ -94,12 +94,12 @@ class HttpTransport:
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
             sent = _sent(outgoing, error)
             closed = sent == "maybe" and isinstance(error, CLOSED)
-            # The text of a parser's error holds what the provider sent.
+            # The text of a parser's error contains the provider's data.
             reason = echoes.mask_text(" ".join(_sentence(account, error).split()))
             raise TransportError(sent, reason, closed=closed) from error
 
     def _outgoing(self, account: Account, request: WireRequest) -> httpx.Request:
-        """Sign just before sending; what cannot even be written has not been sent, and is not the provider's fault."""
+        """Sign just before the send. A request that cannot be written was not sent, and is not the provider's fault."""
         now = int(self._clock().timestamp())
         try:
             signed = account.adapter.sign(request, account.settings, now, secrets.token_hex(8))

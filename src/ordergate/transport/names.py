@@ -1,7 +1,7 @@
 """Asks the system for the addresses of hosts that merchants named, beside everything else that the process asks for.
 
-A name server may take as long as it likes to answer, and a thread waits for it meanwhile: these threads are nobody
-else's, and one host has one of them at most.
+A name server may take very long, and a thread waits for it meanwhile. These threads are used for nothing else, and each
+host has at most one.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from ordergate.domain.special_networks import Address
 
 TIMEOUT = 5.0
-"""Seconds that whoever asks waits; the answer that comes later is taken by who asks then."""
+"""Seconds that a caller waits; a later answer is used by the next caller."""
 
 _THREADS = 16
 
@@ -28,7 +28,7 @@ class SystemNames:
         self._asked: dict[tuple[str, int], asyncio.Future[Sequence[Address]]] = {}
 
     async def __call__(self, host: str, port: int) -> Sequence[Address]:
-        """Return the addresses of a host; who asks while somebody waits already waits with them.
+        """Return the addresses of a host; concurrent callers share one query.
 
         Raises:
             OSError: There is no such host.
@@ -44,7 +44,7 @@ class SystemNames:
             return await asyncio.shield(asked)
 
     def close(self) -> None:
-        """Wait for nobody, and begin nothing more."""
+        """Wait for no query, and start no more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _forget(self, key: tuple[str, int], done: asyncio.Future[Sequence[Address]]) -> None:

@@ -1,4 +1,4 @@
-"""Watches what is really exchanged with a provider: how long it took, and, where requests are traced, one span each."""
+"""Measures the exchanges with a provider, and records a span for each if requests are traced."""
 
 import time
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ObservedSender:
-    """A way to one base URL that is watched; what the guards keep back never comes here."""
+    """A measured transport to one base URL; requests that the guards refuse never get here."""
 
     def __init__(self, sender: Sender, metrics: Metrics, tracing: "Tracing | None") -> None:
         """Watch a way; without `tracing` it is only timed."""

@@ -1,8 +1,8 @@
 """Sends webhooks to addresses that merchants chose, and so trusts none of them.
 
-Every address is checked after its name was resolved and just before the connection is made to it, so that a name that
-leads elsewhere the second time leads nowhere. A configured proxy is asked for the address that was checked, not for the
-name. No redirects, no cookies; what is answered is thrown away as it came, and never decoded.
+Every address is checked after its name was resolved and just before the connection, so that a second resolution cannot
+change it. A proxy gets the checked address, not the name. There are no redirects and no cookies; the body of a response
+is discarded undecoded.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ TIMEOUT = 15.0
 """Seconds for one attempt, from the name to the end of the answer."""
 
 MAX_ANSWER = 64 * 2**10
-"""Bytes of an answer that are read at most, whatever they are: lines, headers, frames or data."""
+"""Maximum bytes of a response, of any kind: lines, headers, frames or data."""
 
 Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
 Allowed = Callable[[], Sequence[Network]]
@@ -95,7 +95,7 @@ class HttpWebhooks:
         self._retired: set[asyncio.Task[None]] = set()
 
     async def post(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
-        """Send a webhook; whatever goes wrong is in the reply."""
+        """Send a webhook; a failure is part of the reply."""
         parts = urlsplit(url)
         sent = [("host", parts.netloc), _USER_AGENT, *headers]
         try:
@@ -166,7 +166,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     """Connects to addresses that may be reached, and to no name: the name is for the Host header and TLS alone."""
 
     def __init__(self, allowed: Allowed, resolve: Resolve, proxy: Secret | None = None) -> None:
-        """Know nothing yet; with a proxy every connection goes through it."""
+        """Start without state; with a proxy every connection uses it."""
         self._allowed = allowed
         self._resolve = resolve
         self._proxy = proxy
@@ -180,7 +180,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,  # noqa: ARG002 - as above
         socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - as above
     ) -> httpcore.AsyncNetworkStream:
-        """Resolve a host, check what it leads to, and connect to that.
+        """Resolve a host, check its addresses, and connect to them.
 
         Raises:
             AddressRefusedError: Nothing that it leads to may be reached.
@@ -208,7 +208,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
             raise EgressFailedError("the proxy made no connection in time") from error
 
     async def _permitted(self, host: str, port: int) -> Sequence[Address]:
-        """A host that is not there and one that is inside are refused alike: nobody learns which names are inside."""
+        """An unknown host and an internal one have the same refusal, so that nobody learns internal names."""
         try:
             found = await self._resolve(host, port)
         except OSError:
@@ -293,7 +293,7 @@ class BoundedStream(httpcore.AsyncNetworkStream):
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as above
-        """Send some of a request; what answers it counts anew."""
+        """Send a part of a request, and reset the count of the response's bytes."""
         self._left = MAX_ANSWER
         await self._inner.write(buffer, timeout)
 
@@ -311,12 +311,12 @@ class BoundedStream(httpcore.AsyncNetworkStream):
         return type(self)(await self._inner.start_tls(ssl_context, server_hostname, timeout))
 
     def get_extra_info(self, info: str) -> Any:
-        """Return what is known of the connection."""
+        """Return the state of the connection."""
         return self._inner.get_extra_info(info)
 
 
 def _reason(error: Exception) -> str:
-    """Return a sentence of ours: an exception's own may hold what the receiver sent."""
+    """Return a sentence of our own: the text of an exception may contain the receiver's data."""
     if isinstance(error.__cause__, ssl.SSLCertVerificationError):
         return _CERTIFICATE
     if isinstance(error, EgressFailedError):

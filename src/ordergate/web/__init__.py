@@ -1,1 +1,1 @@
-"""The HTTP facade: the only code that knows what an HTTP status is to a caller."""
+"""The HTTP API: the only code that chooses HTTP statuses."""

@@ -79,7 +79,7 @@ KEYED = (
     webhooks.replay_webhook_deliveries,
     webhooks.replay_webhook_delivery,
 )
-"""What an API key is needed for."""
+"""The key for the API."""
 
 KEYLESS = (
     service.live,
@@ -89,7 +89,7 @@ KEYLESS = (
     service.problem_page,
     hooks.receive_webhook,
 )
-"""What anybody may ask; a webhook is let in by its signature."""
+"""Routes without a key; a webhook is authenticated by its signature."""
 
 
 def create_app(
@@ -98,10 +98,10 @@ def create_app(
     """Return the ASGI application.
 
     Args:
-        gateway: What it serves.
+        gateway: The gateway behind the API.
         max_body_bytes: Larger bodies are refused with 413.
-        root_path: What stands before every address, as callers see them; a proxy may take it off or leave it.
-        plugins: What it serves besides the API.
+        root_path: The prefix of every URL for callers; a proxy may remove it or not.
+        plugins: Parts besides the API.
     """
     keyed = Router("/", before_request=_admit_strictly, security=[{"key": []}], route_handlers=KEYED)
     keyless = Router("/", before_request=_strictly, route_handlers=KEYLESS)
@@ -135,7 +135,7 @@ async def _strictly(request: Request[Any, Any, Any]) -> Response[None] | None:
 
 
 def _allowed(request: Request[Any, Any, Any]) -> Response[None]:
-    """Answer which methods an address takes: the description tells that to everybody, so no key is needed."""
+    """Answer with the methods of a path. The description is public, so no key is needed."""
     template = request.scope["path_template"]
     methods = {
         method for route in request.app.routes if route.path_format == template for method in route.methods
@@ -144,7 +144,7 @@ def _allowed(request: Request[Any, Any, Any]) -> Response[None]:
 
 
 def _answer_and_log(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """Answer a problem; what nobody expected goes to the log, with its traceback."""
+    """Answer a problem; an unexpected exception is logged with its traceback."""
     if problem_of(error).code == "internal_error":
         _log.error("request.failed", path=request.scope.get("path_template"), exc_info=error)
     return answer_problem(request, error)

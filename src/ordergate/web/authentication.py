@@ -11,10 +11,10 @@ from ordergate.gateway.runtime.known_keys import KEPT
 from ordergate.gateway.runtime.runtime import Gateway
 
 SCOPE = "scope"
-"""Where a handler says, in its ``opt``, which scope a key needs for it."""
+"""Key in a handler's ``opt`` for the scope that it needs."""
 
 CALLER = "caller"
-"""Where the state of a connection says who calls."""
+"""Key in the state of a connection for the caller."""
 
 _ADMITTED_AT = "admitted_at"
 
@@ -32,7 +32,7 @@ async def require_key(request: Connection) -> None:
 
 
 async def admit(connection: Connection) -> Caller:
-    """Return whose valid key it is that came with the request, and count the request.
+    """Return the caller of a request's valid key, and count the request.
 
     Raises:
         Problem: ``unauthenticated`` or ``rate_limited``.
@@ -43,7 +43,7 @@ async def admit(connection: Connection) -> Caller:
 
 
 async def admit_again(connection: Connection) -> None:
-    """Look at the key again if the request's body took its time: it may not be good any more.
+    """Check the key again after a slow body: it may have been revoked.
 
     Raises:
         Problem: ``unauthenticated``.

@@ -1,4 +1,4 @@
-"""Makes the API's documents of what the use cases return."""
+"""Makes the API's documents from the results of the use cases."""
 
 from datetime import UTC
 from typing import Any, Literal
@@ -36,7 +36,7 @@ from ordergate.web.problems import document
 
 
 def translation_document(translation: Translation) -> TranslationDocument:
-    """Return what a caller reads of a translation."""
+    """Return the document of a translation."""
     problem = translation.problem
     return TranslationDocument(
         account=translation.account,
@@ -47,7 +47,7 @@ def translation_document(translation: Translation) -> TranslationDocument:
 
 
 def comparison_document(compared: Compared) -> ComparisonDocument:
-    """Return what a caller reads of a comparison."""
+    """Return the document of a comparison."""
     return ComparisonDocument(
         id=compared.id,
         mode=compared.mode,
@@ -59,7 +59,7 @@ def comparison_document(compared: Compared) -> ComparisonDocument:
 
 
 def given(draft: Draft) -> dict[str, Any]:
-    """Return a draft as JSON, without what it leaves out."""
+    """Return a draft as JSON, without absent fields."""
     if draft.expires_at is not None:
         draft = msgspec.structs.replace(draft, expires_at=draft.expires_at.astimezone(UTC))
     document: dict[str, Any] = msgspec.to_builtins(draft)
@@ -84,7 +84,7 @@ def _result_document(result: Result) -> ResultDocument:
 
 
 def operation_document(operation: Operation) -> OperationDocument:
-    """Return what a caller reads of an operation."""
+    """Return the document of an operation."""
     return OperationDocument(
         id=operation.id,
         kind=operation.kind,
@@ -106,7 +106,7 @@ def operation_document(operation: Operation) -> OperationDocument:
 
 
 def configuration_document(configuration: Configuration) -> ConfigurationDocument:
-    """Return what an operator reads of a configuration."""
+    """Return the document of a configuration, for operators."""
     return ConfigurationDocument(
         hash=configuration.hash,
         source=configuration.source,
@@ -116,7 +116,7 @@ def configuration_document(configuration: Configuration) -> ConfigurationDocumen
 
 
 def route_document(route: Route, *, operator: bool) -> RouteDocument:
-    """Return what a caller reads of a route; only an operator reads of accounts that are other merchants'."""
+    """Return the document of a route; only an operator gets the accounts of other merchants."""
     names = [account.name for account in route.accounts]
     return RouteDocument(
         rule=route.rule,
@@ -134,7 +134,7 @@ def route_document(route: Route, *, operator: bool) -> RouteDocument:
 def account_document(
     account: Account, health: Health, inbound: InboundCounts | None = None
 ) -> AccountDocument:
-    """Return what a caller reads of an account: never its credentials."""
+    """Return the document of an account, without its credentials."""
     capabilities = account.adapter.capabilities
     return AccountDocument(
         name=account.name,

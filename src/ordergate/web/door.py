@@ -1,8 +1,8 @@
-"""Refuses a request that could be understood in two ways, before anything of it is looked at.
+"""Refuses an ambiguous request before it is read.
 
-An address must be the one that it seems to be: a proxy that keeps some addresses to itself, and a reader of logs, take
-`//v1` and `%2F` for something else than the router does. A header that decides who calls, or which write it is, stands
-once. U+0000 is in nothing that has a name here, and PostgreSQL cannot hold it.
+A path must be unambiguous: a proxy that protects some paths, and a reader of logs, may understand `//v1` and `%2F`
+differently from the router. A header that decides about the caller or the write must not be repeated. U+0000 is in no
+valid name, and PostgreSQL cannot store it.
 """
 
 from collections.abc import Iterable
@@ -14,10 +14,10 @@ from ordergate.domain.validation import MAX_ERRORS, NULL_CHARACTER, pointer_to
 
 _IDEMPOTENCY_KEY = b"idempotency-key"
 _SINGLE = frozenset({b"authorization", _IDEMPOTENCY_KEY, b"ordergate-duplicate", b"content-type"})
-"""Headers of which a second one could say something else than the first."""
+"""Headers that must not be repeated with another value."""
 
 _LINKS = b"/v1/links/"
-"""Behind it stand a kind and, behind the next slash, the merchant's own id, which may hold any slash."""
+"""Paths after which a kind and the merchant's own id follow; the id may contain slashes."""
 
 
 def refusal(scope: Any) -> Problem | None:

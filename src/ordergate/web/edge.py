@@ -30,7 +30,7 @@ _NO_TIME = Times(0.0, 0.0, 0.0, 0.0)
 
 
 class CallerGoneError(BaseException):
-    """The caller went away before the body was there: nobody is left to be answered, and nothing went wrong here."""
+    """The caller disconnected before the end of the body: there is nobody to answer, and it is no failure."""
 
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
@@ -41,7 +41,7 @@ class Edge:
     """Wraps the whole application, 404s and errors included."""
 
     def __init__(self, app: ASGIApp, gateway: Gateway, root_path: str = "") -> None:
-        """Wrap an application; `root_path` stands before every address, as callers see them."""
+        """Wrap an application; `root_path` is the prefix of every URL for callers."""
         self.app = app
         self._root_path = root_path
         self._gateway = gateway
@@ -71,13 +71,13 @@ class Edge:
             if refused := door.refusal(scope):
                 await _answer(refused, scope, exchange.send)
                 return
-            # Files are sent while their reader is listened for, who may go then as he likes.
+            # While a file is sent, its reader may disconnect at any time.
             body = receive if scope["method"] in READS else _until_gone(receive)
             await self.app(scope, body, exchange.send)
         except CallerGoneError:
             pass
         except asyncio.CancelledError:
-            # The process ends, and this request has outlasted its patience; the server would say 500 in plain text.
+            # The process ends, and this request has used up its time; the server would answer 500 in plain text.
             if exchange.status:
                 raise
             await _answer(_stopping(scope), scope, exchange.send, (b"connection", b"close"))
@@ -111,7 +111,7 @@ class Edge:
         Args:
             code: A problem's.
             detail: A sentence.
-            status: Where it is not the code's own.
+            status: The status, if it is not the code's own.
         """
         facts = CallFacts(new_id("req"), self._gateway.configuration.hash)
         problem = Problem(code, detail, retry_after=1 if code == "overloaded" else None)
@@ -127,7 +127,7 @@ class _Exchange:
     """One request and its answer, on its way out through the edge.
 
     Attributes:
-        facts: What is learned while the request is served.
+        facts: Facts about the request, collected while it is served.
         place: Among the requests that compete; None for one that is refused.
         status: Of the answer; 0 as long as there is none.
     """
@@ -152,7 +152,7 @@ class _Exchange:
         await self._send(message)
 
     def times(self) -> Times:
-        """Return where the time went until now."""
+        """Return the parts of the time so far."""
         waited = 0.0 if self.place is None else self.place.waited
         seconds = time.perf_counter() - self._started
         return Times(seconds, waited, self.facts.provider_seconds, self.facts.journal_seconds)
@@ -174,7 +174,7 @@ def _headers(facts: CallFacts, times: Times) -> list[tuple[bytes, bytes]]:
 
 
 def _while_it_comes(scope: Any, receive: Receive) -> Receive:
-    """Return what reads a request's body, or refuses the request if the rest of its body will not be waited for."""
+    """Return the receiver of a request's body; it refuses the request if its body is aborted."""
 
     async def receive_or_refuse() -> Any:
         message = await receive()
@@ -186,7 +186,7 @@ def _while_it_comes(scope: Any, receive: Receive) -> Receive:
 
 
 def _take_off(scope: Any, root_path: str) -> None:
-    """Leave of the address what is the gateway's own, where the proxy has not done so."""
+    """Remove the prefix from the path, if the proxy has not done so."""
     raw = root_path.encode()
     if scope["path"] == root_path or scope["path"].startswith(f"{root_path}/"):
         scope["path"] = scope["path"].removeprefix(root_path) or "/"
@@ -194,7 +194,7 @@ def _take_off(scope: Any, root_path: str) -> None:
 
 
 def _until_gone(receive: Receive) -> Receive:
-    """Return what reads a body, and ends the request where the caller goes away in the middle of it."""
+    """Return the receiver of a body; it ends the request if the caller disconnects."""
 
     async def receive_body() -> Any:
         message = await receive()
@@ -212,7 +212,7 @@ async def _answer(problem: Problem, scope: Any, send: Send, *headers: tuple[byte
 
 
 def _stopping(scope: Any) -> Problem:
-    """Tell a caller that nobody will answer him here any more; what he wanted written goes on, or is found out."""
+    """Tell a caller that this process ends without an answer. A write continues, or recovery finds out its outcome."""
     if scope["method"] in READS:
         return Problem("overloaded", "The gateway is stopping; ask again.", retry_after=1)
     return Problem(
@@ -223,7 +223,7 @@ def _stopping(scope: Any) -> Problem:
 
 
 def _request_id(scope: Scope) -> str:
-    """The caller's own id, if it can stand in a log and a header."""
+    """The caller's own request id, if it is valid in a log and a header."""
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _SANE_ID.fullmatch(value):
             return value.decode()
@@ -235,7 +235,7 @@ class _ProviderCode(msgspec.Struct):
 
 
 class _Told(msgspec.Struct):
-    """What a problem's document tells that the log does, too."""
+    """Members of a problem document that the log contains too."""
 
     code: str
     operation: str | None = None
@@ -257,7 +257,7 @@ def _note_problem(facts: CallFacts, body: bytes) -> None:
 
 
 def _logged_ids(scope: Any, facts: CallFacts) -> dict[str, str]:
-    """The gateway's own ids; in an address may stand anything, an email among them."""
+    """The gateway's own ids in a path; other parts may be anything, such as an email."""
     given = scope.get("path_params") or {}
     found: dict[str, str] = {}
     order, operation = facts.order or given.get("order_id"), facts.operation or given.get("operation_id")

@@ -1,4 +1,4 @@
-"""Makes the API's documents about events and webhooks of what the use cases return."""
+"""Makes the API's documents about events and webhooks from the results of the use cases."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from ordergate.journal.records.events import Event
 
 
 def event_document(event: Event) -> EventDocument:
-    """Return what a caller reads of an event."""
+    """Return the document of an event."""
     return EventDocument(
         id=event.id,
         number=event.number,
@@ -29,7 +29,7 @@ def event_document(event: Event) -> EventDocument:
 
 
 def endpoint_document(endpoint: Endpoint) -> EndpointDocument:
-    """Return what a caller reads of an endpoint: never its secrets."""
+    """Return the document of an endpoint, without its secrets."""
     return EndpointDocument(**_endpoint_fields(endpoint))
 
 
@@ -39,7 +39,7 @@ def endpoint_with_secret(endpoint: Endpoint, secret: str) -> EndpointSecretDocum
 
 
 def delivery_document(delivery: Delivery) -> DeliveryDocument:
-    """Return what a caller reads of a delivery."""
+    """Return the document of a delivery."""
     return DeliveryDocument(
         id=delivery.id,
         endpoint=delivery.endpoint,
@@ -55,7 +55,7 @@ def delivery_document(delivery: Delivery) -> DeliveryDocument:
 
 
 def ping_document(made: DeliveryTry) -> PingDocument:
-    """Return what a caller reads of a ping."""
+    """Return the document of a ping."""
     return PingDocument(
         delivered=made.detail is None,
         http_status=made.http_status,

@@ -1,4 +1,4 @@
-"""The examples in the API's description: one order, from draft to answer. A test holds them valid."""
+"""The examples in the OpenAPI description: one order, from draft to answer. A test validates them."""
 
 from typing import Any
 

@@ -22,12 +22,12 @@ _PASSED_ON = (
 
 
 def made_here(peer: str | None, http_version: str, headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Tell whether both ends are this machine and nothing says that the request came through a proxy.
+    """Return whether both ends are this machine and no header shows a proxy.
 
     Args:
-        peer: The other end's address; None where there is none.
-        http_version: HTTP/1.0 is what nginx speaks to its upstreams by default, with nothing else to tell it by.
-        headers: As they came, names in lower case.
+        peer: Address of the other end; None without one.
+        http_version: HTTP/1.0 is nginx's default for its upstreams, without any other sign of a proxy.
+        headers: The headers, names in lower case.
     """
     hosts = []
     for name, value in headers:

@@ -35,7 +35,7 @@ from ordergate.web.problems import MEDIA_TYPE
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 RAW_BODY = "receive_webhook"
-"""The operation whose handler reads its body itself."""
+"""An operation whose handler reads its body itself."""
 _ASSETS = "/schema/assets"
 _KEY_SCHEME = "key"
 _KEY_DESCRIPTION = (
@@ -45,7 +45,7 @@ _KEY_DESCRIPTION = (
 
 
 def answers(kind: Any, description: str, examples: list[Example] | None = None) -> ResponseSpec:
-    """Describe a result. Litestar would invent examples, and hold a library of 50 MB for it."""
+    """Describe a result. Litestar would generate examples, with a library of 50 MB."""
     return ResponseSpec(kind, description=description, examples=examples, generate_examples=False)
 
 
@@ -68,7 +68,7 @@ READ_PROBLEMS: dict[int, ResponseSpec] = {
     502: problem("The provider's answer cannot be used"),
     503: problem("The journal or the provider does not answer"),
 }
-"""What any read may answer besides its result."""
+"""Problems of every read."""
 
 PLAIN_WRITE_PROBLEMS: dict[int, ResponseSpec] = {
     **READ_PROBLEMS,
@@ -78,7 +78,7 @@ PLAIN_WRITE_PROBLEMS: dict[int, ResponseSpec] = {
     415: problem("The body is not JSON"),
     422: problem("The body is invalid"),
 }
-"""What a write that stays here may answer besides its result."""
+"""Problems of a write without a provider."""
 
 WRITE_PROBLEMS: dict[int, ResponseSpec] = {
     **PLAIN_WRITE_PROBLEMS,
@@ -87,11 +87,11 @@ WRITE_PROBLEMS: dict[int, ResponseSpec] = {
     422: problem("The body is invalid, or the provider refuses it"),
     504: problem("Whether the provider acted is not known yet"),
 }
-"""What a write at a provider may answer besides its result."""
+"""Problems of a write at a provider."""
 
 
 def openapi_config(version: str, root_path: str) -> OpenAPIConfig:
-    """Return how the API is described and where the description is served; `root_path` stands before addresses."""
+    """Return the configuration of the OpenAPI description; `root_path` is the prefix of URLs."""
     assets = f"{root_path}{_ASSETS}"
     return OpenAPIConfig(
         title="ordergate",
@@ -147,7 +147,7 @@ def assets_router() -> Router:
 
 
 async def _complete_description(request: Request[Any, Any, Any]) -> None:
-    """Say what the handlers' types cannot, once somebody reads: making the description takes a tenth of a second.
+    """Complete the description when it is first read: making it takes a tenth of a second.
 
     Bodies take no unknown fields, POSTs need their key, keys a scope: we refuse all that, not Litestar.
     """
@@ -169,7 +169,7 @@ async def _complete_description(request: Request[Any, Any, Any]) -> None:
 
 
 def _anything_of_the_providers() -> RequestBody:
-    """A body that is read as bytes, since they are what is signed."""
+    """A body that is read as bytes, because the bytes are signed."""
     schema = Schema(type=OpenAPIType.OBJECT, description="In the provider's own form.")
     return RequestBody(content={"application/json": OpenAPIMediaType(schema=schema)}, required=True)
 
@@ -195,7 +195,7 @@ def _parameters(description: OpenAPI) -> Iterator[Parameter]:
 
 
 def _no_html_404(response: Response[Any]) -> Response[Any]:
-    """Litestar answers an unknown address under /schema in HTML; a problem is what everybody expects."""
+    """Litestar answers an unknown path under /schema in HTML; here it is a problem as everywhere."""
     if response.status_code == 404:
         raise Problem(
             "not_found", "There is nothing at this address; /schema/openapi.json is the description."

@@ -14,13 +14,13 @@ from ordergate.telemetry.log import CallFacts
 from ordergate.web.problems import READS, document, send_problem
 
 ALWAYS = frozenset({"/health/live", "/health/ready", "/metrics"})
-"""Never refused, and not counted: an overloaded gateway is alive, and says so."""
+"""Routes that are never refused and not counted: an overloaded gateway is alive, and its health is readable."""
 
 PREFERRED = ("/v1/operations", "/v1/admin/", "/console", "/hooks/")
 """Let in when others no longer are, until twice as many compete.
 
-What people need who look after an overloaded gateway; and what providers tell, which is no more than was served, and
-which some of them repeat only hours later.
+Routes for the operators of an overloaded gateway, and webhooks of providers: they are no more than the served writes,
+and some providers retry only after hours.
 """
 
 _EVERY = 1.0
@@ -29,7 +29,7 @@ _log = structlog.get_logger("ordergate.web")
 
 
 class Overload:
-    """Lets requests in while there is capacity, and tells the others to come back."""
+    """Admits requests while there is capacity, and refuses the others with a Retry-After."""
 
     def __init__(self, gateway: Gateway) -> None:
         """Refuse for this gateway."""
@@ -51,7 +51,7 @@ class Overload:
 
     @staticmethod
     def body(place: Place, receive: Receive) -> Receive:
-        """Return what reads a request's body; who waits for the rest of one does not compete."""
+        """Return the receiver of a request's body; a wait for the body does not compete."""
 
         async def receive_aside() -> Any:
             with place:
@@ -72,7 +72,7 @@ class Overload:
         await send_problem(named, scope["method"], send)
 
     def _count(self) -> None:
-        """Count one; the log is told once a second how many there were since."""
+        """Count a refusal; once a second the log has their number."""
         gateway = self._gateway
         gateway.metrics.request_shed()
         self._untold += 1

@@ -1,4 +1,4 @@
-"""Problems as RFC 9457 documents: the one place where a code gets its HTTP status."""
+"""Problems as RFC 9457 documents: the one place that maps a code to its HTTP status."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -66,7 +66,7 @@ NEXT_STEPS: Mapping[Retry, str] = MappingProxyType(
         "after_fix": "Mend the request, then send it; with a new Idempotency-Key if the answer was a stored one.",
     }
 )
-"""What to do next, for a person."""
+"""The next step, for people."""
 
 OUTCOMES: Mapping[OutcomeWord, str] = MappingProxyType(
     {
@@ -75,7 +75,7 @@ OUTCOMES: Mapping[OutcomeWord, str] = MappingProxyType(
         "applied": "The provider has acted.",
     }
 )
-"""What became of a write, for a person."""
+"""The outcome of the write, for people."""
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that write nothing, so that nothing can have become of it."""
@@ -83,7 +83,7 @@ READS = frozenset({"GET", "HEAD", "OPTIONS"})
 FAULTS: Mapping[Fault, str] = MappingProxyType(
     {"caller": "the request", "gateway": "this gateway", "provider": "the provider, or the way to it"}
 )
-"""Whose fault a problem is, for a person."""
+"""The cause of a problem, for people."""
 
 _CODE_OF_STATUS = {
     400: "invalid_request",
@@ -100,10 +100,10 @@ def document(problem: Problem, *, instance: str, reads: bool, root: str | None =
     """Return the document of a problem.
 
     Args:
-        problem: What went wrong.
-        instance: The address that it is about, without what stands before every address; empty for none.
+        problem: The problem.
+        instance: The path without the prefix; empty for none.
         reads: Nothing was to be written.
-        root: What stands before every address, where that is not known of the request.
+        root: The prefix of URLs, if the request does not have it.
     """
     call = current_call.get()
     root = root_path() if root is None else root
@@ -128,7 +128,7 @@ def document(problem: Problem, *, instance: str, reads: bool, root: str | None =
 
 
 async def send_problem(shown: ProblemDocument, method: str, send: Send, *more: tuple[bytes, bytes]) -> None:
-    """Answer a problem where the application does not: before it, or after it; `more` headers, and to HEAD no body."""
+    """Answer a problem outside the application; `more` are headers; an answer to HEAD has no body."""
     headers, body = headers_and_body(shown)
     await send({"type": "http.response.start", "status": shown.status, "headers": [*headers, *more]})
     given = b"" if method == "HEAD" else body
@@ -161,11 +161,11 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
 
 
 def problem_of(error: Exception, names: Mapping[str, str] = MappingProxyType({})) -> Problem:
-    """Return the problem behind any exception: our own, Litestar's, or one that nobody expected.
+    """Return the problem of any exception: our own, Litestar's, or an unexpected one.
 
     Args:
         error: The exception.
-        names: What the handler's parameters are called by callers, where Python calls them otherwise.
+        names: The callers' names of the handler's parameters, if Python's differ.
     """
     if isinstance(error, Problem):
         return error

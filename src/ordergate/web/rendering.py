@@ -11,7 +11,7 @@ from ordergate.web.problems import document
 
 _encode = msgspec.json.Encoder().encode
 _encode_exactly = msgspec.json.Encoder(decimal_format="number").encode
-"""Of what providers wrote, a number with decimals stays the number that it was."""
+"""A number with decimals in a provider's data is encoded digit by digit."""
 
 
 class JsonRenderer:
@@ -30,7 +30,7 @@ class JsonRenderer:
         return StoredResponse(status=201, body=_encode(made))
 
     def accepted(self, operation: Operation) -> StoredResponse:
-        """Return the answer of a write that goes on without its caller."""
+        """Return the answer of a write that continues without its caller."""
         return StoredResponse(status=202, body=_encode(operation_document(operation)))
 
     def problem(self, problem: Problem) -> StoredResponse:

@@ -1,4 +1,4 @@
-"""Refuses what Litestar would let pass: lenient numbers, other content types, unknown or repeated parameters."""
+"""Refuses what Litestar would accept: lenient numbers, other content types, unknown or repeated parameters."""
 
 import asyncio
 import re
@@ -27,14 +27,14 @@ _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,18})", re.ASCII)
 
 
 class StrictRequest(Request[Any, Any, Any]):
-    """A request whose JSON body is read exactly: Litestar alone would take ``"2"`` and ``2.0`` for 2."""
+    """A request whose JSON body is decoded exactly: Litestar alone would accept ``"2"`` and ``2.0`` for 2."""
 
     async def json(self) -> Any:
         """Return the body, decoded to the handler's own type.
 
         Raises:
             Problem: ``unsupported_media_type``, ``invalid_json``, ``invalid_request``, or ``unauthenticated`` if the
-                key was revoked while the body came.
+                key was revoked while the body arrived.
         """
         _require_json(self.headers.get("content-type"))
         field = self.route_handler.parsed_data_field

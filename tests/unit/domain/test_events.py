@@ -14,7 +14,8 @@ from tests.contract.conftest import order as order_record
 
 from ordergate.domain.assembly import OrderRecord, order_from_record
 from ordergate.domain.erasure import redacted, without_persons
-from ordergate.domain.events import EventType, events_between
+from ordergate.domain.event_type import EventType
+from ordergate.domain.events import events_between
 from ordergate.domain.lifecycle import FulfillmentStatus, PaymentStatus, Phase, ReviewReason
 from ordergate.domain.order import Address, Customer, Decline, Fulfillment, Payment, Return
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from ordergate.domain.account import Environment, Support
 from ordergate.domain.commands import (
     Command,
     ConfirmPayment,
@@ -24,8 +25,8 @@ from ordergate.domain.lifecycle import OperationKind, ReviewReason
 from ordergate.domain.outcome import Applied, NotApplied, Outcome, Unknown
 from ordergate.domain.provider_event import ProviderEvent
 from ordergate.domain.provider_order import ProviderOrder
-from ordergate.spi.adapter import AdapterSettings, Baseline, Environment, Plan
-from ordergate.spi.capabilities import Capabilities, RateLimit, Support
+from ordergate.spi.adapter import AdapterSettings, Baseline, Plan
+from ordergate.spi.capabilities import Capabilities, RateLimit
 from ordergate.spi.emulator import ProviderEmulator
 from ordergate.spi.fields import FieldMap
 from ordergate.spi.paging import page, read_cursor
@@ -92,8 +93,8 @@ class RapydAdapter:
     def idempotent_for(self, command: WriteCommand, settings: RapydSettings) -> timedelta:  # noqa: ARG002
         """Return that no repeat is safe.
 
-        By default Rapyd's idempotency leaves orders out. Where it was enabled for every POST, what a repeat does
-        while the first request is still running is not documented (docs, Idempotency).
+        By default Rapyd's idempotency does not include orders. If support has enabled it for every POST, the result of
+        a retry during the first request is not documented (docs, Idempotency).
         """
         return timedelta(0)
 
@@ -145,7 +146,7 @@ def _read_answer(response: WireResponse, command: Command, before: Known | None)
 
 
 def _pay(command: PayOrder) -> Generator[WireRequest, WireResponse, Outcome]:
-    """Pay; two of Rapyd's errors mean that the money was taken, and then the order is read to see what it says."""
+    """Pay. Two of Rapyd's errors mean that the money was taken; the order is read after them."""
     request = requests.pay(command)
     response = yield request
     if read_error(response).code not in MONEY_TAKEN:
@@ -177,7 +178,7 @@ def _return_goods(command: ReturnGoods) -> Generator[WireRequest, WireResponse, 
 
 
 def _look(otherwise: ProviderOrder) -> Generator[WireRequest, WireResponse, ProviderOrder]:
-    """Read an order after its write was applied; where that fails, what is known of it has to do."""
+    """Read an order after its write was applied; if that fails, the known facts are used."""
     try:
         response = yield requests.retrieve(otherwise.provider_order_id)
         return responses.read_order(response.body, known(otherwise))
@@ -198,7 +199,7 @@ def _list(command: ListOrders) -> Generator[WireRequest, WireResponse, Outcome]:
 
 
 def _unread(response: WireResponse, command: Command, why: str) -> NotApplied | Unknown:
-    """A 200 without an order: Rapyd's refusal in an envelope, or what nobody can read."""
+    """Return the outcome of a 200 without an order: a refusal in an envelope, or an unreadable response."""
     failure = read_failure(response, command)
     if failure.provider is not None and failure.provider.code is not None:
         return failure

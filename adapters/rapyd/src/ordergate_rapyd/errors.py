@@ -30,10 +30,11 @@ MONEY_TAKEN = frozenset(
         "ERROR_PAYMENT_COMPLETED_WITHOUT_ORDER_STATUS_UPDATE",
     }
 )
-"""An error in form, a charge in fact: the order has to be read to learn what it says now."""
+"""An error whose cause is a charge: the order has to be read."""
 
 UNSETTLED = MONEY_TAKEN | {"IDEMPOTENCY_ERROR", "REQUEST_UNDER_REVIEW"}
-"""Codes that do not say that nothing happened: a repeat of a request that did arrive, or one that may yet pass."""
+"""Codes that do not prove that nothing happened: a retry of a request that did arrive, or one that may still succeed.
+"""
 
 _EVERYWHERE = {
     "MISSING_AUTHENTICATION_HEADERS": "provider_unauthenticated",
@@ -186,13 +187,13 @@ POINTERS: Mapping[str, str] = {
 """Rapyd's code to the field of the caller's body that is to blame."""
 
 RATE_LIMIT_SECONDS = 60
-"""Rapyd blocks until the minute ends and does not say how long that is (docs, Request Rate Limits)."""
+"""Rapyd blocks until the end of the minute and does not return how long that is (docs, Request Rate Limits)."""
 
 _decode = msgspec.json.Decoder(ErrorEnvelope).decode
 
 
 def read_failure(response: WireResponse, command: Command) -> NotApplied | Unknown:
-    """Return what a failed call means; any bytes are survived."""
+    """Return the outcome of a failed call, for any bytes."""
     error = read_error(response)
     if response.status == 429:
         return NotApplied(
@@ -214,7 +215,7 @@ def read_failure(response: WireResponse, command: Command) -> NotApplied | Unkno
 
 
 def read_error(response: WireResponse) -> ProviderError:
-    """Read the envelope's verdict, or what is left of it; a 200 refuses only where it says ``ERROR``."""
+    """Parse the envelope's status as far as possible; a 200 is a refusal only with ``ERROR``."""
     status = _status(response.body)
     refuses = response.status != 200 or status.status == "ERROR"
     return ProviderError(
@@ -233,7 +234,7 @@ def _status(body: bytes) -> Status:
 
 
 def _refused(error: ProviderError) -> bool:
-    """Whether Rapyd says that it did nothing: 400 and 401, or its own code inside a 200."""
+    """Return whether Rapyd states that it did nothing: with 400 and 401, or with its own code in a 200."""
     status = error.http_status or 0
     return status in {400, 401, 403, 404, 405, 413, 415, 422} or (status == 200 and error.code is not None)
 

@@ -1,4 +1,4 @@
-"""Where the canonical order stands in Rapyd's documents (docs, Create Order and Order Object)."""
+"""The field map of Rapyd's documents (docs, Create Order and Order Object)."""
 
 from typing import Any
 
@@ -53,7 +53,7 @@ _BOTH = (
 
 
 def _sent(item: Any, order: Any) -> bool:
-    """Whether an item of a request is a line: whatever stands there, but for the free shipping that was added."""
+    """Return whether an item of a request is a line, not the added free shipping."""
     added = at_pointer(order, f"/metadata/{ADDED_SHIPPING_MARK}") is True
     return not (added and at_pointer(item, "/type") == "shipping" and at_pointer(item, "/amount") == 0)
 
@@ -98,7 +98,7 @@ _ORDER = (
 
 
 def _in_envelope(field: Field) -> Field:
-    """An answer holds the order under ``data``."""
+    """A response contains the order under ``data``."""
     at = None if field.at is None else f"/data{field.at}"
     return msgspec.structs.replace(field, at=at)
 

@@ -1,8 +1,7 @@
 """Values as JavaScript writes them.
 
-Rapyd signs what ``JSON.stringify`` makes of a body, not the bytes that arrive. Nearly all of a body is ours and in
-that form already. Metadata that others have put at Rapyd, and that a change sends back, may hold any number and any
-name.
+Rapyd signs the result of ``JSON.stringify`` of a body, not the received bytes. Nearly all of a body is ours and has
+that form already. Metadata of others at Rapyd, which a change sends back, may contain any number and any name.
 """
 
 import re
@@ -13,7 +12,7 @@ from typing import Any
 import msgspec
 
 _EXACT = 2**53
-"""Up to it a double holds every whole number, and both languages write the same."""
+"""Up to it a double represents every integer, and both languages write the same digits."""
 
 _INDEX = re.compile(r"0|[1-9][0-9]{0,9}")
 _MAX_INDEX = 2**32 - 2
@@ -53,7 +52,7 @@ def number_text(number: float) -> str:
 
 
 def _notation(digits: str, point: int) -> str:
-    """Write digits that neither begin nor end with a zero; `point` of them stand before the dot."""
+    """Write digits without zeros at their ends; `point` of them are before the decimal point."""
     if 0 < point <= 21:
         whole, fraction = digits[:point].ljust(point, "0"), digits[point:]
         return f"{whole}.{fraction}" if fraction else whole
@@ -64,6 +63,6 @@ def _notation(digits: str, point: int) -> str:
 
 
 def _place(name: str) -> tuple[bool, int]:
-    """Where a name stands among others; those that are no index stay in their order."""
+    """Return the sort key of a name; names that are no index keep their order."""
     index = _INDEX.fullmatch(name) is not None and int(name) <= _MAX_INDEX
     return not index, int(name) if index else 0

@@ -1,7 +1,7 @@
-"""Whether Rapyd applied a write whose answer was lost, by reads only.
+"""Probes: whether Rapyd applied a write whose response was lost, by reads only.
 
-What proves a write: the operation's mark in the metadata of the order or of its payment, and otherwise the order
-itself against what it was before.
+The proof of a write is the operation's mark in the metadata of the order or of its payment; without a mark, the change
+of the order itself.
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -53,7 +53,7 @@ def _create(command: CreateOrder, baseline: Baseline) -> _Conversation:
             orders = responses.read_list(response.body)
         except UnreadableAnswerError as error:
             return _unreadable(response, "a list of orders", error)
-        # Rapyd says nothing of further rows: a full page may have some (docs, List Orders).
+        # Rapyd does not return whether there are further rows: after a full page there may be some (docs, List Orders).
         return ListedOrders(orders=tuple(orders), has_more=len(orders) >= PAGE_SIZE)
 
     outcome = yield from find_created(Search(operation=command.operation, ask=ask, read=read), baseline)
@@ -62,7 +62,7 @@ def _create(command: CreateOrder, baseline: Baseline) -> _Conversation:
         outcome = Applied(order=responses.with_coupon(outcome.order, coupon))
     if not isinstance(outcome, Applied) or outcome.order.line_items:
         return outcome
-    # The row has proven the write; where it came without items, the order by itself may have them.
+    # The row has proven the write; if it has no items, the order itself may have them.
     try:
         order = yield from _read_order(outcome.order)
     except NoAnswer:
@@ -71,9 +71,9 @@ def _create(command: CreateOrder, baseline: Baseline) -> _Conversation:
 
 
 def _pay(command: PayOrder, baseline: Baseline) -> _Conversation:  # noqa: ARG001 - every probe's
-    """Find the payment by our mark: inside the order, or in the list where the order does not show it.
+    """Find the payment by our mark: in the order, or in the list of payments if the order does not contain it.
 
-    The list comes last: a payment that arrives after the order was read is still in it.
+    The list is read last: it contains a payment that arrives after the read of the order.
     """
     read = yield from _read_paid_order(command.order)
     if isinstance(read, Unknown):
@@ -102,7 +102,7 @@ def _recorded(order: ProviderOrder) -> bool:
 def _judge_payments(
     command: PayOrder, order: ProviderOrder, payments: Sequence[Payment]
 ) -> Applied | NotApplied | None:
-    """Return what our own payments say; None where there is none among these."""
+    """Return the outcome of our own payments; None without any."""
     ours = [payment for payment in payments if _mark(payment) == command.operation]
     if any(payment.status not in FAILED_PAYMENTS for payment in ours):
         return Applied(order=order)
@@ -136,13 +136,13 @@ def _mark(payment: Payment) -> object:
 
 
 def _money(order: ProviderOrder) -> tuple[object, ...]:
-    """What of an order a payment changes."""
+    """The fields of an order that a payment changes."""
     payments = [payment.provider_payment_id for payment in order.payments]
     return order.amount_paid, order.paid_in_full, order.payment_pending, payments
 
 
 def _change(judge: _Judge) -> Callable[[Any, Baseline], Plan]:
-    """Make the probe of a write whose effect an order shows."""
+    """Return the probe of a write with a visible effect on its order."""
 
     def begin(command: Any, baseline: Baseline) -> _Conversation:  # noqa: ARG001 - every probe's
         order = yield from _read_order(command.order)
@@ -164,7 +164,7 @@ def _confirmed(command: ConfirmPayment, order: ProviderOrder) -> Applied | Absen
 
 
 def _updated(command: UpdateOrder, order: ProviderOrder) -> Applied | Absent | Unknown:
-    """Compare what Rapyd was sent; an order to which a coupon was applied is known to have it."""
+    """Compare the sent fields; an order with an applied coupon counts as having it."""
     coupon = msgspec.convert(command.extension, UpdateExtension).coupon
     verdict = _judge_update(command, order, coupon)
     if isinstance(verdict, Applied) and isinstance(coupon, str):
@@ -175,7 +175,7 @@ def _updated(command: UpdateOrder, order: ProviderOrder) -> Applied | Absent | U
 def _judge_update(
     command: UpdateOrder, order: ProviderOrder, coupon: str | UnsetType | None
 ) -> Applied | Absent | Unknown:
-    """A coupon stands in few answers, so the other fields are asked first."""
+    """Few responses contain a coupon, so the other fields are compared first."""
     changes = _changes(command, order)
     if coupon is UNSET or any(change.asks for change in changes):
         return judge_changes(order, changes)
@@ -197,19 +197,19 @@ def _changes(command: UpdateOrder, order: ProviderOrder) -> list[Change]:
 
 
 def _without_trace() -> Change:
-    """A change that shows nowhere: it neither holds nor has anything moved."""
+    """An invisible change: it proves neither its success nor its absence."""
     return Change(asked=True, before=False, found=False)
 
 
 def _unmapped(order: ProviderOrder) -> Unknown | None:
-    """An order in a status that nobody knows may have become what was asked for."""
+    """An order with an unknown status may have the requested state."""
     if order.phase is not Phase.UNMAPPED:
         return None
     return Unknown(reason=f"Rapyd's order has a status that is not known: {order.provider_status}.")
 
 
 def _return_goods(command: ReturnGoods, baseline: Baseline) -> _Conversation:  # noqa: ARG001 - every probe's
-    """Find the return by what was refunded: a return bears no mark and no status of its own."""
+    """Find the return by its refund: a return has no mark and no status of its own."""
     order = yield from _read_order(command.order)
     if isinstance(order, Unknown):
         return order
@@ -230,7 +230,7 @@ def _return_goods(command: ReturnGoods, baseline: Baseline) -> _Conversation:  #
 def _judge_returns(
     command: ReturnGoods, order: ProviderOrder, returns: Sequence[ProviderReturn], wanted: int
 ) -> Applied | Absent | Unknown:
-    """Others may have returned as much: the list has this one if it comes to so much more than was refunded before."""
+    """Others may have returned the same amount: this return is in the list if the refunds have grown by it."""
     before = command.order.amount_refunded
     unknown = [made for made in returns if made.provider_return_id not in command.known]
     alike = [made for made in unknown if made.amount == wanted]
@@ -250,7 +250,7 @@ def _judge_returns(
 def _read_returns(
     order: ProviderOrder,
 ) -> Generator[WireRequest, WireResponse, Sequence[ProviderReturn] | None]:
-    """Read the order's returns, the newest first; None where they cannot be read."""
+    """Read the order's returns, the newest first; None if they cannot be read."""
     try:
         response = yield requests.list_returns(order.provider_order_id, PAGE_SIZE)
         return responses.read_returns(response.body, order.provider_order_id)
@@ -318,4 +318,4 @@ PROBES: Mapping[type[WriteCommand], Callable[[Any, Baseline], Plan]] = {
     ConfirmPayment: _change(_confirmed),
     ReturnGoods: _return_goods,
 }
-"""How each write is looked for."""
+"""The probe of each write."""

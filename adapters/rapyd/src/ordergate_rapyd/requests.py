@@ -1,4 +1,4 @@
-"""Canonical commands to Rapyd's requests. Pure; refuses by name what Rapyd cannot carry.
+"""Translates canonical commands into Rapyd's requests. Pure; fields that Rapyd does not support are refused by name.
 
 Bodies are compact JSON in the form that JavaScript would write: Rapyd verifies signatures over its own
 re-serialisation, so any other notation of the same document fails (docs, Request Signatures; trailing zeros).
@@ -92,8 +92,8 @@ def retrieve(provider_order_id: str) -> WireRequest:
 def list_orders(command: ListOrders, cursor: Cursor | None) -> WireRequest:
     """``GET /v1/orders``.
 
-    The documentation can be read both ways about which direction ``starting_after`` goes; the last row of a
-    page, passed as ``starting_after``, leads on in either reading.
+    The documentation is ambiguous about the direction of ``starting_after``. The last row of a page, passed as
+    ``starting_after``, leads to the next page in both readings.
     """
     query: list[tuple[str, str | int]] = [("limit", command.limit)]
     if cursor is not None:
@@ -108,13 +108,13 @@ def list_payments(provider_order_id: str, limit: int) -> WireRequest:
 
 
 def list_returns(provider_order_id: str, limit: int) -> WireRequest:
-    """``GET /v1/order_returns`` of one order; ``tokens`` stands in the schema only and may not be heeded."""
+    """``GET /v1/order_returns`` of one order; ``tokens`` is only in the schema and may be ignored."""
     query = urlencode([("tokens", provider_order_id), ("limit", limit)])
     return WireRequest(method="GET", path=f"/v1/order_returns?{query}", headers=JSON)
 
 
 def pay(command: PayOrder) -> WireRequest:
-    """``POST /v1/orders/{id}/pay``: always in full; the operation's mark goes into the payment's metadata."""
+    """``POST /v1/orders/{id}/pay``: always in full; the payment's metadata contains the operation's mark."""
     read_extension(command.extension, NoExtension, "rapyd")
     if command.amount != max(command.order.total - command.order.amount_paid, 0):
         raise unsupported_field("/amount", "Rapyd pays an order in full or not at all; leave the amount out.")
@@ -123,10 +123,10 @@ def pay(command: PayOrder) -> WireRequest:
 
 
 def update(command: UpdateOrder) -> WireRequest | None:
-    """``POST /v1/orders/{id}``; None where nothing that Rapyd keeps is changed.
+    """``POST /v1/orders/{id}``; None if nothing that Rapyd stores is changed.
 
-    Rapyd does not say whether it merges metadata, so all of it is sent, the gateway's marks included, and what others
-    have put there.
+    Rapyd does not document whether it merges metadata, so all of it is sent, with the gateway's marks and with that of
+    others.
     """
     if command.customer is not msgspec.UNSET:
         raise unsupported_field("/customer/id", "Rapyd's orders keep the customer that they were made for.")
@@ -148,7 +148,7 @@ def update(command: UpdateOrder) -> WireRequest | None:
 
 
 def update_notices(command: UpdateOrder) -> tuple[Notice, ...]:
-    """Return what of a change Rapyd has no place for: it takes the email with a new order alone."""
+    """Return the changes that Rapyd does not support: it accepts an email only with a new order."""
     given = {"/notes": command.notes, "/customer/email": command.email}
     return tuple(
         Notice(pointer=pointer, kind="kept", detail=_KEPT)
@@ -158,14 +158,14 @@ def update_notices(command: UpdateOrder) -> tuple[Notice, ...]:
 
 
 def as_ordered(command: CreateOrder) -> Known:
-    """Return what an order is known to have once it is created."""
+    """Return the known facts of a new order."""
     coupon = read_extension(command.extension, CreateExtension, "rapyd").coupon
     percent = command.draft.tax_percent if command.draft.taxed else None
     return Known(coupon=coupon, tax_percent=percent)
 
 
 def as_asked(command: UpdateOrder) -> Known:
-    """Return what an order is known to have once it is changed."""
+    """Return the known facts of a changed order."""
     before = known(command.order)
     extension, percent = read_extension(command.extension, UpdateExtension, "rapyd"), command.tax_percent
     if not isinstance(percent, UnsetType):
@@ -174,7 +174,7 @@ def as_asked(command: UpdateOrder) -> Known:
 
 
 def confirm(command: ConfirmPayment) -> WireRequest:
-    """``POST /v1/orders/{id}``: of other methods than cards, Rapyd has to be told that the order is paid."""
+    """``POST /v1/orders/{id}``: confirms a payment to Rapyd, which knows only card payments by itself."""
     path = _order_path(command.order.provider_order_id)
     return _write(path, UpdateBody(status="paid"), command.provider_key)
 
@@ -204,7 +204,7 @@ def return_goods(command: ReturnGoods) -> WireRequest:
 
 
 def fulfill(command: FulfillOrder) -> WireRequest:
-    """``POST /v1/orders/{id}``: Rapyd is told by a status; it keeps no tracking and mails nobody."""
+    """``POST /v1/orders/{id}``: a status marks the fulfillment; Rapyd stores no tracking and sends no mail."""
     if command.lines is not None:
         raise unsupported_field("/line_item_ids", "Rapyd fulfills an order as a whole; leave the lines out.")
     if command.notify_customer:
@@ -376,6 +376,6 @@ def _notices(draft: Draft, *, added_shipping: bool) -> tuple[Notice, ...]:
 
 
 def _kept_of(index: int, line: DraftLine) -> list[str]:
-    """Pointers to what of a line Rapyd has no place for; a shipping item has no SKU there."""
+    """Pointers to the fields of a line that Rapyd does not support; its shipping items have no SKU."""
     pointers = [f"/line_items/{index}/sku"] if line.type == "shipping" and line.sku is not None else []
     return [*pointers, f"/line_items/{index}/metadata"] if line.metadata else pointers

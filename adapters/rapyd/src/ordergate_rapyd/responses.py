@@ -60,11 +60,11 @@ _UNREADABLE = (msgspec.DecodeError, RecursionError, ValueError, OverflowError, O
 
 
 class UnreadableAnswerError(ValueError):
-    """The bytes are not what Rapyd documents."""
+    """The response differs from Rapyd's documentation."""
 
 
 class Known(NamedTuple):
-    """What the gateway knows of an order whatever an answer leaves out: what it was sent, and what was told earlier."""
+    """The known facts of an order that a response may leave out: the sent ones, and those of earlier responses."""
 
     lines: Sequence[ProviderLine] = ()
     coupon: str | None = None
@@ -73,7 +73,7 @@ class Known(NamedTuple):
 
 
 def known(order: ProviderOrder) -> Known:
-    """Return what is known of an order that was read before."""
+    """Return the known facts of an order that was read before."""
     return Known(order.line_items, order.extensions.get("coupon"), order.tax_percent, order.provider_order_id)
 
 
@@ -82,7 +82,7 @@ def read_order(body: bytes, before: Known | None = None) -> ProviderOrder:
 
     Args:
         body: The answer's bytes.
-        before: What is known of it already.
+        before: The known facts.
 
     Raises:
         UnreadableAnswerError: There is none, it is another one, or an amount in it is not exact.
@@ -115,7 +115,7 @@ def read_return(body: bytes) -> ProviderReturn:
 
 
 def read_returns(body: bytes, provider_order_id: str) -> list[ProviderReturn]:
-    """Read the returns of one order in a list that may hold others', the newest first.
+    """Read the returns of one order from a list that may contain others', the newest first.
 
     Raises:
         UnreadableAnswerError: There is no list, or an amount in it is not exact.
@@ -132,7 +132,7 @@ def read_returns(body: bytes, provider_order_id: str) -> list[ProviderReturn]:
 
 
 def read_payments(body: bytes) -> list[wire.Payment]:
-    """Read one page of payments, as they are: a probe wants their marks, which no order tells.
+    """Read one page of payments, unchanged: a probe needs their marks, which no order contains.
 
     Raises:
         UnreadableAnswerError: There is no list.
@@ -147,7 +147,7 @@ def read_payments(body: bytes) -> list[wire.Payment]:
 
 
 def read_embedded_payment(body: bytes) -> wire.Payment | None:
-    """Read the payment inside an order; None where there is none, or its id alone.
+    """Read the payment in an order; None if there is none, or only its id.
 
     Raises:
         UnreadableAnswerError: There is no order.
@@ -261,21 +261,21 @@ def _provider_return(made: wire.Return) -> ProviderReturn:
 
 
 def _in_flight(order: wire.Order, payment: wire.Payment | None) -> bool:
-    """Whether a payment may still come in: one that is not known to have ended counts, a bare id too."""
+    """Return whether a payment may still succeed: any payment without a known end counts, a bare id too."""
     if payment is None:
         return isinstance(order.payment, str) and bool(order.payment) and order.status not in PAID_STATUSES
     return payment.status != CLOSED_PAYMENT and payment.status not in FAILED_PAYMENTS
 
 
 def _closed_without_card(payment: wire.Payment | None) -> bool:
-    """Whether Rapyd waits to be told: of cards it knows by itself (docs, Update an Order)."""
+    """Return whether Rapyd waits for a confirmation: card payments need none (docs, Update an Order)."""
     if payment is None or payment.status != CLOSED_PAYMENT or payment.paid is not True:
         return False
     return payment.payment_method_type_category != "card"
 
 
 def _phase(status: str, *, failed: bool) -> Phase:
-    """What is left of the status without money and goods; a failed payment leaves the order payable."""
+    """Return the phase: the status without money and goods; a failed payment leaves the order payable."""
     if status == "pending":
         return Phase.OPEN if failed else Phase.PENDING
     if status == "canceled":
@@ -284,14 +284,14 @@ def _phase(status: str, *, failed: bool) -> Phase:
 
 
 def _fulfillment(order: wire.Order, transitions: dict[str, int], *, returned_all: bool) -> FulfillmentStatus:
-    """Goods that were handed over stay so whatever the status becomes; the transitions remember."""
+    """Return the fulfillment; ``status_transitions`` still contain it after a later status."""
     if order.status != "fulfilled" and not transitions.get("fulfilled"):
         return FulfillmentStatus.UNFULFILLED
     return FulfillmentStatus.RETURNED if returned_all else FulfillmentStatus.FULFILLED
 
 
 def _amount_paid(order: wire.Order, payment: wire.Payment | None, total: int, digits: int) -> int:
-    """What was received: the closed payment's amount, or the total where only the status tells."""
+    """Return the received amount: the closed payment's amount, or the total if only the status shows it."""
     if payment is not None and (payment.status == CLOSED_PAYMENT or payment.paid):
         return _minor(payment.amount, digits) or _minor(payment.original_amount, digits)
     return total if order.status in PAID_STATUSES else 0
@@ -331,7 +331,7 @@ def _line(item: wire.Item, digits: int, position: int) -> ProviderLine:
 
 
 def _itemized(order: wire.Order, digits: int, rest: int) -> tuple[int, int] | None:
-    """Discount and tax as items tell them; None if there are none, or if they do not make what is beyond the lines.
+    """Return discount and tax of the items; None without any, or if they do not explain the rest of the total.
 
     No sample shows an item of such a type, so that none is believed against the figures.
     """
@@ -344,7 +344,7 @@ def _itemized(order: wire.Order, digits: int, rest: int) -> tuple[int, int] | No
 def _split(
     rest: int, lines_total: int, percent: str | None, coupon: str | None
 ) -> tuple[int | None, int | None]:
-    """Split what the total holds beyond the lines into discount and tax; null, null where that cannot be told.
+    """Split the rest of the total into discount and tax; null, null if that is ambiguous.
 
     An answer need not name the order's coupon. Beside tax, the rest is all tax only if it is the percentage of the
     lines; the sums that fit that are those of the samples, which tax goods and shipping (docs, List Orders).
@@ -378,7 +378,7 @@ def _payment(payment: wire.Payment, digits: int) -> CanonicalPayment:
 
 
 def _returned(returns: msgspec.Raw, digits: int) -> tuple[ReturnedGoods, ...]:
-    """What came back, by whomever it was returned; nothing where the form is none that Rapyd documents."""
+    """Return all returns, including those outside the gateway; none in an undocumented form."""
     try:
         told = _decode_returned(returns) or []
         items = [item for entry in told for item in (entry.items if entry.items is not None else [entry])]
@@ -433,7 +433,7 @@ def _address(address: wire.Address | str | None) -> Address | None:
 
 
 def _minor(amount: msgspec.Raw, digits: int) -> int:
-    """Minor units of a number as it stands in the answer, quoted or not; absent and null are zero."""
+    """Return the minor units of a number, quoted or not; absent and null are zero."""
     literal = bytes(amount).decode()
     return 0 if literal in {"null", '""'} else to_minor_units(literal.strip('"'), digits)
 

@@ -1,10 +1,11 @@
-"""What an account at Rapyd is configured with."""
+"""The settings of an account at Rapyd."""
 
 from typing import Literal
 from urllib.parse import urlsplit
 
+from ordergate.domain.account import Environment
 from ordergate.domain.errors import FieldError
-from ordergate.spi.adapter import AdapterSettings, Environment
+from ordergate.spi.adapter import AdapterSettings
 from ordergate.spi.secret import Secret
 
 BASE_URLS: dict[Environment, str] = {
@@ -21,7 +22,7 @@ class RapydSettings(AdapterSettings, frozen=True, kw_only=True):
         access_key: Names the account; sent with each request.
         secret_key: Signs; never sent (docs, Request Signatures).
         webhook_url: The whole URL configured in Rapyd's portal: deliveries are signed over it.
-        idempotency: What Rapyd's support enabled for the account. By default its idempotency covers payments
+        idempotency: The idempotency that Rapyd's support has enabled for the account. By default it covers payments
             only, and orders are not protected (docs, Idempotency).
     """
 
@@ -32,7 +33,7 @@ class RapydSettings(AdapterSettings, frozen=True, kw_only=True):
 
 
 def settings_errors(settings: RapydSettings, environment: Environment) -> list[FieldError]:
-    """Return what is wrong with the keys and with the webhook's address; the keys name no environment."""
+    """Return the errors of the keys and of the webhook's URL; the keys do not name an environment."""
     errors = []
     if settings.access_key == settings.secret_key:
         detail = "It is the access key; the secret key stands beside it in Rapyd's portal."

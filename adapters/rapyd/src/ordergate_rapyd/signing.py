@@ -1,7 +1,7 @@
 """Rapyd's request signature: HMAC-SHA256 over the exact bytes sent, in Rapyd's own arrangement.
 
-Docs, Request Signatures, and the provider's samples: the secret is the key *and* a part of the message, and
-what is base64-encoded is the digest's hexadecimal text, not its bytes.
+Docs, Request Signatures, and the provider's samples: the secret is the key *and* a part of the message. The base64
+encoding is that of the digest's hexadecimal text, not of its bytes.
 """
 
 from base64 import b64encode

@@ -26,7 +26,7 @@ from ordergate_rapyd.settings import RapydSettings
 from ordergate_rapyd.signing import encoded_digest
 
 MAX_AGE = 7 * 24 * 3600
-"""Seconds that a signature counts for. Rapyd names no limit, and does not say whether a resend is signed anew."""
+"""Validity of a signature in seconds. Rapyd documents no limit, and not whether a resend is signed again."""
 MAX_AHEAD = 300
 """Seconds that Rapyd's clock may be ahead of ours."""
 
@@ -50,7 +50,7 @@ TYPES = frozenset(
         "REFUND_REJECTED",
     }
 )
-"""What Rapyd's pages on orders and payments name; three of the orders' are inferred from the others."""
+"""The event types on Rapyd's pages about orders and payments; three of the orders' are inferred from the others."""
 _REFUND = "PAYMENT_REFUND_"
 """Begins the types of further refund events."""
 _ORDER = "order_"
@@ -62,8 +62,8 @@ _PAYMENT = "payment_"
 def verify(delivery: Delivery, settings: RapydSettings, now: int) -> None:
     """Check that Rapyd signed the delivery for the account's configured URL.
 
-    What is signed runs salt and timestamp together, so a digit moved from one to the other leaves the signature
-    right. Only where times are plain decimals and limited in both directions is there one way to part them.
+    The signed text joins salt and timestamp without a separator, so a digit could move from one to the other. Only
+    plain decimal times with limits in both directions make the split unambiguous.
 
     Raises:
         Problem: ``bad_signature``.

@@ -1,4 +1,4 @@
-"""Rapyd's bodies as types: what is sent, exactly; what is answered, tolerant of anything new.
+"""Rapyd's bodies as types: requests exactly, responses tolerant of new members.
 
 Amounts are JSON numbers of major units. They cross this module as raw JSON text, so that no float and no
 decimal type ever touches them; :mod:`ordergate.domain.money` converts.
@@ -14,11 +14,11 @@ NULL = msgspec.Raw(NULL_TEXT)
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A request body: what is not given is left out."""
+    """A request body: absent members are omitted."""
 
 
 class SentItem(Sent, frozen=True, kw_only=True, omit_defaults=True):
-    """One item of a create. The currency is said on each: Rapyd takes none from the order."""
+    """One item of a create. Each has the currency, which Rapyd does not take from the order."""
 
     type: str
     currency: str
@@ -29,7 +29,7 @@ class SentItem(Sent, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SentAddress(Sent, frozen=True, kw_only=True, omit_defaults=True):
-    """Where the goods go; `name` and `line_1` are required inside it."""
+    """The shipping address; `name` and `line_1` are required in it."""
 
     name: str | None = None
     line_1: str | None = None
@@ -111,7 +111,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True):
-    """An address as answered: what is not set comes as an empty string."""
+    """An address in a response: unset members are empty strings."""
 
     name: str | None = None
     line_1: str | None = None
@@ -145,7 +145,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Returned(msgspec.Struct, frozen=True, kw_only=True):
-    """What came back of an order: an item by the schema, a whole return with its items by the text."""
+    """Returned goods of an order: an item by the schema, a whole return with its items by the text."""
 
     type: str | None = None
     amount: msgspec.Raw = NULL
@@ -189,7 +189,7 @@ class Return(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListedReturn(Return, frozen=True, kw_only=True):
-    """A return in a list, where others' stand, too."""
+    """A return in a list, which may contain others'."""
 
     order: str | None = None
 
@@ -236,7 +236,7 @@ class ErrorEnvelope(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CreateExtension(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a draft may say to Rapyd alone.
+    """The Rapyd-specific fields of a draft.
 
     Attributes:
         coupon: The id of a coupon at Rapyd; it changes the total.
@@ -248,10 +248,10 @@ class CreateExtension(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class UpdateExtension(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a change may say to Rapyd alone: a coupon, while nothing is paid."""
+    """The Rapyd-specific fields of a change: a coupon, while nothing is paid."""
 
     coupon: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class NoExtension(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Nothing may be said to Rapyd alone here."""
+    """There are no Rapyd-specific fields here."""

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from ordergate.domain.account import Environment, Support
 from ordergate.domain.commands import (
     CancelOrder,
     Command,
@@ -23,8 +24,8 @@ from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.outcome import Applied, EventPage, NotApplied, Outcome, Unknown
 from ordergate.domain.provider_event import ProviderEvent
 from ordergate.domain.provider_order import ProviderOrder
-from ordergate.spi.adapter import AdapterSettings, Baseline, Environment, Plan
-from ordergate.spi.capabilities import Capabilities, RateLimit, Support
+from ordergate.spi.adapter import AdapterSettings, Baseline, Plan
+from ordergate.spi.capabilities import Capabilities, RateLimit
 from ordergate.spi.emulator import ProviderEmulator
 from ordergate.spi.fields import FieldMap
 from ordergate.spi.paging import Cursor, page, read_cursor, write_cursor

@@ -1,6 +1,6 @@
-"""RevKeen's refusals to ours: by operation and code first, by HTTP status where no code is known.
+"""Maps RevKeen's refusals: by operation and code first, by HTTP status if the code is unknown.
 
-RevKeen's documentation spells its codes in two ways (schemas and reference pages); both are here. It says to
+RevKeen's documentation spells its codes in two ways (schemas and reference pages); both are here. It recommends to
 branch on the status first and never on the message (docs, Errors).
 """
 
@@ -14,7 +14,7 @@ from ordergate.domain.outcome import NotApplied, Unknown
 from ordergate.spi.wire import WireResponse
 
 REFUSING_STATUSES = frozenset({400, 401, 402, 403, 404, 405, 409, 410, 413, 415, 422, 429})
-"""With these RevKeen, or what stands before it, says that it did nothing; others leave that open."""
+"""Statuses with which RevKeen, or a proxy in front of it, states that it did nothing; others leave that open."""
 
 CODES: dict[str, str] = {
     "validation_error": "provider_rejected",
@@ -43,10 +43,10 @@ _STATUSES: dict[int, str] = {
     403: "provider_unauthenticated",
     429: "provider_rate_limited",
 }
-"""Statuses that mean the same whatever the code says."""
+"""Statuses with the same meaning for any code."""
 
 _UNSETTLED_CODES = frozenset({"idempotency_in_progress", "idempotency_conflict"})
-"""RevKeen knows the operation already: what became of it must be looked up."""
+"""RevKeen has the operation already: its outcome must be read."""
 
 _REFERENCES = {
     "customer_id": "/customer/id",
@@ -69,7 +69,7 @@ _LINE_FIELDS = {"product_id": "sku", "unit_price": "unit_amount"}
 
 
 def read_failure(response: WireResponse, command: Command) -> NotApplied | Unknown:
-    """Return what a failed call means; any bytes are survived."""
+    """Return the outcome of a failed call, for any bytes."""
     error = read_error(response)
     reads = isinstance(command, Read)
     if response.status not in REFUSING_STATUSES or error.code in _UNSETTLED_CODES:
@@ -129,7 +129,7 @@ def _sentence(error: ProviderError) -> str:
 
 
 def _retry_after(response: WireResponse) -> int | None:
-    """As RevKeen's own client reads it: what is no whole number above zero is taken for absent."""
+    """As in RevKeen's own client, a value that is no integer above zero counts as absent."""
     return response.retry_after or (60 if response.status == 429 else None)
 
 

@@ -1,4 +1,4 @@
-"""Where the canonical order stands in RevKeen's documents (API reference, Orders)."""
+"""The field map of RevKeen's documents (API reference, Orders)."""
 
 from ordergate.domain.provider_order import LINE_TYPE_MARK, REFERENCE_MARK
 from ordergate.spi.fields import (

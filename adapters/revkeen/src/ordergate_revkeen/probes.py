@@ -1,8 +1,8 @@
-"""Whether RevKeen applied a write whose answer was lost, by reads only.
+"""Probes: whether RevKeen applied a write whose response was lost, by reads only.
 
-RevKeen's events name the idempotency key of the request behind them (Events API in OpenAPI), so they prove whose
-change it was; the order is the authority on what is so. Some lists of event types leave out ``order.updated``,
-``order.fulfilled`` or ``order.canceled``: that there is no event proves nothing.
+RevKeen's events contain the idempotency key of their request (Events API in OpenAPI), so they prove the origin of a
+change; the order proves the present state. Some lists of event types leave out ``order.updated``, ``order.fulfilled``
+or ``order.canceled``, so a missing event proves nothing.
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -38,8 +38,10 @@ MAX_EVENT_PAGES = 20
 """Pages of one order's events after which a probe gives up: 2000 events belong before a person."""
 SUCCEEDED = frozenset({"payment.succeeded", "order.paid", "invoice.paid"})
 FAILED = frozenset({"payment.failed", "invoice.payment_failed"})
-"""What becomes of a payment, in events (Event catalogue). A pay also makes an invoice, whose other events and an
-``order.updated`` may come with either."""
+"""The events of a payment (Event catalogue).
+
+A pay also makes an invoice, whose other events and an ``order.updated`` may accompany them.
+"""
 HANDED_OVER = frozenset({FulfillmentStatus.FULFILLED, FulfillmentStatus.RETURNED})
 
 _Conversation = Generator[WireRequest, WireResponse, Outcome]
@@ -74,11 +76,11 @@ def _create(command: CreateOrder, baseline: Baseline) -> _Conversation:
 
 
 def _pay(command: PayOrder, baseline: Baseline) -> _Conversation:  # noqa: ARG001 - every probe's
-    """Find the payment by our key in an event, and what was paid by the order.
+    """Find the payment by our key in an event, and its amount in the order.
 
-    The events come first and the order last. A payment that arrives between the two, or whose event is written
-    later than its money, then shows in the order without an event, and is unknown; the other way round it
-    would be in neither, and be taken for absent.
+    The events are read first and the order last. A payment that arrives between the two reads, or whose event is
+    written after its money, is then visible in the order without an event, and the outcome is unknown. In the other
+    order it would be in neither, and count as absent.
     """
     events = yield from _read_events(command)
     if isinstance(events, Unknown):
@@ -94,7 +96,7 @@ def _judge_payment(
 ) -> Applied | NotApplied | Absent | Unknown:
     if any(event.type in SUCCEEDED for event in events):
         return Applied(order=order)
-    # An earlier key was given up for a certain refusal; what it left says nothing of the request that was lost.
+    # An earlier key was replaced after a certain refusal; its events prove nothing about the lost request.
     types = {event.type for event in events if event.key == command.provider_key}
     if types & FAILED:
         return NotApplied(
@@ -114,12 +116,12 @@ def _judge_payment(
 
 
 def _money(order: ProviderOrder) -> tuple[int, bool, bool]:
-    """What of an order a payment changes; one that has begun changes no amount yet."""
+    """The fields of an order that a payment changes; a pending one changes no amount yet."""
     return order.amount_paid, order.payment_pending, order.paid_in_full
 
 
 def _change(judge: _Judge) -> Callable[[Any, Baseline], Plan]:
-    """Make the probe of a write whose effect an order shows."""
+    """Return the probe of a write with a visible effect on its order."""
 
     def begin(command: Any, baseline: Baseline) -> _Conversation:  # noqa: ARG001 - every probe's
         order = yield from _read_order(command.order)
@@ -133,7 +135,7 @@ def _change(judge: _Judge) -> Callable[[Any, Baseline], Plan]:
             return events
         if not events:
             return outcome
-        # It was applied after the order was read, or changed again since: what it is now is read once more.
+        # It was applied after the read of the order, or changed again since, so the order is read once more.
         order = yield from _read_order(command.order)
         return order if isinstance(order, Unknown) else Applied(order=order)
 
@@ -161,7 +163,7 @@ def _fulfilled(command: FulfillOrder, order: ProviderOrder) -> Applied | Absent 
 
 
 def _updated(command: UpdateOrder, order: ProviderOrder) -> Applied | Absent | Unknown:
-    """Compare what RevKeen was sent; what only the gateway keeps changes nothing there."""
+    """Compare the sent fields; fields that only the gateway stores change nothing there."""
     before = command.order
     asked = (
         (command.metadata, before.metadata, order.metadata),
@@ -181,7 +183,7 @@ def _blank(text: str | UnsetType | None) -> str | UnsetType | None:
 
 
 def _unmapped(order: ProviderOrder) -> Unknown | None:
-    """An order in a status that nobody knows may have become what was asked for."""
+    """An order with an unknown status may have the requested state."""
     if order.phase is not Phase.UNMAPPED:
         return None
     return Unknown(reason=f"RevKeen's order has a status that is not known: {order.provider_status}.")
@@ -245,4 +247,4 @@ PROBES: Mapping[type[WriteCommand], Callable[[Any, Baseline], Plan]] = {
     CancelOrder: _change(_canceled),
     FulfillOrder: _change(_fulfilled),
 }
-"""How each write is looked for."""
+"""The probe of each write."""

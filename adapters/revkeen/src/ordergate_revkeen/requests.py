@@ -1,4 +1,7 @@
-"""Canonical commands to RevKeen's requests. Pure; refuses by name what RevKeen cannot carry."""
+"""Translates canonical commands into RevKeen's requests.
+
+Pure; fields that RevKeen does not support are refused by name.
+"""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -122,8 +125,8 @@ def list_events(
 def pay(command: PayOrder) -> WireRequest:
     """``POST /orders/{id}/pay``; the amount is always stated, so that nothing else can be charged.
 
-    RevKeen documents no amount below 1: of an order that costs nothing none can be stated. Its lines cannot be changed,
-    so that it goes on costing nothing.
+    RevKeen documents no amount below 1, so a free order has no valid amount. Its lines cannot be changed, so it stays
+    free.
     """
     if command.amount == 0 and command.order.total > 0:
         raise Problem("invalid_state", "Nothing is due, and RevKeen takes no payment of zero.")
@@ -154,7 +157,7 @@ def cancel(command: CancelOrder) -> WireRequest:
 
 
 def fulfill(command: FulfillOrder) -> WireRequest:
-    """``POST /orders/{id}/fulfill``; lines are named only where not all are meant."""
+    """``POST /orders/{id}/fulfill``; lines are named only if not all are meant."""
     body = FulfillBody(
         notify_customer=command.notify_customer,
         line_item_ids=msgspec.UNSET if command.lines is None else _line_ids(command),
@@ -167,9 +170,9 @@ def fulfill(command: FulfillOrder) -> WireRequest:
 
 
 def update(command: UpdateOrder) -> WireRequest | None:
-    """``PATCH /orders/{id}``; None where nothing that RevKeen keeps is changed.
+    """``PATCH /orders/{id}``; None if nothing that RevKeen stores is changed.
 
-    RevKeen does not say whether it merges metadata, so all of it is sent, the gateway's marks included.
+    RevKeen does not document whether it merges metadata, so all of it is sent, with the gateway's marks.
     """
     if command.tax_percent is not msgspec.UNSET and not _is_neutral(command.tax_percent):
         raise unsupported_field("/tax_percent", "RevKeen takes no tax from its clients.")
@@ -188,7 +191,7 @@ def update(command: UpdateOrder) -> WireRequest | None:
 
 
 def update_notices(command: UpdateOrder) -> tuple[Notice, ...]:
-    """Return what of a change RevKeen has no place for."""
+    """Return the changes that RevKeen does not support."""
     if not isinstance(command.email, str):
         return ()
     return (Notice(pointer="/customer/email", kind="kept", detail=_KEPT),)

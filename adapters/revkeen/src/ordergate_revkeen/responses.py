@@ -24,12 +24,12 @@ PHASES = {
     "refunded": Phase.OPEN,
     "canceled": Phase.CANCELED,
 }
-"""RevKeen's status, which mixes payment and fulfilment, to what is left of it without the two."""
+"""RevKeen's status, which mixes payment and fulfillment, mapped to the phase without the two."""
 
 _FULFILLMENT = {status.value: status for status in FulfillmentStatus}
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError)
-"""What reading an answer raises that is none; the last for a time that leaves the calendar in UTC."""
+"""Exceptions of an unreadable response; the last is for a time outside the calendar in UTC."""
 
 _decode_order = msgspec.json.Decoder(Order).decode
 _decode_list = msgspec.json.Decoder(OrderList).decode
@@ -41,7 +41,7 @@ def read_order(body: bytes, before: ProviderOrder | None = None) -> ProviderOrde
 
     Args:
         body: The answer's bytes.
-        before: What RevKeen said earlier: an answer may leave its lines out.
+        before: RevKeen's earlier snapshot: a response may leave its lines out.
 
     Raises:
         UNREADABLE: The bytes are not an order, or another one.
@@ -163,7 +163,7 @@ def _utc(text: str | None) -> datetime | None:
 
 
 def _in_utc(text: str) -> datetime:
-    """Read a time; decimals beyond the sixth are left out, never rounded up to what has not come yet."""
+    """Read a time; decimals after the sixth are cut off, never rounded up into the future."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError as error:

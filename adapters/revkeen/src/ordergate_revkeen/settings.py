@@ -1,7 +1,8 @@
-"""What an account at RevKeen is configured with."""
+"""The settings of an account at RevKeen."""
 
+from ordergate.domain.account import Environment
 from ordergate.domain.errors import FieldError
-from ordergate.spi.adapter import AdapterSettings, Environment
+from ordergate.spi.adapter import AdapterSettings
 from ordergate.spi.secret import Secret
 
 BASE_URLS: dict[Environment, str] = {
@@ -25,7 +26,7 @@ class RevKeenSettings(AdapterSettings, frozen=True, kw_only=True):
 
     Attributes:
         api_key: Sent as ``x-api-key``; ``rk_sandbox_…`` or ``rk_live_…`` (docs, Authentication).
-        webhook_secrets: What RevKeen signs deliveries with; several while one is being rotated.
+        webhook_secrets: The secrets of RevKeen's signatures; several during a rotation.
     """
 
     api_key: Secret
@@ -33,12 +34,12 @@ class RevKeenSettings(AdapterSettings, frozen=True, kw_only=True):
 
 
 def settings_errors(settings: RevKeenSettings, environment: Environment) -> list[FieldError]:
-    """Return what is wrong with the secrets: a key of the other world, a webhook secret that adds nothing."""
+    """Return the errors of the secrets: a key of the other world, an empty webhook secret."""
     return [*_key_errors(settings.api_key, environment), *_webhook_errors(settings)]
 
 
 def _key_errors(key: Secret, environment: Environment) -> list[FieldError]:
-    """RevKeen's keys say which world they belong to."""
+    """The world of RevKeen's keys, by their prefix."""
     prefix = _PREFIXES[environment]
     if key.reveal().startswith(prefix) and key.reveal() != prefix:
         return []

@@ -32,10 +32,10 @@ from ordergate_revkeen.settings import RevKeenSettings
 from ordergate_revkeen.wire import EventFeed
 
 SIGNATURE_HEADERS = ("x-revkeen-signature", "x-rk-signature", "revkeen-signature")
-"""Where the signature stands: the first of these that is there counts, and no other."""
+"""The headers with the signature: only the first present one counts."""
 
 TOLERANCE = 300
-"""Seconds that a signature counts for, in both directions; each retry is signed anew."""
+"""Validity of a signature in seconds, in both directions; each retry is signed again."""
 
 _SCHEME = re.compile("[a-z0-9]+")
 _DIGEST = re.compile("[0-9a-f]{64}")
@@ -58,7 +58,7 @@ TYPES = frozenset(
         "refund.failed",
     }
 )
-"""What RevKeen's lists of event types, each of which leaves some out, say of orders and their money."""
+"""The event types about orders and their money in RevKeen's lists, each of which leaves some out."""
 
 
 _ODD = "unreadable"
@@ -89,7 +89,7 @@ def verify(delivery: Delivery, settings: RevKeenSettings, now: int) -> None:
 
 
 def _parts(value: str, name: str) -> tuple[int, list[str]]:
-    """Split the header; parts may stand in any order, and a scheme that is not known is passed over."""
+    """Split the header; parts may have any order, and unknown schemes are skipped."""
     parts = [part.partition("=") for part in value.split(",")]
     times = [unix_seconds(text) for key, _, text in parts if key == "t"]
     signatures = [text for key, _, text in parts if key == "v1"]

@@ -1,4 +1,4 @@
-"""RevKeen's bodies as types: what is sent, exactly; what is answered, tolerant of anything new.
+"""RevKeen's bodies as types: requests exactly, responses tolerant of new members.
 
 Shapes from RevKeen's OpenAPI document, version 2026-05-01. Amounts are integer cents everywhere.
 """
@@ -46,7 +46,7 @@ class UpdateBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PayBody(Sent, frozen=True, kw_only=True, omit_defaults=True):
-    """``POST /orders/{id}/pay``; `amount` in cents, at least 1, left out where nothing is due."""
+    """``POST /orders/{id}/pay``; `amount` in cents, at least 1, omitted if nothing is due."""
 
     payment_method_id: str | None = None
     payment_token: str | None = None
@@ -60,7 +60,7 @@ class CancelBody(Sent, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class FulfillBody(Sent, frozen=True, kw_only=True):
-    """``POST /orders/{id}/fulfill``; RevKeen mails the customer unless told not to, so it is always said."""
+    """``POST /orders/{id}/fulfill``; RevKeen mails the customer unless the request says no, so it is always set."""
 
     notify_customer: bool
     line_item_ids: list[str] | msgspec.UnsetType = msgspec.UNSET
@@ -122,13 +122,13 @@ class OrderList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """The request behind an event, where there was one."""
+    """The request of an event, if it has one."""
 
     idempotency_key: str | None = None
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """What happened to an order; the type stays text, since types are added (Versioning guide)."""
+    """An event of an order; the type is text, because types are added (Versioning guide)."""
 
     id: str
     type: str
@@ -136,7 +136,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str | None:
-        """The idempotency key of the request behind it; None for what happened without one."""
+        """The idempotency key of its request; None without a request."""
         return self.request.idempotency_key if self.request is not None else None
 
 
@@ -148,24 +148,24 @@ class EventList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventFeed(msgspec.Struct, frozen=True, kw_only=True):
-    """The same page where the events are read as webhooks are, which have their form."""
+    """The same page for events that are read in the form of webhooks."""
 
     data: list[dict[str, Any]]
     has_more: bool
 
 
 class CreateExtension(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a draft may say to RevKeen alone: links to things that exist there."""
+    """The RevKeen-specific fields of a draft: links to existing objects."""
 
     invoice_id: str | None = None
     subscription_id: str | None = None
 
 
 class NoExtension(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Nothing may be said to RevKeen alone here."""
+    """There are no RevKeen-specific fields here."""
 
 
 class PayExtension(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a pay may say to RevKeen alone: a one-time token instead of a saved method."""
+    """The RevKeen-specific fields of a pay: a one-time token instead of a saved method."""
 
     payment_token: str | None = None

@@ -1,4 +1,4 @@
-"""What is declared works, what is not is refused unsent, and nothing that a draft says is lost on the way."""
+"""Declared capabilities work, others are refused unsent, and no field of a draft is lost."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -69,7 +69,7 @@ FIELDS: Mapping[str, tuple[Any, Callable[[ProviderOrder], Any]]] = {
     "/expires_at": (datetime(2030, 5, 1, 12, 30, 15, tzinfo=UTC), lambda order: order.expires_at),
     "/line_items/0/metadata": ({"engraving": "A"}, lambda order: order.line_items[0].metadata),
 }
-"""What a draft may say beside its lines, with where it is read back."""
+"""The fields of a draft besides its lines, with the function that reads each back."""
 
 
 class FutureCommand(Command, frozen=True, kw_only=True):
@@ -115,7 +115,7 @@ class DeclarationLaws(Laws):
 
     @law
     def test_a_restriction_is_said(self) -> None:
-        """Where an operation is partly supported, or done by the gateway, a sentence says how far."""
+        """A partly supported operation, or one of the gateway itself, has a sentence about its limits."""
         for kind, support in self.case.adapter.capabilities.operations.items():
             assert support.level in DONE_THERE | {"gateway", "no"}
             assert support.level in {"yes", "no"} or support.detail.endswith("."), (
@@ -124,7 +124,7 @@ class DeclarationLaws(Laws):
 
     @law
     def test_a_part_of_the_lines_is_fulfilled_or_refused(self) -> None:
-        """Single lines are fulfilled and leave the others; where they cannot be, naming one is refused unsent."""
+        """Single lines are fulfilled and the others stay; if that is not supported, naming one is refused unsent."""
         case, provider = self.case, InProcess.of(self.case)
         if not declares(case, OperationKind.FULFILL):
             leave_out("declares no fulfilment")
@@ -143,7 +143,7 @@ class DeclarationLaws(Laws):
 
     @law
     def test_a_link_is_required_or_not(self) -> None:
-        """Without a product's link the order is refused where links are required, else sent with a notice."""
+        """Without a product's link, the order is refused if links are required, and otherwise sent with a notice."""
         case, provider = self.case, InProcess.of(self.case)
         products = (None,) * len(CHAIRS.line_items)
         command = msgspec.structs.replace(provider.creation(CHAIRS), products=products)
@@ -159,7 +159,7 @@ class DeclarationLaws(Laws):
 
     @law
     def test_an_order_is_made_as_it_was_meant(self) -> None:
-        """Every line stands there with its kind, product, text, quantity and price, and so does what marks it."""
+        """Every line arrives with its kind, product, text, quantity, price and marks."""
         provider = InProcess.of(self.case)
         command = provider.creation(CHAIRS)
         order = provider.read(provider.apply(command).order)
@@ -199,7 +199,7 @@ class DeclarationLaws(Laws):
 
     @law
     def test_tax_is_exact_or_refused(self) -> None:
-        """A tax that changes the total is refused, or stands in the total and beside it to the minor unit."""
+        """A tax that changes the total is refused, or is in the total and beside it, to the minor unit."""
         provider = InProcess.of(self.case)
         for percent, tax in (("10", 6_615), ("13.5", 8_930), ("0.0001", 0), ("100.0000", 66_149)):
             command = provider.creation(msgspec.structs.replace(CHAIRS, tax_percent=percent))
@@ -232,7 +232,7 @@ class DeclarationLaws(Laws):
 
     @law
     def test_a_change_is_kept_whole(self) -> None:
-        """New metadata stands there in place of the old, and the gateway's marks stay."""
+        """New metadata replaces the old, and the gateway's marks stay."""
         provider = InProcess.of(self.case)
         if not declares(self.case, OperationKind.UPDATE):
             leave_out("declares no change")
@@ -245,7 +245,7 @@ class DeclarationLaws(Laws):
 
     @law
     def test_one_request_acts(self) -> None:
-        """A write has one request that may act, a read none; what is not said to act changes nothing."""
+        """A write has one request that may act, a read none; a request that is not marked as acting changes nothing."""
         for told in corpus(self.case):
             acting = [exchange.planned for exchange in told.exchanges if exchange.planned.acts]
             reads = isinstance(told.command, Read)
@@ -286,7 +286,7 @@ class DeclarationLaws(Laws):
 
     @law
     def test_an_id_stays_in_its_segment(self) -> None:
-        """A provider's id, whatever it holds, changes nothing of a path but its own segment, or is refused."""
+        """Any id of a provider changes only its own segment of a path, or is refused."""
         provider = InProcess.of(self.case)
         order = provider.apply(provider.creation(CHAIRS)).order
         for command in self._about(provider):
@@ -314,7 +314,7 @@ class DeclarationLaws(Laws):
 
     @law
     def test_emulator_settings_are_right(self) -> None:
-        """What the emulator says of itself is an account's table, and every environment has an address."""
+        """The emulator's description is a valid table of an account, and every environment has a URL."""
         provider, adapter = InProcess.of(self.case), self.case.adapter
 
         assert adapter.check_settings(provider.settings, "emulator") == []

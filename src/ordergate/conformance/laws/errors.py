@@ -1,4 +1,4 @@
-"""Any answer comes to an outcome, and none to the wrong one."""
+"""Any response has an outcome, and the right one."""
 
 import msgspec
 
@@ -43,7 +43,7 @@ class ErrorLaws(Laws):
 
     @law
     def test_no_header_breaks_the_reader(self) -> None:
-        """Whatever stands in an answer's headers, the wait that is asked for is whole seconds or unsaid."""
+        """With any Retry-After header, the wait is whole seconds or absent."""
         provider, kinds = self._kinds()
         for told in kinds:
             for headers in answers.ODD_HEADERS:
@@ -55,7 +55,7 @@ class ErrorLaws(Laws):
 
     @law
     def test_truncated_answers_are_unreadable(self) -> None:
-        """A good answer that breaks off is not read as far as it goes."""
+        """A truncated good response is not read."""
         provider, kinds = self._kinds()
         for told in kinds:
             good = told.exchanges[0].answer
@@ -76,7 +76,7 @@ class ErrorLaws(Laws):
 
     @law
     def test_new_members_change_nothing(self) -> None:
-        """What a provider adds to its answers is ignored."""
+        """New members of a provider's response are ignored."""
         provider, kinds = self._kinds()
         for told in kinds:
             replies = [
@@ -89,7 +89,7 @@ class ErrorLaws(Laws):
 
     @law
     def test_an_unknown_status_is_reviewed(self) -> None:
-        """An order with a status that nobody knows yet is read, and marked as one to look at."""
+        """An order with an unknown status is read, and gets a review."""
         provider, kinds = self._kinds()
         (read,) = (told for told in kinds if isinstance(told.command, RetrieveOrder))
         good = read.exchanges[0].answer
@@ -132,7 +132,7 @@ class ErrorLaws(Laws):
 
     @law
     def test_an_applied_write_stays_applied(self) -> None:
-        """Whatever becomes of a question after a write that was answered, the write was applied."""
+        """An answered write stays applied, whatever the following requests return."""
         provider, kinds = self._kinds()
         for told in kinds:
             for index in range(1, len(told.exchanges)):
@@ -157,7 +157,7 @@ class ErrorLaws(Laws):
 
 
 def _reply(provider: InProcess, command: Command, replies: list[WireResponse]) -> Outcome:
-    """Hold a conversation with these answers; whatever is asked beyond them is not answered."""
+    """Run a plan with these responses; further requests get none."""
     plan, _ = provider.begin(command)
     try:
         for reply in replies:
@@ -178,7 +178,7 @@ def _reply(provider: InProcess, command: Command, replies: list[WireResponse]) -
 
 
 def _judge(provider: InProcess, command: Command, response: WireResponse, *, readable: bool) -> Outcome:
-    """Check that an answer comes to what it may; `readable` says that an order may stand in it."""
+    """Check the outcome of a response; `readable` means that it may contain an order."""
     outcome = _reply(provider, command, [response])
     said = f"{type(command).__name__}: {response.status} {response.body[:200]!r} came to {outcome!r:.300}"
     good = 200 <= response.status < 300

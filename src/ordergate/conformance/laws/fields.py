@@ -1,4 +1,4 @@
-"""The field map is true: what it reads back is what was meant, and it notices when that is changed."""
+"""The field map is correct: it reads back the draft, and notices a change."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,7 +13,8 @@ from ordergate.conformance.law import Laws, law
 from ordergate.conformance.laws.declared import FIELDS
 from ordergate.conformance.walks import CHAIRS
 from ordergate.domain.commands import CreateOrder
-from ordergate.domain.comparison import Difference, compare
+from ordergate.domain.comparison import compare
+from ordergate.domain.difference import Difference
 from ordergate.domain.draft import CustomerBody, Draft
 from ordergate.domain.errors import Problem
 from ordergate.domain.judging import Side
@@ -28,7 +29,7 @@ class FieldLaws(Laws):
 
     @law
     def test_a_request_reads_back_as_its_draft(self) -> None:
-        """What the map reads in the bytes of a request is what the draft means, each pointer and each value."""
+        """The map reads from a request's bytes exactly the draft: each pointer and each value."""
         fields = self.case.adapter.fields
         for provider, command, exchange in _created(self.case):
             sent = read(fields.request, exchange.signed.body)
@@ -38,7 +39,7 @@ class FieldLaws(Laws):
 
     @law
     def test_an_answer_reads_back_as_its_draft(self) -> None:
-        """What the map reads in the bytes of an answer is what the draft means, with its total and near its call."""
+        """The map reads from a response's bytes the draft, its total, and times near the call."""
         fields = self.case.adapter.fields
         for provider, command, exchange in _created(self.case):
             answered = read(fields.order, exchange.answer.body)
@@ -50,7 +51,7 @@ class FieldLaws(Laws):
 
     @law
     def test_what_is_changed_on_the_way_is_noticed(self) -> None:
-        """Whatever stands where the map points, another value in its place is a difference there."""
+        """Another value at any mapped place is a difference at that place."""
         form = self.case.adapter.fields.request
         provider = InProcess.of(self.case)
         command = provider.creation(CHAIRS)
@@ -65,7 +66,7 @@ class FieldLaws(Laws):
 
 
 def _created(case: Case) -> Iterator[tuple[InProcess, CreateOrder, Exchange]]:
-    """Orders with each field that a draft may have beside its lines, where the adapter takes it."""
+    """Orders with each optional field of a draft, if the adapter accepts it."""
     provider = InProcess.of(case)
     for draft in (CHAIRS, *(_with(pointer, value) for pointer, (value, _) in FIELDS.items())):
         command = provider.creation(draft)
@@ -142,7 +143,7 @@ def _another(literal: Any) -> Any:
 
 
 def _notices(form: Form, provider: InProcess, command: CreateOrder, body: bytes, pointer: str) -> bool:
-    """Whether a difference stands at the pointer, or at the line that holds it; or nothing can be read any more."""
+    """Return whether a difference is at the pointer, or at its line, or the document is unreadable."""
     try:
         reading = read(form, body)
     except UnreadableDocumentError:

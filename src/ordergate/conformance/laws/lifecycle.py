@@ -1,4 +1,4 @@
-"""An order's life: after each step the adapter says what its author says the emulator holds."""
+"""The lifecycle: after each step, the adapter's reading equals the author's reading of the emulator."""
 
 from datetime import UTC, datetime
 
@@ -18,7 +18,7 @@ class LifecycleLaws(Laws):
 
     @law
     def test_every_step_of_a_life_agrees(self) -> None:
-        """Status, total, paid and refunded are, after each step and read again, what the provider holds."""
+        """Status, total, paid and refunded amounts equal the provider's after each step, and after another read."""
         for steps in lives(self.case):
             live(self.case, steps, lambda provider, order: _agree(self.case, provider, order))
 
@@ -49,7 +49,7 @@ class LifecycleLaws(Laws):
 
     @law
     def test_a_declined_payment_takes_nothing(self) -> None:
-        """A payment method that declines leaves the order unpaid, and says that it is the payment's fault."""
+        """A declining payment method leaves the order unpaid, and the problem names the payment."""
         case, provider = self.case, InProcess.of(self.case)
         if case.declining_method is None or not declares(case, OperationKind.PAY):
             leave_out("the case names no payment method that declines")
@@ -92,7 +92,7 @@ class LifecycleLaws(Laws):
 
     @law
     def test_what_happens_without_us_is_seen(self) -> None:
-        """A refund and a cancellation in the provider's own portal are read as what they are."""
+        """A refund and a cancellation in the provider's own portal are recognized."""
         case, provider = self.case, InProcess.of(self.case)
         order = provider.apply(provider.creation(CHAIRS)).order
         provider.emulator.act(order.provider_order_id, "dashboard_cancel", None, float(provider.now))

@@ -1,4 +1,4 @@
-"""The provider's own list: page by page, in both directions, narrowed to what is asked for."""
+"""The provider's own list: page by page, in both directions, with filters."""
 
 from datetime import UTC, datetime
 from functools import partial
@@ -22,7 +22,7 @@ class ListLaws(Laws):
 
     @law
     def test_cursors_visit_every_order_once(self) -> None:
-        """Forth and back again, whatever the size of a page, each order is on one page."""
+        """Forward and backward, with any page size, each order is on one page."""
         provider, made = self._listed()
         for limit in (1, 2, 3, MANY - 1, MANY, MANY + 1):
             pages = _forth(provider, limit)
@@ -39,7 +39,7 @@ class ListLaws(Laws):
 
     @law
     def test_an_empty_list_is_a_page(self) -> None:
-        """Where there are no orders there is one page without any, and nowhere to go on to."""
+        """Without orders there is one empty page, without a cursor."""
         if not declares(self.case, OperationKind.LIST):
             leave_out("declares no list")
 
@@ -58,7 +58,7 @@ class ListLaws(Laws):
 
     @law
     def test_a_listed_order_is_the_order(self) -> None:
-        """A row of the list is what reading the order by itself says, lines apart where rows have none."""
+        """A row of the list equals the single order, without lines if rows have none."""
         provider, _ = self._listed()
         for row in provider.list(MANY).orders:
             order = provider.read(row)

@@ -1,4 +1,4 @@
-"""Amounts arrive exactly and come back exactly, or are refused before anything is sent."""
+"""Amounts arrive exactly and are read exactly, or are refused before anything is sent."""
 
 from functools import partial
 
@@ -39,7 +39,7 @@ def edges(case: Case) -> list[int]:
 
 
 def order_of(amount: int, currency: str, *, quantity: int = 1, shipping: int = 0) -> Draft:
-    """Return a draft of one product, and of shipping where it costs something."""
+    """Return a draft of one product, with shipping if it costs something."""
     lines = [DraftLine(sku="SKU-0", description="Chair", quantity=quantity, unit_amount=amount)]
     if shipping:
         lines.append(DraftLine(type="shipping", description="Post", quantity=1, unit_amount=shipping))
@@ -51,7 +51,7 @@ class MoneyLaws(Laws):
 
     @law
     def test_money_is_exact_or_refused(self) -> None:
-        """Each amount in each ISO currency stands at the provider as it was meant, or is refused unsent."""
+        """Each amount in each ISO currency arrives at the provider exactly, or is refused unsent."""
         case, provider = self.case, InProcess.of(self.case)
         # Only the number of decimals makes a difference: every amount in one currency of each, extremes in all.
         amounts, sample = edges(case), _sample(case)
@@ -72,7 +72,7 @@ class MoneyLaws(Laws):
 
     @law
     def test_quantities_and_shipping_add_up(self) -> None:
-        """Price times quantity, and shipping beside it, come to the same total at the provider as here."""
+        """Price times quantity, and shipping, have the same total at the provider and here."""
         case, provider = self.case, InProcess.of(self.case)
         for currency in _sample(case):
             for quantity in (2, 3, 7, 999):
@@ -106,7 +106,7 @@ class MoneyLaws(Laws):
 
     @law
     def test_a_part_is_paid_exactly_or_refused(self) -> None:
-        """Where parts can be paid, they add up to the total; where not, one is refused before any request."""
+        """Supported partial payments add up to the total; otherwise one is refused before any request."""
         case, provider = self.case, InProcess.of(self.case)
         if not declares(case, OperationKind.PAY):
             leave_out("declares no payment")
@@ -126,7 +126,7 @@ class MoneyLaws(Laws):
 
     @law
     def test_what_was_returned_is_exact(self) -> None:
-        """What comes back for goods is their price times how many there are, in currencies of every kind."""
+        """The refund of goods is their price times their quantity, in currencies of every kind."""
         case, provider = self.case, InProcess.of(self.case)
         if not declares(case, OperationKind.RETURN):
             leave_out("declares no returns")
@@ -144,7 +144,7 @@ class MoneyLaws(Laws):
 
     @law
     def test_what_came_back_is_told_by_its_goods_or_not_at_all(self) -> None:
-        """If a provider names the goods of returns, they are all of those that came back, for what was given back."""
+        """If a provider names the returned goods, they are complete, with their refund."""
         case, provider = self.case, InProcess.of(self.case)
         if not declares(case, OperationKind.RETURN):
             leave_out("declares no returns")
@@ -186,7 +186,7 @@ def _sample(case: Case) -> list[str]:
 
 
 def _ordered(case: Case, provider: InProcess, draft: Draft) -> ProviderOrder | None:
-    """Create the order, and read it twice; None where it is rightly refused."""
+    """Create the order, and read it twice; None if it is rightly refused."""
     taken = case.currencies is None or draft.currency in case.currencies
     what = f"{draft.lines_total} {draft.currency}"
     outcomes: list[Outcome] = []

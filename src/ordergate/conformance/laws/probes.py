@@ -1,4 +1,4 @@
-"""A write whose answer was lost is found, or found to be absent, by looking alone."""
+"""Probes alone find a write without a response, or find that it is absent."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
@@ -28,7 +28,7 @@ _ATTEMPTS = 5
 """Requests after which a probe that is answered nonsense has to have ended."""
 
 Prepare = Callable[[InProcess], WriteCommand | None]
-"""Brings a provider to where a write is due, and returns it; None where the provider does it by itself."""
+"""Brings a provider to the state before a write, and returns the write; None if the provider does it by itself."""
 
 
 W = TypeVar("W", bound=WriteCommand)
@@ -66,7 +66,7 @@ _WRITES: Mapping[OperationKind, Prepare] = {
     OperationKind.FULFILL: lambda provider: provider.fulfilment(_paid(provider)),
     OperationKind.RETURN: lambda provider: provider.giving_back(_paid(provider), quantity=1),
 }
-"""Each write, with what has to be so before it."""
+"""Each write, with the state that it needs."""
 
 
 def writes(case: Case) -> list[Prepare]:
@@ -99,11 +99,11 @@ def _confirmation(case: Case, provider: InProcess) -> WriteCommand | None:
 
 
 class ProbeLaws(Laws):
-    """Once: what is not certain is never said."""
+    """Checked once: an uncertain result is never certain."""
 
     @law
     def test_a_probe_finds_what_was_applied(self) -> None:
-        """A write that was applied, its answer thrown away, is applied, and the order is what it is now."""
+        """A write that was applied and whose response was lost is applied, with the order of now."""
         for provider, command, baseline in _each(self.case):
             meant = provider.apply(command).order
             for seconds in (0, 2, 3_600):
@@ -118,7 +118,7 @@ class ProbeLaws(Laws):
 
     @law
     def test_a_probe_finds_no_trace_of_what_was_not_sent(self) -> None:
-        """A write that nobody sent is absent, and the order that it was meant for is as it was."""
+        """A write that was never sent is absent, and its order is unchanged."""
         for provider, command, baseline in _each(self.case):
             provider.now += 60
             outcome = provider.probe(command, baseline).outcome
@@ -128,7 +128,7 @@ class ProbeLaws(Laws):
 
     @law
     def test_a_create_is_found_among_many(self) -> None:
-        """Whatever lies before and behind it in the list, and however that is sorted, an order is found."""
+        """An order is found among any others and in any sort order of the list."""
         for provider, newest in self._crowded():
             command, baseline = _own(provider.creation(CHAIRS)), provider.baseline(newest)
             _crowd(provider, MORE_THAN_A_PAGE)
@@ -141,7 +141,7 @@ class ProbeLaws(Laws):
 
     @law
     def test_a_create_is_missed_among_many(self) -> None:
-        """Where there are only others' orders, before and behind, the probe says that there is no trace."""
+        """If there are only other orders, the probe finds no trace."""
         for provider, newest in self._crowded():
             command, baseline = _own(provider.creation(CHAIRS)), provider.baseline(newest)
             assert provider.probe(command, baseline).outcome == Absent()
@@ -201,8 +201,8 @@ class ProbeLaws(Laws):
 
     @law
     def test_a_probe_that_cannot_read_knows_nothing(self) -> None:
-        """Whatever fails at whatever step: the outcome is unknown, not absent, not applied, not a crash."""
-        # A return that the order has proven stays applied where only its own details cannot be read.
+        """After any failure at any step the outcome is unknown: not absent, not applied, not a crash."""
+        # A return that the order proves stays applied if only its details are unreadable.
         for provider, told, baseline in self._told():
             for step, exchange in enumerate(told.exchanges):
                 heard_before = [earlier.answer for earlier in told.exchanges[:step]]
@@ -215,7 +215,7 @@ class ProbeLaws(Laws):
 
     @law
     def test_no_value_breaks_a_probe(self) -> None:
-        """An answer with any one value wrong, null or missing comes to an outcome, never to a crash."""
+        """A response with any one value wrong, null or missing has an outcome, never a crash."""
         for provider, told, baseline in self._told():
             for step, exchange in enumerate(told.exchanges):
                 heard_before = [earlier.answer for earlier in told.exchanges[:step]]
@@ -226,7 +226,7 @@ class ProbeLaws(Laws):
 
     @law
     def test_an_order_that_is_gone_is_unknown(self) -> None:
-        """An order that the provider does not know any more says nothing of a write to it."""
+        """A deleted order proves nothing about a write to it."""
         for provider, command, baseline in _each(self.case):
             order: ProviderOrder | None = getattr(command, "order", None)
             if order is not None:
@@ -256,7 +256,7 @@ class ProbeLaws(Laws):
             leave_out("declares no write to be idempotent")
 
     def _told(self) -> Iterator[tuple[InProcess, Conversation, Baseline]]:
-        """What each probe asks and hears, before the write and after it."""
+        """The exchanges of each probe, before the write and after it."""
         for provider, command, baseline in _each(self.case):
             yield provider, provider.probe(command, baseline), baseline
             provider.apply(command)
@@ -314,7 +314,7 @@ def _name(command: Any) -> str:
 
 
 def _undetailed(outcome: Outcome) -> Outcome | None:
-    """What is left of a proven return without its details; None for anything else."""
+    """The proven return without its details; None for any other outcome."""
     if isinstance(outcome, Applied) and outcome.returned is not None:
         return msgspec.structs.replace(outcome, returned=None)
     return None
@@ -336,7 +336,7 @@ def _reply(
     good: list[WireResponse],
     broken: WireResponse | None,
 ) -> Outcome:
-    """Hold a probe with these answers; what it asks beyond them is answered with the broken one, or not at all."""
+    """Run a probe with these responses; further requests get the broken one, or none."""
     assert isinstance(told.command, WriteCommand)
     plan = provider.adapter.probe(told.command, baseline, provider.settings)
     next(plan)

@@ -72,7 +72,7 @@ class PurityLaws(Laws):
 
     @law
     def test_conversations_do_not_mix(self) -> None:
-        """Two conversations that overlap each come to the end that they have alone."""
+        """Two overlapping plans have the same outcomes as alone."""
         provider = InProcess.of(self.case)
         order = provider.apply(provider.creation(CHAIRS)).order
         provider.read(order)
@@ -112,7 +112,7 @@ class PurityLaws(Laws):
 
 
 def ended(plan: Plan, told: Conversation) -> Outcome | None:
-    """Return what a conversation comes to when it hears these answers; None where it asks on."""
+    """Return the outcome of a plan with these responses; None if it has a further request."""
     try:
         for exchange in told.exchanges:
             plan.send(exchange.answer)

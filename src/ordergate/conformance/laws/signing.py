@@ -1,4 +1,4 @@
-"""What is signed is what is sent, and what opens the account is seen by nobody."""
+"""The signed bytes are the sent bytes, and credentials are visible nowhere."""
 
 from base64 import b64encode
 from urllib.parse import quote
@@ -15,7 +15,7 @@ from ordergate.spi.secret import Secret
 from ordergate.spi.wire import WireRequest, WireResponse
 
 CHANGES: dict[str, object] = {"method": "PUT", "path": "/elsewhere?limit=1", "body": b'{"amount":1}'}
-"""What a signature has to cover."""
+"""The parts that a signature must cover."""
 
 
 class SigningLaws(Laws):
@@ -35,7 +35,7 @@ class SigningLaws(Laws):
 
     @law
     def test_a_signature_covers_what_is_sent(self) -> None:
-        """Where a request is signed, another method, path, query or byte of the body has another signature."""
+        """In a signed request, another method, path, query or byte of the body has another signature."""
         case, provider = self.case, InProcess.of(self.case)
         _, request = provider.begin(provider.creation(CHAIRS))
         if not _signs(case, provider, request):
@@ -50,7 +50,7 @@ class SigningLaws(Laws):
 
     @law
     def test_signing_is_pure(self) -> None:
-        """The same request, settings, time and nonce have the same headers; a stale signature is made anew."""
+        """The same request, settings, time and nonce have the same headers; a stale signature is renewed."""
         case, provider = self.case, InProcess.of(self.case)
         _, request = provider.begin(provider.creation(CHAIRS))
         sign = case.adapter.sign
@@ -65,7 +65,7 @@ class SigningLaws(Laws):
 
     @law
     def test_secrets_are_masked(self) -> None:
-        """Settings print and encode as stars whatever is secret in them, and every credential is."""
+        """Settings print and encode every secret as asterisks, and every credential is a secret."""
         provider = InProcess.of(self.case)
         settings = provider.settings
         printed = [repr(settings), str(settings), f"{settings}"]
@@ -76,7 +76,7 @@ class SigningLaws(Laws):
 
     @law
     def test_secrets_stay_in_headers(self) -> None:
-        """No secret stands in a path, a body, a notice, an outcome or a problem, in any notation."""
+        """No secret is in a path, a body, a notice, an outcome or a problem, in any notation."""
         provider = InProcess.of(self.case)
         secrets = notations(provider.settings)
         assert secrets
@@ -103,7 +103,7 @@ def _signs(case: Case, provider: InProcess, request: WireRequest) -> bool:
 
 
 def notations(settings: object) -> set[str]:
-    """Return every secret of the settings as it stands, and in the notations in which it might be shown."""
+    """Return every secret of the settings, in each notation in which it could appear."""
     values = [getattr(settings, name) for name in settings.__struct_fields__]  # type: ignore[attr-defined]
     nested = [value if isinstance(value, tuple | list) else (value,) for value in values]
     secrets = [value.reveal() for row in nested for value in row if isinstance(value, Secret)]

@@ -1,4 +1,4 @@
-"""A webhook counts where its provider sent it, just now and unchanged; what it says is read, whatever it is."""
+"""A webhook is accepted only if it is genuine, recent and unchanged; any event in it is read."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -32,7 +32,7 @@ class WebhookLaws(Laws):
 
     @law
     def test_a_genuine_webhook_is_verified_and_read(self) -> None:
-        """What the provider signed is let in, and its event is what the author says it is."""
+        """A genuine webhook is accepted, and its event is the author's."""
         provider = InProcess.of(self.case)
         for webhook in self._genuine():
             refused = _refusal(provider, webhook, "a genuine delivery")
@@ -41,7 +41,7 @@ class WebhookLaws(Laws):
 
     @law
     def test_no_bit_of_a_webhook_can_change(self) -> None:
-        """With any one bit of the body or of what proves it turned over, a delivery is refused."""
+        """A webhook with any one flipped bit in the body or in its proof is refused."""
         provider = InProcess.of(self.case)
         for webhook in self._genuine():
             for name, (value,) in webhook.delivery.headers.items():
@@ -91,7 +91,7 @@ class WebhookLaws(Laws):
 
     @law
     def test_only_the_configured_account_verifies(self) -> None:
-        """Under other secrets, with none, or without what is optional in an account's table, nothing is let in."""
+        """Other secrets, no secrets, or a missing optional key of the account's table refuse every webhook."""
         provider = InProcess.of(self.case)
         for webhook in self._genuine():
             for wrong, settings in _other_accounts(webhook):
@@ -109,7 +109,7 @@ class WebhookLaws(Laws):
 
     @law
     def test_an_unknown_type_is_read(self) -> None:
-        """An event of a type that nobody knows yet is read, verbatim, and said to be unknown."""
+        """An event of an unknown type is read verbatim, and marked as unknown."""
         for webhook in self._genuine():
             read = [_read(self.case, body) for body in answers.strange(webhook.delivery.body)]
             strange = [event for event in read if event is not None and event.type == answers.STRANGER]
@@ -120,7 +120,7 @@ class WebhookLaws(Laws):
 
     @law
     def test_no_body_breaks_the_reading_of_events(self) -> None:
-        """What is no event is refused with a problem; one with any value wrong or missing is read or refused."""
+        """A body without an event is refused with a problem; one with any value wrong or missing is read or refused."""
         for webhook in self._genuine():
             good = webhook.delivery.body
             for body in chain(answers.WHOLE, answers.DEEP, answers.truncated(good)):
@@ -139,7 +139,7 @@ class WebhookLaws(Laws):
 
     @law
     def test_the_feed_tells_every_event_once(self) -> None:
-        """Whatever the size of a page, each event comes once, says when, and names the order that it is about."""
+        """With any page size, each event appears once, with its time and its order."""
         provider, made = self._fed()
         whole = provider.events(100)
         assert whole.next_cursor is None, "so few events do not fit on one page"
@@ -153,7 +153,7 @@ class WebhookLaws(Laws):
 
     @law
     def test_the_feed_begins_where_it_is_asked_to(self) -> None:
-        """Asked for what happened since then, the feed leaves out what was before, and nothing else."""
+        """A feed since a time omits earlier events, and no others."""
         provider, _ = self._fed()
         whole = provider.events(100).events
         for second in range(START, provider.now + 2):
@@ -203,7 +203,7 @@ def _refused(provider: InProcess, webhook: GenuineWebhook, delivery: Delivery, w
 
 
 def _read(case: Case, body: bytes) -> ProviderEvent | None:
-    """Read an event; None where it is refused as it should be."""
+    """Read an event; None if it is rightly refused."""
     event: ProviderEvent | Problem
     try:
         event = case.adapter.read_event(body)

@@ -1,4 +1,4 @@
-"""Accounts: how they are, and what can be done with each."""
+"""Accounts: their health and their capabilities."""
 
 from litestar import get
 from litestar.response import Template

@@ -1,4 +1,4 @@
-"""Comparisons: what accounts make of one order, side by side."""
+"""Comparisons of one order at several accounts."""
 
 import asyncio
 import uuid
@@ -44,14 +44,14 @@ _USED_KEY = frozenset({"idempotency_key_reused", "idempotency_key_invalid", "ide
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What stands in the form.
+    """The values of the form.
 
     Attributes:
         draft: As it was pasted, or taken from an order or an earlier comparison.
         accounts: Those that are chosen; None for all.
         key: The Idempotency-Key that an executed comparison will have: a repeat of the form makes no second order.
-        merchant: Whose links count, where an operator asks.
-        source: Where the draft was taken from.
+        merchant: The merchant of the links, for an operator.
+        source: The source of the draft.
     """
 
     draft: str = ""
@@ -64,7 +64,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 @get("/comparisons")
 async def show_comparisons(request: Page) -> Response[Any]:
-    """Ask what to compare, and list what was compared; a draft is taken from `?order=` or `?again=`."""
+    """Show the form and the list of comparisons; `?order=` or `?again=` fill in a draft."""
     try:
         asked = await _taken(request)
     except Problem as problem:
@@ -74,7 +74,7 @@ async def show_comparisons(request: Page) -> Response[Any]:
 
 @post("/comparisons", status_code=200, request_max_body_size=4 * _ROOM)
 async def make_comparison(request: Page) -> Response[Any]:
-    """Compare, and show the comparison; what is refused comes back with the reason and all that was given."""
+    """Compare, and show the comparison; a refusal shows the form again with the reason and the given values."""
     form = await checked_form(request)
     gateway, caller = gateway_of(request), caller_of(request)
     asked = Asked(
@@ -98,7 +98,7 @@ async def make_comparison(request: Page) -> Response[Any]:
 
 @get("/comparisons/{comparison_id:str}")
 async def show_comparison(request: Page, comparison_id: FromPath[str]) -> Response[Any]:
-    """Show one comparison as it was answered; `?show=differing` leaves what differs."""
+    """Show one comparison as it was returned; `?show=differing` shows only the differences."""
     body = await compare.get_comparison(gateway_of(request), caller_of(request), comparison_id)
     only_differing = request.query_params.get("show") == "differing"
     shown = comparison_view(read_comparison(body), only_differing=only_differing)
@@ -115,7 +115,7 @@ async def show_comparison(request: Page, comparison_id: FromPath[str]) -> Respon
 
 @get("/comparisons/shadow")
 async def show_shadow_report(request: Page) -> Response[Any]:
-    """Show what shadow accounts would have made of real orders."""
+    """Show the translations of real orders for shadow accounts."""
     gateway, caller = gateway_of(request), caller_of(request)
     accounts = {account.name for account in read.visible_accounts(gateway, caller)}
     return page(
@@ -131,7 +131,7 @@ async def _taken(request: Page) -> Asked:
     """The draft that an address names.
 
     Raises:
-        Problem: ``not_found``; ``payload_too_large`` where it does not fit on a page.
+        Problem: ``not_found``; ``payload_too_large`` if it does not fit on a page.
     """
     gateway, caller = gateway_of(request), caller_of(request)
     order, again = request.query_params.get("order"), request.query_params.get("again")
@@ -153,7 +153,7 @@ async def _taken(request: Page) -> Asked:
 
 
 def _body(asked: Asked) -> ComparisonBody:
-    """What was given, checked as the API does."""
+    """The given values, checked as the API does."""
     if not asked.draft:
         raise invalid_request("/order", "required", "Paste an order as JSON, as POST /v1/orders takes it.")
     draft = asked.draft.encode(errors="replace")

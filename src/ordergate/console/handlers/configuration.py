@@ -11,7 +11,7 @@ from ordergate.web.documents import configuration_document
 
 @get("/configuration", opt=OPERATOR)
 async def show_configuration(request: Page) -> Template:
-    """Show what this process runs with; secrets are shown as their references."""
+    """Show the configuration of this process; secrets are shown as references."""
     gateway = gateway_of(request)
     shown = configuration_document(gateway.configuration)
     return page(

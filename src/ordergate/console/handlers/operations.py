@@ -70,14 +70,14 @@ async def list_operations(request: Page) -> Response[Any]:
 
 @get("/operations/{operation_id:str}")
 async def show_operation(request: Page, operation_id: FromPath[str]) -> Response[Any]:
-    """Show all that is known of one write, and what happens to it next."""
+    """Show one operation with all recorded facts, and its next step."""
     operation = await read.get_operation(gateway_of(request), caller_of(request), operation_id)
     return await _show(request, operation)
 
 
 @post("/operations/{operation_id:str}/resolve", opt=OPERATOR, status_code=200)
 async def resolve(request: Page, operation_id: FromPath[str]) -> Response[Any]:
-    """Settle a write as a person found it; where that is refused, say why beside the form."""
+    """Resolve an operation; a refusal shows its reason beside the form."""
     form = await checked_form(request)
     gateway, caller = gateway_of(request), caller_of(request)
     given = {name: text_of(form, name) for name in _FIELDS}
@@ -93,7 +93,7 @@ async def resolve(request: Page, operation_id: FromPath[str]) -> Response[Any]:
 
 @post("/operations/{operation_id:str}/recheck", status_code=200)
 async def recheck(request: Page, operation_id: FromPath[str]) -> Response[Any]:
-    """Look at the provider now for what became of a write."""
+    """Probe the provider now for an operation."""
     await checked_form(request)
     gateway, caller = gateway_of(request), caller_of(request)
     caller.require("orders:write")

@@ -30,7 +30,7 @@ async def start() -> Redirect:
 
 @get("/orders")
 async def list_orders(request: Page) -> Response[Any]:
-    """Show orders, newest first; an id of ours goes straight to what it names."""
+    """Show orders, newest first; a gateway id opens its page."""
     gateway, caller = gateway_of(request), caller_of(request)
     filters = order_filters(request.query_params, list(OrderStatus))
     if is_id(filters.text, "ord"):
@@ -56,7 +56,7 @@ async def list_orders(request: Page) -> Response[Any]:
 
 @get("/orders/{order_id:str}")
 async def show_order(request: Page, order_id: FromPath[str]) -> Response[Any]:
-    """Show one order, and what was done with it."""
+    """Show one order and its history."""
     gateway, caller = gateway_of(request), caller_of(request)
     stored = await read.visible_order(gateway, caller, order_id)
     order = order_from_record(stored.record)

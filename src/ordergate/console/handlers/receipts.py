@@ -1,4 +1,4 @@
-"""Receipts: what was said to providers about an order."""
+"""Receipts: the exchanges of an order with its provider."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from ordergate.web.problems import FAULTS, NEXT_STEPS
 
 @get("/orders/{order_id:str}/receipt")
 async def show_receipt(request: Page, order_id: FromPath[str]) -> Response[Any]:
-    """Show each request about an order beside its answer; also while nobody knows whether there is an order."""
+    """Show each request of an order beside its response; also while it is unknown whether the order exists."""
     gateway = gateway_of(request)
     receipt = await get_receipt(gateway, caller_of(request), order_id)
     stored = await gateway.journal.read(tx.orders.find(order_id))
@@ -47,7 +47,7 @@ async def show_receipt(request: Page, order_id: FromPath[str]) -> Response[Any]:
 async def _told(
     gateway: Gateway, receipt: OperationReceipt
 ) -> tuple[str, ProblemKind, ProblemDocument | None] | None:
-    """The code of the problem that the caller was told, its kind, and the answer if it is kept."""
+    """The code and the kind of the caller's problem, and the answer if it is stored."""
     existing = await gateway.journal.read(tx.operations.find_existing(receipt.operation))
     operation = (
         existing.operation if existing else await gateway.journal.read(tx.operations.find(receipt.operation))

@@ -24,7 +24,7 @@ from ordergate.web.problems import STATUSES
 
 @get("/sign-in")
 async def show_sign_in(request: Page) -> Response[Any]:
-    """Ask for a key; who is signed in already goes on."""
+    """Show the sign-in form; a signed-in person continues."""
     wanted = _safe_next(request.query_params.get("next", ""))
     token = request.cookies.get(SESSION_COOKIE)
     if token is not None and await _is_good(request, token):
@@ -43,7 +43,7 @@ async def show_sign_in(request: Page) -> Response[Any]:
 
 @post("/sign-in", status_code=200)
 async def sign_in(request: Page) -> Response[Any]:
-    """Open a session for whoever has a key that may read orders."""
+    """Open a session for a key with the scope to read orders."""
     form = await checked_form(request, SIGN_IN_COOKIE)
     wanted = _safe_next(text_of(form, "next"))
     address = "" if request.client is None else request.client.host
@@ -90,7 +90,7 @@ async def _is_good(request: Page, token: str) -> bool:
 
 
 def _safe_next(address: str) -> str:
-    """The console's own pages only, whatever an address says."""
+    """Only pages of the console, never a foreign URL."""
     sane = (
         address.startswith(to_page("")) and not address.startswith(to_page("sign-")) and address.isprintable()
     )

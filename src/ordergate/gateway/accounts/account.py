@@ -4,11 +4,11 @@ from typing import Any
 
 import msgspec
 
-from ordergate.domain.account import Accept
+from ordergate.domain.account import Accept, Environment
 from ordergate.domain.fees import Fees
 from ordergate.domain.mode import World
 from ordergate.gateway.accounts.egress import Egress
-from ordergate.spi.adapter import Adapter, Environment
+from ordergate.spi.adapter import Adapter
 from ordergate.spi.capabilities import RateLimit
 
 

@@ -4,6 +4,7 @@ import contextlib
 
 import msgspec
 
+from ordergate.domain.account import Support
 from ordergate.domain.assembly import OrderRecord, review_reasons, seen_again, settled_status
 from ordergate.domain.errors import Problem
 from ordergate.domain.lifecycle import WAYS_OUT, OperationKind, ReviewReason, refusal
@@ -20,7 +21,6 @@ from ordergate.gateway.writes.write import CallOptions, WriteCall
 from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.orders import StoredOrder
-from ordergate.spi.capabilities import Support
 from ordergate.telemetry.log import note_account
 
 

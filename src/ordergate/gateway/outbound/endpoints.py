@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET
 
 from ordergate.domain.errors import Problem
-from ordergate.domain.events import EventType
+from ordergate.domain.event_type import EventType
 from ordergate.domain.identifiers import new_id
 from ordergate.domain.mode import World
 from ordergate.domain.validation import summary

@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from ordergate.api.exchanges import AnswerDocument, RequestDocument
-from ordergate.domain.comparison import Difference
+from ordergate.domain.difference import Difference
 from ordergate.domain.draft import Draft
 from ordergate.domain.fees import Fee
 from ordergate.domain.order import Notice

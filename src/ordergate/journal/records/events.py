@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from ordergate.domain.events import EventType
+from ordergate.domain.event_type import EventType
 from ordergate.domain.mode import World
 
 Purpose = Literal["comparison"]

@@ -6,7 +6,8 @@ import msgspec
 
 from ordergate.domain.assembly import OrderRecord
 from ordergate.domain.erasure import without_persons
-from ordergate.domain.events import ONCE, EventType, SettledOperation, events_between
+from ordergate.domain.event_type import EventType
+from ordergate.domain.events import ONCE, SettledOperation, events_between
 from ordergate.domain.identifiers import new_id
 from ordergate.domain.order import Order
 from ordergate.journal import codec

@@ -1,4 +1,4 @@
-"""Accounts: what is configured, what it can do, and what the provider has there."""
+"""Accounts: their configuration, their capabilities, and the provider's own orders."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -51,7 +51,7 @@ async def list_accounts(request: Request[Any, Any, Any]) -> AccountList:
     responses=READ_PROBLEMS,
 )
 async def get_account(request: Request[Any, Any, Any], account: FromPath[str]) -> AccountDocument:
-    """Read one account: what its provider can do, limits, health."""
+    """Read one account: its capabilities, limits and health."""
     gateway = request.app.state.gateway
     found = read.visible_account(gateway, caller_of(request), account)
     inbound = await gateway.journal.read(tx.resync.usage([found.name]))

@@ -1,4 +1,4 @@
-"""What operators see and do: the configuration in force."""
+"""For operators: the configuration of this process."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, READ_PROBLEMS, answers, 
     responses=READ_PROBLEMS,
 )
 async def get_configuration(request: Request[Any, Any, Any]) -> ConfigurationDocument:
-    """Read what this process runs with, since when, and from where; secrets are shown as their references."""
+    """Read the configuration of this process, its age and its source; secrets are shown as references."""
     return configuration_document(request.app.state.gateway.configuration)
 
 
@@ -37,9 +37,9 @@ async def get_configuration(request: Request[Any, Any, Any]) -> ConfigurationDoc
     },
 )
 async def reload_configuration(request: Request[Any, Any, Any]) -> ReloadDocument:
-    """Read the file again, check it as a whole, and take it into force; or change nothing and say why.
+    """Read the file again, check it as a whole, and use it; or change nothing and return the errors.
 
-    All workers of this server take it; each server of several is told by itself, here or with SIGHUP.
+    All workers of this server reload. Each of several servers needs its own reload, here or with SIGHUP.
     """
     done = await reload_all(request.app.state.gateway)
     return ReloadDocument(

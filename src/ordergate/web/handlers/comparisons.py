@@ -1,4 +1,4 @@
-"""Translations and comparisons: what providers make of one order."""
+"""Translations and comparisons of one order at several providers."""
 
 from typing import Annotated, Any
 
@@ -43,9 +43,9 @@ async def translate_order(
     data: Annotated[TranslationBody, BodyKwarg(examples=examples.TRANSLATION)],
     merchant: Merchant = None,
 ) -> TranslationList:
-    """Say what each account would be sent to create the order, byte for byte; nothing is sent.
+    """Return the requests that would create the order at each account, byte for byte; nothing is sent.
 
-    An operator's key names the merchant, whose links count, by `?merchant=`.
+    An operator's key names the merchant of the links with `?merchant=`.
     """
     caller = caller_of(request)
     owner = caller.merchant_named(merchant)
@@ -79,7 +79,7 @@ async def create_comparison(
     ] = None,
     merchant: Merchant = None,
 ) -> Response[bytes]:
-    """Compare what accounts make of one order: what each would be sent, or what each really answers.
+    """Compare accounts for one order: the requests for each, or the real responses of each.
 
     `execute` creates the order at each account, emulators and sandboxes only; it needs the scope `orders:write` too.
     Such orders have the purpose `comparison`. An operator's key may only `translate`, and names the merchant by

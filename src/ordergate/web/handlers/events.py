@@ -1,4 +1,4 @@
-"""Events: what happened to an order, and a merchant's feed of everything."""
+"""Events: those of one order, and a merchant's feed of all."""
 
 from typing import Annotated, Any, Literal
 
@@ -6,7 +6,7 @@ from litestar import Request, get
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from ordergate.api.event_documents import EventList
-from ordergate.domain.events import EventType
+from ordergate.domain.event_type import EventType
 from ordergate.gateway.outbound import feed
 from ordergate.journal.records.events import EventQuery, Feed
 from ordergate.web.authentication import caller_of
@@ -30,7 +30,7 @@ async def list_order_events(
     ] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=100, description="Rows per page.")] = 100,
 ) -> EventList:
-    """Read what happened to one order, the oldest first."""
+    """Read the events of one order, the oldest first."""
     gateway, caller = request.app.state.gateway, caller_of(request)
     page = await feed.order_timeline(gateway, caller, order_id, after=after, limit=limit)
     return EventList(data=[event_document(event) for event in page.data], has_more=page.has_more)

@@ -1,4 +1,4 @@
-"""Where providers deliver their webhooks; the signature is the key."""
+"""The route for the webhooks of providers; the signature replaces the key."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -43,9 +43,9 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
     },
 )
 async def receive_webhook(request: Request[Any, Any, Any], account: FromPath[str]) -> ASGIResponse:
-    """Take what a provider delivers: verified, recorded, answered; the order is read again after that.
+    """Receive a provider's webhook: verify, record, answer. The order is read again afterwards.
 
-    No key: the provider signs. What is not its own, unchanged and of now is refused, and changes nothing.
+    No key: the provider signs. A webhook that is forged, changed or old is refused and changes nothing.
     """
     gateway: Gateway = request.app.state.gateway
     try:
@@ -55,7 +55,7 @@ async def receive_webhook(request: Request[Any, Any, Any], account: FromPath[str
     except Problem:
         note_quiet()
         raise
-    # Made here: what Litestar would look up to make it of the struct takes longer than to verify the webhook.
+    # Made here: Litestar's own conversion of the struct takes longer than the verification of the webhook.
     return ASGIResponse(body=msgspec.json.encode(received), media_type=MediaType.JSON)
 
 
@@ -71,7 +71,7 @@ async def _body(gateway: Gateway, request: Request[Any, Any, Any], account: str)
 
 
 def _headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, tuple[str, ...]]:
-    """Every value of every header: of one that is there twice, only the adapter knows what that means."""
+    """Every value of every header: only the adapter knows the meaning of a repeated one."""
     headers: dict[str, tuple[str, ...]] = {}
     for name, value in pairs:
         key = name.decode("latin-1").lower()

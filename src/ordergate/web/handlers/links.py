@@ -1,4 +1,4 @@
-"""Links: what the merchant's own ids are called at each account."""
+"""Links: the provider's ids of the merchant's own ids."""
 
 from typing import Annotated, Any
 from urllib.parse import unquote_to_bytes
@@ -36,8 +36,8 @@ async def import_links(
 ) -> Imported:
     """Set many links, all of them or none; links that are not named are left as they are.
 
-    An operator's key names the merchant by `?merchant=`. For more than a body may hold:
-    `ordergate links import FILE.csv`.
+    An operator's key names the merchant with `?merchant=`. For more links than a body may contain: `ordergate links
+    import FILE.csv`.
     """
     gateway, caller = request.app.state.gateway, caller_of(request)
     owner = caller.merchant_named(merchant)
@@ -60,7 +60,7 @@ async def put_link(
     data: Annotated[dict[str, str | None], BodyKwarg(examples=examples.LINK)],
     merchant: Merchant = None,
 ) -> dict[str, str]:
-    """Say what one of the merchant's ids is called at the named accounts; others are left as they are.
+    """Set the links of one of the merchant's ids at the named accounts; links at other accounts stay.
 
     An operator's key names the merchant by `?merchant=`.
     """
@@ -85,7 +85,7 @@ async def get_link(
     link_id: FromPath[str],  # noqa: ARG001 - documents the address; see _key
     merchant: Merchant = None,
 ) -> dict[str, str]:
-    """Read what one of the merchant's ids is called at each account."""
+    """Read the links of one of the merchant's ids."""
     key = _key(request, kind, merchant)
     links = await request.app.state.gateway.journal.read(tx.links.find(key))
     if not links:
@@ -108,14 +108,14 @@ async def delete_link(
     link_id: FromPath[str],  # noqa: ARG001 - documents the address; see _key
     merchant: Merchant = None,
 ) -> None:
-    """Forget what one of the merchant's ids is called; orders go on showing it."""
+    """Delete the links of one of the merchant's ids; orders still show them."""
     key = _key(request, kind, merchant)
     if not await request.app.state.gateway.journal.write(tx.links.delete(key)):
         raise _unlinked(key)
 
 
 def _key(request: Request[Any, Any, Any], kind: LinkKind, merchant: str | None) -> LinkKey:
-    """Return whose id it is: the rest of the address as it was sent, for routing drops some of its slashes."""
+    """Return the id in the raw rest of the path, because routing removes some of its slashes."""
     caller = caller_of(request)
     owner = caller.merchant_named(merchant)
     try:

@@ -1,4 +1,4 @@
-"""Operations: what became of a write."""
+"""Operations: the outcomes of writes."""
 
 from typing import Annotated, Any
 
@@ -47,7 +47,7 @@ async def list_operations(
     starting_after: FromQuery[str | None] = None,
     ending_before: FromQuery[str | None] = None,
 ) -> OperationList:
-    """List writes, newest first; `state=unknown` are those whose outcome is not known yet."""
+    """List operations, newest first; `state=unknown` lists those with an unknown outcome."""
     refuse_bad_cursors(starting_after, ending_before, "op")
     caller = caller_of(request)
     query = OperationQuery(
@@ -78,10 +78,10 @@ async def list_operations(
 async def recheck_operation(
     request: Request[Any, Any, Any], operation_id: FromPath[str]
 ) -> OperationDocument:
-    """Look at the provider now for what became of an unsettled write; nothing is sent again.
+    """Probe the provider now for an unsettled operation; nothing is sent again.
 
-    The answer is the operation: settled, or with one probe more that says what was found. One that is settled is
-    answered as it is.
+    The answer is the operation: settled, or with one more probe and its result. A settled operation is returned
+    unchanged.
     """
     gateway = request.app.state.gateway
     return operation_document(await recheck(gateway, caller_of(request), operation_id))
@@ -105,14 +105,14 @@ async def recheck_operation(
 async def resolve_operation(
     request: Request[Any, Any, Any], operation_id: FromPath[str], data: JSONBody[ResolveBody]
 ) -> OperationDocument:
-    """Say what became of a write that could not settle itself, and how you know.
+    """Resolve an operation that could not settle itself, with your evidence.
 
-    `applied` reads the order at the provider and ends the write as its caller wanted it; for a create, name the order
-    there. `not_applied` lets a repeat of its key send it again. The provider is looked at before that is believed: if
-    it shows that the write was applied, the answer is 409 and the operation is settled as applied; if it cannot be
-    looked at, the answer is 409 unless you say `unseen: true`, and a repeat of the key then looks before it sends.
+    `applied` reads the order at the provider and settles the write as its caller wanted; for a create, name the order
+    there. `not_applied` lets a retry of its key send it again. The provider is probed first. If it shows that the write
+    was applied, the answer is 409 and the operation is settled as applied. If it cannot be probed, the answer is 409
+    unless you send `unseen: true`, and a retry of the key then probes before it sends.
 
-    An operation that was applied, and whose order stands in review for it, is resolved as `applied` to clear that.
+    To accept the review reasons of an applied operation's order, resolve the operation as `applied`.
     """
     gateway = request.app.state.gateway
     return operation_document(await resolve(gateway, caller_of(request), operation_id, data))

@@ -73,8 +73,8 @@ async def create_order(
 ) -> ASGIResponse:
     """Create an order at the account that `account` names, or that the routing chooses.
 
-    The total is checked against `expected_total`, or against the lines where there is neither tax nor coupon; an
-    order that differs is created all the same and stands in `review`.
+    The total is checked against `expected_total`, or against the lines if there is neither tax nor coupon. An order
+    with another total is created all the same, and its status is `review`.
     """
     if duplicate not in {None, "allow"}:
         raise invalid_request("/Ordergate-Duplicate", "invalid_value", "The header's only value is allow.")
@@ -160,9 +160,10 @@ async def get_order(
     responses=READ_PROBLEMS,
 )
 async def get_receipt(request: Request[Any, Any, Any], order_id: FromPath[str]) -> Receipt:
-    """Read what was sent for the order and what was answered, attempt by attempt, also while it is unsettled.
+    """Read the exchanges of the order with its provider, attempt by attempt, also while the order is unsettled.
 
-    What authenticates is starred. It is kept as long as keys are (`retention_days`), and until the order is redacted.
+    Credentials are masked. The receipt is stored as long as keys are (`retention_days`), and until the order is
+    redacted.
     """
     return await receipts.get_receipt(_gateway(request), caller_of(request), order_id)
 
@@ -183,11 +184,11 @@ async def pay_order(
     idempotency_key: IdempotencyKey = None,
     prefer: Prefer = None,
 ) -> ASGIResponse:
-    """Pay what is due, or `amount` where the provider takes a part.
+    """Pay the amount due, or `amount` if the provider accepts a part.
 
-    A 200 does not mean paid: read `payment_status` and `next_action`. Without `expected_total`, the total must still
-    be the one that this gateway told last, when it created, changed or read the order: else 409 `amount_mismatch`. An
-    order that costs nothing becomes paid without money moving.
+    A 200 does not mean paid: read `payment_status` and `next_action`. Without `expected_total`, the total must still be
+    the one in the gateway's last answer about the order; otherwise 409 `amount_mismatch`. An order that costs nothing
+    becomes paid without a payment.
     """
     answer = await pay.pay_order(
         _gateway(request), caller_of(request), order_id, data, _delivery(_required(idempotency_key), prefer)
@@ -211,7 +212,7 @@ async def cancel_order(
     idempotency_key: IdempotencyKey = None,
     prefer: Prefer = None,
 ) -> ASGIResponse:
-    """Cancel an order of which no money was taken; where the provider cannot, the gateway does so itself."""
+    """Cancel an unpaid order; if the provider cannot, the gateway cancels it itself."""
     answer = await cancel.cancel_order(
         _gateway(request), caller_of(request), order_id, data, _delivery(_required(idempotency_key), prefer)
     )
@@ -234,7 +235,7 @@ async def fulfill_order(
     idempotency_key: IdempotencyKey = None,
     prefer: Prefer = None,
 ) -> ASGIResponse:
-    """Say that the goods were handed over: all lines, or those named where the provider knows lines.
+    """Fulfill all lines, or the named ones if the provider supports that.
 
     A line is handed over once, as a whole.
     """
@@ -259,9 +260,9 @@ async def update_order(
     idempotency_key: IdempotencyKey = None,
     prefer: Prefer = None,
 ) -> ASGIResponse:
-    """Change metadata (merged as RFC 7396 says), notes, customer, tax or extensions, as far as the provider can.
+    """Change metadata (merged by RFC 7396), notes, customer, tax or extensions, as far as the provider supports it.
 
-    What is absent stays; null clears. The Idempotency-Key may be left out.
+    An absent field stays; null clears it. The Idempotency-Key is optional.
     """
     answer = await update.update_order(
         _gateway(request), caller_of(request), order_id, data, _delivery(idempotency_key, prefer)
@@ -284,10 +285,10 @@ async def return_goods(
     idempotency_key: IdempotencyKey = None,
     prefer: Prefer = None,
 ) -> ASGIResponse:
-    """Return some of what was ordered.
+    """Return some of the ordered quantities.
 
-    What is left is what was ordered, less everything that has come back: the provider's own returns count, and a line
-    named twice counts twice. An order with tax or a coupon is returned in the provider's own portal.
+    The rest is the ordered quantity without all returns: the provider's own returns count, and a repeated line counts
+    each time. Return an order with tax or a coupon in the provider's own portal.
     """
     answer = await returns.return_goods(
         _gateway(request), caller_of(request), order_id, data, _delivery(_required(idempotency_key), prefer)
@@ -304,7 +305,7 @@ async def return_goods(
     responses=READ_PROBLEMS,
 )
 async def list_returns(request: Request[Any, Any, Any], order_id: FromPath[str]) -> ReturnList:
-    """List what has come back, oldest first."""
+    """List the returns, oldest first."""
     return ReturnList(data=await returns.list_returns(_gateway(request), caller_of(request), order_id))
 
 

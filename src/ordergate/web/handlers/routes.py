@@ -1,4 +1,4 @@
-"""Routes: why a new order goes where it goes."""
+"""Routes: the account of a new order, and the reason."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, answers
 async def explain_route(
     request: Request[Any, Any, Any], data: JSONBody[RouteBody], merchant: FromQuery[str | None] = None
 ) -> RouteDocument:
-    """Say which rule holds for a draft, which accounts it names, and why any of them is passed over.
+    """Return the matching rule for a draft, its accounts, and why an account is skipped.
 
     Nothing is sent. A weight is drawn by the draft's reference, else by `idempotency_key`. An operator's key names
     the merchant by `?merchant=`.

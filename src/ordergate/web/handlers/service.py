@@ -37,7 +37,7 @@ async def live() -> Readiness:
     responses=READ_PROBLEMS,
 )
 async def ready(request: Request[Any, Any, Any]) -> Readiness:
-    """Answer while the journal takes writes, whatever the providers do."""
+    """Answer 200 while the journal accepts writes, independent of the providers."""
     gateway = request.app.state.gateway
     await gateway.store_check.require_writable(gateway.journal)
     return Readiness(status="ready")
@@ -45,7 +45,7 @@ async def ready(request: Request[Any, Any, Any]) -> Readiness:
 
 @get("/metrics", include_in_schema=False)
 async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Answer the counters to an operator's key, and without one to whoever asks on this machine itself."""
+    """Return the metrics to an operator's key, and without a key to callers on this machine."""
     gateway = request.app.state.gateway
     peer = None if request.client is None else request.client.host
     if not made_here(peer, request.scope["http_version"], request.scope["headers"]):

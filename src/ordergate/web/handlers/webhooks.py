@@ -1,4 +1,4 @@
-"""Webhooks out: the endpoints that are told of events, and how that went."""
+"""Outgoing webhooks: the endpoints for events, and the deliveries."""
 
 from typing import Annotated, Any
 
@@ -52,7 +52,7 @@ async def create_webhook_endpoint(
     data: Annotated[EndpointBody, BodyKwarg(examples=examples.ENDPOINT)],
     merchant: FromQuery[str | None] = None,
 ) -> EndpointSecretDocument:
-    """Have events sent to a URL from now on, signed as the Standard Webhooks specification says.
+    """Send events to a URL from now on, signed by the Standard Webhooks specification.
 
     An operator's key names the merchant by `?merchant=`.
     """
@@ -118,7 +118,7 @@ async def get_webhook_endpoint(
 async def update_webhook_endpoint(
     request: Request[Any, Any, Any], endpoint_id: FromPath[str], data: JSONBody[EndpointUpdate]
 ) -> EndpointDocument:
-    """Change URL, types or description; what is on its way goes to the new URL from its next try on."""
+    """Change URL, types or description; a pending delivery uses the new URL from its next try on."""
     gateway = request.app.state.gateway
     return endpoint_document(await endpoints.change_endpoint(gateway, caller_of(request), endpoint_id, data))
 
@@ -133,7 +133,7 @@ async def update_webhook_endpoint(
     responses=READ_PROBLEMS,
 )
 async def delete_webhook_endpoint(request: Request[Any, Any, Any], endpoint_id: FromPath[str]) -> None:
-    """Remove an endpoint, and what is queued for it; the events stay in the feed."""
+    """Delete an endpoint and its queued deliveries; the events stay in the feed."""
     await endpoints.delete_endpoint(request.app.state.gateway, caller_of(request), endpoint_id)
 
 
@@ -168,7 +168,7 @@ async def rotate_webhook_secret(
 async def enable_webhook_endpoint(
     request: Request[Any, Any, Any], endpoint_id: FromPath[str]
 ) -> EndpointDocument:
-    """Send to it again, what waits first; what happened meanwhile can be replayed."""
+    """Enable an endpoint: its waiting deliveries are sent first. Events of the meantime can be replayed."""
     gateway, caller = request.app.state.gateway, caller_of(request)
     return endpoint_document(await endpoints.switch_endpoint(gateway, caller, endpoint_id, enabled=True))
 
@@ -185,7 +185,7 @@ async def enable_webhook_endpoint(
 async def disable_webhook_endpoint(
     request: Request[Any, Any, Any], endpoint_id: FromPath[str]
 ) -> EndpointDocument:
-    """Send nothing to it; what is queued waits, and nothing more is queued."""
+    """Disable an endpoint: queued deliveries wait, and no event is queued."""
     gateway, caller = request.app.state.gateway, caller_of(request)
     return endpoint_document(await endpoints.switch_endpoint(gateway, caller, endpoint_id, enabled=False))
 
@@ -200,7 +200,7 @@ async def disable_webhook_endpoint(
     responses=READ_PROBLEMS,
 )
 async def ping_webhook_endpoint(request: Request[Any, Any, Any], endpoint_id: FromPath[str]) -> PingDocument:
-    """Send a signed `ping` now, and say how it went; it is no event, and is not tried again."""
+    """Send a signed `ping` now, and return its result; it is no event and has no retry."""
     gateway = request.app.state.gateway
     return ping_document(await replay.ping_endpoint(gateway, caller_of(request), endpoint_id))
 
@@ -271,6 +271,6 @@ async def replay_webhook_deliveries(
 async def replay_webhook_delivery(
     request: Request[Any, Any, Any], delivery_id: FromPath[str]
 ) -> DeliveryDocument:
-    """Deliver one event again, with all its tries anew."""
+    """Deliver one event again, with all its tries."""
     gateway = request.app.state.gateway
     return delivery_document(await replay.replay_one(gateway, caller_of(request), delivery_id))

@@ -1,4 +1,4 @@
-"""The firewall in front of Rapyd, which knows how many requests came and nothing else.
+"""The firewall in front of Rapyd, which only counts requests.
 
 Facts: Rapyd docs, "Request Rate Limits": more than 200 requests in a minute are blocked until the minute
 ends, more than 1000 in five minutes for five minutes. The form of its answer is not documented: a firewall

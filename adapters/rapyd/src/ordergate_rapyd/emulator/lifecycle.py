@@ -15,7 +15,7 @@ STATUSES = ("canceled", "fulfilled", "paid", "returned", "pending", "partial")
 """The next statuses of each status, in the order of ``status_transitions``. No status changes to ``created``."""
 
 UPDATABLE = frozenset({"pending", "paid", "fulfilled"})
-"""Orders whose status an update may change; of the others only ``created`` can be updated at all."""
+"""Orders whose status an update may change; otherwise only a ``created`` order can be updated at all."""
 
 RETURNABLE = frozenset({"paid", "fulfilled", "returned"})
 """Orders that a return can be made against."""

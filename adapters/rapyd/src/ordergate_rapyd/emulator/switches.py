@@ -18,12 +18,16 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     as sent. Rapyd's samples and SDKs imply the former; no page states it."""
 
     accept_sixty_second_timestamp: bool = True
-    """A timestamp exactly 60 s old is accepted. One page says "older than 60 seconds" is refused, another
-    that it must be "less than 60 seconds" old."""
+    """A timestamp exactly 60 s old is accepted.
+
+    One page refuses "older than 60 seconds", another one requires "less than 60 seconds".
+    """
 
     reject_reused_salts: bool = False
-    """A salt seen within the last minute is refused. The docs ask for a fresh salt, and do not say what
-    happens to a stale one."""
+    """A salt of the last minute is refused.
+
+    The docs require a fresh salt, and do not describe the result of an old one.
+    """
 
     missing_headers_status: Literal[400, 401] = 400
     """The HTTP status of ``MISSING_AUTHENTICATION_HEADERS``: 400 in the docs, 401 as seen from outside."""
@@ -75,7 +79,7 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     unknown_sku: Literal["ERROR_MISSING_PRODUCT_TOKEN", "ERROR_ORDER_ITEM_MISSING_PARENT"] = (
         "ERROR_MISSING_PRODUCT_TOKEN"
     )
-    """The code for an item whose SKU does not exist; both texts fit."""
+    """The code for an item with an unknown SKU; both texts fit."""
 
     missing_default_payment_method: Literal[
         "ERROR_CUSTOMER_PAYMENT_METHOD_NOT_FOUND", "ERROR_GET_CUSTOMER_DEFAULT_PAYMENT_METHOD"
@@ -205,7 +209,7 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The response to a second pay while a payment is open; not documented. ``accept`` opens a second payment."""
 
     pay_after_failed_payment: bool = True
-    """An order whose payment failed can be paid again; not documented."""
+    """An order with a failed payment can be paid again; not documented."""
 
     order_after_failed_payment: Literal["unchanged", "created"] = "unchanged"
     """The status of a ``pending`` order once its payment fails; not documented."""
@@ -222,7 +226,7 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The code for a return against an order that is created, pending or canceled; both texts fit."""
 
     partial_allows_returns: bool = False
-    """Orders with the status ``partial``, whose meaning is not documented, can be returned."""
+    """Orders with the undocumented status ``partial`` can be returned."""
 
     check_return_quantities: bool = True
     """Rapyd checks the returnable quantity. A page makes this the merchant's task; an error code exists too."""
@@ -235,8 +239,7 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The code for a return item with a SKU that the order does not have; each has a text that fits."""
 
     return_limit: Literal["cumulative", "single"] = "cumulative"
-    """Whether all returns together, or each alone, may not exceed the order; the latter is all that the
-    docs say."""
+    """Whether all returns together, or each alone, must not exceed the order; the docs state only the latter."""
 
     return_tax_automatically: bool = False
     """A return carries its share of tax without an item of type ``tax``; not documented."""

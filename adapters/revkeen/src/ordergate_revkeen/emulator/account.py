@@ -1,4 +1,4 @@
-"""What the emulated merchant account holds: its keys, orders, payments, refunds and events."""
+"""The emulated merchant account: its keys, orders, payments, refunds and events."""
 
 from typing import Any
 
@@ -75,7 +75,7 @@ class Order(msgspec.Struct, kw_only=True):
         return self.subtotal + self.tax
 
     def amount_due(self, switches: Switches) -> int:
-        """`total - amount_paid` (inferred), plus what was refunded where that falls due again."""
+        """`total - amount_paid` (inferred), plus the refunds if they become due again."""
         again = self.amount_refunded if switches.refund_raises_amount_due else 0
         return self.total - self.amount_paid + again
 
@@ -84,7 +84,7 @@ class Payment(msgspec.Struct, kw_only=True):
     """A charge; the Order object names none, so a client meets it only in events and refunds.
 
     Attributes:
-        awaiting: What a pending payment waits for; None once it is decided.
+        awaiting: The event that a pending payment waits for; None once it is decided.
         status_before: The order's status before the charge, restored should it fail later.
     """
 

@@ -1,7 +1,6 @@
 """The request bodies, as strict as their schemas: integers only, no nulls, no unknown fields.
 
-A field that is absent is `UNSET`; a null is a mistake except where the type says otherwise (OpenAPI,
-2026-05-01).
+An absent field is `UNSET`; a null is an error unless the type allows it (OpenAPI, 2026-05-01).
 """
 
 import re
@@ -18,7 +17,7 @@ from .identifiers import UUID_PATTERN
 from .switches import Switches
 
 MAX_INTEGER = 2**53 - 1
-"""Largest integer that every JSON reader holds exactly; the schemas name no maximum."""
+"""Largest integer that every JSON reader represents exactly; the schemas name no maximum."""
 MAX_DEPTH = 64
 """Deepest nesting taken; the schemas name no maximum."""
 
@@ -32,7 +31,7 @@ Notes = Annotated[str, Meta(max_length=1000)]
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What all request bodies share: strictness."""
+    """The base of all request bodies: strict."""
 
 
 class NewLine(Body, frozen=True):
@@ -82,7 +81,7 @@ class Cancellation(Body, frozen=True):
 
 
 class Fulfillment(Body, frozen=True):
-    """`FulfillOrderRequest`; tracking is returned by no schema, and the customer is told by default."""
+    """`FulfillOrderRequest`; no schema returns the tracking, and the customer is notified by default."""
 
     tracking_number: Annotated[str, Meta(max_length=100)] | UnsetType = UNSET
     carrier: Annotated[str, Meta(max_length=50)] | UnsetType = UNSET
@@ -105,10 +104,10 @@ def parse(model: type[T], call: Call, switches: Switches, *, may_be_empty: bool 
     """Read a request's body.
 
     Args:
-        model: What it must be.
+        model: The type of the body.
         call: The request.
         switches: How strict the service is.
-        may_be_empty: Whether the operation needs no input, so that an absent body could stand for `{}`.
+        may_be_empty: Whether the operation needs no input, so that an absent body may mean `{}`.
 
     Raises:
         ApiError: 400, with the dotted path of the first field at fault.
@@ -128,7 +127,7 @@ def parse(model: type[T], call: Call, switches: Switches, *, may_be_empty: bool 
 
 
 def same_json(left: bytes, right: bytes) -> bool:
-    """Tell whether two bodies are the same JSON; bodies that are none compare by their bytes."""
+    """Return whether two bodies are the same JSON; other bodies are compared by their bytes."""
     try:
         return bool(_document(left) == _document(right))
     except ApiError:

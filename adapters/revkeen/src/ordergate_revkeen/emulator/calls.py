@@ -1,4 +1,4 @@
-"""One request inside the emulator, what it causes, and what it is answered."""
+"""One request inside the emulator, its effects, and its response."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from ordergate.spi.emulator import EmulatedRequest
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
-    """What a change and its events go back to.
+    """The cause of a change and its events.
 
     Attributes:
         now: Unix time in seconds.
-        request_id: The `req_...` of the request; None for what happens without one.
+        request_id: The `req_...` of the request; None without a request.
         idempotency_key: As the request sent it; events repeat it (Events API in OpenAPI).
     """
 

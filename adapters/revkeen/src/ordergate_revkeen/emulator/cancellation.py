@@ -1,4 +1,4 @@
-"""Canceling an order, by its client, by the dashboard or by time, and what becomes of a pending payment."""
+"""Cancellation of an order by its client, by the dashboard or by expiry, and its effect on a pending payment."""
 
 from .account import Account, Order
 from .calls import Cause
@@ -7,7 +7,7 @@ from .payments import pending_payments, require_none_pending, void_pending
 
 
 def cancel_by_rule(account: Account, order: Order, cause: Cause) -> None:
-    """Cancel an order whose status allows it.
+    """Cancel an order, if its status allows it.
 
     Raises:
         ApiError: The status forbids it, or a pending payment does.
@@ -24,12 +24,12 @@ def cancel_by_rule(account: Account, order: Order, cause: Cause) -> None:
 
 
 def expired(order: Order, now: float) -> bool:
-    """Tell whether `expires_at` has passed."""
+    """Return whether `expires_at` is over."""
     return order.expires is not None and order.expires <= now
 
 
 def cancel_expired(account: Account, now: float) -> None:
-    """Cancel unpaid orders whose time has passed, where a switch says that expiry does so."""
+    """Cancel expired unpaid orders, if a switch sets that effect."""
     if account.switches.expiry != "cancel":
         return
     for order in account.orders.values():
@@ -38,7 +38,7 @@ def cancel_expired(account: Account, now: float) -> None:
 
 
 def _cancel_expired(account: Account, order: Order) -> None:
-    """Cancel at the moment of expiry, or once no payment stands in the way."""
+    """Cancel at the expiry, or later, when no payment prevents it."""
     if account.switches.cancel_in_flight == "refuse" and pending_payments(account, order):
         return
     assert order.expires is not None, "only orders with an expiry expire"

@@ -1,6 +1,6 @@
-"""The customers, products and means of payment that exist, each with what it does.
+"""The customers, products and payment methods, each with its behaviour.
 
-RevKeen documents no test cards: the entries are the emulator's own, one per way a payment can go.
+RevKeen documents no test cards: the entries are the emulator's own, one for each possible course of a payment.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ from .identifiers import Identifiers
 Outcome = Literal[
     "succeeds", "insufficient_funds", "expired_card", "card_declined", "pending", "needs_challenge"
 ]
-"""How a charge goes: at once, declined in three ways, settled later, or after a challenge."""
+"""The course of a charge: immediate, declined in three ways, settled later, or after a challenge."""
 
 DECLINES: Mapping[str, str] = {
     "insufficient_funds": "The card has insufficient funds",
@@ -28,7 +28,7 @@ DECLINES: Mapping[str, str] = {
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What all catalog entries share: a sentence for humans about what the entry does."""
+    """The base of all catalog entries: a sentence for people about its behaviour."""
 
     behaviour: str = ""
 

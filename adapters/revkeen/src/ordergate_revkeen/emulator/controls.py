@@ -1,4 +1,4 @@
-"""What happens at the provider without its client: payments close, challenges end, the dashboard acts."""
+"""Actions at the provider outside the API: payments close, challenges end, the dashboard acts."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,13 +14,13 @@ from .orders import allowed
 from .payments import fail_pending, pending_payments, refund_payment, refundable, settle
 
 AUTHENTICATION_FAILED = "authentication_failed"
-"""Failure code of a payment whose challenge was not passed; inferred."""
+"""Failure code of a payment after a failed challenge; inferred."""
 
 Action = Callable[[Account, Order, int | None, Cause], None]
 
 
 def act(account: Account, order_id: str, action: str, amount: int | None, now: float) -> dict[str, Any]:
-    """Do what happens at the provider without its client, and return the order.
+    """Perform an action at the provider, and return the order.
 
     Raises:
         UnknownOrderError: There is no such order.

@@ -48,9 +48,9 @@ class ApiError(Exception):
     Attributes:
         status: HTTP status.
         message: For humans; clients must not branch on it (Errors guide).
-        code: Set where a document names one beyond the status's general code.
+        code: Set if a document names another one than the status's general code.
         param: Dotted path of the field at fault.
-        details: What `error.details` holds.
+        details: The content of `error.details`.
         headers: Extra response headers.
         stored: Whether an idempotency key may keep this answer.
     """
@@ -83,7 +83,7 @@ def invalid(message: str, param: str | None = None, status: int = 400) -> ApiErr
 
 
 def unauthorized(switches: Switches, *, expired: bool = False) -> ApiError:
-    """Build a 401, with the Bearer challenge where the surface sends one."""
+    """Build a 401, with the Bearer challenge if the surface sends one."""
     code = "expired_api_key" if expired else switches.unauthorized_code
     silent = code in {"authentication_required", "merchant_api_key_required"}
     return ApiError(401, code=code, headers={} if silent else {"WWW-Authenticate": CHALLENGE})
@@ -95,7 +95,7 @@ def forbidden(scope: str) -> ApiError:
 
 
 def not_found(noun: str, param: str | None = None) -> ApiError:
-    """Build a 404; other merchants' objects look the same (Orders reference)."""
+    """Build a 404; another merchant's object has the same one (Orders reference)."""
     return ApiError(404, f"No such {noun}", param=param)
 
 
@@ -118,10 +118,10 @@ def internal(*, stored: bool) -> ApiError:
 def response(
     error: ApiError, switches: Switches, request_id: str, shape: str | None = None
 ) -> EmulatedResponse:
-    """Render an error as it goes over the wire.
+    """Render an error as its response.
 
     Args:
-        error: What was refused, and why.
+        error: The refusal.
         switches: Choose the spelling of codes and the form.
         request_id: The `req_...` of this request.
         shape: The form that a sub-resource is documented with, unless a switch asks for another.

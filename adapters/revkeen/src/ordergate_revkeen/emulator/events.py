@@ -13,7 +13,7 @@ def record_order(
     """Record `order.<kind>` with the order as it is now.
 
     Args:
-        account: Whose event it is.
+        account: The account of the event.
         kind: `created`, `updated`, `paid`, `fulfilled` or `canceled`.
         order: After the change.
         cause: The request or happening behind it.

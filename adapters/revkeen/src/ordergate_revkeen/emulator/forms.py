@@ -1,4 +1,4 @@
-"""Objects as they go over the wire: complete forms, and what the switches leave of them."""
+"""The forms of objects in responses: complete, and changed by the switches."""
 
 from typing import Any
 
@@ -54,7 +54,7 @@ def order_form(order: Order, switches: Switches) -> dict[str, Any]:
 
 
 def order_reply(order: Order, switches: Switches, *, retrieve: bool = False) -> dict[str, Any]:
-    """Return an Order as a reply carries it: without what the switches omit, with what they add.
+    """Return the Order of a response: without the omitted members, with the added ones.
 
     Args:
         order: The order.
@@ -128,7 +128,7 @@ def list_form(rows: list[dict[str, Any]], *, has_more: bool, switches: Switches)
 
 
 def with_extra(form: dict[str, Any], switches: Switches) -> dict[str, Any]:
-    """Return a form with an unknown field, where a switch asks for one."""
+    """Return a form with an unknown field, if a switch asks for one."""
     return {**form, **_EXTRA} if switches.extra_fields else form
 
 

@@ -54,7 +54,7 @@ class IdempotencyKeys:
 
 
 def usable_key(call: Call, switches: Switches) -> str | None:
-    """Return the request's key where the method honours one.
+    """Return the request's key, if the method supports one.
 
     Raises:
         ApiError: The key is empty or longer than 255 characters.
@@ -70,7 +70,7 @@ def usable_key(call: Call, switches: Switches) -> str | None:
 
 
 def stored_by_status(status: int, switches: Switches) -> bool:
-    """Tell whether an answer with this status is kept under its key."""
+    """Return whether a response with this status is stored under its key."""
     exceptions = {
         401: switches.idempotency_stores_unauthorized,
         404: switches.idempotency_stores_not_found,

@@ -1,4 +1,4 @@
-"""Rate limits per API key, as a bucket that holds a burst and refills by the minute."""
+"""Rate limits for each API key, as a bucket with a burst and a refill per minute."""
 
 import math
 from email.utils import formatdate
@@ -48,7 +48,7 @@ def too_many_requests(switches: Switches, now: float, wait: int) -> ApiError:
     Args:
         switches: Choose the form of `Retry-After` and whether `X-RateLimit-*` is sent.
         now: Unix time in seconds.
-        wait: Seconds after which the client may come again.
+        wait: Seconds until the client may try again.
     """
     headers = _retry_after(switches, now, wait)
     if switches.rate_limit_headers != "never":

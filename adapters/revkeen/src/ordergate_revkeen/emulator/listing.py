@@ -100,8 +100,8 @@ def page(rows: Collection[T], matches: Callable[[T], bool], query: Query, switch
     Args:
         rows: All rows, oldest first.
         matches: The filters; a cursor may name a row that they leave out.
-        query: Holds limit and cursors.
-        switches: Choose the order, and what an unknown cursor does.
+        query: Contains limit and cursors.
+        switches: Set the sort order, and the effect of an unknown cursor.
     """
     limit = query.limit()
     after, before = query.cursor()
@@ -122,7 +122,7 @@ def page(rows: Collection[T], matches: Callable[[T], bool], query: Query, switch
 
 
 def within(created: float, since: float | None, until: float | None) -> bool:
-    """Tell whether a creation time, in whole seconds, lies within inclusive bounds."""
+    """Return whether a creation time, in whole seconds, is within inclusive bounds."""
     second = int(created)
     return (since is None or second >= since) and (until is None or second <= until)
 

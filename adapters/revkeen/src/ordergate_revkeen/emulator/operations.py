@@ -29,7 +29,7 @@ from .payments import (
 ORDER_FILTERS = ("customer_id", "status", "billing_type", "created_gte", "created_lte", *PAGING)
 EVENT_FILTERS = ("order_id", "type", "types", "created_gte", "created_lte", *PAGING)
 CUSTOMER_ORDER_STATUSES = ("pending", "paid", "fulfilled", "canceled")
-"""What `GET /customers/{id}/orders` filters by: four of the seven (OpenAPI)."""
+"""The filters of `GET /customers/{id}/orders`: four of the seven (OpenAPI)."""
 
 
 def list_orders(account: Account, call: Call) -> Reply:
@@ -237,7 +237,7 @@ def _unknown_line(account: Account, param: str) -> ApiError:
 
 
 def _refund_amount(payment: Payment, body: NewRefund) -> int:
-    """Return what is refunded; more than the charge is the Errors guide's example of a 422."""
+    """Return the amount to refund; a higher one than the charge is the Errors guide's example of a 422."""
     left = refundable(payment)
     amount = left if body.amount_minor is UNSET else body.amount_minor
     if not 0 < amount <= left:

@@ -1,4 +1,4 @@
-"""The order's states as a table, and what each operation does to an order.
+"""The order's states as a table, and the effect of each operation on an order.
 
 Which operation a status allows is data: True and False are documented, a name is the switch that decides an
 inferred cell.
@@ -48,7 +48,7 @@ TABLE: Mapping[str, tuple[bool | str, ...]] = {
 
 
 def allowed(operation: str, status: str, switches: Switches) -> bool:
-    """Tell whether a status allows an operation; unknown statuses count as `draft`."""
+    """Return whether a status allows an operation; unknown statuses count as `draft`."""
     column = STATUSES.index(status) if status in STATUSES else 0
     cell = TABLE[operation][column]
     return cell if isinstance(cell, bool) else bool(getattr(switches, cell))
@@ -103,7 +103,7 @@ def update_order(account: Account, order: Order, body: OrderUpdate, cause: Cause
     """Change customer, metadata or notes; nothing else can be changed (OpenAPI).
 
     Raises:
-        ApiError: 404 for a missing customer, 400 for an empty update where a switch refuses it.
+        ApiError: 404 for a missing customer, 400 for an empty update if a switch refuses it.
     """
     switches = account.switches
     if switches.empty_update == "refuse" and body == OrderUpdate():

@@ -13,17 +13,17 @@ from .forms import order_form, refund_form
 
 
 class Instrument(msgspec.Struct, frozen=True):
-    """What is charged, and how the charge will go."""
+    """The source of a charge, and the course of the charge."""
 
     outcome: str
     payment_method_id: str | None = None
 
 
 def instrument_for(account: Account, order: Order, body: NewPayment) -> Instrument:
-    """Find what a pay request charges; a single-use token is spent by it.
+    """Find the source of a pay request's charge; a single-use token is used up by it.
 
     Raises:
-        ApiError: 400 where nothing fits, 404 for a payment method that is not the customer's.
+        ApiError: 400 without a valid source, 404 for another customer's payment method.
     """
     method_id, token = body.payment_method_id, body.payment_token
     if method_id is not UNSET and token is not UNSET:
@@ -45,9 +45,9 @@ def charge(account: Account, order: Order, instrument: Instrument, amount: int, 
     """Charge an order.
 
     Args:
-        account: Whose order it is.
-        order: What is paid.
-        instrument: What is charged.
+        account: The account of the order.
+        order: The order.
+        instrument: The source of the charge.
         amount: Minor units.
         cause: The pay request.
 
@@ -92,14 +92,14 @@ def settle(account: Account, payment: Payment, cause: Cause) -> None:
 
 
 def settle_free(account: Account, order: Order, cause: Cause) -> None:
-    """Make an order paid whose total is zero; nothing is charged."""
+    """Mark an order with a total of zero as paid, without a charge."""
     _ensure_invoice(account, order)
     order.updated = cause.now
     _mark_paid(account, order, cause)
 
 
 def fail_pending(account: Account, payment: Payment, code: str, cause: Cause) -> None:
-    """Let a pending payment fail; the order goes back to where it was, or stays pending."""
+    """Fail a pending payment; the order gets its earlier status, or stays pending."""
     order = account.orders[payment.order_id]
     before = order_form(order, account.switches)
     _fail(account, payment, code, cause)
@@ -132,7 +132,7 @@ def require_none_pending(account: Account, order: Order) -> None:
 
 
 def settle_due(account: Account, now: float) -> None:
-    """Settle the payments whose time has come, each at its own moment."""
+    """Settle the due payments, each at its own time."""
     delay = account.switches.pending_payment_seconds
     if delay is None:
         return
@@ -142,7 +142,7 @@ def settle_due(account: Account, now: float) -> None:
 
 
 def refundable(payment: Payment) -> int:
-    """Return what is left to refund of a payment, in minor units."""
+    """Return the refundable rest of a payment, in minor units."""
     return payment.amount - payment.amount_refunded if payment.status == "succeeded" else 0
 
 
@@ -152,7 +152,7 @@ def refund_payment(
     """Give money back; the whole amount paid makes the order `refunded`.
 
     Args:
-        account: Whose payment it is.
+        account: The account of the payment.
         payment: Has at least `amount` left to refund.
         amount: Minor units.
         cause: The request or happening behind it.
@@ -269,7 +269,7 @@ def _mark_paid(account: Account, order: Order, cause: Cause) -> None:
 
 
 def _set_payment_status(order: Order, status: str) -> None:
-    """Set the status unless cancellation or fulfilment already hides what was paid."""
+    """Set the status, unless a cancellation or a fulfillment already hides the paid amount."""
     if order.status not in {"canceled", "fulfilled"}:
         order.status = status
 

@@ -36,7 +36,7 @@ _DATE = re.compile(r"^\d{4}-\d{2}-\d{2}\Z", re.ASCII)
 class RevKeenEmulator:
     """RevKeen's v2 Orders API, version 2026-05-01, as a pure state machine.
 
-    It implements `ordergate.spi.emulator.ProviderEmulator`. What RevKeen's documentation leaves open is a
+    It implements `ordergate.spi.emulator.ProviderEmulator`. Each point that RevKeen's documentation leaves open is a
     switch (see `Switches`).
 
     Attributes:
@@ -51,7 +51,7 @@ class RevKeenEmulator:
         self._limit = RateLimit()
 
     def describe(self) -> EmulatorDescription:
-        """Return what a client needs: the sandbox key and the catalog's first entries."""
+        """Return the data for a client: the sandbox key and the catalog's first entries."""
         return self._description
 
     def handle(self, request: EmulatedRequest, now: float) -> EmulatedResponse:
@@ -70,7 +70,7 @@ class RevKeenEmulator:
         return self._stamped(response, call)
 
     def advance(self, now: float) -> None:
-        """Close the payments that are due, cancel what has expired, forget keys after 24 hours."""
+        """Close due payments, cancel expired orders, delete keys after 24 hours."""
         settle_due(self._account, now)
         cancel_expired(self._account, now)
         self._idempotency.discard_expired(now)
@@ -98,13 +98,13 @@ class RevKeenEmulator:
         }
 
     def reset(self) -> None:
-        """Start anew from the seed: no orders, the first catalog, default switches."""
+        """Reset to the seed: no orders, the first catalog, default switches."""
         self._account = Account(self.seed)
         self._idempotency = IdempotencyKeys()
         self._limit = RateLimit()
 
     def act(self, order_id: str, action: str, amount: int | None, now: float) -> dict[str, Any]:
-        """Do what happens at RevKeen without its client, and return the order.
+        """Perform an action at RevKeen, and return the order.
 
         Raises:
             UnknownOrderError: There is no such order.
@@ -154,7 +154,7 @@ class RevKeenEmulator:
         return webhooks.headers(self._account, event, attempt)
 
     def _answer(self, call: Call) -> EmulatedResponse:
-        """Check the key, the version and the rate, then look for a stored answer, then work (inferred)."""
+        """Check the key, the version and the rate, then the stored response, then run the operation (inferred)."""
         path = segments(call.request.path)
         if path is None:
             raise errors.not_found("endpoint")
@@ -204,7 +204,7 @@ class RevKeenEmulator:
         return with_default_headers(response, {"RevKeen-Version": self._account.switches.pinned_version})
 
     def _stamped(self, response: EmulatedResponse, call: Call) -> EmulatedResponse:
-        """Add the version, and the rate where it is always told; a replay keeps its stored headers."""
+        """Add the version, and the rate if it is always sent; a replay keeps its stored headers."""
         response = self._versioned(response, call)
         switches = self._account.switches
         if switches.rate_limits and switches.rate_limit_headers == "always":

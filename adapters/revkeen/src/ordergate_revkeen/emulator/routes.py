@@ -24,8 +24,8 @@ class Route(msgspec.Struct, frozen=True):
         method: Upper case.
         path: Segments below the base path; `*` is an object's id.
         handler: Does it.
-        scope: What the key needs; None for the inferred scope of pay and update.
-        error_shape: The form of its errors, where it is not the canonical one.
+        scope: The scope that the key needs; None for the inferred scope of pay and update.
+        error_shape: The form of its errors, if it is not the canonical one.
     """
 
     method: str
@@ -59,8 +59,8 @@ def segments(path: str) -> tuple[str, ...] | None:
 def route_of(method: str, path: tuple[str, ...], switches: Switches) -> Route:
     """Find the operation.
 
-    No document says what a known path answers to another method: the Errors guide has no 405, so it is a
-    404 by default, and a 405 with `Allow` where a switch says so.
+    No document states the response of a known path to another method. The Errors guide has no 405, so it is a 404 by
+    default, and a 405 with `Allow` if a switch asks for it.
 
     Raises:
         ApiError: There is none.

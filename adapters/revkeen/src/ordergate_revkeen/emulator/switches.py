@@ -1,7 +1,7 @@
 """Every behaviour that RevKeen's documentation leaves open, contradicts, or only lets one infer.
 
-A default is the most likely reading. Whoever learns what the live service does sets the switch; whoever
-builds a client flips each in turn and sees whether the client survives.
+A default is the most likely reading. If the behaviour of the live service becomes known, set the switch. The author of
+a client tests it with each value of each switch.
 """
 
 from typing import Annotated, Literal
@@ -17,7 +17,7 @@ WholeSeconds = Annotated[int, Meta(ge=0, le=86_400)]
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 
 SETTLED_STATUSES = frozenset({"partially_paid", "paid", "fulfilled", "canceled", "refunded"})
-"""Statuses that say something has already happened to an order."""
+"""Statuses that show an earlier event of an order."""
 
 
 class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -26,8 +26,10 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # Environment, authentication, versioning
 
     environment: Literal["staging", "production"] = "staging"
-    """Whose keys are taken and what `livemode` says: `rk_sandbox_` or `rk_live_` (Authentication guide).
-    The emulator's live key is its sandbox key under the other prefix."""
+    """The accepted keys, and the value of `livemode`: `rk_sandbox_` or `rk_live_` (Authentication guide).
+
+    The emulator's live key is its sandbox key with the other prefix.
+    """
     api_key_status: Literal["active", "expired", "revoked"] = "active"
     """An expired or revoked key gives 401; only the code differs (Authentication guide, OpenAPI)."""
     key_scopes: tuple[Name, ...] = ("orders:*", "events:read", "refunds:write", "customers:read")
@@ -46,7 +48,7 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     pinned_version: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")] = "2026-05-01"
     """Version the key was issued under, in force without `RevKeen-Version` (Versioning guide)."""
     unknown_version: Literal["echo", "pinned", "refuse"] = "echo"
-    """What a `RevKeen-Version` other than the key's does; undocumented. `echo` takes any date."""
+    """The effect of a `RevKeen-Version` other than the key's; undocumented. `echo` accepts any date."""
 
     # Errors
 
@@ -72,13 +74,13 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # Request bodies
 
     unknown_fields: Literal["refuse", "ignore"] = "refuse"
-    """Unknown body fields are a 400 (Errors guide), though no schema says so (OpenAPI)."""
+    """Unknown body fields are a 400 (Errors guide), though no schema states it (OpenAPI)."""
     empty_body: Literal["refuse", "as_object"] = "refuse"
     """An absent body on update, pay, cancel and fulfill; undocumented, all SDKs sent `{}`."""
     require_json_content_type: bool = False
     """Whether a body without `Content-Type: application/json` is a 400; only sending it is documented."""
     datetime_requires_utc: bool = False
-    """Whether `expires_at` must end in `Z`; the schema says RFC 3339 date-time (OpenAPI)."""
+    """Whether `expires_at` must end in `Z`; the schema requires an RFC 3339 date-time (OpenAPI)."""
     past_expiry: Literal["accept", "refuse"] = "accept"
     """Whether `expires_at` may lie in the past at creation; undocumented."""
     supported_currencies: tuple[Annotated[str, Meta(min_length=3, max_length=3)], ...] | None = None
@@ -91,13 +93,13 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     optional_fields: Literal["all", "non_null", "none"] = "all"
     """Which fields outside the schema's `required` list a reply carries (OpenAPI)."""
     line_items_in: Literal["every_reply", "retrieve"] = "every_reply"
-    """Where `line_items` appear: promised for retrieve only (Orders reference)."""
+    """Responses with `line_items`: promised for retrieve only (Orders reference)."""
     update_wrapped: bool = False
     """Whether update answers `{"data": order}`; bare is inferred from the other operations."""
     currency_case: Literal["lower", "upper", "as_sent"] = "lower"
     """Case of `currency` in orders; the default `usd` suggests lower (OpenAPI)."""
     sibling_currency_case: Literal["lower", "upper"] = "upper"
-    """Case of `currency` in payments and refunds, where examples say `USD` (OpenAPI)."""
+    """Case of `currency` in payments and refunds; examples have `USD` (OpenAPI)."""
     fractional_seconds: bool = False
     """Whether date-times carry milliseconds; both are RFC 3339."""
     extra_fields: bool = False
@@ -115,18 +117,18 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     tax_percent: Percent = 0
     """Automatic tax on each line, rounded down; undocumented, but only RevKeen can add tax."""
     expiry: Literal["none", "refuse_pay", "cancel"] = "none"
-    """What happens once `expires_at` has passed; undocumented, and there is no `expired` status."""
+    """The effect of a passed `expires_at`; undocumented, and there is no `expired` status."""
     metadata_update: Literal["replace", "merge"] = "replace"
     """Whether update replaces or merges `metadata`; undocumented, replace is inferred."""
     update_null: Literal["clears", "ignored"] = "clears"
-    """What null does to `customer_id` and `notes` on update; inferred."""
+    """The effect of null for `customer_id` and `notes` in an update; inferred."""
     empty_update: Literal["accept", "refuse"] = "accept"
     """Answer to an update of nothing; undocumented."""
 
     # Pay
 
     pay_without_method: Literal["default_method", "refuse"] = "default_method"
-    """What `{}` does: charging the customer's default method is inferred (OpenAPI requires neither)."""
+    """The effect of `{}`: charging the customer's default method is inferred (OpenAPI requires neither)."""
     pay_both_methods: Literal["refuse", "payment_method", "payment_token"] = "refuse"
     """Which wins when method and token are both given; undocumented, a 400 is inferred."""
     guest_saved_method: bool = False
@@ -157,9 +159,9 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # Cancel, fulfill, refund
 
     cancel_in_flight: Literal["void", "refuse", "close_later"] = "void"
-    """What canceling does to a pending payment; undocumented. `close_later` takes the money anyway."""
+    """The effect of a cancellation on a pending payment; undocumented. `close_later` takes the money all the same."""
     empty_line_item_ids: Literal["refuse", "all", "none"] = "refuse"
-    """What `line_item_ids: []` fulfills; undocumented."""
+    """The effect of `line_item_ids: []`; undocumented."""
     unknown_line_item_status: Literal[400, 404] = 400
     """Answer to a line that is not the order's; undocumented."""
     fulfilled_line: Literal["refuse", "ignore"] = "refuse"
@@ -216,9 +218,9 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     refund_fulfilled: bool = True
     """Refund a payment of a fulfilled order; inferred."""
     refund_canceled: bool = False
-    """Refund a payment that came in after its order was canceled; inferred not."""
+    """Refund a payment that arrived after the cancellation of its order; inferred not."""
     refund_refunded: bool = False
-    """Refund a payment of a refunded order; inferred not. If allowed, the amount rule still holds."""
+    """Refund a payment of a refunded order; inferred not. If allowed, the amount rule still applies."""
 
     # Idempotency
 
@@ -252,7 +254,7 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     both_cursors: Literal["refuse", "starting_after"] = "refuse"
     """Answer to both cursors at once; undocumented."""
     list_order: Literal["newest_first", "oldest_first"] = "newest_first"
-    """Order of rows; inferred from events and refunds, where it is stated (OpenAPI)."""
+    """Sort order of rows; inferred from events and refunds, for which it is documented (OpenAPI)."""
     total_count: bool = True
     """Whether the orders list carries the optional `total_count` (OpenAPI)."""
 
@@ -268,7 +270,7 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     retry_after: Literal["seconds", "absent", "zero", "http_date"] = "seconds"
     """Form of `Retry-After`: whole seconds; clients meet the others too (CLI contract, SDKs)."""
     rate_limit_headers: Literal["on_429", "always", "never"] = "on_429"
-    """Where the optional `X-RateLimit-*` headers appear; undocumented outside of 429."""
+    """Responses with the optional `X-RateLimit-*` headers; documented only for 429."""
     forced_retry_after: WholeSeconds = 1
     """Seconds that a 429 asks for when a fault rule forces it, not the limit."""
 
@@ -285,13 +287,15 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # Webhooks
 
     webhook_envelope: Literal["full", "schema"] = "full"
-    """Whether deliveries carry all that the Events API lists, as the SDKs type it, or only what the webhook
-    schema names (OpenAPI)."""
+    """Whether webhooks contain everything that the Events API lists, as in the SDKs' types, or only the members of the
+    webhook schema (OpenAPI).
+    """
     webhook_signature_header: Literal["X-Revkeen-Signature", "x-rk-signature", "revkeen-signature"] = (
         "X-Revkeen-Signature"
     )
-    """Name of the signature's header: the first in OpenAPI, the second is what SDK verifiers fall back to,
-    the third stands only in SDK examples."""
+    """Name of the signature's header: the first is in OpenAPI, the second is the fallback of SDK verifiers, the third
+    is only in SDK examples.
+    """
     webhook_retries_signed_anew: bool = True
     """Whether each attempt is signed at its own time; inferred, since later ones would else be too old."""
     webhook_attempts: Annotated[int, Meta(ge=1, le=100)] = 6
@@ -299,6 +303,6 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ones follow 24 hours apart."""
 
     def __post_init__(self) -> None:
-        """Refuse what would contradict itself: a new order that claims to be paid."""
+        """Refuse a contradictory value: a new order that claims to be paid."""
         if self.new_order_status in SETTLED_STATUSES:
             raise ValueError(f"new_order_status cannot be {self.new_order_status}: a new order is unpaid")

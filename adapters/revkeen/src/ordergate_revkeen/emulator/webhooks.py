@@ -21,7 +21,7 @@ TIMEOUT = 30
 """Seconds (Retry behavior)."""
 
 SCHEMA_FIELDS = ("id", "type", "created", "livemode", "data")
-"""What the webhook schema names (OpenAPI); the Events API and the SDKs' types have more."""
+"""The members of the webhook schema (OpenAPI); the Events API and the SDKs' types have more."""
 
 
 def take_events(account: Account) -> list[WebhookEvent]:
