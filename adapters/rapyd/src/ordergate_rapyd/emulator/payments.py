@@ -22,7 +22,7 @@ def pay_order(account: Account, call: Call) -> JsonObject:
     method = _chosen_method(account, order, call.body)
     payment = _new_payment(account, order, method, call)
     if code := _refusal(order, method):
-        _tell_refused(account, payment, code, call.second)
+        _record_refusal(account, payment, code, call.second)
         raise RefusedError(code)
     account.payments[payment.id] = account.open_payments[payment.id] = payment
     webhooks.record_payment(account, "PAYMENT_SUCCEEDED", payment, call.second)
@@ -112,7 +112,7 @@ def _refusal(order: Order, method: PaymentMethod) -> str | None:
     return None
 
 
-def _tell_refused(account: Account, payment: Payment, code: str, second: int) -> None:
+def _record_refusal(account: Account, payment: Payment, code: str, second: int) -> None:
     if account.switches.declined_payment_recorded:
         account.payments[payment.id] = payment
         settlement.fail(account, payment, code, second)
