@@ -27,7 +27,7 @@ from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.accounts.configuration import Configuration
 from ordergate.gateway.accounts.registry import installed_adapter, installed_adapters
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.journal import codec
 from ordergate.journal.journal import Journal
 from ordergate.server.bootstrap import open_journal
@@ -112,7 +112,7 @@ _WISHES: MappingProxyType[str, Callable[[dict[str, Any]], OrderFilters]] = Mappi
 )
 
 
-def _gateway(journal: Journal) -> Gateway:
+def _gateway(journal: Journal) -> Runtime:
     adapter = installed_adapter(next(iter(installed_adapters())))
     accounts = {
         name: Account(name=name, adapter=adapter, environment="emulator", base_url="", settings=None)
@@ -120,7 +120,7 @@ def _gateway(journal: Journal) -> Gateway:
     }
     configuration = Configuration(hash="", accounts=accounts, default_route=("main",))
     nothing: Any = None
-    return Gateway(configuration, journal, nothing, lambda: datetime.now(UTC), nothing)
+    return Runtime(configuration, journal, nothing, lambda: datetime.now(UTC), nothing)
 
 
 def _record(number: int) -> OrderRecord:

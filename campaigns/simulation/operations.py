@@ -26,7 +26,7 @@ from ordergate.gateway.orders.pay import pay_order
 from ordergate.gateway.orders.read import get_order
 from ordergate.gateway.orders.returns import return_goods
 from ordergate.gateway.orders.update import update_order
-from ordergate.gateway.runtime.runtime import Answer, Gateway
+from ordergate.gateway.runtime.runtime import Answer, Runtime
 from ordergate.gateway.writes.write import CallOptions
 from ordergate.journal.records.operations import StoredResponse
 
@@ -50,7 +50,7 @@ class Target(msgspec.Struct, frozen=True):
     line: str
 
 
-Ask = Callable[[Gateway, Target, CallOptions], Awaitable[Answer]]
+Ask = Callable[[Runtime, Target, CallOptions], Awaitable[Answer]]
 
 
 def draft(reference: str | None = None) -> Draft:
@@ -66,51 +66,51 @@ def draft(reference: str | None = None) -> Draft:
     )
 
 
-async def create(gateway: Gateway, _target: Target, options: CallOptions) -> Answer:
+async def create(gateway: Runtime, _target: Target, options: CallOptions) -> Answer:
     """Create an order with a reference."""
     wanted = draft(f"A-{options.key}")
     return await create_order(gateway, CALLER, wanted, options, allow_duplicate=False)
 
 
-async def pay(gateway: Gateway, target: Target, options: CallOptions) -> Answer:
+async def pay(gateway: Runtime, target: Target, options: CallOptions) -> Answer:
     """Pay all of it."""
     return await pay_order(gateway, CALLER, target.order, PayBody(), options)
 
 
-async def pay_a_part(gateway: Gateway, target: Target, options: CallOptions) -> Answer:
+async def pay_a_part(gateway: Runtime, target: Target, options: CallOptions) -> Answer:
     """Pay a part of it."""
     return await pay_order(gateway, CALLER, target.order, PayBody(amount=5000), options)
 
 
-async def update(gateway: Gateway, target: Target, options: CallOptions) -> Answer:
+async def update(gateway: Runtime, target: Target, options: CallOptions) -> Answer:
     """Change the metadata, to something that it never was."""
     body = UpdateBody(metadata={"note": f"changed by {options.key}"})
     return await update_order(gateway, CALLER, target.order, body, options)
 
 
-async def cancel(gateway: Gateway, target: Target, options: CallOptions) -> Answer:
+async def cancel(gateway: Runtime, target: Target, options: CallOptions) -> Answer:
     """Cancel it."""
     return await cancel_order(gateway, CALLER, target.order, CancelBody(reason="Out of stock"), options)
 
 
-async def fulfill(gateway: Gateway, target: Target, options: CallOptions) -> Answer:
+async def fulfill(gateway: Runtime, target: Target, options: CallOptions) -> Answer:
     """Hand all of it over."""
     return await fulfill_order(gateway, CALLER, target.order, FulfillBody(tracking_number="1Z9"), options)
 
 
-async def fulfill_a_line(gateway: Gateway, target: Target, options: CallOptions) -> Answer:
+async def fulfill_a_line(gateway: Runtime, target: Target, options: CallOptions) -> Answer:
     """Hand one line over."""
     body = FulfillBody(line_item_ids=[target.line])
     return await fulfill_order(gateway, CALLER, target.order, body, options)
 
 
-async def give_back(gateway: Gateway, target: Target, options: CallOptions) -> Answer:
+async def give_back(gateway: Runtime, target: Target, options: CallOptions) -> Answer:
     """Return one of two chairs."""
     body = ReturnBody(lines=[ReturnLineBody(line_item_id=target.line, quantity=1)])
     return await return_goods(gateway, CALLER, target.order, body, options)
 
 
-async def confirm(gateway: Gateway, target: Target, _options: CallOptions) -> Answer:
+async def confirm(gateway: Runtime, target: Target, _options: CallOptions) -> Answer:
     """Read the order, which makes the gateway tell the provider that it is paid."""
     order: Order = await get_order(gateway, CALLER, target.order, refresh=True)
     if order.provider_status != "paid":

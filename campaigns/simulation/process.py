@@ -10,7 +10,7 @@ from campaigns.simulation.journal import ImmediateJournal
 from campaigns.simulation.network import LATEST, Network, working_on
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.accounts.configuration import Configuration
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.journal.records.operations import Claimed
 from ordergate.journal.transaction import Transaction
 from ordergate.spi.wire import WireRequest, WireResponse
@@ -203,7 +203,7 @@ class Process:
     ) -> None:
         self.life = Life(stop)
         self.journal = journal
-        self.gateway = Gateway(
+        self.gateway = Runtime(
             configuration=configuration,
             journal=MortalJournal(journal, self.life),  # type: ignore[arg-type]
             transport=MortalTransport(network, self.life),
@@ -224,7 +224,7 @@ class Process:
         """Be gone: every task ends where it stands, the connections are closed."""
         self.life.alive = False
         # In the order in which they began: that of a set is another one each time.
-        tasks = sorted({*self._tasks, *self.gateway.running}, key=_number)
+        tasks = sorted({*self._tasks, *self.gateway.work.running}, key=_number)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

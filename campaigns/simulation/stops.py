@@ -139,7 +139,7 @@ class _Run:
     async def _live_again(self, process: Process) -> None:
         if self._case.repeats == "at once":
             await process.gateway.journal.write(
-                tx.leases.reap_expired(process.gateway.node, process.gateway.held)
+                tx.leases.reap_expired(process.gateway.node, process.gateway.work.held)
             )
             await self._repeat(process)
         await self._recover(process)
@@ -171,7 +171,7 @@ class _Run:
     async def _recover(self, process: Process) -> None:
         """Recover until everything is settled."""
         await process.gateway.journal.write(
-            tx.leases.reap_expired(process.gateway.node, process.gateway.held)
+            tx.leases.reap_expired(process.gateway.node, process.gateway.work.held)
         )
         for _ in range(_ROUNDS):
             if not unsettled(process):
@@ -187,7 +187,7 @@ class _Run:
         await asyncio.sleep(4)
 
     async def _finish(self, process: Process) -> None:
-        running = list(process.gateway.running)
+        running = list(process.gateway.work.running)
         if running:
             await asyncio.wait(running)
         process.life.check()

@@ -93,8 +93,8 @@ def test_serving_loads_no_library_that_it_does_not_need() -> None:
     script = (
         "import asyncio, sys\n"
         "from ordergate.web.app import create_app\n"
-        "from ordergate.gateway.runtime.runtime import Gateway\n"
-        "app = create_app(Gateway(*[None] * 5), max_body_bytes=1024)\n"
+        "from ordergate.gateway.runtime.runtime import Runtime\n"
+        "app = create_app(Runtime(*[None] * 5), max_body_bytes=1024)\n"
         "assert app.app.openapi_schema.paths\n"
         "import ordergate.server.bootstrap\n"
         "print(sorted({'faker', 'opentelemetry.sdk', 'google.protobuf', 'requests'} & set(sys.modules)))\n"

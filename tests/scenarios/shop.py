@@ -29,7 +29,7 @@ from ordergate.gateway.inbound.resync import resyncing
 from ordergate.gateway.orders.create import failover_as_routed
 from ordergate.gateway.outbound.deliver import delivering
 from ordergate.gateway.outbound.feed import outbox
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.gateway.writes.lease import leased
 from ordergate.gateway.writes.recovery import recovering
 from ordergate.journal import transactions as tx
@@ -68,7 +68,7 @@ DOCUMENTED_MEMBERS = {
 """Every problem has all of these."""
 
 _keys = itertools.count(1)
-_applications: dict[tuple[int, str], tuple[Gateway, Any]] = {}
+_applications: dict[tuple[int, str], tuple[Runtime, Any]] = {}
 
 
 class Emulator:
@@ -156,7 +156,7 @@ class Shop:
     emulator: Emulator
     client: httpx.AsyncClient
     config: Path
-    gateway: Gateway | None = field(default=None, repr=False)
+    gateway: Runtime | None = field(default=None, repr=False)
 
     @property
     def journal(self) -> Journal:
@@ -508,7 +508,7 @@ async def _served(app: Any, protocol: Any, shutdown_timeout: float, port: int) -
             await server.shutdown([listener])
 
 
-def _application(gateway: Gateway, max_body_bytes: int, root_path: str) -> Any:
+def _application(gateway: Runtime, max_body_bytes: int, root_path: str) -> Any:
     """The application around this gateway: built once and refilled, since building takes longer than a test."""
     settings = max_body_bytes, root_path
     if settings not in _applications:

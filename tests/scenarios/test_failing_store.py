@@ -215,13 +215,13 @@ async def test_a_gateway_that_lost_its_lease_does_not_send(open_another: OpenSho
     """A gateway that the journal may count as dead by now sends nothing, and says that it did not."""
     shop = await open_another()
     before = shop.emulator.requests
-    shop.gateway.lease.until = asyncio.get_running_loop().time()
+    shop.gateway.work.lease.until = asyncio.get_running_loop().time()
 
     problem = problem_of(await shop.create(key="mine"), 503, "provider_unavailable")
 
     assert (problem["sent"], problem["outcome"]) == ("no", "not_applied")
     assert shop.emulator.requests == before
-    shop.gateway.lease.until = float("inf")
+    shop.gateway.work.lease.until = float("inf")
     body_of(await shop.create(key="mine"), 201)
 
 

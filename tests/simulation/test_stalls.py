@@ -48,9 +48,9 @@ async def _ask(kind: Kind, process: Process, world: World, target: Target) -> An
 async def _finish(process: Process) -> None:
     """Let what is under way end, and recovery begin what is due, once each."""
     for _ in range(2):
-        await asyncio.gather(*process.gateway.running, return_exceptions=True)
+        await asyncio.gather(*process.gateway.work.running, return_exceptions=True)
         await run_due(process.gateway, failover_as_routed)
-    await asyncio.gather(*process.gateway.running, return_exceptions=True)
+    await asyncio.gather(*process.gateway.work.running, return_exceptions=True)
 
 
 @pytest.mark.parametrize("seconds", [SEND_WITHIN + 0.1, 4 * LEASE])

@@ -16,7 +16,7 @@ from ordergate.cli.session import (
 )
 
 if TYPE_CHECKING:
-    from ordergate.gateway.runtime.runtime import Gateway
+    from ordergate.gateway.runtime.runtime import Runtime
 
 
 @click.command(name="import")
@@ -43,8 +43,8 @@ def import_(
 
     body = ImportBody(provider_order_id=provider_order_id, merchant=merchant)
 
-    async def work(gateway: "Gateway") -> Any:
-        return await import_order(gateway, operator(world), account, body)
+    async def work(runtime: "Runtime") -> Any:
+        return await import_order(runtime, operator(world), account, body)
 
     order = with_gateway(config, work)
     if as_json:

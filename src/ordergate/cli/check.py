@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ordergate.domain.mode import World
-    from ordergate.gateway.runtime.runtime import Gateway
+    from ordergate.gateway.runtime.runtime import Runtime
     from ordergate.settings import Settings
 
 _AUTHORITIES_TIMEOUT = 5.0
@@ -97,7 +97,7 @@ def _authorities_error() -> str | None:
     return None
 
 
-async def _unreachable(gateway: "Gateway") -> dict[str, str]:
+async def _unreachable(runtime: "Runtime") -> dict[str, str]:
     """Read one row at each account; return the failure of each account that failed."""
     from ordergate.domain.commands import ListFilters, ListOrders
     from ordergate.domain.errors import Problem
@@ -105,9 +105,9 @@ async def _unreachable(gateway: "Gateway") -> dict[str, str]:
 
     command = ListOrders(limit=1, cursor=None, filters=ListFilters())
     failures = {}
-    for name, account in gateway.configuration.accounts.items():
+    for name, account in runtime.configuration.accounts.items():
         try:
-            await read_page(gateway, account, command)
+            await read_page(runtime, account, command)
         except Problem as problem:
             failures[name] = f"{problem.code}: {problem.detail}"
     return failures

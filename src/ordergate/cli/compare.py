@@ -20,7 +20,7 @@ from ordergate.cli.session import (
 )
 
 if TYPE_CHECKING:
-    from ordergate.gateway.runtime.runtime import Gateway
+    from ordergate.gateway.runtime.runtime import Runtime
 
 _COLOURS = {"different": "red", "only_in": "yellow", "own": "cyan", "equivalent": "green", "equal": "dim"}
 
@@ -72,11 +72,11 @@ def compare(
     )
     key = key or (str(uuid.uuid4()) if execute else None)
 
-    async def work(gateway: "Gateway") -> bytes:
-        caller = await merchant_caller(gateway, merchant, world)
+    async def work(runtime: "Runtime") -> bytes:
+        caller = await merchant_caller(runtime, merchant, world)
         if key is not None:
             tell(f"idempotency key {key}", err=True)
-        return (await compare_accounts(gateway, caller, caller.require_merchant(), body, key)).body
+        return (await compare_accounts(runtime, caller, caller.require_merchant(), body, key)).body
 
     document = with_gateway(config, work)
     compared = msgspec.json.Decoder(float_hook=Decimal).decode(document)

@@ -18,7 +18,7 @@ from ordergate.cli.session import (
 )
 
 if TYPE_CHECKING:
-    from ordergate.gateway.runtime.runtime import Gateway
+    from ordergate.gateway.runtime.runtime import Runtime
     from ordergate.journal.records.keys import ApiKey
 
 
@@ -71,7 +71,7 @@ def create(
         now=now,
         expires_at=now + lifetime if lifetime is not None else None,
     )
-    with_gateway(config, lambda gateway: gateway.journal.write(tx.keys.add(key, hash_key(token))))
+    with_gateway(config, lambda runtime: runtime.journal.write(tx.keys.add(key, hash_key(token))))
     _show_once(key, token, as_json=as_json)
 
 
@@ -84,7 +84,7 @@ def list_keys(config: Path | None, *, as_json: bool) -> None:
     from ordergate.journal import transactions as tx
     from ordergate.terminal import show_rows
 
-    found = with_gateway(config, lambda gateway: gateway.journal.read(tx.keys.list_all()))
+    found = with_gateway(config, lambda runtime: runtime.journal.read(tx.keys.list_all()))
     if as_json:
         tell(json.dumps({"data": [{"id": key.id, **_facts(key)} for key in found]}))
         return
@@ -136,7 +136,7 @@ def rotate(
     from ordergate.gateway.access.rotation import rotate_key
 
     made = with_gateway(
-        config, lambda gateway: rotate_key(gateway, key_id, overlap=overlap, lifetime=lifetime)
+        config, lambda runtime: rotate_key(runtime, key_id, overlap=overlap, lifetime=lifetime)
     )
     previous = {"id": key_id, "expires_at": _time(made.previous_ends_at)}
     _show_once(made.key, made.token, as_json=as_json, replaces=previous)
@@ -154,8 +154,8 @@ def revoke(key_id: str, config: Path | None, *, as_json: bool) -> None:
     from ordergate.domain.errors import Problem
     from ordergate.journal import transactions as tx
 
-    async def work(gateway: "Gateway") -> bool:
-        return await gateway.journal.write(tx.keys.revoke(key_id, gateway.clock()))
+    async def work(runtime: "Runtime") -> bool:
+        return await runtime.journal.write(tx.keys.revoke(key_id, runtime.clock()))
 
     if not with_gateway(config, work):
         raise Problem("not_found", f"There is no key {key_id!r}; see: ordergate keys list")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ordergate.domain.mode import World
     from ordergate.gateway.accounts.account import Account
     from ordergate.gateway.links.missing_links import MissingLinks
-    from ordergate.gateway.runtime.runtime import Gateway
+    from ordergate.gateway.runtime.runtime import Runtime
     from ordergate.journal.records.links import LinkPlace, LinkQuery, StoredLink
 
 _MAX_ERRORS = 100
@@ -83,13 +83,13 @@ def import_(file: Any, merchant: str, config: Path | None, world: str, *, as_jso
     links = LinkFile(file.read())
     caller = operator(world)
 
-    async def work(gateway: "Gateway") -> int:
-        errors = links.judge(gateway.configuration, caller, merchant)
+    async def work(runtime: "Runtime") -> int:
+        errors = links.judge(runtime.configuration, caller, merchant)
         if errors:
             _refuse(errors, file.name, as_json=as_json)
         with progress("importing", total=len(links.links)) as advance:
             return await import_links(
-                gateway.journal, gateway.configuration, caller, merchant, links.links, advance
+                runtime.journal, runtime.configuration, caller, merchant, links.links, advance
             )
 
     imported = with_gateway(config, work)
@@ -115,13 +115,13 @@ def export(merchant: str | None, config: Path | None, world: str, *, as_json: bo
     """
     from ordergate.journal.records.links import LinkQuery
 
-    async def work(gateway: "Gateway") -> None:
-        owner = merchant or await _only_merchant(gateway, _world(world))
+    async def work(runtime: "Runtime") -> None:
+        owner = merchant or await _only_merchant(runtime, _world(world))
         query = LinkQuery(world=_world(world), merchant=owner, limit=_EXPORT_PAGE, **filters)
         if as_json:
-            await _export_json(gateway, query)
+            await _export_json(runtime, query)
         else:
-            await _export_csv(gateway, query)
+            await _export_csv(runtime, query)
 
     with_gateway(config, work)
 
@@ -154,7 +154,7 @@ def list_links(
     query = LinkQuery(
         world=_world(world), limit=limit, after=None if cursor is None else _read_cursor(cursor), **filters
     )
-    found = with_gateway(config, lambda gateway: gateway.journal.read(tx.links.search(query)))
+    found = with_gateway(config, lambda runtime: runtime.journal.read(tx.links.search(query)))
     rows, more = found[:limit], len(found) > limit
     next_cursor = _cursor(rows[-1].place) if more else None
     if as_json:
@@ -195,12 +195,12 @@ def missing(
     from ordergate.gateway.links.missing_links import missing_links
     from ordergate.terminal import progress
 
-    async def work(gateway: "Gateway") -> "MissingLinks":
-        account = _account(gateway, name, merchant, _world(world))
+    async def work(runtime: "Runtime") -> "MissingLinks":
+        account = _account(runtime, name, merchant, _world(world))
         since = datetime.now(UTC) - timedelta(days=days)
         with progress("orders") as advance:
             return await missing_links(
-                gateway.journal, account, merchant=merchant, since=since, progress=advance
+                runtime.journal, account, merchant=merchant, since=since, progress=advance
             )
 
     found = with_gateway(config, work)
@@ -232,10 +232,10 @@ def _refuse(errors: "list[LineError]", name: str, *, as_json: bool) -> NoReturn:
     sys.exit(1)
 
 
-async def _only_merchant(gateway: "Gateway", world: "World") -> str:
+async def _only_merchant(runtime: "Runtime", world: "World") -> str:
     from ordergate.journal import transactions as tx
 
-    known = await gateway.journal.read(tx.links.merchants(world))
+    known = await runtime.journal.read(tx.links.merchants(world))
     if len(known) != 1:
         raise click.UsageError(
             f"say which merchant, with --merchant ({', '.join(known) or 'none has links'})"
@@ -243,7 +243,7 @@ async def _only_merchant(gateway: "Gateway", world: "World") -> str:
     return known[0]
 
 
-async def _pages(gateway: "Gateway", query: "LinkQuery") -> "AsyncIterator[list[StoredLink]]":
+async def _pages(runtime: "Runtime", query: "LinkQuery") -> "AsyncIterator[list[StoredLink]]":
     import msgspec
 
     from ordergate.journal import transactions as tx
@@ -252,7 +252,7 @@ async def _pages(gateway: "Gateway", query: "LinkQuery") -> "AsyncIterator[list[
     done = 0
     with progress("exporting") as advance:
         while True:
-            found = await gateway.journal.read(tx.links.search(query))
+            found = await runtime.journal.read(tx.links.search(query))
             page = found[: query.limit]
             yield page
             advance(done := done + len(page))
@@ -261,22 +261,22 @@ async def _pages(gateway: "Gateway", query: "LinkQuery") -> "AsyncIterator[list[
             query = msgspec.structs.replace(query, after=page[-1].place)
 
 
-async def _export_csv(gateway: "Gateway", query: "LinkQuery") -> None:
+async def _export_csv(runtime: "Runtime", query: "LinkQuery") -> None:
     from ordergate.cli.link_files import csv_header, csv_lines
 
     click.echo(csv_header().encode(), nl=False)
-    async for page in _pages(gateway, query):
+    async for page in _pages(runtime, query):
         click.echo(csv_lines(page).encode(), nl=False)
 
 
-async def _export_json(gateway: "Gateway", query: "LinkQuery") -> None:
+async def _export_json(runtime: "Runtime", query: "LinkQuery") -> None:
     import msgspec
 
     from ordergate.cli.link_files import COLUMNS
 
     click.echo(b'{"links":[', nl=False)
     separator = b""
-    async for page in _pages(gateway, query):
+    async for page in _pages(runtime, query):
         if page:
             rows = ({name: getattr(link, name) for name in COLUMNS} for link in page)
             click.echo(printable_json(separator + b",".join(map(msgspec.json.encode, rows))), nl=False)
@@ -304,11 +304,11 @@ def _read_cursor(cursor: str) -> "LinkPlace":
     return place
 
 
-def _account(gateway: "Gateway", name: str, merchant: str | None, world: "World") -> "Account":
-    account = gateway.configuration.accounts.get(name)
+def _account(runtime: "Runtime", name: str, merchant: str | None, world: "World") -> "Account":
+    account = runtime.configuration.accounts.get(name)
     if account is None or not account.open_to(merchant, world):
         open_to = sorted(
-            each.name for each in gateway.configuration.accounts.values() if each.open_to(merchant, world)
+            each.name for each in runtime.configuration.accounts.values() if each.open_to(merchant, world)
         )
         whose = f" of {merchant}'s" if merchant else ""
         raise click.BadParameter(

@@ -16,7 +16,7 @@ from ordergate.cli.session import (
 )
 
 if TYPE_CHECKING:
-    from ordergate.gateway.runtime.runtime import Gateway
+    from ordergate.gateway.runtime.runtime import Runtime
     from ordergate.journal.records.operations import Existing, Operation
     from ordergate.journal.records.orders import StoredOrder
 
@@ -53,7 +53,7 @@ def list_operations(config: Path | None, world: str, *, as_json: bool, **filters
     from ordergate.web.documents import operation_document
 
     query = OperationQuery(world="live" if world == "live" else "test", **filters)
-    page = with_gateway(config, lambda gateway: read.list_operations(gateway, query))
+    page = with_gateway(config, lambda runtime: read.list_operations(runtime, query))
     if as_json:
         rows = [operation_document(operation) for operation in page.data]
         print_json(msgspec.json.encode(OperationList(data=rows, has_more=page.has_more)))
@@ -76,9 +76,9 @@ def show(operation_id: str, config: Path | None, world: str, *, as_json: bool) -
     """
     from ordergate.gateway.orders.read import get_operation
 
-    async def work(gateway: "Gateway") -> "tuple[Existing, StoredOrder | None]":
-        operation = await get_operation(gateway, operator(world), operation_id)
-        return await _evidence(gateway, operation)
+    async def work(runtime: "Runtime") -> "tuple[Existing, StoredOrder | None]":
+        operation = await get_operation(runtime, operator(world), operation_id)
+        return await _evidence(runtime, operation)
 
     _print(*with_gateway(config, work), as_json=as_json)
 
@@ -97,9 +97,9 @@ def recheck(operation_id: str, config: Path | None, world: str, *, as_json: bool
     """
     from ordergate.gateway.orders.resolve import recheck_operation
 
-    async def work(gateway: "Gateway") -> "tuple[Existing, StoredOrder | None]":
-        operation = await recheck_operation(gateway, operator(world), operation_id)
-        return await _evidence(gateway, operation)
+    async def work(runtime: "Runtime") -> "tuple[Existing, StoredOrder | None]":
+        operation = await recheck_operation(runtime, operator(world), operation_id)
+        return await _evidence(runtime, operation)
 
     _print(*with_gateway(config, work), as_json=as_json)
 
@@ -158,20 +158,20 @@ def resolve(
     }
     body = decode_body(msgspec.json.encode(given), ResolveBody)
 
-    async def work(gateway: "Gateway") -> "tuple[Existing, StoredOrder | None]":
-        operation = await resolve_operation(gateway, operator(world), operation_id, body)
-        return await _evidence(gateway, operation)
+    async def work(runtime: "Runtime") -> "tuple[Existing, StoredOrder | None]":
+        operation = await resolve_operation(runtime, operator(world), operation_id, body)
+        return await _evidence(runtime, operation)
 
     _print(*with_gateway(config, work), as_json=as_json)
 
 
-async def _evidence(gateway: "Gateway", operation: "Operation") -> "tuple[Existing, StoredOrder | None]":
+async def _evidence(runtime: "Runtime", operation: "Operation") -> "tuple[Existing, StoredOrder | None]":
     """The operation with its answer to give again, and its order as the journal has it."""
     from ordergate.journal import transactions as tx
     from ordergate.journal.records.operations import Existing
 
-    found = await gateway.journal.read(tx.operations.find_existing(operation.id)) or Existing(operation, None)
-    return found, await gateway.journal.read(tx.orders.find(operation.order))
+    found = await runtime.journal.read(tx.operations.find_existing(operation.id)) or Existing(operation, None)
+    return found, await runtime.journal.read(tx.orders.find(operation.order))
 
 
 def _print(existing: "Existing", order: "StoredOrder | None", *, as_json: bool) -> None:

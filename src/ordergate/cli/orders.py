@@ -22,7 +22,7 @@ from ordergate.cli.session import (
 
 if TYPE_CHECKING:
     from ordergate.gateway.access.caller import Caller
-    from ordergate.gateway.runtime.runtime import Answer, Gateway
+    from ordergate.gateway.runtime.runtime import Answer, Runtime
     from ordergate.gateway.writes.write import CallOptions
 
 _merchant_option = click.option(
@@ -60,9 +60,9 @@ def create(draft: Any, config: Path | None, merchant: str | None, **options: Any
 
     body = decode_body(draft.read(), Draft)
 
-    async def work(gateway: "Gateway", caller: "Caller", call_options: "CallOptions") -> "Answer":
+    async def work(runtime: "Runtime", caller: "Caller", call_options: "CallOptions") -> "Answer":
         return await create_order(
-            gateway, caller, body, call_options, allow_duplicate=options["allow_duplicate"]
+            runtime, caller, body, call_options, allow_duplicate=options["allow_duplicate"]
         )
 
     _write(config, merchant, options, work)
@@ -82,8 +82,8 @@ def get(order_id: str, config: Path | None, world: str, *, refresh: bool, as_jso
     from ordergate.gateway.orders.read import get_order
     from ordergate.terminal import show_order
 
-    async def work(gateway: "Gateway") -> Any:
-        return await get_order(gateway, operator(world), order_id, refresh=refresh)
+    async def work(runtime: "Runtime") -> Any:
+        return await get_order(runtime, operator(world), order_id, refresh=refresh)
 
     order = with_gateway(config, work)
     if as_json:
@@ -120,7 +120,7 @@ def list_orders(
     query = OrderQuery(
         world="live" if world == "live" else "test", status=OrderStatus(status) if status else None, **filters
     )
-    page = with_gateway(config, lambda gateway: read.list_orders(gateway, query))
+    page = with_gateway(config, lambda runtime: read.list_orders(runtime, query))
     if as_json:
         print_json(msgspec.json.encode(page))
     else:
@@ -152,7 +152,7 @@ def pay(order_id: str, config: Path | None, merchant: str | None, **options: Any
         config,
         merchant,
         options,
-        lambda gateway, caller, call_options: pay_order(gateway, caller, order_id, body, call_options),
+        lambda runtime, caller, call_options: pay_order(runtime, caller, order_id, body, call_options),
     )
 
 
@@ -175,7 +175,7 @@ def cancel(order_id: str, config: Path | None, merchant: str | None, **options: 
         config,
         merchant,
         options,
-        lambda gateway, caller, call_options: cancel_order(gateway, caller, order_id, body, call_options),
+        lambda runtime, caller, call_options: cancel_order(runtime, caller, order_id, body, call_options),
     )
 
 
@@ -203,7 +203,7 @@ def fulfill(order_id: str, config: Path | None, merchant: str | None, **options:
         config,
         merchant,
         options,
-        lambda gateway, caller, call_options: fulfill_order(gateway, caller, order_id, body, call_options),
+        lambda runtime, caller, call_options: fulfill_order(runtime, caller, order_id, body, call_options),
     )
 
 
@@ -237,7 +237,7 @@ def return_(order_id: str, config: Path | None, merchant: str | None, **options:
         config,
         merchant,
         options,
-        lambda gateway, caller, call_options: return_goods(gateway, caller, order_id, body, call_options),
+        lambda runtime, caller, call_options: return_goods(runtime, caller, order_id, body, call_options),
     )
 
 
@@ -270,8 +270,8 @@ def redact(order_id: str, config: Path | None, world: str, *, yes: bool, as_json
     if not yes:
         click.confirm(f"Erase the personal data of {order_id} for good?", abort=True, err=True)
 
-    async def work(gateway: "Gateway") -> Any:
-        return await redact_order(gateway, operator(world), order_id)
+    async def work(runtime: "Runtime") -> Any:
+        return await redact_order(runtime, operator(world), order_id)
 
     order = with_gateway(config, work)
     if as_json:
@@ -296,18 +296,18 @@ def _write(
     config: Path | None,
     merchant: str | None,
     options: dict[str, Any],
-    work: "Callable[[Gateway, Caller, CallOptions], Awaitable[Answer]]",
+    work: "Callable[[Runtime, Caller, CallOptions], Awaitable[Answer]]",
 ) -> None:
     """Run one write for a merchant, and print its answer."""
     from ordergate.gateway.writes.write import CallOptions
 
     key = options["key"] or str(uuid.uuid4())
 
-    async def run(gateway: "Gateway") -> "Answer":
-        caller = await merchant_caller(gateway, merchant, options["world"])
+    async def run(runtime: "Runtime") -> "Answer":
+        caller = await merchant_caller(runtime, merchant, options["world"])
         if options["key"] is None:
             tell(f"idempotency key {key}", err=True)
-        return await work(gateway, caller, CallOptions(key=key))
+        return await work(runtime, caller, CallOptions(key=key))
 
     answer = with_gateway(config, run)
     _print_answer(answer, as_json=options["as_json"])

@@ -11,7 +11,7 @@ from ordergate.cli.session import config_option, json_option, print_json, report
 
 if TYPE_CHECKING:
     from ordergate.gateway.operating.reconcile import Reconciliation
-    from ordergate.gateway.runtime.runtime import Gateway
+    from ordergate.gateway.runtime.runtime import Runtime
 
 
 @click.command()
@@ -40,12 +40,12 @@ def reconcile(account: str, since: str, config: Path | None, *, as_json: bool) -
 
     begin = _time(since)
 
-    async def work(gateway: "Gateway") -> "Reconciliation":
-        known = gateway.configuration.accounts.get(account)
+    async def work(runtime: "Runtime") -> "Reconciliation":
+        known = runtime.configuration.accounts.get(account)
         if known is None:
             raise Problem("not_found", f"There is no account {account!r}; see: ordergate accounts")
         with progress(f"reading {account}", lambda read: f"{read} orders") as advance:
-            return await reconciliation.reconcile(gateway, known, begin, advance)
+            return await reconciliation.reconcile(runtime, known, begin, advance)
 
     result = with_gateway(config, work)
     if as_json:

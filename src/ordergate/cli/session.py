@@ -15,7 +15,7 @@ from ordergate.telemetry.printable import printable, printable_json
 
 if TYPE_CHECKING:
     from ordergate.gateway.access.caller import Caller
-    from ordergate.gateway.runtime.runtime import Gateway
+    from ordergate.gateway.runtime.runtime import Runtime
     from ordergate.settings import Settings
 
 T = TypeVar("T")
@@ -94,7 +94,7 @@ def settings_of(config: Path | None, *, as_json: bool = False) -> "Settings":
         fail_with(error.lines, as_json=as_json)
 
 
-def with_gateway(config: Path | None, work: "Callable[[Gateway], Awaitable[T]]") -> T:
+def with_gateway(config: Path | None, work: "Callable[[Runtime], Awaitable[T]]") -> T:
     """Open a gateway on the configured store for one command, and run it."""
     from ordergate.gateway.writes.lease import leased
     from ordergate.server.bootstrap import open_gateway
@@ -104,8 +104,8 @@ def with_gateway(config: Path | None, work: "Callable[[Gateway], Awaitable[T]]")
     configure_logging(settings.server.log_format, "warning")
 
     async def run() -> T:
-        async with open_gateway(settings) as gateway, leased(gateway, drain=_DRAIN_SECONDS, serves=False):
-            return await work(gateway)
+        async with open_gateway(settings) as runtime, leased(runtime, drain=_DRAIN_SECONDS, serves=False):
+            return await work(runtime)
 
     return asyncio.run(run())
 
@@ -123,26 +123,26 @@ def operator(world: str) -> "Caller":
     )
 
 
-async def merchant_of(gateway: "Gateway", named: str | None) -> str:
+async def merchant_of(runtime: "Runtime", named: str | None) -> str:
     """Return the merchant of a command: the named one, or the only one with keys."""
     from ordergate.journal import transactions as tx
 
     if named is not None:
         return named
-    known = sorted({key.merchant for key in await gateway.journal.read(tx.keys.list_all()) if key.merchant})
+    known = sorted({key.merchant for key in await runtime.journal.read(tx.keys.list_all()) if key.merchant})
     if len(known) != 1:
         names = ", ".join(known) or "none has a key"
         raise click.UsageError(f"say which merchant, with --merchant ({names})")
     return known[0]
 
 
-async def merchant_caller(gateway: "Gateway", named: str | None, world: str) -> "Caller":
+async def merchant_caller(runtime: "Runtime", named: str | None, world: str) -> "Caller":
     """Return the merchant as a caller that may do all that its keys may."""
     import msgspec
 
     from ordergate.gateway.access.caller import MERCHANT_SCOPES
 
-    merchant = await merchant_of(gateway, named)
+    merchant = await merchant_of(runtime, named)
     return msgspec.structs.replace(
         operator(world), merchant=merchant, operator=False, scopes=frozenset(MERCHANT_SCOPES)
     )

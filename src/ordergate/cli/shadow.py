@@ -44,7 +44,7 @@ def report(merchant: str | None, config: Path | None, world: Any, *, as_json: bo
 
     from ordergate.gateway.comparing.shadow import shadow_report
 
-    found = with_gateway(config, lambda gateway: shadow_report(gateway, world, merchant))
+    found = with_gateway(config, lambda runtime: shadow_report(runtime, world, merchant))
     if as_json:
         print_json(msgspec.json.encode(found))
     else:

@@ -11,7 +11,7 @@ from ordergate.cli.session import config_option, json_option, print_json, report
 
 if TYPE_CHECKING:
     from ordergate.gateway.operating.switch_check import Drill
-    from ordergate.gateway.runtime.runtime import Gateway
+    from ordergate.gateway.runtime.runtime import Runtime
 
 
 @click.command(name="switch-check")
@@ -40,8 +40,8 @@ def switch_check(
     from ordergate.gateway.operating.switch_check import rehearse
     from ordergate.terminal import progress
 
-    async def work(gateway: "Gateway") -> "Drill":
-        accounts = gateway.configuration.accounts
+    async def work(runtime: "Runtime") -> "Drill":
+        accounts = runtime.configuration.accounts
         for name in filter(None, (target, source)):
             if name not in accounts:
                 known = ", ".join(sorted(accounts)) or "none"
@@ -54,11 +54,11 @@ def switch_check(
             )
         with progress("orders") as advance:
             return await rehearse(
-                gateway,
+                runtime,
                 accounts[target],
                 source=source,
                 merchant=merchant,
-                since=gateway.clock() - timedelta(days=days),
+                since=runtime.clock() - timedelta(days=days),
                 progress=advance,
             )
 

@@ -19,7 +19,7 @@ from ordergate.cli.session import (
 
 if TYPE_CHECKING:
     from ordergate.gateway.comparing.translate import Translation
-    from ordergate.gateway.runtime.runtime import Gateway
+    from ordergate.gateway.runtime.runtime import Runtime
 
 
 @click.command()
@@ -53,9 +53,9 @@ def translate(
 
     body = decode_body(draft.read(), Draft)
 
-    async def work(gateway: "Gateway") -> "list[Translation]":
-        owner = await merchant_of(gateway, merchant)
-        return await translate_draft(gateway, owner, world, body, accounts)
+    async def work(runtime: "Runtime") -> "list[Translation]":
+        owner = await merchant_of(runtime, merchant)
+        return await translate_draft(runtime, owner, world, body, accounts)
 
     found = with_gateway(config, work)
     if as_json:

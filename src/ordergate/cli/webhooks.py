@@ -19,7 +19,7 @@ from ordergate.cli.session import (
 )
 
 if TYPE_CHECKING:
-    from ordergate.gateway.runtime.runtime import Gateway
+    from ordergate.gateway.runtime.runtime import Runtime
     from ordergate.journal.records.deliveries import Delivery, Endpoint
 
 _STATES = ("pending", "delivered", "failed")
@@ -74,8 +74,8 @@ def list_deliveries(config: Path | None, world: str, *, as_json: bool, **filters
 
     query = DeliveryQuery(world="live" if world == "live" else "test", **filters)
 
-    async def work(gateway: "Gateway") -> "list[Delivery]":
-        return await gateway.journal.read(tx.deliveries.search(query))
+    async def work(runtime: "Runtime") -> "list[Delivery]":
+        return await runtime.journal.read(tx.deliveries.search(query))
 
     rows, has_more = trim(with_gateway(config, work), query.limit, backwards=False)
     if as_json:
@@ -111,8 +111,8 @@ def endpoints(config: Path | None, world: str, *, as_json: bool, **filters: Any)
 
     query = EndpointQuery(world="live" if world == "live" else "test", **filters)
 
-    async def work(gateway: "Gateway") -> "list[Endpoint]":
-        return await gateway.journal.read(tx.endpoints.search(query))
+    async def work(runtime: "Runtime") -> "list[Endpoint]":
+        return await runtime.journal.read(tx.endpoints.search(query))
 
     rows, has_more = trim(with_gateway(config, work), query.limit, backwards=False)
     if as_json:
@@ -163,13 +163,13 @@ def replay(
 
     caller = operator(world)
 
-    async def work(gateway: "Gateway") -> int:
+    async def work(runtime: "Runtime") -> int:
         if delivery is not None:
-            await replay_one(gateway, caller, delivery)
+            await replay_one(runtime, caller, delivery)
             return 1
         body = ReplayBody(endpoint=endpoint or "", failed=failed, since=since, until=until)
         with progress("queueing", lambda done: f"{done} deliveries") as advance:
-            return await replay_many(gateway, caller, body, advance)
+            return await replay_many(runtime, caller, body, advance)
 
     number = with_gateway(config, work)
     tell(json.dumps({"replayed": number}) if as_json else f"{number} deliveries queued again")

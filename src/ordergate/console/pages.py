@@ -12,7 +12,7 @@ from litestar.response import Redirect, Response, Template
 
 from ordergate.console.session import PATH, form_token, signed_in
 from ordergate.domain.errors import Problem
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.telemetry.log import root_path
 from ordergate.web.problems import NEXT_STEPS, OUTCOMES, document, problem_of
 
@@ -33,10 +33,10 @@ A page that is new gets its entry here, its handlers in the plugin's router, and
 _log = structlog.get_logger("ordergate.console")
 
 
-def gateway_of(request: Page) -> Gateway:
+def runtime_of(request: Page) -> Runtime:
     """Return the gateway that the console belongs to."""
-    gateway: Gateway = request.app.state.gateway
-    return gateway
+    runtime: Runtime = request.app.state.runtime
+    return runtime
 
 
 def page(request: Page, name: str, *, title: str, status: int = 200, **context: Any) -> Template:
@@ -58,7 +58,7 @@ def page(request: Page, name: str, *, title: str, status: int = 200, **context: 
         ],
         "section": request.url.path.removeprefix(f"{PATH}/").partition("/")[0],
         "form_token": form_token(request),
-        "now": gateway_of(request).clock(),
+        "now": runtime_of(request).clock(),
         "root": root_path(),
     }
     return Template(f"{name}.html", context=shared | context, status_code=status, media_type=MediaType.HTML)

@@ -16,7 +16,7 @@ from ordergate.domain.errors import Problem, invalid_request
 from ordergate.domain.validation import NULL_CHARACTER, pointer_to
 from ordergate.gateway.access.caller import OPERATOR_SCOPE, Caller
 from ordergate.gateway.access.sessions import SCOPE, SESSION_SECONDS, caller_in_session, confirm_session
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.telemetry.log import root_path
 
 PATH = "/console"
@@ -37,11 +37,11 @@ async def require_session(connection: Connection, handler: BaseRouteHandler) -> 
     Raises:
         Problem: ``unauthenticated``, ``rate_limited`` or ``forbidden``.
     """
-    gateway: Gateway = connection.app.state.gateway
+    runtime: Runtime = connection.app.state.runtime
     token = connection.cookies.get(SESSION_COOKIE)
     if token is None:
         raise Problem("unauthenticated", "Sign in with an API key.")
-    caller = await caller_in_session(gateway, token)
+    caller = await caller_in_session(runtime, token)
     connection.state.caller = caller
     caller.require(handler.opt.get("scope", SCOPE))
 
@@ -68,7 +68,7 @@ async def checked_form(request: Request[Any, Any, Any], cookie: str = SESSION_CO
     if secret and request.headers.get("sec-fetch-site") in _OWN_SITE:
         form = await request.form()
         if cookie == SESSION_COOKIE:  # the form may have taken its time, and the key is revoked
-            await confirm_session(request.app.state.gateway, secret)
+            await confirm_session(request.app.state.runtime, secret)
         _refuse_null_characters(form)
         given = form.get(FORM_TOKEN)
         if isinstance(given, str) and _same(given, _form_token(secret)):

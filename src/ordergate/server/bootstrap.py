@@ -13,7 +13,7 @@ import msgspec
 
 from ordergate.gateway.accounts.configuration import Configuration, Inbound, Webhooks
 from ordergate.gateway.runtime.concurrency import ConcurrencyLimit
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Reloads, Runtime
 from ordergate.host.blocking import run_beside
 from ordergate.host.steady_clock import SteadyClock
 from ordergate.journal import transactions as tx
@@ -152,7 +152,7 @@ async def reread(file: Path) -> Configuration:
 
 
 @asynccontextmanager
-async def open_gateway(settings: Settings, *, serving: bool = False) -> AsyncIterator[Gateway]:
+async def open_gateway(settings: Settings, *, serving: bool = False) -> AsyncIterator[Runtime]:
     """Open a gateway, and close its journal and its connections at the end.
 
     Raises:
@@ -165,26 +165,26 @@ async def open_gateway(settings: Settings, *, serving: bool = False) -> AsyncIte
         lambda account: ObservedSender(HttpTransport.to(account, system_clock), metrics, tracing),
         time.monotonic,
     )
-    gateway = Gateway(
+    runtime = Runtime(
         configuration=configuration_of(settings),
         journal=journal,
         transport=transport,
         clock=system_clock,
         renderer=JsonRenderer(settings.server.root_path),
-        read_configuration=lambda: reread(settings.file),
+        reloads=Reloads(read_configuration=lambda: reread(settings.file)),
         metrics=metrics,
         tracing=tracing,
         concurrency=ConcurrencyLimit(settings.server.overload_target),
         steady=steady,
     )
-    gateway.sender = sender = HttpWebhooks(
-        lambda: gateway.configuration.webhooks.networks,
-        egress=lambda: gateway.configuration.webhooks.egress,
+    runtime.outbound.sender = sender = HttpWebhooks(
+        lambda: runtime.configuration.webhooks.networks,
+        egress=lambda: runtime.configuration.webhooks.egress,
     )
     try:
-        yield gateway
+        yield runtime
     finally:
-        await gateway.drain(settings.server.shutdown_timeout)
+        await runtime.work.drain(settings.server.shutdown_timeout)
         await sender.close()
         await transport.close()
         await journal.close()

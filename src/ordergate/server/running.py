@@ -20,7 +20,7 @@ from ordergate.gateway.orders.create import failover_as_routed
 from ordergate.gateway.outbound.deliver import delivering
 from ordergate.gateway.outbound.feed import outbox
 from ordergate.gateway.runtime.key_use import recording_key_use
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.gateway.writes.lease import leased
 from ordergate.gateway.writes.recovery import recovering
 from ordergate.journal import transactions as tx
@@ -62,9 +62,9 @@ def serve_alone(settings: Settings, bind: Bind, ready: Ready, stops_with: int | 
     """
 
     async def run() -> None:
-        async with _running(settings) as gateway:
-            with bind(bool(await gateway.journal.read(tx.keys.list_all()))) as listener:
-                await _serve(gateway, settings, listener, lambda: ready(listener), stops_with)
+        async with _running(settings) as runtime:
+            with bind(bool(await runtime.journal.read(tx.keys.list_all()))) as listener:
+                await _serve(runtime, settings, listener, lambda: ready(listener), stops_with)
 
     _run(run())
 
@@ -130,44 +130,44 @@ async def _work(
     share = shares[worker.number - 1]
     siblings = UnixSiblings(folder, worker.number, len(shares), lambda: worker.report("reloaded"))
     async with (
-        _running(settings, worker) as gateway,
-        siblings.answering(answers_to_siblings(gateway)),
+        _running(settings, worker) as runtime,
+        siblings.answering(answers_to_siblings(runtime)),
     ):
-        gateway.siblings = siblings
-        await _serve(gateway, settings, listener, lambda: worker.report("ready"), worker.parent, share)
+        runtime.siblings = siblings
+        await _serve(runtime, settings, listener, lambda: worker.report("ready"), worker.parent, share)
 
 
 @contextlib.asynccontextmanager
-async def _running(settings: Settings, worker: Worker | None = None) -> AsyncIterator[Gateway]:
+async def _running(settings: Settings, worker: Worker | None = None) -> AsyncIterator[Runtime]:
     """Do everything that a process which serves does besides answering."""
     async with (
-        open_gateway(settings, serving=True) as gateway,
-        _following_the_dead(gateway, worker),
-        leased(gateway, drain=settings.server.shutdown_timeout),
-        recovering(gateway, failover_as_routed),
-        outbox(gateway),
-        delivering(gateway),
-        resyncing(gateway),
-        polling(gateway),
-        pruning(gateway),
-        shadowing(gateway),
-        recording_key_use(gateway.workers, gateway.key_use, gateway.journal),
+        open_gateway(settings, serving=True) as runtime,
+        _following_the_dead(runtime, worker),
+        leased(runtime, drain=settings.server.shutdown_timeout),
+        recovering(runtime, failover_as_routed),
+        outbox(runtime),
+        delivering(runtime),
+        resyncing(runtime),
+        polling(runtime),
+        pruning(runtime),
+        shadowing(runtime),
+        recording_key_use(runtime.workers, runtime.access.key_use, runtime.journal),
     ):
-        yield gateway
+        yield runtime
 
 
 @contextlib.asynccontextmanager
-async def _following_the_dead(gateway: Gateway, worker: Worker | None) -> AsyncIterator[None]:
+async def _following_the_dead(runtime: Runtime, worker: Worker | None) -> AsyncIterator[None]:
     """Be the node that the parent names, and release the operations of the dead predecessor before its lease ends."""
     if worker is not None:
-        gateway.node = worker.node
+        runtime.node = worker.node
         if worker.before is not None:
-            await gateway.journal.write(tx.leases.release(worker.before))
+            await runtime.journal.write(tx.leases.release(worker.before))
     yield
 
 
 async def _serve(
-    gateway: Gateway,
+    runtime: Runtime,
     settings: Settings,
     listener: socket.socket,
     ready: Callable[[], None],
@@ -176,7 +176,7 @@ async def _serve(
 ) -> None:
     """Answer requests until SIGTERM or SIGINT, or the end of a descriptor."""
     app = create_app(
-        gateway,
+        runtime,
         max_body_bytes=settings.server.max_body_bytes,
         root_path=settings.server.root_path,
         plugins=[Console()] if settings.server.console else [],
@@ -187,10 +187,10 @@ async def _serve(
         ready,
         protocol=Connections(limits, app.refuse).protocol,
         shutdown_timeout=settings.server.shutdown_timeout,
-        on_stopping=lambda: gateway.end_within(settings.server.shutdown_timeout),
+        on_stopping=lambda: runtime.work.end_within(settings.server.shutdown_timeout),
         share=share,
     )
-    _reload_on_hangup(gateway)
+    _reload_on_hangup(runtime)
     if stops_with is not None:
         stop_when_closed(server, stops_with)
     collect_less()
@@ -209,13 +209,13 @@ def limits_of(server: ServerSettings, most_connections: int) -> Limits:
     )
 
 
-def _reload_on_hangup(gateway: Gateway) -> None:
+def _reload_on_hangup(runtime: Runtime) -> None:
     """SIGHUP reloads the configuration; the log has the result."""
     tasks: set[asyncio.Task[None]] = set()
 
     async def run() -> None:
         with contextlib.suppress(Problem, JournalUnavailableError):
-            await reload(gateway)
+            await reload(runtime)
 
     def begin() -> None:
         task = asyncio.create_task(run())

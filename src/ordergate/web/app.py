@@ -11,7 +11,7 @@ from litestar.datastructures import State
 from litestar.plugins import InitPlugin
 from litestar.response import Response
 
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.web import openapi
 from ordergate.web.authentication import require_key
 from ordergate.web.edge import Edge
@@ -93,12 +93,12 @@ KEYLESS = (
 
 
 def create_app(
-    gateway: Gateway, *, max_body_bytes: int, root_path: str = "", plugins: Sequence[InitPlugin] = ()
+    runtime: Runtime, *, max_body_bytes: int, root_path: str = "", plugins: Sequence[InitPlugin] = ()
 ) -> Edge:
     """Return the ASGI application.
 
     Args:
-        gateway: The gateway behind the API.
+        runtime: The gateway behind the API.
         max_body_bytes: Larger bodies are refused with 413.
         root_path: The prefix of every URL for callers; a proxy may remove it or not.
         plugins: Parts besides the API.
@@ -112,10 +112,10 @@ def create_app(
         exception_handlers={Exception: _answer_and_log},
         openapi_config=openapi.openapi_config(version("ordergate"), root_path),
         plugins=list(plugins),
-        state=State({"gateway": gateway}),
+        state=State({"runtime": runtime}),
         logging_config=None,
     )
-    return Edge(app, gateway, root_path)
+    return Edge(app, runtime, root_path)
 
 
 # Hooks and no guards: for each guard and request Litestar makes a copy of the handler.

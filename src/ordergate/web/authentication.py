@@ -8,7 +8,7 @@ from litestar.connection import ASGIConnection
 from ordergate.gateway.access.authentication import count_request, identify
 from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.runtime.known_keys import KEPT
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 
 SCOPE = "scope"
 """Key in a handler's ``opt`` for the scope that it needs."""
@@ -38,7 +38,7 @@ async def admit(connection: Connection) -> Caller:
         Problem: ``unauthenticated`` or ``rate_limited``.
     """
     caller = await _identify(connection)
-    await count_request(connection.app.state.gateway, caller)
+    await count_request(connection.app.state.runtime, caller)
     return caller
 
 
@@ -54,10 +54,10 @@ async def admit_again(connection: Connection) -> None:
 
 
 async def _identify(connection: Connection) -> Caller:
-    gateway: Gateway = connection.app.state.gateway
+    runtime: Runtime = connection.app.state.runtime
     client = connection.scope["client"]
     address = "" if client is None else client[0]
-    caller = await identify(gateway, connection.headers.get("authorization"), address)
+    caller = await identify(runtime, connection.headers.get("authorization"), address)
     state = connection.scope["state"]
     state[CALLER], state[_ADMITTED_AT] = caller, _now()
     return caller

@@ -15,7 +15,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from ordergate.domain.errors import Problem
 from ordergate.domain.identifiers import is_id, new_id
 from ordergate.gateway.runtime.concurrency import Place
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.listener.connections import REFUSED_BODY, Answer
 from ordergate.telemetry.log import CallFacts, current_call
 from ordergate.telemetry.metrics import Times
@@ -40,12 +40,12 @@ _log = structlog.get_logger("ordergate.web")
 class Edge:
     """Wraps the whole application, 404s and errors included."""
 
-    def __init__(self, app: ASGIApp, gateway: Gateway, root_path: str = "") -> None:
+    def __init__(self, app: ASGIApp, runtime: Runtime, root_path: str = "") -> None:
         """Wrap an application; `root_path` is the prefix of every URL for callers."""
         self.app = app
         self._root_path = root_path
-        self._gateway = gateway
-        self._overload = Overload(gateway)
+        self._runtime = runtime
+        self._overload = Overload(runtime)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -54,7 +54,7 @@ class Edge:
             return
         if self._root_path:
             _take_off(scope, self._root_path)
-        facts = CallFacts(_request_id(scope), self._gateway.configuration.hash, root_path=self._root_path)
+        facts = CallFacts(_request_id(scope), self._runtime.configuration.hash, root_path=self._root_path)
         exchange = _Exchange(facts, send)
         exchange.place = self._overload.enter(scope["path"])
         if exchange.place is None:
@@ -85,7 +85,7 @@ class Edge:
     @contextlib.contextmanager
     def _observed(self, scope: Any, exchange: "_Exchange", place: Place) -> Iterator[None]:
         """Measure, trace and log the request while it is served."""
-        metrics, tracing, facts = self._gateway.metrics, self._gateway.tracing, exchange.facts
+        metrics, tracing, facts = self._runtime.metrics, self._runtime.tracing, exchange.facts
         token = current_call.set(facts)
         structlog.contextvars.bind_contextvars(request_id=facts.request_id)
         traced = None if tracing is None else tracing.begin_request(scope, facts)
@@ -113,12 +113,12 @@ class Edge:
             detail: A sentence.
             status: The status, if it is not the code's own.
         """
-        facts = CallFacts(new_id("req"), self._gateway.configuration.hash)
+        facts = CallFacts(new_id("req"), self._runtime.configuration.hash)
         problem = Problem(code, detail, retry_after=1 if code == "overloaded" else None)
         shown = document(problem, instance="", reads=False)
         shown = msgspec.structs.replace(shown, status=status or shown.status, request_id=facts.request_id)
         headers, body = headers_and_body(shown)
-        self._gateway.metrics.request_served("", None, shown.status, _NO_TIME)
+        self._runtime.metrics.request_served("", None, shown.status, _NO_TIME)
         _log.info("request.refused", status=shown.status, code=code, request_id=facts.request_id)
         return shown.status, [*headers, *_headers(facts, _NO_TIME)], body
 

@@ -9,7 +9,7 @@ from litestar.types import Receive, Send
 
 from ordergate.domain.errors import Problem
 from ordergate.gateway.runtime.concurrency import Place, current_place
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.telemetry.log import CallFacts
 from ordergate.web.problems import READS, document, send_problem
 
@@ -31,15 +31,15 @@ _log = structlog.get_logger("ordergate.web")
 class Overload:
     """Admits requests while there is capacity, and refuses the others with a Retry-After."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, runtime: Runtime) -> None:
         """Refuse for this gateway."""
-        self._gateway = gateway
+        self._runtime = runtime
         self._untold = 0
         self._told_at = 0.0
 
     def enter(self, path: str) -> Place | None:
         """Return the request's place, or None if it must be refused."""
-        limit = self._gateway.concurrency
+        limit = self._runtime.concurrency
         if path in ALWAYS:
             return Place(limit, counted=False)
         place = limit.enter(preferred=path.startswith(PREFERRED))
@@ -61,8 +61,8 @@ class Overload:
 
     async def refuse(self, scope: Any, send: Send, facts: CallFacts) -> None:
         """Answer 503; of a body nothing is read."""
-        limit = self._gateway.concurrency
-        seconds = limit.backoff(self._gateway.chance())
+        limit = self._runtime.concurrency
+        seconds = limit.backoff(self._runtime.chance())
         if hold := limit.hold():
             await asyncio.sleep(hold)
         reads = scope["method"] in READS
@@ -73,12 +73,12 @@ class Overload:
 
     def _count(self) -> None:
         """Count a refusal; once a second the log has their number."""
-        gateway = self._gateway
-        gateway.metrics.request_shed()
+        runtime = self._runtime
+        runtime.metrics.request_shed()
         self._untold += 1
-        now = gateway.concurrency.monotonic()
+        now = runtime.concurrency.monotonic()
         if now - self._told_at >= _EVERY:
-            limit = gateway.concurrency
+            limit = runtime.concurrency
             _log.warning(
                 "requests.shed", number=self._untold, competing=limit.competing, limit=int(limit.limit)
             )

@@ -9,7 +9,7 @@ import pytest
 
 from ordergate.client import blocking, blocking_events, calls, event_calls
 from ordergate.client.building import Listing
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.web.app import create_app
 
 NOT_CALLED = {
@@ -44,7 +44,7 @@ SAMPLES: Mapping[str, Any] = {
 @pytest.fixture(scope="module")
 def described() -> dict[str, tuple[str, str, dict[str, Any]]]:
     """By operation id: method, path and the description."""
-    app = create_app(Gateway(*[None] * 5), max_body_bytes=1024)  # type: ignore[arg-type]
+    app = create_app(Runtime(*[None] * 5), max_body_bytes=1024)  # type: ignore[arg-type]
     document = app.app.openapi_schema.to_schema()
     return {
         operation["operationId"]: (method.upper(), path, operation)

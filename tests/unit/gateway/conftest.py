@@ -8,7 +8,7 @@ import pytest_asyncio
 from tests.builders import NOON
 
 from ordergate.gateway.accounts.configuration import Configuration
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.journal.journal import Journal
 from ordergate.journal.stores.sqlite import SqliteJournal
 
@@ -21,9 +21,9 @@ async def journal(tmp_path: Path) -> AsyncIterator[SqliteJournal]:
     await opened.close()
 
 
-def gateway_of(journal: Journal, **limits: Any) -> Gateway:
+def gateway_of(journal: Journal, **limits: Any) -> Runtime:
     """A gateway at noon that has a journal, and nothing else of what it would need to send."""
-    return Gateway(
+    return Runtime(
         configuration=Configuration(hash="c0ffee", accounts={}, default_route=(), **limits),
         journal=journal,
         transport=None,

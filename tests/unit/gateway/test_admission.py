@@ -14,7 +14,7 @@ from ordergate.gateway.access.authentication import UNKNOWN_KEYS_PER_MINUTE, cou
 from ordergate.gateway.access.caller import hash_key, make_key
 from ordergate.gateway.runtime.key_use import KeyUse, recording_key_use
 from ordergate.gateway.runtime.known_keys import KEPT
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.gateway.runtime.throttle import Throttle
 from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
@@ -35,7 +35,7 @@ def _nobodys() -> str:
     return make_key(merchant="acme", world="test", scopes=(), now=NOON)[1]
 
 
-async def _knock(gateway: Gateway, token: str, address: str = ADDRESS) -> str:
+async def _knock(gateway: Runtime, token: str, address: str = ADDRESS) -> str:
     """What a key gets: its id, or the code of the problem."""
     try:
         return (await identify(gateway, f"Bearer {token}", address)).key
@@ -43,7 +43,7 @@ async def _knock(gateway: Gateway, token: str, address: str = ADDRESS) -> str:
         return problem.code
 
 
-async def _guess_until_refused(gateway: Gateway, address: str = ADDRESS) -> int:
+async def _guess_until_refused(gateway: Runtime, address: str = ADDRESS) -> int:
     for guesses in range(UNKNOWN_KEYS_PER_MINUTE + 5):
         if await _knock(gateway, _nobodys(), address) == "rate_limited":
             return guesses
@@ -134,7 +134,7 @@ async def test_use_is_written_down_in_the_end(journal: Journal) -> None:
     _, token = await _key(journal)
     await _key(journal)
 
-    async with recording_key_use(gateway.workers, gateway.key_use, gateway.journal):
+    async with recording_key_use(gateway.workers, gateway.access.key_use, gateway.journal):
         for _ in range(3):
             await _knock(gateway, token)
         await _knock(gateway, _nobodys())
@@ -157,7 +157,10 @@ async def test_use_is_written_down_by_the_way(journal: Journal, monkeypatch: pyt
 
     journals.replace(monkeypatch, journal, "keys.record_use", record)
 
-    async with recording_key_use(gateway.workers, gateway.key_use, gateway.journal), asyncio.timeout(5):
+    async with (
+        recording_key_use(gateway.workers, gateway.access.key_use, gateway.journal),
+        asyncio.timeout(5),
+    ):
         await _knock(gateway, token)
         await written.wait()
         assert await _last_used(journal) == [NOON]
@@ -190,5 +193,5 @@ async def test_a_journal_that_is_down_does_not_stop_the_end(
     _, token = await _key(journal)
     journals.replace(monkeypatch, journal, "keys.record_use", journals.unavailable)
 
-    async with recording_key_use(gateway.workers, gateway.key_use, gateway.journal):
+    async with recording_key_use(gateway.workers, gateway.access.key_use, gateway.journal):
         await _knock(gateway, token)

@@ -20,7 +20,7 @@ from ordergate.gateway.outbound import deliver as deliveries
 from ordergate.gateway.outbound.deliver import DEAD_AFTER, TRIPS, DeliveryWorker, EndpointState, changes_by
 from ordergate.gateway.outbound.feed import list_events, number_round
 from ordergate.gateway.runtime.event_ports import Reply
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.journal import transactions as tx
 from ordergate.journal.records.deliveries import DeliveryQuery, SigningSecret
 from ordergate.journal.records.events import EventQuery, Feed
@@ -127,7 +127,7 @@ async def _queued(journal: SqliteJournal, *urls: str) -> list[str]:
     return [each.id for each in made]
 
 
-async def _make(gateway: Gateway) -> None:
+async def _make(gateway: Runtime) -> None:
     worker = DeliveryWorker(gateway)
     await worker.begin()
     await worker.stop()
@@ -137,7 +137,7 @@ async def test_a_try_that_breaks_counts(journal: SqliteJournal) -> None:
     """Whatever fails here, the try has failed, says so, and is followed by the next in its time."""
     gateway = gateway_of(journal)
     await _queued(journal, "https://bad.example")
-    gateway.sender = Sender("https://bad.example")
+    gateway.outbound.sender = Sender("https://bad.example")
 
     await _make(gateway)
 
@@ -153,7 +153,7 @@ async def test_an_endpoint_that_cannot_be_read_keeps_no_other_waiting(
     """The deliveries of the others are made."""
     gateway = gateway_of(journal)
     bad, _ = await _queued(journal, "https://bad.example", "https://good.example")
-    gateway.sender = sender = Sender("")
+    gateway.outbound.sender = sender = Sender("")
 
     async def broken(run: Run, transaction: Transaction[Any]) -> Any:
         if transaction.arguments[0] == bad:
@@ -203,7 +203,7 @@ async def test_what_an_old_place_answers_is_not_held_against_the_new_one(
             await journal.write(tx.endpoints.update(moving, {"url": "https://new.example"}))
             return Reply(status=status)
 
-    gateway.sender = Moving()
+    gateway.outbound.sender = Moving()
     await _make(gateway)
 
     kept = await journal.read(tx.endpoints.find(moving))
@@ -232,7 +232,7 @@ async def test_only_a_delivery_that_failed_for_good_disables(
     gateway = gateway_of(journal, webhooks=Webhooks(retries=retries))
     (dead,) = await _queued(journal, "https://dead.example")
     await journal.write(tx.endpoints.update(dead, {"failing_since": NOON - DEAD_AFTER}))
-    gateway.sender = Answers(Reply(status=500))
+    gateway.outbound.sender = Answers(Reply(status=500))
 
     await _make(gateway)
 
@@ -245,7 +245,7 @@ async def test_a_retry_waits_as_long_as_it_was_asked_to(journal: SqliteJournal) 
     """Longer than planned; the endpoint's other deliveries wait, too, but for an hour at most."""
     gateway = gateway_of(journal, webhooks=Webhooks(retries=(0.01,)))
     (busy,) = await _queued(journal, "https://busy.example")
-    gateway.sender = Answers(Reply(status=503, retry_after="7200"))
+    gateway.outbound.sender = Answers(Reply(status=503, retry_after="7200"))
     worker = DeliveryWorker(gateway)
 
     await worker.begin()
@@ -262,7 +262,7 @@ async def test_silences_are_counted_when_they_come(journal: SqliteJournal) -> No
     """After so many the endpoint is left alone for a while from now on."""
     gateway = gateway_of(journal)
     (silent,) = await _queued(journal, "https://silent.example")
-    gateway.sender = Answers(Reply(status=None))
+    gateway.outbound.sender = Answers(Reply(status=None))
     worker = DeliveryWorker(gateway)
     now = asyncio.get_running_loop().time()
     lane = worker._lanes[silent] = EndpointState(breaker=Breaker(failures=TRIPS.after - 1))
@@ -280,7 +280,7 @@ async def test_a_retry_that_comes_soon_wakes_the_deliveries(
     """They are woken at the end of the try, and once more when the retry is due."""
     gateway = gateway_of(journal, webhooks=Webhooks(retries=(0.01,)))
     await _queued(journal, "https://busy.example")
-    gateway.sender = Answers(Reply(status=500))
+    gateway.outbound.sender = Answers(Reply(status=500))
     woken = asyncio.Semaphore(0)
     monkeypatch.setattr(gateway.workers, "wake", lambda _name: woken.release())
 
@@ -302,7 +302,7 @@ async def test_the_end_waits_for_no_receiver(journal: SqliteJournal, monkeypatch
             await asyncio.Event().wait()
             raise AssertionError
 
-    gateway.sender = Silent()
+    gateway.outbound.sender = Silent()
     async with asyncio.timeout(60):
         await _make(gateway)
 

@@ -13,7 +13,7 @@ from ordergate.domain.errors import Problem
 from ordergate.domain.provider_event import ProviderEvent
 from ordergate.gateway.inbound.receive import receive
 from ordergate.gateway.runtime.ports import TransportError
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.journal import Journal
 from ordergate.journal.stores.sqlite import SqliteJournal
@@ -55,7 +55,7 @@ def _verifier(path: Callable[[Delivery], str], *, acts: bool = False) -> Any:
     return SimpleNamespace(verify=verify, read_event=read_event)
 
 
-def _gateway(journal: Journal, verifier: Any) -> tuple[Gateway, Provider]:
+def _gateway(journal: Journal, verifier: Any) -> tuple[Runtime, Provider]:
     gateway, provider = gateway_of(journal), Provider()
     careful = account(ACCOUNT, adapter="revkeen")
     accounts = {ACCOUNT: msgspec.structs.replace(careful, adapter=verifier)}

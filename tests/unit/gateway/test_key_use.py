@@ -37,9 +37,12 @@ async def test_recording_goes_on_after_a_failure(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(key_use, "_PAUSE", 0.01)
     journal: Any = Failing(failure)
     gateway = gateway_of(cast("Journal", journal))
-    gateway.key_use.note("key_1", NOON)
+    gateway.access.key_use.note("key_1", NOON)
 
-    async with recording_key_use(gateway.workers, gateway.key_use, gateway.journal), asyncio.timeout(5):
+    async with (
+        recording_key_use(gateway.workers, gateway.access.key_use, gateway.journal),
+        asyncio.timeout(5),
+    ):
         await journal.done.wait()
 
     assert journal.uses == {"key_1": NOON}

@@ -10,7 +10,7 @@ from tests.unit.conftest import account
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.accounts.configuration import Configuration
 from ordergate.gateway.runtime.ports import TransportError
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.gateway.writes.recording_transport import RecordingTransport
 from ordergate.journal.journal import Journal
 from ordergate.journal.records.exchanges import ANSWER_KEPT, Exchange
@@ -35,7 +35,7 @@ class Says:
 
 async def _noted(journal: Journal, answer: WireResponse | TransportError) -> Exchange:
     accounts: Mapping[str, Account] = {RAPYD.name: RAPYD}
-    gateway = Gateway(
+    gateway = Runtime(
         configuration=Configuration(hash="c0ffee", accounts=accounts, default_route=()),
         journal=journal,
         transport=Says(answer),

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from ordergate.gateway.operating.retention import BATCH, prune, pruning
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.gateway.runtime.workers import BackgroundWorkers
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.transaction import Transaction
@@ -54,7 +54,7 @@ class Counted:
         return 0
 
 
-def _gateway(journal: Counted) -> Gateway:
+def _gateway(journal: Counted) -> Runtime:
     configuration = SimpleNamespace(retention=timedelta(days=7))
     return cast(
         "Any",

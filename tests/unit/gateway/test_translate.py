@@ -14,7 +14,7 @@ from ordergate.domain.errors import Problem
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.accounts.configuration import Configuration
 from ordergate.gateway.comparing.translate import translate
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.journal import transactions as tx
 from ordergate.journal.journal import Journal
 from ordergate.journal.records.links import LinkKey
@@ -46,7 +46,7 @@ class NoWayOut:
 
 
 @pytest.fixture
-async def gateway(journal: Journal) -> Gateway:
+async def gateway(journal: Journal) -> Runtime:
     """A gateway with three accounts, two of them linked."""
     accounts = {each.name: each for each in (RAPYD, REVKEEN, CLOSED)}
     for kind, name, links in (
@@ -55,7 +55,7 @@ async def gateway(journal: Journal) -> Gateway:
     ):
         key = LinkKey(merchant="acme", world=RAPYD.world, kind=kind, id=name)
         await journal.write(tx.links.put(key, links))
-    return Gateway(
+    return Runtime(
         configuration=Configuration(hash="c0ffee", accounts=accounts, default_route=()),
         journal=journal,
         transport=NoWayOut(),
@@ -64,7 +64,7 @@ async def gateway(journal: Journal) -> Gateway:
     )
 
 
-async def test_nothing_leaves(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_leaves(gateway: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     """With every socket shut, each account's request is there: exact, signed, and without its secrets."""
 
     def refuse(*_arguments: object) -> None:
@@ -84,7 +84,7 @@ async def test_nothing_leaves(gateway: Gateway, monkeypatch: pytest.MonkeyPatch)
     assert [notice.kind for notice in revkeen.notices] == ["unlinked"]
 
 
-async def test_what_stands_against_a_create_stands_here(gateway: Gateway) -> None:
+async def test_what_stands_against_a_create_stands_here(gateway: Runtime) -> None:
     """An account that is closed, one that there is not, and an id without a link are refused as in a create."""
     unlinked = msgspec.structs.replace(DRAFT, customer=CustomerBody(id="nobody"))
 
@@ -94,7 +94,7 @@ async def test_what_stands_against_a_create_stands_here(gateway: Gateway) -> Non
     assert all(each.requests == () for each in found)
 
 
-async def test_a_draft_that_nobody_could_take_is_refused(gateway: Gateway) -> None:
+async def test_a_draft_that_nobody_could_take_is_refused(gateway: Runtime) -> None:
     """Each error has its place in the body of the call."""
     with pytest.raises(Problem) as refused:
         await translate(

@@ -20,7 +20,7 @@ from ordergate.console.comparing import (
 )
 from ordergate.console.documents import weight, where
 from ordergate.console.listing import cursor, pager
-from ordergate.console.pages import Page, gateway_of, go_to, page, problem_in, to_page
+from ordergate.console.pages import Page, go_to, page, problem_in, runtime_of, to_page
 from ordergate.console.session import checked_form, text_of
 from ordergate.domain.assembly import draft_of
 from ordergate.domain.draft import ComparisonBody, Draft
@@ -76,7 +76,7 @@ async def show_comparisons(request: Page) -> Response[Any]:
 async def make_comparison(request: Page) -> Response[Any]:
     """Compare, and show the comparison; a refusal shows the form again with the reason and the given values."""
     form = await checked_form(request)
-    gateway, caller = gateway_of(request), caller_of(request)
+    runtime, caller = runtime_of(request), caller_of(request)
     asked = Asked(
         draft=text_of(form, "draft"),
         accounts=_accounts(form),
@@ -88,7 +88,7 @@ async def make_comparison(request: Page) -> Response[Any]:
         body = await asyncio.to_thread(_body, asked)  # a draft that fills the form takes long to read
         merchant = caller.merchant_named(asked.merchant or None)
         key = asked.key if asked.mode == "execute" else None
-        answer = await compare.compare_accounts(gateway, caller, merchant, body, key)
+        answer = await compare.compare_accounts(runtime, caller, merchant, body, key)
     except Problem as problem:
         if problem.code in _USED_KEY:
             asked = msgspec.structs.replace(asked, key=Asked().key)
@@ -99,7 +99,7 @@ async def make_comparison(request: Page) -> Response[Any]:
 @get("/comparisons/{comparison_id:str}")
 async def show_comparison(request: Page, comparison_id: FromPath[str]) -> Response[Any]:
     """Show one comparison as it was returned; `?show=differing` shows only the differences."""
-    body = await compare.get_comparison(gateway_of(request), caller_of(request), comparison_id)
+    body = await compare.get_comparison(runtime_of(request), caller_of(request), comparison_id)
     only_differing = request.query_params.get("show") == "differing"
     shown = comparison_view(read_comparison(body), only_differing=only_differing)
     return page(
@@ -116,14 +116,14 @@ async def show_comparison(request: Page, comparison_id: FromPath[str]) -> Respon
 @get("/comparisons/shadow")
 async def show_shadow_report(request: Page) -> Response[Any]:
     """Show the translations of real orders for shadow accounts."""
-    gateway, caller = gateway_of(request), caller_of(request)
-    accounts = {account.name for account in read.visible_accounts(gateway, caller)}
+    runtime, caller = runtime_of(request), caller_of(request)
+    accounts = {account.name for account in read.visible_accounts(runtime, caller)}
     return page(
         request,
         "shadow",
         title="Shadow report",
-        report=await shadow_report(gateway, caller.world, caller.merchant),
-        shadows=[name for name in gateway.configuration.shadow if name in accounts],
+        report=await shadow_report(runtime, caller.world, caller.merchant),
+        shadows=[name for name in runtime.configuration.shadow if name in accounts],
     )
 
 
@@ -133,13 +133,13 @@ async def _taken(request: Page) -> Asked:
     Raises:
         Problem: ``not_found``; ``payload_too_large`` if it does not fit on a page.
     """
-    gateway, caller = gateway_of(request), caller_of(request)
+    runtime, caller = runtime_of(request), caller_of(request)
     order, again = request.query_params.get("order"), request.query_params.get("again")
     if order:
-        record = (await read.visible_order(gateway, caller, order)).record
+        record = (await read.visible_order(runtime, caller, order)).record
         asked = Asked(draft=draft_text(draft_of(record)), merchant=record.merchant, source=f"order {order}")
     elif again:
-        before = read_comparison(await compare.get_comparison(gateway, caller, again))
+        before = read_comparison(await compare.get_comparison(runtime, caller, again))
         names = tuple(result.account for result in before.results)
         asked = Asked(draft=draft_text(before.order), accounts=names, source=f"comparison {again}")
     else:
@@ -173,7 +173,7 @@ def _body(asked: Asked) -> ComparisonBody:
 
 
 async def _show(request: Page, asked: Asked, *, refused: Problem | None = None) -> Response[Any]:
-    gateway, caller = gateway_of(request), caller_of(request)
+    runtime, caller = runtime_of(request), caller_of(request)
     at = cursor(request.query_params, "cmp")
     query = ComparisonQuery(
         world=caller.world,
@@ -182,7 +182,7 @@ async def _show(request: Page, asked: Asked, *, refused: Problem | None = None) 
         starting_after=at.starting_after,
         ending_before=at.ending_before,
     )
-    bodies, has_more = await compare.list_comparisons(gateway, query)
+    bodies, has_more = await compare.list_comparisons(runtime, query)
     past = read_past(bodies)
     fits = weight(asked.draft) <= _ROOM
     return page(
@@ -191,13 +191,13 @@ async def _show(request: Page, asked: Asked, *, refused: Problem | None = None) 
         title="Compare",
         status=200 if refused is None else STATUSES[refused.code],
         asked=asked if fits else msgspec.structs.replace(asked, draft=""),
-        accounts=read.visible_accounts(gateway, caller),
+        accounts=read.visible_accounts(runtime, caller),
         executes=_may_execute(caller),
         problem=None if refused is None else problem_in(request, refused),
         past=past,
         pager=pager("comparisons", {}, [each.id for each in past], at, has_more=has_more),
         kinds=KINDS,
-        shadows=bool(gateway.configuration.shadow),
+        shadows=bool(runtime.configuration.shadow),
     )
 
 

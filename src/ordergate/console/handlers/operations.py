@@ -9,7 +9,7 @@ from litestar.response import Response
 
 from ordergate.console.answers import answered_problem
 from ordergate.console.listing import ROWS, cursor, one_of, pager
-from ordergate.console.pages import Page, gateway_of, go_to, page, problem_in, to_page
+from ordergate.console.pages import Page, go_to, page, problem_in, runtime_of, to_page
 from ordergate.console.session import OPERATOR, checked_form, text_of
 from ordergate.console.timeline import of_operation
 from ordergate.domain.draft import ResolveBody
@@ -38,7 +38,7 @@ _UNSETTLED = 100
 @get("/operations")
 async def list_operations(request: Page) -> Response[Any]:
     """Show writes, newest first; before all others those that need a person."""
-    gateway, caller = gateway_of(request), caller_of(request)
+    runtime, caller = runtime_of(request), caller_of(request)
     state = one_of(request.query_params.get("state", ""), _STATES)
     asked = cursor(request.query_params, "op")
     query = OperationQuery(
@@ -49,11 +49,11 @@ async def list_operations(request: Page) -> Response[Any]:
         starting_after=asked.starting_after,
         ending_before=asked.ending_before,
     )
-    found = await read.list_operations(gateway, query)
+    found = await read.list_operations(runtime, query)
     unknown = OperationQuery(
         world=caller.world, merchant=caller.merchant, state="unknown", unattended=True, limit=_UNSETTLED
     )
-    waiting = [each for each in (await read.list_operations(gateway, unknown)).data if each.needs_person]
+    waiting = [each for each in (await read.list_operations(runtime, unknown)).data if each.needs_person]
     parameters = {"state": state} if state else {}
     ids = [operation.id for operation in found.data]
     return page(
@@ -71,7 +71,7 @@ async def list_operations(request: Page) -> Response[Any]:
 @get("/operations/{operation_id:str}")
 async def show_operation(request: Page, operation_id: FromPath[str]) -> Response[Any]:
     """Show one operation with all recorded facts, and its next step."""
-    operation = await read.get_operation(gateway_of(request), caller_of(request), operation_id)
+    operation = await read.get_operation(runtime_of(request), caller_of(request), operation_id)
     return await _show(request, operation)
 
 
@@ -79,14 +79,14 @@ async def show_operation(request: Page, operation_id: FromPath[str]) -> Response
 async def resolve(request: Page, operation_id: FromPath[str]) -> Response[Any]:
     """Resolve an operation; a refusal shows its reason beside the form."""
     form = await checked_form(request)
-    gateway, caller = gateway_of(request), caller_of(request)
+    runtime, caller = runtime_of(request), caller_of(request)
     given = {name: text_of(form, name) for name in _FIELDS}
     try:
         said = {name: value or None for name, value in given.items()} | {"unseen": bool(given["unseen"])}
         body = decode_body(msgspec.json.encode(said), ResolveBody)
-        await resolve_operation(gateway, caller, operation_id, body)
+        await resolve_operation(runtime, caller, operation_id, body)
     except Problem as problem:
-        operation = await read.get_operation(gateway, caller, operation_id)
+        operation = await read.get_operation(runtime, caller, operation_id)
         return await _show(request, operation, refused=problem, given=given)
     return go_to(to_page(f"operations/{operation_id}"))
 
@@ -95,12 +95,12 @@ async def resolve(request: Page, operation_id: FromPath[str]) -> Response[Any]:
 async def recheck(request: Page, operation_id: FromPath[str]) -> Response[Any]:
     """Probe the provider now for an operation."""
     await checked_form(request)
-    gateway, caller = gateway_of(request), caller_of(request)
+    runtime, caller = runtime_of(request), caller_of(request)
     caller.require("orders:write")
     try:
-        await recheck_operation(gateway, caller, operation_id)
+        await recheck_operation(runtime, caller, operation_id)
     except Problem as problem:
-        operation = await read.get_operation(gateway, caller, operation_id)
+        operation = await read.get_operation(runtime, caller, operation_id)
         return await _show(request, operation, refused=problem)
     return go_to(to_page(f"operations/{operation_id}"))
 
@@ -112,11 +112,11 @@ async def _show(
     refused: Problem | None = None,
     given: dict[str, str] | None = None,
 ) -> Response[Any]:
-    gateway, caller = gateway_of(request), caller_of(request)
-    existing = await gateway.journal.read(tx.operations.find_existing(operation.id)) or Existing(
+    runtime, caller = runtime_of(request), caller_of(request)
+    existing = await runtime.journal.read(tx.operations.find_existing(operation.id)) or Existing(
         operation, None
     )
-    order = await gateway.journal.read(tx.orders.find(operation.order))
+    order = await runtime.journal.read(tx.orders.find(operation.order))
     concerns = order.record.concerns if order is not None else []
     return page(
         request,

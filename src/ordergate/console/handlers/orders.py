@@ -7,7 +7,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Response
 
 from ordergate.console.listing import cursor, order_filters, pager
-from ordergate.console.pages import Page, gateway_of, go_to, page, to_page
+from ordergate.console.pages import Page, go_to, page, runtime_of, to_page
 from ordergate.console.search import find_orders
 from ordergate.console.session import checked_form
 from ordergate.console.timeline import events
@@ -31,14 +31,14 @@ async def start() -> Redirect:
 @get("/orders")
 async def list_orders(request: Page) -> Response[Any]:
     """Show orders, newest first; a gateway id opens its page."""
-    gateway, caller = gateway_of(request), caller_of(request)
+    runtime, caller = runtime_of(request), caller_of(request)
     filters = order_filters(request.query_params, list(OrderStatus))
     if is_id(filters.text, "ord"):
         return go_to(to_page(f"orders/{filters.text}"))
     if is_id(filters.text, "op"):
         return go_to(to_page(f"operations/{filters.text}"))
     asked = cursor(request.query_params, "ord")
-    found = await find_orders(gateway, caller, filters, asked)
+    found = await find_orders(runtime, caller, filters, asked)
     ids = [record.id for record in found.records]
     return page(
         request,
@@ -46,7 +46,7 @@ async def list_orders(request: Page) -> Response[Any]:
         title="Orders",
         filters=filters,
         statuses=list(OrderStatus),
-        accounts=[account.name for account in read.visible_accounts(gateway, caller)],
+        accounts=[account.name for account in read.visible_accounts(runtime, caller)],
         rows=[(order_from_record(record), record.merchant) for record in found.records],
         found_by=found.by,
         pager=pager("orders", filters.parameters(), ids, asked, has_more=found.has_more),
@@ -57,13 +57,13 @@ async def list_orders(request: Page) -> Response[Any]:
 @get("/orders/{order_id:str}")
 async def show_order(request: Page, order_id: FromPath[str]) -> Response[Any]:
     """Show one order and its history."""
-    gateway, caller = gateway_of(request), caller_of(request)
-    stored = await read.visible_order(gateway, caller, order_id)
+    runtime, caller = runtime_of(request), caller_of(request)
+    stored = await read.visible_order(runtime, caller, order_id)
     order = order_from_record(stored.record)
     query = OperationQuery(
         world=caller.world, merchant=caller.merchant, order=stored.record.id, limit=_OPERATIONS
     )
-    operations = await read.list_operations(gateway, query)
+    operations = await read.list_operations(runtime, query)
     return page(
         request,
         "order",
@@ -83,5 +83,5 @@ async def show_order(request: Page, order_id: FromPath[str]) -> Response[Any]:
 async def read_again(request: Page, order_id: FromPath[str]) -> Redirect:
     """Read the order at the provider, then show it."""
     await checked_form(request)
-    order = await read.get_order(gateway_of(request), caller_of(request), order_id, refresh=True)
+    order = await read.get_order(runtime_of(request), caller_of(request), order_id, refresh=True)
     return go_to(to_page(f"orders/{order.id}"))

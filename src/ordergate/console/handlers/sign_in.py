@@ -5,7 +5,7 @@ from typing import Any
 from litestar import get, post
 from litestar.response import Response
 
-from ordergate.console.pages import Page, gateway_of, go_to, page, problem_in, to_page
+from ordergate.console.pages import Page, go_to, page, problem_in, runtime_of, to_page
 from ordergate.console.session import (
     FORM_TOKEN,
     SESSION_COOKIE,
@@ -48,7 +48,7 @@ async def sign_in(request: Page) -> Response[Any]:
     wanted = _safe_next(text_of(form, "next"))
     address = "" if request.client is None else request.client.host
     try:
-        token = await open_session(gateway_of(request), text_of(form, "key"), address)
+        token = await open_session(runtime_of(request), text_of(form, "key"), address)
     except Problem as problem:
         answer = page(
             request,
@@ -64,7 +64,7 @@ async def sign_in(request: Page) -> Response[Any]:
         return answer
     before = request.cookies.get(SESSION_COOKIE)
     if before is not None:
-        await close_session(gateway_of(request), before)
+        await close_session(runtime_of(request), before)
     done = go_to(wanted)
     done.set_cookie(session_cookie(request, token))
     done.set_cookie(no_cookie(request, SIGN_IN_COOKIE))
@@ -75,7 +75,7 @@ async def sign_in(request: Page) -> Response[Any]:
 async def sign_out(request: Page) -> Response[Any]:
     """End the session, here and on the server."""
     await checked_form(request)
-    await close_session(gateway_of(request), request.cookies[SESSION_COOKIE])
+    await close_session(runtime_of(request), request.cookies[SESSION_COOKIE])
     done = go_to(to_page("sign-in"))
     done.set_cookie(no_cookie(request, SESSION_COOKIE))
     return done
@@ -83,7 +83,7 @@ async def sign_out(request: Page) -> Response[Any]:
 
 async def _is_good(request: Page, token: str) -> bool:
     try:
-        await caller_in_session(gateway_of(request), token)
+        await caller_in_session(runtime_of(request), token)
     except Problem:
         return False
     return True

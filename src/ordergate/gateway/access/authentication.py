@@ -9,18 +9,18 @@ from datetime import datetime
 
 from ordergate.domain.errors import Problem
 from ordergate.gateway.access.caller import Caller, key_revoked, presented_hash
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.journal.records.keys import ApiKey
 
 UNKNOWN_KEYS_PER_MINUTE = 20
 """Unknown keys that one address may present; further ones are answered with 429."""
 
 
-async def identify(gateway: Gateway, authorization: str | None, address: str) -> Caller:
+async def identify(runtime: Runtime, authorization: str | None, address: str) -> Caller:
     """Return who calls.
 
     Args:
-        gateway: Its journal keeps keys by hash, so the comparison leaks nothing about a key.
+        runtime: This process. Its journal has hashes of keys, so a comparison leaks nothing about a key.
         authorization: The header's value.
         address: Address of the connection. Behind a proxy all callers share one, so a valid key is accepted in any
             case.
@@ -28,30 +28,30 @@ async def identify(gateway: Gateway, authorization: str | None, address: str) ->
     Raises:
         Problem: ``unauthenticated``, or ``rate_limited`` after too many unknown keys from the address.
     """
-    key = await gateway.known_keys.find(gateway.journal, presented_hash(authorization))
+    key = await runtime.access.known_keys.find(runtime.journal, presented_hash(authorization))
     if key is None:
         detail = "Too many unknown API keys came from this address; wait, and send a key that exists."
-        gateway.unknown_keys.require_room(address, UNKNOWN_KEYS_PER_MINUTE, detail)
-        await gateway.unknown_keys.count(address, UNKNOWN_KEYS_PER_MINUTE)
-    now = gateway.clock()
+        runtime.access.unknown_keys.require_room(address, UNKNOWN_KEYS_PER_MINUTE, detail)
+        await runtime.access.unknown_keys.count(address, UNKNOWN_KEYS_PER_MINUTE)
+    now = runtime.clock()
     caller = caller_with(key, now)
-    gateway.key_use.note(caller.key, now)
+    runtime.access.key_use.note(caller.key, now)
     return caller
 
 
-async def count_request(gateway: Gateway, caller: Caller) -> None:
+async def count_request(runtime: Runtime, caller: Caller) -> None:
     """Count a request of a key, if the configuration limits them.
 
     Raises:
         Problem: ``rate_limited``: nothing of the request has been done.
     """
-    limit = gateway.configuration.key_requests_per_minute
+    limit = runtime.configuration.key_requests_per_minute
     if limit:
         detail = (
             f"This key may make {limit} requests a minute here; repeat this one, as it is, a little later."
         )
-        gateway.key_requests.require_room(caller.key, limit, detail)
-        await gateway.key_requests.count(caller.key, limit)
+        runtime.access.key_requests.require_room(caller.key, limit, detail)
+        await runtime.access.key_requests.count(caller.key, limit)
 
 
 def caller_with(key: ApiKey | None, now: datetime) -> Caller:

@@ -6,7 +6,7 @@ import msgspec
 
 from ordergate.domain.errors import Problem
 from ordergate.gateway.access.caller import hash_key, make_key
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.journal import transactions as tx
 from ordergate.journal.records.keys import ApiKey
 
@@ -20,12 +20,12 @@ class Rotation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def rotate_key(
-    gateway: Gateway, key_id: str, *, overlap: timedelta, lifetime: timedelta | None = None
+    runtime: Runtime, key_id: str, *, overlap: timedelta, lifetime: timedelta | None = None
 ) -> Rotation:
     """Make a key's replacement.
 
     Args:
-        gateway: This process.
+        runtime: This process.
         key_id: The key to replace.
         overlap: How long the old key stays valid, at most until its own expiry.
         lifetime: How long the new one works; None for as long as the old one was made for.
@@ -33,8 +33,8 @@ async def rotate_key(
     Raises:
         Problem: ``not_found``, or ``invalid_state`` for a key that does not work or has been replaced.
     """
-    now = gateway.clock()
-    old = next((key for key in await gateway.journal.read(tx.keys.list_all()) if key.id == key_id), None)
+    now = runtime.clock()
+    old = next((key for key in await runtime.journal.read(tx.keys.list_all()) if key.id == key_id), None)
     if old is None:
         raise Problem("not_found", f"There is no key {key_id!r}; see: ordergate keys list")
     _require_rotatable(old, now)
@@ -48,7 +48,7 @@ async def rotate_key(
         now=now,
         expires_at=None if lifetime is None else now + lifetime,
     )
-    if not await gateway.journal.write(tx.keys.rotate(key_id, key, hash_key(token), ends_at)):
+    if not await runtime.journal.write(tx.keys.rotate(key_id, key, hash_key(token), ends_at)):
         raise Problem("invalid_state", f"{key_id} has been revoked or replaced just now.")
     return Rotation(key=key, token=token, previous_ends_at=ends_at)
 

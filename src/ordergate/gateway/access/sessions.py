@@ -13,7 +13,7 @@ import msgspec
 from ordergate.domain.errors import Problem
 from ordergate.gateway.access.authentication import caller_with, count_request, identify
 from ordergate.gateway.access.caller import Caller, is_key
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.journal import transactions as tx
 
 SESSION_SECONDS = 8 * 3600
@@ -31,11 +31,11 @@ def new_token() -> str:
     return secrets.token_urlsafe(_TOKEN_BYTES)
 
 
-async def open_session(gateway: Gateway, key: str, address: str) -> str:
+async def open_session(runtime: Runtime, key: str, address: str) -> str:
     """Return the token of a new session.
 
     Args:
-        gateway: Its journal keeps the session.
+        runtime: This process.
         key: The API key itself; it is not kept.
         address: Address of the connection. Wrong keys are counted by address, as in the API.
 
@@ -44,41 +44,41 @@ async def open_session(gateway: Gateway, key: str, address: str) -> str:
     """
     if not is_key(key):
         raise Problem("unauthenticated", "An API key begins with og_test_ or og_live_; give the whole key.")
-    caller = await identify(gateway, f"Bearer {key}", address)
+    caller = await identify(runtime, f"Bearer {key}", address)
     caller.require(SCOPE)
     token = new_token()
-    await gateway.journal.write(
+    await runtime.journal.write(
         tx.sessions.add(caller.key, _hash(token), seconds=SESSION_SECONDS, kept=_SESSIONS_PER_KEY)
     )
     return token
 
 
-async def caller_in_session(gateway: Gateway, token: str) -> Caller:
+async def caller_in_session(runtime: Runtime, token: str) -> Caller:
     """Return the caller of a session, and count the request. Requests of pages do not use the limit of the key.
 
     Raises:
         Problem: ``unauthenticated`` without a session or with an invalid key, or ``rate_limited``.
     """
-    caller = await confirm_session(gateway, token)
-    await count_request(gateway, msgspec.structs.replace(caller, key=f"{caller.key} at the console"))
+    caller = await confirm_session(runtime, token)
+    await count_request(runtime, msgspec.structs.replace(caller, key=f"{caller.key} at the console"))
     return caller
 
 
-async def confirm_session(gateway: Gateway, token: str) -> Caller:
+async def confirm_session(runtime: Runtime, token: str) -> Caller:
     """Return the caller of a session.
 
     Raises:
         Problem: ``unauthenticated``: there is none, or its key is not good any more.
     """
-    key = await gateway.journal.read(tx.sessions.find_key(_hash(token)))
+    key = await runtime.journal.read(tx.sessions.find_key(_hash(token)))
     if key is None:
         raise Problem("unauthenticated", "Nobody is signed in, or the session is over; sign in again.")
-    return caller_with(key, gateway.clock())
+    return caller_with(key, runtime.clock())
 
 
-async def close_session(gateway: Gateway, token: str) -> None:
+async def close_session(runtime: Runtime, token: str) -> None:
     """End a session, everywhere and at once."""
-    await gateway.journal.write(tx.sessions.delete(_hash(token)))
+    await runtime.journal.write(tx.sessions.delete(_hash(token)))
 
 
 def _hash(token: str) -> bytes:

@@ -22,7 +22,7 @@ from ordergate.gateway.comparing.translate import Translation, check_draft, refu
 from ordergate.gateway.orders.create import create_for_comparison, unrecorded
 from ordergate.gateway.orders.receipts import shown_exchange
 from ordergate.gateway.runtime.comparison import Compared, Result
-from ordergate.gateway.runtime.runtime import Answer, Gateway
+from ordergate.gateway.runtime.runtime import Answer, Runtime
 from ordergate.gateway.writes.idempotency import check_key
 from ordergate.journal import transactions as tx
 from ordergate.journal.records.comparisons import COMPARISONS, Comparison, ComparisonQuery, compared_key
@@ -57,12 +57,12 @@ class _Refused(msgspec.Struct, frozen=True):
 
 
 async def compare_accounts(
-    gateway: Gateway, caller: Caller, merchant: str, body: ComparisonBody, key: str | None
+    runtime: Runtime, caller: Caller, merchant: str, body: ComparisonBody, key: str | None
 ) -> ComparisonAnswer:
     """Compare accounts, and record the comparison. A retry of its key completes unknown results.
 
     Args:
-        gateway: This process.
+        runtime: This process.
         caller: Who asks.
         merchant: The merchant of the order; None for an operator's key, which may only translate.
         body: The request.
@@ -75,30 +75,30 @@ async def compare_accounts(
     check_key(key)
     check_draft(body.order)
     if body.mode == "execute":
-        _check_execution(gateway, caller, body, key)
+        _check_execution(runtime, caller, body, key)
     wanted = Comparison(
         id=new_id("cmp"),
         merchant=merchant,
         world=caller.world,
         key=key,
         content_hash=sha256(msgspec.json.encode(body, order="deterministic")).hexdigest(),
-        created_at=gateway.steady_time(),
+        created_at=runtime.steady_time(),
         reference=body.order.reference,
     )
-    kept = await gateway.journal.write(
-        tx.comparisons.add(wanted, gateway.steady_time() - gateway.configuration.retention)
+    kept = await runtime.journal.write(
+        tx.comparisons.add(wanted, runtime.steady_time() - runtime.configuration.retention)
     )
     if kept.content_hash != wanted.content_hash:
         detail = "This Idempotency-Key was used for another comparison; use a new key for a new one."
         raise Problem("idempotency_key_reused", detail)
     if kept.ended:
         return ComparisonAnswer(_unless_erased(kept), replayed=True)
-    compared = await _compared(gateway, caller, kept, body)
-    ended = await gateway.journal.write(
+    compared = await _compare(runtime, caller, kept, body)
+    ended = await runtime.journal.write(
         tx.comparisons.finish(
             msgspec.structs.replace(
                 kept,
-                body=gateway.renderer.comparison(compared),
+                body=runtime.renderer.comparison(compared),
                 ended=not any(result.retryable for result in compared.results),
             )
         )
@@ -106,19 +106,19 @@ async def compare_accounts(
     return ComparisonAnswer(_unless_erased(ended), replayed=False)
 
 
-async def get_comparison(gateway: Gateway, caller: Caller, comparison_id: str) -> bytes:
+async def get_comparison(runtime: Runtime, caller: Caller, comparison_id: str) -> bytes:
     """Return a comparison's document.
 
     Raises:
         Problem: ``not_found``.
     """
-    found = await gateway.journal.read(tx.comparisons.find(comparison_id))
+    found = await runtime.journal.read(tx.comparisons.find(comparison_id))
     if found is None or found.body is None or not caller.sees(found.merchant, found.world):
         raise Problem("not_found", f"There is no comparison {comparison_id!r}.")
     return found.body
 
 
-async def list_comparisons(gateway: Gateway, query: ComparisonQuery) -> tuple[list[bytes], bool]:
+async def list_comparisons(runtime: Runtime, query: ComparisonQuery) -> tuple[list[bytes], bool]:
     """Return the documents of one page of comparisons, newest first, and whether there are more.
 
     A page ends before its limit if its documents are large.
@@ -128,7 +128,7 @@ async def list_comparisons(gateway: Gateway, query: ComparisonQuery) -> tuple[li
     size, at = 0, query
     while True:
         at = msgspec.structs.replace(at, limit=min(_CHUNK, query.limit - len(page)))
-        found = await gateway.journal.read(tx.comparisons.search(at))
+        found = await runtime.journal.read(tx.comparisons.search(at))
         outwards = found[::-1] if backwards else found
         for each in outwards[: at.limit]:
             body = each.body or b""
@@ -151,7 +151,7 @@ def _unless_erased(comparison: Comparison) -> bytes:
     return comparison.body
 
 
-def _check_execution(gateway: Gateway, caller: Caller, body: ComparisonBody, key: str | None) -> None:
+def _check_execution(runtime: Runtime, caller: Caller, body: ComparisonBody, key: str | None) -> None:
     caller.require(WRITE)
     caller.require_merchant()
     if key is None:
@@ -159,7 +159,7 @@ def _check_execution(gateway: Gateway, caller: Caller, body: ComparisonBody, key
             "idempotency_key_missing",
             "An executed comparison creates orders: send an Idempotency-Key, and the same one when you repeat it.",
         )
-    configured = gateway.configuration.accounts
+    configured = runtime.configuration.accounts
     errors = [
         FieldError(
             pointer=f"/accounts/{index}",
@@ -175,9 +175,9 @@ def _check_execution(gateway: Gateway, caller: Caller, body: ComparisonBody, key
         raise Problem("invalid_request", summary(errors), errors=errors)
 
 
-async def _compared(gateway: Gateway, caller: Caller, kept: Comparison, body: ComparisonBody) -> Compared:
+async def _compare(runtime: Runtime, caller: Caller, kept: Comparison, body: ComparisonBody) -> Compared:
     names = list(dict.fromkeys(body.accounts))
-    pairs = await asyncio.gather(*(_result(gateway, caller, kept, body, name) for name in names))
+    pairs = await asyncio.gather(*(_result(runtime, caller, kept, body, name) for name in names))
     sides = [side for _, side in pairs]
     differences = await asyncio.to_thread(compare, body.order, sides)  # with many lines this takes long
     return Compared(
@@ -191,20 +191,22 @@ async def _compared(gateway: Gateway, caller: Caller, kept: Comparison, body: Co
 
 
 async def _result(
-    gateway: Gateway, caller: Caller, kept: Comparison, body: ComparisonBody, name: str
+    runtime: Runtime, caller: Caller, kept: Comparison, body: ComparisonBody, name: str
 ) -> tuple[Result, Side]:
-    translation = await translate_at(gateway, kept.merchant, kept.world, body.order, name)
-    account = gateway.configuration.accounts.get(name)
+    translation = await translate_at(runtime, kept.merchant, kept.world, body.order, name)
+    account = runtime.configuration.accounts.get(name)
     refused = translation.problem is not None and not (
         # A retry gets its first answer, even if links and routes have changed since.
-        body.mode == "execute" and await _recorded(gateway, kept, compared_key(kept.id, name))
+        body.mode == "execute" and await _find_existing(runtime, kept, compared_key(kept.id, name))
     )
     if body.mode == "translate" or account is None or refused:
-        return _translated(gateway, account, body.order, translation), translation.side
-    return await _executed(gateway, caller, kept, body.order, account, translation)
+        return _translated_result(runtime, account, body.order, translation), translation.side
+    return await _execute(runtime, caller, kept, body.order, account, translation)
 
 
-def _translated(gateway: Gateway, account: Account | None, draft: Draft, translation: Translation) -> Result:
+def _translated_result(
+    runtime: Runtime, account: Account | None, draft: Draft, translation: Translation
+) -> Result:
     refused = translation.problem
     # The problem is the same for a foreign account and for an unknown one.
     known = account if refused is None or refused.code != "no_route" else None
@@ -213,13 +215,13 @@ def _translated(gateway: Gateway, account: Account | None, draft: Draft, transla
         adapter=known.adapter.name if known is not None else None,
         request=translation.requests[0] if translation.requests else None,
         notices=translation.notices,
-        problem=gateway.renderer.problem(refused) if refused is not None else None,
+        problem=runtime.renderer.problem(refused) if refused is not None else None,
         fee=_fee(known, _expected(known, draft), draft.currency),
     )
 
 
-async def _executed(
-    gateway: Gateway,
+async def _execute(
+    runtime: Runtime,
     caller: Caller,
     kept: Comparison,
     draft: Draft,
@@ -230,10 +232,10 @@ async def _executed(
     key = compared_key(kept.id, account.name)
     draft_there = msgspec.structs.replace(draft, account=account.name)
     try:
-        answer = await create_for_comparison(gateway, caller, draft_there, key=key, comparison=kept.id)
+        answer = await create_for_comparison(runtime, caller, draft_there, key=key, comparison=kept.id)
     except Problem as problem:
-        answer = Answer(gateway.renderer.problem(problem), account.name)
-    operation, exchanges = await _said(gateway, kept, key)
+        answer = Answer(runtime.renderer.problem(problem), account.name)
+    operation, exchanges = await _find_exchanges(runtime, kept, key)
     acting = next((each for each in reversed(exchanges) if each.acts), None)
     document = shown_exchange(acting, account) if acting is not None else None
     refused = _refusal(answer.response)
@@ -252,24 +254,24 @@ async def _executed(
         fee=_fee(account, order.total if order is not None else None, draft.currency),
         operation=operation,
     )
-    return result, _side(gateway, account, translation.side, acting, order, refused)
+    return result, _side(runtime, account, translation.side, acting, order, refused)
 
 
-async def _recorded(gateway: Gateway, kept: Comparison, key: str) -> Existing | None:
+async def _find_existing(runtime: Runtime, kept: Comparison, key: str) -> Existing | None:
     """The operation behind a sub-key, if there is one."""
     wanted = msgspec.structs.replace(
-        unrecorded(gateway, kept.merchant, kept.world), path=COMPARISONS, key=key
+        unrecorded(runtime, kept.merchant, kept.world), path=COMPARISONS, key=key
     )
-    return await gateway.journal.read(tx.operations.find_by_key(wanted))
+    return await runtime.journal.read(tx.operations.find_by_key(wanted))
 
 
-async def _said(gateway: Gateway, kept: Comparison, key: str) -> tuple[str | None, list[Exchange]]:
+async def _find_exchanges(runtime: Runtime, kept: Comparison, key: str) -> tuple[str | None, list[Exchange]]:
     """The operation of an account's key, and its stored exchanges."""
-    existing = await _recorded(gateway, kept, key)
+    existing = await _find_existing(runtime, kept, key)
     if existing is None:
         return None, []
     found = existing.operation
-    told = await gateway.journal.read(tx.operations.find_with_exchanges(found.order))
+    told = await runtime.journal.read(tx.operations.find_with_exchanges(found.order))
     return found.id, [
         exchange for each in told if each.operation.id == found.id for exchange in each.exchanges
     ]
@@ -280,7 +282,7 @@ def _refusal(response: StoredResponse) -> _Refused | None:
 
 
 def _side(
-    gateway: Gateway,
+    runtime: Runtime,
     account: Account,
     side: Side,
     acting: Exchange | None,
@@ -289,7 +291,7 @@ def _side(
 ) -> Side:
     if refused is not None:
         problem = Problem(refused.code, refused.detail, errors=refused.errors)
-        return refused_side(gateway, account.name, problem)
+        return refused_side(runtime, account.name, problem)
     if acting is None:
         return msgspec.structs.replace(side, order=order)
     fields = account.adapter.fields

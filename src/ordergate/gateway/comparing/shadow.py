@@ -14,7 +14,7 @@ from ordergate.domain.errors import FieldError, Problem
 from ordergate.domain.mode import World
 from ordergate.domain.order import Record
 from ordergate.gateway.comparing.translate import translate_at
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.gateway.runtime.shadows import Shadow
 from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
@@ -64,40 +64,40 @@ class Shadowing(Record, frozen=True, kw_only=True):
 
 
 @contextlib.asynccontextmanager
-async def shadowing(gateway: Gateway, every: float = EVERY) -> AsyncIterator[None]:
+async def shadowing(runtime: Runtime, every: float = EVERY) -> AsyncIterator[None]:
     """Translate waiting orders each `every` seconds in the background, and the rest when the block ends."""
 
     async def do_round() -> float:
-        await translate_waiting(gateway)
+        await translate_waiting(runtime)
         return every
 
     try:
-        async with gateway.workers.run(
+        async with runtime.workers.run(
             "shadow", do_round, log=_log, failure="shadow.failed", after_failure=every
         ):
             yield
     finally:
         with contextlib.suppress(Exception):  # the process ends all the same
-            await translate_waiting(gateway)
+            await translate_waiting(runtime)
 
 
-async def translate_waiting(gateway: Gateway) -> None:
+async def translate_waiting(runtime: Runtime) -> None:
     """Translate all waiting orders, and record the results.
 
     Raises:
         JournalUnavailableError: The journal failed. Unrecorded counts are kept for the next round.
     """
-    shadows = gateway.shadows
+    shadows = runtime.shadows
     counts, shadows.uncounted = shadows.uncounted, []
     dropped, shadows.dropped = shadows.dropped, Counter()
-    now = gateway.steady_time()
+    now = runtime.steady_time()
     counts += [
         ShadowCount(world=world, merchant=merchant, account="", kind="dropped", orders=orders, last_at=now)
         for (world, merchant), orders in dropped.items()
     ]
     while shadows.waiting:
         try:
-            counts += await _counts(gateway, shadows.waiting.popleft())
+            counts += await _counts(runtime, shadows.waiting.popleft())
         except Exception:  # noqa: BLE001 - one order must not cost the others their counts
             _log.exception("shadow.failed")
         await asyncio.sleep(0)  # whoever waits for an answer comes first
@@ -105,15 +105,15 @@ async def translate_waiting(gateway: Gateway) -> None:
         return
     together = list(_together(counts))
     try:
-        await gateway.journal.write(tx.shadows.add_counts(together))
+        await runtime.journal.write(tx.shadows.add_counts(together))
     except JournalUnavailableError:
         shadows.uncounted = together
         raise
 
 
-async def shadow_report(gateway: Gateway, world: World, merchant: str | None) -> Shadowing:
+async def shadow_report(runtime: Runtime, world: World, merchant: str | None) -> Shadowing:
     """Return the counts of all merchants or of one."""
-    counts = await gateway.journal.read(tx.shadows.counts(world, merchant))
+    counts = await runtime.journal.read(tx.shadows.counts(world, merchant))
     names = sorted({count.account for count in counts if count.account})
     return Shadowing(
         dropped=sum(count.orders for count in counts if count.kind == "dropped"),
@@ -121,19 +121,19 @@ async def shadow_report(gateway: Gateway, world: World, merchant: str | None) ->
     )
 
 
-async def _counts(gateway: Gateway, shadow: Shadow) -> list[ShadowCount]:
+async def _counts(runtime: Runtime, shadow: Shadow) -> list[ShadowCount]:
     """Return the counts of one order for each shadow account that its merchant may use."""
     found = []
-    for name in gateway.configuration.shadow:
-        account = gateway.configuration.accounts.get(name)
+    for name in runtime.configuration.shadow:
+        account = runtime.configuration.accounts.get(name)
         if account is not None and name != shadow.account and account.open_to(shadow.merchant, shadow.world):
-            found += await _counts_at(gateway, shadow, name)
+            found += await _counts_at(runtime, shadow, name)
     return found
 
 
-async def _counts_at(gateway: Gateway, shadow: Shadow, name: str) -> list[ShadowCount]:
+async def _counts_at(runtime: Runtime, shadow: Shadow, name: str) -> list[ShadowCount]:
     draft = shadow.draft
-    translation = await translate_at(gateway, shadow.merchant, shadow.world, draft, name)
+    translation = await translate_at(runtime, shadow.merchant, shadow.world, draft, name)
 
     def count(kind: ShadowKind, code: str = "", pointer: str = "", detail: str = "") -> ShadowCount:
         return ShadowCount(
@@ -145,7 +145,7 @@ async def _counts_at(gateway: Gateway, shadow: Shadow, name: str) -> list[Shadow
             pointer=pointer,
             detail=detail,
             example=draft.reference or "",
-            last_at=gateway.steady_time(),
+            last_at=runtime.steady_time(),
         )
 
     if translation.problem is not None:

@@ -22,7 +22,7 @@ from ordergate.domain.validation import summary
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.accounts.routing import asked_by, require_route
 from ordergate.gateway.orders.create import creation, unrecorded
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.gateway.writes.prepared import StartedPlan, start_plan
 from ordergate.spi.fields import UnreadableDocumentError, read
 from ordergate.spi.wire import WireRequest
@@ -58,7 +58,7 @@ def check_draft(draft: Draft) -> None:
 
 
 async def translate(
-    gateway: Gateway, merchant: str, world: World, draft: Draft, accounts: Sequence[str]
+    runtime: Runtime, merchant: str, world: World, draft: Draft, accounts: Sequence[str]
 ) -> list[Translation]:
     """Return the translation of a draft for each account, in the order of the accounts.
 
@@ -66,19 +66,19 @@ async def translate(
         Problem: ``invalid_request``: the draft is invalid for every account.
     """
     check_draft(draft)
-    return [await translate_at(gateway, merchant, world, draft, name) for name in dict.fromkeys(accounts)]
+    return [await translate_at(runtime, merchant, world, draft, name) for name in dict.fromkeys(accounts)]
 
 
-async def translate_at(gateway: Gateway, merchant: str, world: World, draft: Draft, name: str) -> Translation:
+async def translate_at(runtime: Runtime, merchant: str, world: World, draft: Draft, name: str) -> Translation:
     """Return the translation of a draft for one account, planned and signed as a create is."""
     draft = msgspec.structs.replace(draft, account=name)
     try:
-        account = require_route(gateway.configuration, asked_by(draft, merchant, world, None)).accounts[0]
-        command = await creation(gateway.journal, draft, account, unrecorded(gateway, merchant, world))
-        begun = _begun(account, command)
+        account = require_route(runtime.configuration, asked_by(draft, merchant, world, None)).accounts[0]
+        command = await creation(runtime.journal, draft, account, unrecorded(runtime, merchant, world))
+        started = _start_plan(account, command)
     except Problem as problem:
-        return Translation(account=name, problem=problem, side=refused_side(gateway, name, problem))
-    request = begun.request
+        return Translation(account=name, problem=problem, side=refused_side(runtime, name, problem))
+    request = started.request
     side = Side(
         account=name,
         adapter=account.adapter.name,
@@ -97,13 +97,13 @@ async def translate_at(gateway: Gateway, merchant: str, world: World, draft: Dra
         side = msgspec.structs.replace(side, refusal=refusal)
     return Translation(
         account=name,
-        requests=(shown_request(account, _signed(gateway, account, request)),),
+        requests=(shown_request(account, _signed(runtime, account, request)),),
         notices=request.notices,
         side=side,
     )
 
 
-def _begun(account: Account, command: CreateOrder) -> StartedPlan:
+def _start_plan(account: Account, command: CreateOrder) -> StartedPlan:
     """Begin as a create does; an adapter that fails does so for its own account alone.
 
     Raises:
@@ -119,9 +119,9 @@ def _begun(account: Account, command: CreateOrder) -> StartedPlan:
         raise Problem("internal_error", detail) from error
 
 
-def refused_side(gateway: Gateway, name: str, problem: Problem) -> Side:
+def refused_side(runtime: Runtime, name: str, problem: Problem) -> Side:
     """Return the side of an account that makes no order of the draft."""
-    account = gateway.configuration.accounts.get(name)
+    account = runtime.configuration.accounts.get(name)
     return Side(
         account=name,
         adapter=account.adapter.name if account is not None else "",
@@ -140,6 +140,6 @@ def shown_request(account: Account, request: WireRequest) -> RequestDocument:
     )
 
 
-def _signed(gateway: Gateway, account: Account, request: WireRequest) -> WireRequest:
-    now = int(gateway.clock().timestamp())
+def _signed(runtime: Runtime, account: Account, request: WireRequest) -> WireRequest:
+    now = int(runtime.clock().timestamp())
     return account.adapter.sign(request, account.settings, now, secrets.token_hex(8))

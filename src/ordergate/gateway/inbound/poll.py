@@ -18,7 +18,7 @@ from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.inbound.receive import record, storable
 from ordergate.gateway.inbound.resync import until_kept
 from ordergate.gateway.runtime.background import in_background
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.gateway.writes.plans import read_events
 from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
@@ -35,10 +35,10 @@ _log = structlog.get_logger("ordergate.polling")
 
 
 @contextlib.asynccontextmanager
-async def polling(gateway: Gateway) -> AsyncIterator[None]:
+async def polling(runtime: Runtime) -> AsyncIterator[None]:
     """Poll the accounts in the background until the block ends."""
-    polls = _Polls(gateway)
-    worker = gateway.workers.run(
+    polls = _Polls(runtime)
+    worker = runtime.workers.run(
         "polling", polls.start_due, log=_log, failure="polling.failed", after_failure=_LONGEST_PAUSE
     )
     try:
@@ -51,8 +51,8 @@ async def polling(gateway: Gateway) -> AsyncIterator[None]:
 class _Polls:
     """The polls that run in this process. Each runs by itself: a provider that hangs delays no other account."""
 
-    def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
         self._running: dict[str, asyncio.Task[bool]] = {}
         self._asks_at: dict[str, float] = {}
 
@@ -60,13 +60,13 @@ class _Polls:
         """Start the poll of each due account; return the seconds until the next."""
         loop = asyncio.get_running_loop()
         pause = _LONGEST_PAUSE
-        for account in self._gateway.configuration.accounts.values():
-            every = poll_seconds(self._gateway, account)
+        for account in self._runtime.configuration.accounts.values():
+            every = poll_seconds(self._runtime, account)
             if account.accept == "none" or not every:
                 continue
             left = min(self._asks_at.get(account.name, 0.0) - loop.time(), every)
             if account.name not in self._running and left <= 0:
-                task = asyncio.create_task(_take_turn(self._gateway, account))
+                task = asyncio.create_task(_acquire_and_poll(self._runtime, account))
                 self._running[account.name] = task
                 task.add_done_callback(partial(self._end, account.name, every))
             pause = min(pause, every / 2 if account.name in self._running else left)
@@ -86,18 +86,18 @@ class _Polls:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def poll_seconds(gateway: Gateway, account: Account) -> float:
+def poll_seconds(runtime: Runtime, account: Account) -> float:
     """Return the seconds between two polls of an account; 0 for none."""
     return (
-        gateway.configuration.inbound.poll_seconds if account.poll_seconds is None else account.poll_seconds
+        runtime.configuration.inbound.poll_seconds if account.poll_seconds is None else account.poll_seconds
     )
 
 
-async def _take_turn(gateway: Gateway, account: Account) -> bool:
+async def _acquire_and_poll(runtime: Runtime, account: Account) -> bool:
     """Poll an account if this process can acquire the poll; return whether it did."""
-    every = poll_seconds(gateway, account)
+    every = poll_seconds(runtime, account)
     try:
-        turn = await gateway.journal.write(tx.resync.acquire_poll(account.name, gateway.node, every))
+        turn = await runtime.journal.write(tx.resync.acquire_poll(account.name, runtime.node, every))
     except JournalUnavailableError as error:
         _log.warning("journal.unavailable", error=str(error))
         return False
@@ -105,49 +105,51 @@ async def _take_turn(gateway: Gateway, account: Account) -> bool:
         return False
     walked = None
     try:
-        with in_background(gateway, "polling"):
-            walked = turn.now if await _look_through(gateway, account, turn) else None
+        with in_background(runtime, "polling"):
+            walked = turn.now if await _poll(runtime, account, turn) else None
     except JournalUnavailableError as error:
         _log.warning("journal.unavailable", error=str(error))
-    except Exception:  # noqa: BLE001 - it is looked through again
+    except Exception:  # noqa: BLE001 - the next poll starts again from the last complete one
         _log.exception("polling.failed", account=account.name)
     await until_kept(
-        lambda: gateway.journal.write(tx.resync.release_poll(account.name, gateway.node, every, walked))
+        lambda: runtime.journal.write(tx.resync.release_poll(account.name, runtime.node, every, walked))
     )
     return True
 
 
-async def _look_through(gateway: Gateway, account: Account, turn: Poll) -> bool:
+async def _poll(runtime: Runtime, account: Account, turn: Poll) -> bool:
     """Poll an account; return whether the poll was complete."""
-    if not gateway.transport.health(account).has_room:
+    if not runtime.transport.health(account).has_room:
         return False
     if account.adapter.capabilities.event_feed:
-        return await _walk_feed(gateway, account, turn)
-    inbound = gateway.configuration.inbound
-    before = gateway.steady_time() - timedelta(seconds=poll_seconds(gateway, account))
-    told = await gateway.journal.write(
+        return await _poll_feed(runtime, account, turn)
+    inbound = runtime.configuration.inbound
+    before = runtime.steady_time() - timedelta(seconds=poll_seconds(runtime, account))
+    told = await runtime.journal.write(
         tx.resync.queue_stale_orders(account.name, before, inbound.poll_orders, inbound.pace)
     )
     if told:
-        gateway.workers.wake("resync")
+        runtime.workers.wake("resync")
     return True
 
 
-async def _walk_feed(gateway: Gateway, account: Account, turn: Poll) -> bool:
+async def _poll_feed(runtime: Runtime, account: Account, turn: Poll) -> bool:
     command = ListEvents(limit=_PAGE, since=turn.walked_at - OVERLAP, cursor=None)
     found = 0
     try:
         while True:
-            page = await read_events(gateway, account, command)
-            told = [ReceivedEvent(event=event) for event in page.events if storable(event)]
-            if len(told) < len(page.events):
-                _log.warning("polling.unstorable", account=account.name, events=len(page.events) - len(told))
-            recorded = await record(gateway, account, told)
+            page = await read_events(runtime, account, command)
+            received = [ReceivedEvent(event=event) for event in page.events if storable(event)]
+            if len(received) < len(page.events):
+                _log.warning(
+                    "polling.unstorable", account=account.name, events=len(page.events) - len(received)
+                )
+            recorded = await record(runtime, account, received)
             found += len(recorded.new)
             if page.next_cursor is None:
                 break
             command = ListEvents(limit=_PAGE, since=command.since, cursor=page.next_cursor)
-            await _wait_for_room(gateway, account)
+            await _wait_for_room(runtime, account)
     except Problem as problem:
         _log.info("polling.postponed", account=account.name, code=problem.code, detail=problem.detail)
         return False
@@ -156,6 +158,6 @@ async def _walk_feed(gateway: Gateway, account: Account, turn: Poll) -> bool:
     return True
 
 
-async def _wait_for_room(gateway: Gateway, account: Account) -> None:
-    while not gateway.transport.health(account).has_room:  # noqa: ASYNC110 - it is told by nobody
+async def _wait_for_room(runtime: Runtime, account: Account) -> None:
+    while not runtime.transport.health(account).has_room:  # noqa: ASYNC110 - no event announces room
         await asyncio.sleep(1.0)

@@ -14,7 +14,7 @@ from ordergate.domain.validation import NULL_CHARACTER
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.accounts.echoes import Echoes, credentials_of
 from ordergate.gateway.runtime.ports import TransportError
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.provider_events import ReceivedEvent, RecordedEvents
@@ -39,7 +39,7 @@ _RESULTS = {
 _log = structlog.get_logger("ordergate.webhooks")
 
 
-async def receive(gateway: Gateway, account_name: str, delivery: Delivery) -> bool:
+async def receive(runtime: Runtime, account_name: str, delivery: Delivery) -> bool:
     """Record a webhook; when this returns, it is durable. Return whether it was new.
 
     Raises:
@@ -48,24 +48,24 @@ async def receive(gateway: Gateway, account_name: str, delivery: Delivery) -> bo
         JournalUnavailableError: It could not be recorded; the provider will send it again.
     """
     try:
-        account = _account(gateway, account_name)
-        await _verify(gateway, account, delivery)
+        account = _account(runtime, account_name)
+        await _verify(runtime, account, delivery)
         note_account(account_name)
         event = _event(account, delivery)
-        told = ReceivedEvent(event=event, body=Echoes(credentials_of(account)).mask(delivery.body))
-        recorded = await record(gateway, account, [told])
+        received = ReceivedEvent(event=event, body=Echoes(credentials_of(account)).mask(delivery.body))
+        recorded = await record(runtime, account, [received])
     except Problem as problem:
-        count_refused(gateway, account_name, problem)
+        count_refused(runtime, account_name, problem)
         raise _unverified() if problem.code in _UNVERIFIED else problem from problem
     except JournalUnavailableError:
-        gateway.metrics.webhook(account_name, "unavailable")
+        runtime.metrics.webhook(account_name, "unavailable")
         raise
-    gateway.metrics.webhook(account.name, "accepted" if recorded.new else "duplicate")
+    runtime.metrics.webhook(account.name, "accepted" if recorded.new else "duplicate")
     return bool(recorded.new)
 
 
-def _account(gateway: Gateway, name: str) -> Account:
-    account = gateway.configuration.accounts.get(name)
+def _account(runtime: Runtime, name: str) -> Account:
+    account = runtime.configuration.accounts.get(name)
     if account is None:
         raise Problem("not_found", "There is no account of this name.")
     return account
@@ -92,75 +92,75 @@ def storable(event: ProviderEvent) -> bool:
     return not any("\0" in name for name in (*names, *event.operations) if name is not None)
 
 
-async def record(gateway: Gateway, account: Account, told: list[ReceivedEvent]) -> RecordedEvents:
+async def record(runtime: Runtime, account: Account, told: list[ReceivedEvent]) -> RecordedEvents:
     """Record events of webhooks or feeds, and queue resync jobs for their orders.
 
     Raises:
         JournalUnavailableError: They could not be recorded.
     """
-    pace = gateway.configuration.inbound.pace
-    recorded = await gateway.journal.write(tx.resync.record_events(account.name, told, pace))
+    pace = runtime.configuration.inbound.pace
+    recorded = await runtime.journal.write(tx.resync.record_events(account.name, told, pace))
     for event in recorded.new:
         if not event.known:
-            gateway.metrics.unknown_event(account.name, event.type)
+            runtime.metrics.unknown_event(account.name, event.type)
     if recorded.new:
-        gateway.workers.wake("resync")
+        runtime.workers.wake("resync")
     if recorded.named:
-        gateway.workers.wake("recovery")
+        runtime.workers.wake("recovery")
     return recorded
 
 
-def count_refused(gateway: Gateway, account_name: str, problem: Problem) -> None:
+def count_refused(runtime: Runtime, account_name: str, problem: Problem) -> None:
     """Count a refused webhook; the log reports them now and then, in one line."""
-    name = account_name if account_name in gateway.configuration.accounts else _UNKNOWN_ACCOUNT
-    gateway.metrics.webhook(name, _RESULTS.get(problem.code, "refused"))
-    gateway.refused_webhooks[name] += 1
-    if gateway.refused_webhooks[name] > 1:
+    name = account_name if account_name in runtime.configuration.accounts else _UNKNOWN_ACCOUNT
+    runtime.metrics.webhook(name, _RESULTS.get(problem.code, "refused"))
+    runtime.inbound.refused[name] += 1
+    if runtime.inbound.refused[name] > 1:
         return
     # The first refusal is logged at once; the refusals of the next seconds share one line at their end.
     _log.warning("webhook.refused", account=name, code=problem.code, detail=problem.detail)
-    asyncio.get_running_loop().call_later(_LOG_EVERY, _tell_refused, gateway, name)
+    asyncio.get_running_loop().call_later(_LOG_EVERY, _log_further_refused, runtime, name)
 
 
-def _tell_refused(gateway: Gateway, name: str) -> None:
-    further = gateway.refused_webhooks.pop(name, 1) - 1
+def _log_further_refused(runtime: Runtime, name: str) -> None:
+    further = runtime.inbound.refused.pop(name, 1) - 1
     if further:
         _log.warning("webhooks.refused", account=name, further=further)
 
 
-async def _verify(gateway: Gateway, account: Account, delivery: Delivery) -> None:
+async def _verify(runtime: Runtime, account: Account, delivery: Delivery) -> None:
     """Verify a webhook. The keys for that are fetched from the provider, and cached.
 
     Raises:
         Problem: ``bad_signature``, or the failure to fetch the keys.
     """
-    now = int(gateway.clock().timestamp())
+    now = int(runtime.clock().timestamp())
     for _ in range(_FETCHES):
         try:
             account.adapter.verify(delivery, account.settings, now)
         except FetchFirst as wanted:
-            fetched = {**delivery.fetched, wanted.request.path: await _fetch(gateway, account, wanted)}
+            fetched = {**delivery.fetched, wanted.request.path: await _fetch(runtime, account, wanted)}
             delivery = msgspec.structs.replace(delivery, fetched=fetched)
         else:
             return
     raise Problem("bad_signature", "What verifying it takes leads to more and more that has to be read.")
 
 
-async def _fetch(gateway: Gateway, account: Account, wanted: FetchFirst) -> WireResponse:
+async def _fetch(runtime: Runtime, account: Account, wanted: FetchFirst) -> WireResponse:
     """Fetch the keys for a webhook. Anybody can send webhooks, so the fetches are limited."""
     place = (account.name, wanted.request.path)
-    if place in gateway.fetched:
-        return gateway.fetched[place]
+    if place in runtime.inbound.fetched:
+        return runtime.inbound.fetched[place]
     if wanted.request.acts:
         raise TypeError("verifying a webhook only reads")
     name = f"webhook {account.name}"
     detail = "Verifying it takes a look at the provider, and too many were taken lately."
-    gateway.unknown_keys.require_room(name, _FETCHES_A_MINUTE, detail)
-    await gateway.unknown_keys.count(name, _FETCHES_A_MINUTE)
+    runtime.access.unknown_keys.require_room(name, _FETCHES_A_MINUTE, detail)
+    await runtime.access.unknown_keys.count(name, _FETCHES_A_MINUTE)
     try:
-        answer = await gateway.transport.send(account, wanted.request)
+        answer = await runtime.transport.send(account, wanted.request)
     except TransportError as error:
         raise Problem(error.code, error.reason, retry_after=error.retry_after) from error
-    if 200 <= answer.status < 300 and len(gateway.fetched) < _KEPT_FETCHES:
-        gateway.fetched[place] = answer
+    if 200 <= answer.status < 300 and len(runtime.inbound.fetched) < _KEPT_FETCHES:
+        runtime.inbound.fetched[place] = answer
     return answer

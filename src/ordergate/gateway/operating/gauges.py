@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.telemetry.log import lost_log_lines
@@ -19,33 +19,33 @@ _PATIENCE = 2.0
 """Seconds that siblings have to return their metrics. A slower one is left out."""
 
 
-async def exposition(gateway: Gateway) -> bytes:
+async def exposition(runtime: Runtime) -> bytes:
     """Return every metric as Prometheus reads them, whether or not the journal answers.
 
     The metrics of the siblings are included, so that a scrape of any process returns the same. Values of a single
     process have the label ``worker``; shared values appear once.
     """
-    of_all = [*await _of_journal(gateway), _of_release()]
-    gateway.metrics.know(gateway.configuration.accounts)
-    if gateway.siblings is None:
-        return gateway.metrics.exposition([*of_all, *_of_accounts(gateway), *_of_process(gateway)])
-    others = await gateway.siblings.ask("metrics", seconds=_PATIENCE)
-    return merged([text_of(of_all), await own_exposition(gateway), *filter(None, others.values())])
+    of_all = [*await _of_journal(runtime), _of_release()]
+    runtime.metrics.know(runtime.configuration.accounts)
+    if runtime.siblings is None:
+        return runtime.metrics.exposition([*of_all, *_of_accounts(runtime), *_of_process(runtime)])
+    others = await runtime.siblings.ask("metrics", seconds=_PATIENCE)
+    return merged([text_of(of_all), await own_exposition(runtime), *filter(None, others.values())])
 
 
-async def own_exposition(gateway: Gateway) -> bytes:
+async def own_exposition(runtime: Runtime) -> bytes:
     """Return the metrics of this process, with its label."""
-    gateway.metrics.know(gateway.configuration.accounts)
-    labels = {"worker": str(gateway.siblings.number)} if gateway.siblings is not None else {}
-    return gateway.metrics.exposition([*_of_accounts(gateway), *_of_process(gateway)], labels)
+    runtime.metrics.know(runtime.configuration.accounts)
+    labels = {"worker": str(runtime.siblings.number)} if runtime.siblings is not None else {}
+    return runtime.metrics.exposition([*_of_accounts(runtime), *_of_process(runtime)], labels)
 
 
-async def _of_journal(gateway: Gateway) -> list[Metric]:
+async def _of_journal(runtime: Runtime) -> list[Metric]:
     up = _gauge("ordergate_journal_up", "1 while the journal answers, and takes writes.")
     try:
-        await gateway.store_check.require_writable(gateway.journal)
-        unknown = await gateway.journal.read(tx.operations.count_unknown())
-        outgoing = await gateway.journal.read(tx.deliveries.outgoing_webhooks())
+        await runtime.store_check.require_writable(runtime.journal)
+        unknown = await runtime.journal.read(tx.operations.count_unknown())
+        outgoing = await runtime.journal.read(tx.deliveries.outgoing_webhooks())
     except JournalUnavailableError:
         up.add_metric((), 0)
         return [up]
@@ -80,7 +80,7 @@ def _of_release() -> Metric:
     )
 
 
-def _of_accounts(gateway: Gateway) -> Iterator[Metric]:
+def _of_accounts(runtime: Runtime) -> Iterator[Metric]:
     breaker = _gauge(
         "ordergate_breaker_state",
         "0: calls go through. 1: it was open, and no call has gone through since. 2: nothing is sent.",
@@ -96,36 +96,36 @@ def _of_accounts(gateway: Gateway) -> Iterator[Metric]:
         "Seconds for which the provider asked to be left alone.",
         "account",
     )
-    for name, account in gateway.configuration.accounts.items():
-        health = gateway.transport.health(account)
+    for name, account in runtime.configuration.accounts.items():
+        health = runtime.transport.health(account)
         breaker.add_metric((name,), BREAKER_STATES.index(health.breaker))
         in_flight.add_metric((name,), health.in_flight)
         paused.add_metric((name,), health.paused_for)
     yield from (breaker, in_flight, paused)
 
 
-def _of_process(gateway: Gateway) -> Iterator[Metric]:
+def _of_process(runtime: Runtime) -> Iterator[Metric]:
     figures = {
         "ordergate_journal_waiting_writes": (
-            gateway.journal.waiting_writes(),
+            runtime.journal.waiting_writes(),
             "Writes that wait for the journal in this process.",
         ),
-        "ordergate_requests_in_flight": (gateway.metrics.in_flight, "Requests that are being served now."),
+        "ordergate_requests_in_flight": (runtime.metrics.in_flight, "Requests that are being served now."),
         "ordergate_requests_competing": (
-            gateway.concurrency.competing,
+            runtime.concurrency.competing,
             "Of these, those that do not wait for a provider.",
         ),
         "ordergate_requests_limit": (
-            gateway.concurrency.limit,
+            runtime.concurrency.limit,
             "From how many such requests on further ones are refused; the gateway finds it out.",
         ),
         "ordergate_clock_ahead_seconds": (
-            gateway.steady.ahead.total_seconds() if gateway.steady is not None else 0.0,
+            runtime.steady.ahead.total_seconds() if runtime.steady is not None else 0.0,
             "By how much the host's clock was set since this process started; keys expire as if it had not been.",
         ),
-        "ordergate_running_writes": (len(gateway.running), "Writes and looks at providers under way."),
+        "ordergate_running_writes": (len(runtime.work.running), "Writes and looks at providers under way."),
         "ordergate_waiting_shadows": (
-            len(gateway.shadows.waiting),
+            len(runtime.shadows.waiting),
             "New orders that wait to be translated for the accounts of [routing] shadow.",
         ),
     }
@@ -136,10 +136,10 @@ def _of_process(gateway: Gateway) -> Iterator[Metric]:
     lost = "Log lines that were lost because the log could not be written, and no more would fit into memory."
     yield CounterMetricFamily("ordergate_log_lines_lost", lost, value=lost_log_lines())
     loaded = _gauge("ordergate_configuration_loaded_timestamp_seconds", "When the one in force was loaded.")
-    if gateway.configuration.loaded_at is not None:
-        loaded.add_metric((), gateway.configuration.loaded_at.timestamp())
+    if runtime.configuration.loaded_at is not None:
+        loaded.add_metric((), runtime.configuration.loaded_at.timestamp())
     yield loaded
-    yield _info("ordergate_configuration", "The one in force.", hash=gateway.configuration.hash)
+    yield _info("ordergate_configuration", "The one in force.", hash=runtime.configuration.hash)
 
 
 def _gauge(name: str, meaning: str, *labels: str) -> GaugeMetricFamily:

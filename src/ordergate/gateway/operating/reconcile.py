@@ -13,7 +13,7 @@ from ordergate.domain.operation import OperationState
 from ordergate.domain.provider_order import MERCHANT_MARK, OPERATION_MARK, ProviderOrder
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.orders.read import read_command
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.gateway.writes.plans import read_order, read_page
 from ordergate.journal import transactions as tx
 from ordergate.journal.records.orders import OrderQuery
@@ -147,35 +147,35 @@ def _finding(
     )
 
 
-async def reconcile(gateway: Gateway, account: Account, since: datetime, advance: Advance) -> Reconciliation:
+async def reconcile(runtime: Runtime, account: Account, since: datetime, advance: Advance) -> Reconciliation:
     """Compare an account's orders since a time: the provider's list, and the journal.
 
     A difference counts only after both sides were read once more, because orders change meanwhile.
 
     Args:
-        gateway: This process.
+        runtime: This process.
         account: Which orders.
         since: By the provider's clock, when they were made.
         advance: Called with the progress.
     """
     since = since.replace(microsecond=0)
-    listed, failure = await _listed(gateway, account, since, advance)
-    records = {record.seen.provider_order_id: record async for record in _in_journal(gateway, account, since)}
+    listed, failure = await _listed(runtime, account, since, advance)
+    records = {record.seen.provider_order_id: record async for record in _in_journal(runtime, account, since)}
     unmatched = [native for native in listed if native not in records]
     records_there = records | dict(
-        await gateway.journal.read(tx.orders.find_imported(account.name, unmatched))
+        await runtime.journal.read(tx.orders.find_imported(account.name, unmatched))
     )
     findings: list[Finding] = []
     for native, seen in listed.items():
         record = records_there.get(native)
         if record is None:
-            findings.append(stranger(seen, await _state_of_mark(gateway, seen)))
+            findings.append(stranger(seen, await _state_of_mark(runtime, seen)))
         elif differences(record, seen):
-            findings += await _look_again(gateway, account, record)
+            findings += await _read_both_again(runtime, account, record)
     # An incomplete list proves nothing about orders that are not in it.
     missing = [record for native, record in records.items() if failure is None and native not in listed]
     for count, record in enumerate(missing, start=1):
-        findings += await _look_again(gateway, account, record)
+        findings += await _read_both_again(runtime, account, record)
         advance(len(listed) + count)
     return Reconciliation(
         account=account.name,
@@ -190,7 +190,7 @@ async def reconcile(gateway: Gateway, account: Account, since: datetime, advance
 
 
 async def _listed(
-    gateway: Gateway, account: Account, since: datetime, advance: Advance
+    runtime: Runtime, account: Account, since: datetime, advance: Advance
 ) -> tuple[dict[str, ProviderOrder], str | None]:
     """Page through the provider's list; return the orders since then, and why it was not read to its end."""
     filters = ListFilters(created_gte=since) if _filters_by_time(account) else ListFilters()
@@ -201,7 +201,7 @@ async def _listed(
     while True:
         command = ListOrders(limit=PAGE_SIZE, cursor=cursor, filters=filters)
         try:
-            page = await read_page(gateway, account, command)
+            page = await read_page(runtime, account, command)
         except Problem as problem:
             return found, f"{problem.code}: {problem.detail}"
         first = first or next(iter(page.orders), None)
@@ -230,7 +230,7 @@ def _filters_by_time(account: Account) -> bool:
     return "created_gte" in account.adapter.capabilities.list_filters
 
 
-async def _in_journal(gateway: Gateway, account: Account, since: datetime) -> AsyncIterator[OrderRecord]:
+async def _in_journal(runtime: Runtime, account: Account, since: datetime) -> AsyncIterator[OrderRecord]:
     after: str | None = None
     while True:
         query = OrderQuery(
@@ -240,7 +240,7 @@ async def _in_journal(gateway: Gateway, account: Account, since: datetime) -> As
             limit=PAGE_SIZE,
             starting_after=after,
         )
-        rows = await gateway.journal.read(tx.orders.search(query))
+        rows = await runtime.journal.read(tx.orders.search(query))
         for record in rows[:PAGE_SIZE]:
             yield record
         if len(rows) <= PAGE_SIZE:
@@ -248,24 +248,24 @@ async def _in_journal(gateway: Gateway, account: Account, since: datetime) -> As
         after = rows[PAGE_SIZE - 1].id
 
 
-async def _look_again(gateway: Gateway, account: Account, record: OrderRecord) -> Iterable[Finding]:
+async def _read_both_again(runtime: Runtime, account: Account, record: OrderRecord) -> Iterable[Finding]:
     """Read one order at the provider, then in the journal; return the finding, if there is one."""
     try:
-        seen = await read_order(gateway, account, read_command(record))
+        seen = await read_order(runtime, account, read_command(record))
     except Problem as problem:
         gone = problem.code == "provider_rejected"
         detail = (
             f"The provider has it no more: {problem.detail}" if gone else f"{problem.code}: {problem.detail}"
         )
         return [_finding("gone" if gone else "unread", record, detail)]
-    stored = await gateway.journal.read(tx.orders.find(record.id))
+    stored = await runtime.journal.read(tx.orders.find(record.id))
     finding = known(stored.record if stored is not None else record, seen)
     return [] if finding is None else [finding]
 
 
-async def _state_of_mark(gateway: Gateway, seen: ProviderOrder) -> OperationState | None:
+async def _state_of_mark(runtime: Runtime, seen: ProviderOrder) -> OperationState | None:
     mark = seen.marks.get(OPERATION_MARK)
-    operation = await gateway.journal.read(tx.operations.find(mark)) if isinstance(mark, str) else None
+    operation = await runtime.journal.read(tx.operations.find(mark)) if isinstance(mark, str) else None
     return None if operation is None else operation.state
 
 

@@ -10,7 +10,7 @@ import structlog
 from ordergate.domain.errors import FieldError, Problem
 from ordergate.gateway.accounts.configuration import Configuration, ConfigurationError
 from ordergate.gateway.operating.gauges import own_exposition
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 
@@ -35,7 +35,7 @@ class Reloaded(msgspec.Struct, frozen=True, kw_only=True):
     restart_needed: tuple[str, ...]
 
 
-async def reload(gateway: Gateway) -> Reloaded:
+async def reload(runtime: Runtime) -> Reloaded:
     """Read the configuration again and replace the present one; operations in progress end at their account.
 
     Raises:
@@ -43,28 +43,28 @@ async def reload(gateway: Gateway) -> Reloaded:
             unsettled operations. Nothing changes then.
         JournalUnavailableError: Whether any are left cannot be seen; nothing is changed.
     """
-    if gateway.read_configuration is None:
+    if runtime.reloads.read_configuration is None:
         raise Problem("invalid_state", "This process was not started from a configuration file.")
-    async with gateway.reloading:
-        new = await _read(gateway.read_configuration)
-        async with gateway.placing.writer:
+    async with runtime.reloads.lock:
+        new = await _read(runtime.reloads.read_configuration)
+        async with runtime.account_swap.writer:
             try:
-                await _refuse_orphans(gateway, new)
+                await _refuse_orphans(runtime, new)
             except JournalUnavailableError as error:
                 _log.error("configuration.refused", errors=[str(error)])
                 raise
-            before = gateway.configuration
+            before = runtime.configuration
             # Fixed settings keep their values from the start of the process.
-            gateway.configuration = msgspec.structs.replace(new, fixed=before.fixed)
-            gateway.transport.keep_only(new.accounts.values())
-    if gateway.siblings is not None:
-        gateway.siblings.reloaded()
+            runtime.configuration = msgspec.structs.replace(new, fixed=before.fixed)
+            runtime.transport.keep_only(new.accounts.values())
+    if runtime.siblings is not None:
+        runtime.siblings.reloaded()
     restart = tuple(_differences(before, new))
     _log.info("configuration.loaded", hash=new.hash, before=before.hash, restart_needed=list(restart))
     return Reloaded(configuration=new, changed=new.hash != before.hash, restart_needed=restart)
 
 
-async def reload_all(gateway: Gateway) -> Reloaded:
+async def reload_all(runtime: Runtime) -> Reloaded:
     """Reload this process, and then the others that serve from the same socket.
 
     Raises:
@@ -72,22 +72,22 @@ async def reload_all(gateway: Gateway) -> Reloaded:
             configuration, and the others have the new one.
         JournalUnavailableError: As :func:`reload`.
     """
-    done = await reload(gateway)
-    if gateway.siblings is not None:
-        for number, answer in (await gateway.siblings.ask("reload", seconds=_PATIENCE)).items():
+    done = await reload(runtime)
+    if runtime.siblings is not None:
+        for number, answer in (await runtime.siblings.ask("reload", seconds=_PATIENCE)).items():
             if answer != _DONE:
                 _refuse_for(number, answer)
     return done
 
 
-def answers_to_siblings(gateway: Gateway) -> Mapping[str, Callable[[], Awaitable[bytes]]]:
+def answers_to_siblings(runtime: Runtime) -> Mapping[str, Callable[[], Awaitable[bytes]]]:
     """Return the function that answers a sibling's request for a reload."""
-    return {"metrics": partial(own_exposition, gateway), "reload": partial(_reload_for_sibling, gateway)}
+    return {"metrics": partial(own_exposition, runtime), "reload": partial(_reload_for_sibling, runtime)}
 
 
-async def _reload_for_sibling(gateway: Gateway) -> bytes:
+async def _reload_for_sibling(runtime: Runtime) -> bytes:
     try:
-        await reload(gateway)
+        await reload(runtime)
     except Problem as problem:
         return msgspec.json.encode((problem.code, problem.detail))
     except JournalUnavailableError as error:
@@ -117,17 +117,17 @@ async def _read(read_configuration: Callable[[], Awaitable[Configuration]]) -> C
         ) from error
 
 
-async def _refuse_orphans(gateway: Gateway, new: Configuration) -> None:
+async def _refuse_orphans(runtime: Runtime, new: Configuration) -> None:
     """An order stays with its account for life, so that account stays too; nor does an account become another."""
     errors = []
-    for name, account in gateway.configuration.accounts.items():
+    for name, account in runtime.configuration.accounts.items():
         kept = new.accounts.get(name)
         if kept is not None and (kept.adapter.name, kept.environment) == (
             account.adapter.name,
             account.environment,
         ):
             continue
-        use = await gateway.journal.read(tx.orders.account_use(name))
+        use = await runtime.journal.read(tx.orders.account_use(name))
         if use.open_orders or use.unsettled:
             what = "removed" if kept is None else "turned into another provider's or environment's"
             detail = (

@@ -12,7 +12,7 @@ from datetime import datetime
 
 import structlog
 
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.journal import transactions as tx
 from ordergate.journal.transaction import Transaction
 
@@ -28,50 +28,50 @@ _log = structlog.get_logger("ordergate.retention")
 
 
 @contextlib.asynccontextmanager
-async def pruning(gateway: Gateway, every: float = EVERY) -> AsyncIterator[None]:
+async def pruning(runtime: Runtime, every: float = EVERY) -> AsyncIterator[None]:
     """Prune each `every` seconds in the background until the block ends."""
 
     async def do_round() -> float:
-        operations, events = await prune(gateway), await prune_events(gateway)
+        operations, events = await prune(runtime), await prune_events(runtime)
         if operations:
             _log.info("operations.pruned", operations=operations)
         if events:
             _log.info("events.pruned", events=events)
         return every
 
-    async with gateway.workers.run(
+    async with runtime.workers.run(
         "retention", do_round, log=_log, failure="retention.failed", after_failure=every
     ):
         yield
 
 
-async def prune(gateway: Gateway, batch: int = BATCH) -> int:
+async def prune(runtime: Runtime, batch: int = BATCH) -> int:
     """Prune all operations that have expired, in small batches with pauses for other writes; return how many.
 
     Raises:
         JournalUnavailableError: The journal does not answer; the batches before are pruned.
     """
-    pruned = await _in_batches(gateway, tx.operations.prune, batch)
-    await _in_batches(gateway, tx.deliveries.prune, batch)
+    pruned = await _in_batches(runtime, tx.operations.prune, batch)
+    await _in_batches(runtime, tx.deliveries.prune, batch)
     return pruned
 
 
-async def prune_events(gateway: Gateway, batch: int = BATCH) -> int:
+async def prune_events(runtime: Runtime, batch: int = BATCH) -> int:
     """Prune old events of providers, except those with a waiting resync job; return how many.
 
     Raises:
         JournalUnavailableError: The journal does not answer; the batches before are pruned.
     """
-    return await _in_batches(gateway, tx.resync.prune, batch)
+    return await _in_batches(runtime, tx.resync.prune, batch)
 
 
 async def _in_batches(
-    gateway: Gateway, forget: Callable[[datetime, int], Transaction[int]], batch: int
+    runtime: Runtime, forget: Callable[[datetime, int], Transaction[int]], batch: int
 ) -> int:
-    since = gateway.steady_time() - gateway.configuration.retention
+    since = runtime.steady_time() - runtime.configuration.retention
     total = 0
     while True:
-        pruned = await gateway.journal.write(forget(since, batch))
+        pruned = await runtime.journal.write(forget(since, batch))
         total += pruned
         if pruned < batch:
             return total

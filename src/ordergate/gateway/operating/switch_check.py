@@ -11,7 +11,7 @@ from ordergate.domain.order import Record
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.links.links import NATIVE
 from ordergate.gateway.orders.create import creation, native_ids, unrecorded
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.gateway.writes.prepared import start_plan
 from ordergate.journal import transactions as tx
 from ordergate.journal.records.links import Progress
@@ -20,7 +20,7 @@ from ordergate.journal.records.orders import AccountUse, OrderQuery
 _PAGE = 200
 
 
-class Refused(Record, frozen=True, kw_only=True):
+class SwitchRefusal(Record, frozen=True, kw_only=True):
     """Why some of the orders would be refused.
 
     Attributes:
@@ -35,7 +35,7 @@ class Refused(Record, frozen=True, kw_only=True):
     example: str
 
 
-class Drill(Record, frozen=True, kw_only=True):
+class SwitchCheck(Record, frozen=True, kw_only=True):
     """The effect of a switch to an account on the orders since a time.
 
     Attributes:
@@ -54,34 +54,34 @@ class Drill(Record, frozen=True, kw_only=True):
     since: datetime
     orders: int
     passing: int
-    refused: list[Refused]
+    refused: list[SwitchRefusal]
     staying: dict[str, AccountUse]
     peak_per_minute: int
     limit_per_minute: int | None
 
 
-async def rehearse(
-    gateway: Gateway,
+async def check_switch(
+    runtime: Runtime,
     account: Account,
     *,
     source: str | None,
     merchant: str | None,
     since: datetime,
     progress: Progress | None = None,
-) -> Drill:
+) -> SwitchCheck:
     """Replay the orders since a time as creates at an account, without sending any."""
     orders = passing = 0
     refusals: Counter[tuple[str, str, str]] = Counter()
     examples: dict[tuple[str, str, str], str] = {}
     minutes: Counter[datetime] = Counter()
     query = OrderQuery(world=account.world, merchant=merchant, account=source, created_gte=since, limit=_PAGE)
-    while page := (await gateway.journal.read(tx.orders.search(query)))[:_PAGE]:
+    while page := (await runtime.journal.read(tx.orders.search(query)))[:_PAGE]:
         for record in page:
             minutes[record.seen.created_at.replace(second=0, microsecond=0)] += 1
             if record.account == account.name:
                 continue
             orders += 1
-            found = await _refusals(gateway, account, record)
+            found = await _refusals(runtime, account, record)
             passing += not found
             refusals.update(found)
             for reason in found:
@@ -89,14 +89,14 @@ async def rehearse(
         if progress is not None:
             progress(orders)
         query = msgspec.structs.replace(query, starting_after=page[-1].id)
-    return Drill(
+    return SwitchCheck(
         account=account.name,
         source=source,
         since=since,
         orders=orders,
         passing=passing,
         refused=[
-            Refused(
+            SwitchRefusal(
                 code=code,
                 pointer=pointer,
                 detail=detail,
@@ -105,13 +105,13 @@ async def rehearse(
             )
             for (code, pointer, detail), count in refusals.most_common()
         ],
-        staying=await _staying(gateway, account, source),
+        staying=await _staying(runtime, account, source),
         peak_per_minute=max(minutes.values(), default=0),
         limit_per_minute=min((rate.requests * 60 // rate.seconds for rate in account.limits), default=None),
     )
 
 
-async def _refusals(gateway: Gateway, account: Account, record: OrderRecord) -> set[tuple[str, str, str]]:
+async def _refusals(runtime: Runtime, account: Account, record: OrderRecord) -> set[tuple[str, str, str]]:
     """Why the account would not be sent the order; empty if it would."""
     if not account.open_to(record.merchant, record.world):
         return {("no_route", "/account", f"The account is not open to {record.merchant}.")}
@@ -127,7 +127,7 @@ async def _refusals(gateway: Gateway, account: Account, record: OrderRecord) -> 
         start_plan(
             account,
             await creation(
-                gateway.journal, draft, account, unrecorded(gateway, record.merchant, record.world)
+                runtime.journal, draft, account, unrecorded(runtime, record.merchant, record.world)
             ),
         )
     except Problem as problem:
@@ -141,10 +141,10 @@ def _general(pointer: str) -> str:
     return "/".join("*" if part.isdecimal() else part for part in pointer.split("/"))
 
 
-async def _staying(gateway: Gateway, account: Account, source: str | None) -> dict[str, AccountUse]:
+async def _staying(runtime: Runtime, account: Account, source: str | None) -> dict[str, AccountUse]:
     names = [
         name
-        for name, other in gateway.configuration.accounts.items()
+        for name, other in runtime.configuration.accounts.items()
         if other.world == account.world and name != account.name and source in {None, name}
     ]
-    return {name: await gateway.journal.read(tx.orders.account_use(name)) for name in sorted(names)}
+    return {name: await runtime.journal.read(tx.orders.account_use(name)) for name in sorted(names)}

@@ -11,14 +11,14 @@ from ordergate.domain.errors import Problem
 from ordergate.domain.lifecycle import WAYS_OUT, OperationKind, ReviewReason
 from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.orders.existing import call_on, read_again, support
-from ordergate.gateway.runtime.runtime import Answer, Gateway
+from ordergate.gateway.runtime.runtime import Answer, Runtime
 from ordergate.gateway.writes.prepared import PreparedWrite
 from ordergate.gateway.writes.write import CallOptions, write
 from ordergate.journal.records.operations import Operation
 
 
 async def cancel_order(
-    gateway: Gateway, caller: Caller, order_id: str, body: CancelBody, options: CallOptions
+    runtime: Runtime, caller: Caller, order_id: str, body: CancelBody, options: CallOptions
 ) -> Answer:
     """Cancel an order of which no money was taken.
 
@@ -27,10 +27,10 @@ async def cancel_order(
     """
 
     async def prepare(operation: Operation) -> PreparedWrite:
-        account, stored = await read_again(gateway, caller, order_id, OperationKind.CANCEL)
+        account, stored = await read_again(runtime, caller, order_id, OperationKind.CANCEL)
         _refuse_unrecorded_payment(stored.record)
         if support(account, OperationKind.CANCEL).level == "gateway":
-            change = CanceledHere(at=gateway.clock())
+            change = CanceledHere(at=runtime.clock())
             return PreparedWrite(account=account, command=None, change=change, before=stored)
         command = CancelOrder(
             operation=operation.id,
@@ -41,7 +41,7 @@ async def cancel_order(
         return PreparedWrite(account=account, command=command, change=NothingElse(), before=stored)
 
     return await write(
-        gateway, call_on(caller, OperationKind.CANCEL, order_id, body, options, "/cancel"), prepare
+        runtime, call_on(caller, OperationKind.CANCEL, order_id, body, options, "/cancel"), prepare
     )
 
 

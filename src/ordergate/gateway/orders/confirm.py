@@ -13,7 +13,7 @@ from ordergate.domain.errors import Problem
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.accounts.account import Account
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.gateway.writes.prepared import PreparedWrite
 from ordergate.gateway.writes.write import CallOptions, WriteCall, write
 from ordergate.journal import transactions as tx
@@ -27,7 +27,7 @@ class Confirmation(msgspec.Struct, frozen=True, kw_only=True):
     amount: int
 
 
-async def confirm_if_due(gateway: Gateway, account: Account, stored: StoredOrder) -> StoredOrder:
+async def confirm_if_due(runtime: Runtime, account: Account, stored: StoredOrder) -> StoredOrder:
     """Confirm the payment if the provider waits for that, and the figures agree; return the order as it is then.
 
     A confirmation that fails, or that another node is about, changes nothing: the next reading tries again.
@@ -51,10 +51,10 @@ async def confirm_if_due(gateway: Gateway, account: Account, stored: StoredOrder
         performed_by="gateway",
     )
     try:
-        await write(gateway, call, prepare)
+        await write(runtime, call, prepare)
     except Problem:
         return stored
-    return await gateway.journal.read(tx.orders.find(stored.record.id)) or stored
+    return await runtime.journal.read(tx.orders.find(stored.record.id)) or stored
 
 
 def _gateway_itself(record: OrderRecord) -> Caller:

@@ -17,7 +17,7 @@ from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.accounts.routing import asked_by, find_route, obstacle, require_route
 from ordergate.gateway.links.links import NATIVE, Wanted, resolve
-from ordergate.gateway.runtime.runtime import Answer, Gateway
+from ordergate.gateway.runtime.runtime import Answer, Runtime
 from ordergate.gateway.runtime.shadows import BUSY, Shadow
 from ordergate.gateway.writes.prepared import Failover, PreparedWrite, start_plan
 from ordergate.gateway.writes.write import CallOptions, WriteCall, write
@@ -30,7 +30,7 @@ PATH = "/v1/orders"
 
 
 async def create_order(
-    gateway: Gateway, caller: Caller, draft: Draft, options: CallOptions, *, allow_duplicate: bool
+    runtime: Runtime, caller: Caller, draft: Draft, options: CallOptions, *, allow_duplicate: bool
 ) -> Answer:
     """Create an order at the account that the draft names, or that the routing chooses.
 
@@ -42,10 +42,10 @@ async def create_order(
         raise Problem("invalid_request", summary(errors), errors=errors)
 
     async def prepare(operation: Operation) -> PreparedWrite:
-        configuration = gateway.configuration
+        configuration = runtime.configuration
         note_configuration(configuration.hash)
         asked = asked_by(draft, operation.merchant, operation.world, operation.key)
-        return await _prepare(gateway, draft, operation, require_route(configuration, asked).accounts)
+        return await _prepare(runtime, draft, operation, require_route(configuration, asked).accounts)
 
     call = WriteCall(
         caller=caller,
@@ -57,30 +57,30 @@ async def create_order(
         reference=draft.reference,
         allow_duplicate=allow_duplicate,
     )
-    answer = await write(gateway, call, prepare)
+    answer = await write(runtime, call, prepare)
     if not answer.replayed and answer.response.status < 400:
-        _shadow(gateway, caller, draft, answer.account)
+        _shadow(runtime, caller, draft, answer.account)
     return answer
 
 
-def _shadow(gateway: Gateway, caller: Caller, draft: Draft, account: str) -> None:
+def _shadow(runtime: Runtime, caller: Caller, draft: Draft, account: str) -> None:
     """Queue a new order for its translation at the shadow accounts; that costs the caller nothing."""
-    if not gateway.configuration.shadow:
+    if not runtime.configuration.shadow:
         return
     new = Shadow(merchant=caller.require_merchant(), world=caller.world, draft=draft, account=account)
-    if not gateway.shadows.offer(new, busy=len(gateway.running) > BUSY):
-        gateway.metrics.shadow_dropped()
+    if not runtime.shadows.offer(new, busy=len(runtime.work.running) > BUSY):
+        runtime.metrics.shadow_dropped()
 
 
 async def create_for_comparison(
-    gateway: Gateway, caller: Caller, draft: Draft, *, key: str, comparison: str
+    runtime: Runtime, caller: Caller, draft: Draft, *, key: str, comparison: str
 ) -> Answer:
     """Create an order at the account of the draft, for a comparison.
 
     It runs like any create under its key. Its reference blocks no other create, and no other create blocks it.
 
     Args:
-        gateway: This process.
+        runtime: This process.
         caller: The caller.
         draft: One that is right in itself.
         key: The Idempotency-Key; its path is :data:`COMPARISONS`.
@@ -92,14 +92,14 @@ async def create_for_comparison(
 
     async def prepare(operation: Operation) -> PreparedWrite:
         asked = asked_by(draft, operation.merchant, operation.world, operation.key)
-        accounts = require_route(gateway.configuration, asked).accounts
+        accounts = require_route(runtime.configuration, asked).accounts
         if (
             accounts[0].environment == "production"
         ):  # by now, whatever it was when the comparison was asked for
             raise invalid_request(
                 "/account", "production_account", f"{accounts[0].name} is a production account."
             )
-        return await _prepare(gateway, draft, operation, accounts, comparison)
+        return await _prepare(runtime, draft, operation, accounts, comparison)
 
     call = WriteCall(
         caller=caller,
@@ -109,30 +109,30 @@ async def create_for_comparison(
         options=CallOptions(key=key),
         body=draft,
     )
-    return await write(gateway, call, prepare)
+    return await write(runtime, call, prepare)
 
 
-def failover_as_routed(gateway: Gateway, operation: Operation, command: CreateOrder) -> Failover:
+def failover_as_routed(runtime: Runtime, operation: Operation, command: CreateOrder) -> Failover:
     """Return the failover of an accepted create: the accounts of its present route after its own."""
     asked = asked_by(command.draft, operation.merchant, operation.world, operation.key)
-    accounts = find_route(gateway.configuration, asked).accounts
+    accounts = find_route(runtime.configuration, asked).accounts
     names = [account.name for account in accounts]
     behind = names.index(operation.account) + 1 if operation.account in names else 0
-    return _first_of(gateway, command.draft, accounts[behind:])
+    return _first_of(runtime, command.draft, accounts[behind:])
 
 
-def _first_of(gateway: Gateway, draft: Draft, accounts: Sequence[Account]) -> Failover:
+def _first_of(runtime: Runtime, draft: Draft, accounts: Sequence[Account]) -> Failover:
     """Return the function that prepares a create for the first account that does not refuse it."""
 
     async def elsewhere(now: Operation) -> PreparedWrite | None:
         if native_ids(draft):
             return None
         for position, routed in enumerate(accounts):
-            account = gateway.configuration.accounts.get(routed.name)
+            account = runtime.configuration.accounts.get(routed.name)
             if account is None or obstacle(account, now.merchant, now.world) is not None:
                 continue  # it is gone, or closed, since the order was routed
             with contextlib.suppress(Problem):  # an account that would refuse the draft is passed over
-                prepared = await _prepare(gateway, draft, now, [account, *accounts[position + 1 :]])
+                prepared = await _prepare(runtime, draft, now, [account, *accounts[position + 1 :]])
                 start_plan(prepared.account, prepared.command)  # its adapter may refuse what its links allow
                 return prepared
         return None
@@ -141,7 +141,7 @@ def _first_of(gateway: Gateway, draft: Draft, accounts: Sequence[Account]) -> Fa
 
 
 async def _prepare(
-    gateway: Gateway,
+    runtime: Runtime,
     draft: Draft,
     operation: Operation,
     accounts: Sequence[Account],
@@ -149,7 +149,7 @@ async def _prepare(
 ) -> PreparedWrite:
     """Prepare a create for the first account; the others are its failover."""
     account, *others = accounts
-    command = await creation(gateway.journal, draft, account, operation)
+    command = await creation(runtime.journal, draft, account, operation)
     change = OrderMade(
         order=operation.order,
         world=operation.world,
@@ -157,7 +157,7 @@ async def _prepare(
         adapter=account.adapter.name,
         comparison=comparison,
     )
-    elsewhere = _first_of(gateway, draft, others)
+    elsewhere = _first_of(runtime, draft, others)
     return PreparedWrite(account=account, command=command, change=change, before=None, failover=elsewhere)
 
 
@@ -184,9 +184,9 @@ def native_ids(draft: Draft) -> list[str]:
     return [pointer for _, text, pointer in _wanted(draft) if text.startswith(NATIVE)]
 
 
-def unrecorded(gateway: Gateway, merchant: str, world: World) -> Operation:
+def unrecorded(runtime: Runtime, merchant: str, world: World) -> Operation:
     """Return an operation that is never recorded: a command needs one to be planned."""
-    now = gateway.clock()
+    now = runtime.clock()
     return Operation(
         id=new_id("op"),
         merchant=merchant,

@@ -14,7 +14,7 @@ from ordergate.gateway.accounts.routing import require_home
 from ordergate.gateway.orders.confirm import confirm_if_due
 from ordergate.gateway.orders.read import keep_told, read_command, visible_order
 from ordergate.gateway.runtime.order_log import refresh
-from ordergate.gateway.runtime.runtime import Answer, Gateway
+from ordergate.gateway.runtime.runtime import Answer, Runtime
 from ordergate.gateway.writes.plans import read_order
 from ordergate.gateway.writes.problems import order_busy
 from ordergate.gateway.writes.write import CallOptions, WriteCall
@@ -45,7 +45,7 @@ def call_on(
 
 
 async def read_again(
-    gateway: Gateway, caller: Caller, order_id: str, kind: OperationKind
+    runtime: Runtime, caller: Caller, order_id: str, kind: OperationKind
 ) -> tuple[Account, StoredOrder]:
     """Read an order at the provider, and record it.
 
@@ -53,30 +53,30 @@ async def read_again(
         Problem: ``not_found``, ``unsupported_operation``, ``order_busy``, ``invalid_state``, or the failure to read the
             provider.
     """
-    stored = await visible_order(gateway, caller, order_id)
-    account = require_home(gateway.configuration, stored.record)
+    stored = await visible_order(runtime, caller, order_id)
+    account = require_home(runtime.configuration, stored.record)
     note_account(account.name)
     support(account, kind)
-    unsettled = await gateway.journal.read(tx.operations.find_unsettled(order_id))
+    unsettled = await runtime.journal.read(tx.operations.find_unsettled(order_id))
     if unsettled is not None:
         raise order_busy(unsettled)
-    seen = await read_order(gateway, account, read_command(stored.record))
-    stored = await refresh(gateway, seen_again(stored.record, seen, gateway.steady_time()), stored)
-    stored = await confirm_if_due(gateway, account, stored)
+    seen = await read_order(runtime, account, read_command(stored.record))
+    stored = await refresh(runtime, seen_again(stored.record, seen, runtime.steady_time()), stored)
+    stored = await confirm_if_due(runtime, account, stored)
     why = refusal(kind, settled_status(stored.record))
     if why is not None:
         raise Problem("invalid_state", why, order=order_id)
     return account, stored
 
 
-async def note_told(gateway: Gateway, order_id: str, answer: Answer) -> None:
+async def note_told(runtime: Runtime, order_id: str, answer: Answer) -> None:
     """Record that an answer showed the total to the merchant. The write stands even if this fails."""
     if answer.accepted or answer.response.status >= 400:
         return
     with contextlib.suppress(JournalUnavailableError):
-        stored = await gateway.journal.read(tx.orders.find(order_id))
+        stored = await runtime.journal.read(tx.orders.find(order_id))
         if stored is not None:
-            await keep_told(gateway, stored, msgspec.json.decode(answer.response.body, type=_Told).total)
+            await keep_told(runtime, stored, msgspec.json.decode(answer.response.body, type=_Told).total)
 
 
 class _Told(msgspec.Struct):

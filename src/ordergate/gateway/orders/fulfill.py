@@ -8,14 +8,14 @@ from ordergate.domain.errors import FieldError, Problem
 from ordergate.domain.lifecycle import FulfillmentStatus, OperationKind
 from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.orders.existing import call_on, read_again
-from ordergate.gateway.runtime.runtime import Answer, Gateway
+from ordergate.gateway.runtime.runtime import Answer, Runtime
 from ordergate.gateway.writes.prepared import PreparedWrite
 from ordergate.gateway.writes.write import CallOptions, write
 from ordergate.journal.records.operations import Operation
 
 
 async def fulfill_order(
-    gateway: Gateway, caller: Caller, order_id: str, body: FulfillBody, options: CallOptions
+    runtime: Runtime, caller: Caller, order_id: str, body: FulfillBody, options: CallOptions
 ) -> Answer:
     """Fulfill an order.
 
@@ -24,7 +24,7 @@ async def fulfill_order(
     """
 
     async def prepare(operation: Operation) -> PreparedWrite:
-        account, stored = await read_again(gateway, caller, order_id, OperationKind.FULFILL)
+        account, stored = await read_again(runtime, caller, order_id, OperationKind.FULFILL)
         _refuse_fulfilled(stored.record)
         command = FulfillOrder(
             operation=operation.id,
@@ -41,7 +41,7 @@ async def fulfill_order(
         return PreparedWrite(account=account, command=command, change=change, before=stored)
 
     return await write(
-        gateway, call_on(caller, OperationKind.FULFILL, order_id, body, options, "/fulfill"), prepare
+        runtime, call_on(caller, OperationKind.FULFILL, order_id, body, options, "/fulfill"), prepare
     )
 
 

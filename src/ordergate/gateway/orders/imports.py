@@ -14,23 +14,23 @@ from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.orders.read import keep_told, read_command, require_whole_account, visible_account
 from ordergate.gateway.runtime.order_log import log_status, refresh
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.gateway.writes.plans import read_order
 from ordergate.gateway.writes.problems import order_busy
 from ordergate.journal import transactions as tx
 from ordergate.telemetry.log import note_order
 
 
-async def import_order(gateway: Gateway, caller: Caller, account_name: str, body: ImportBody) -> Order:
+async def import_order(runtime: Runtime, caller: Caller, account_name: str, body: ImportBody) -> Order:
     """Adopt an order of an account for a merchant; one that is known already is read again.
 
     Raises:
         Problem: ``forbidden`` on a shared account, ``provider_rejected`` if there is no such order.
     """
-    account = visible_account(gateway, caller, account_name)
+    account = visible_account(runtime, caller, account_name)
     require_whole_account(account, caller)
     merchant = _merchant(caller, body)
-    known = (await gateway.journal.read(tx.orders.find_imported(account.name, [body.provider_order_id]))).get(
+    known = (await runtime.journal.read(tx.orders.find_imported(account.name, [body.provider_order_id]))).get(
         body.provider_order_id
     )
     if known is not None and known.merchant != merchant:
@@ -38,36 +38,36 @@ async def import_order(gateway: Gateway, caller: Caller, account_name: str, body
     command = (
         RetrieveOrder(provider_order_id=body.provider_order_id) if known is None else read_command(known)
     )
-    seen = await read_order(gateway, account, command)
+    seen = await read_order(runtime, account, command)
     marked = seen.marks.get(MERCHANT_MARK)
     if marked is not None and marked != merchant:
         raise _no_such_order(body)
-    await _refuse_unsettled(gateway, seen)
+    await _refuse_unsettled(runtime, seen)
     if known is not None:
-        stored = await gateway.journal.read(tx.orders.find(known.id))
+        stored = await runtime.journal.read(tx.orders.find(known.id))
         assert stored is not None
-        again = await refresh(gateway, seen_again(stored.record, seen, gateway.steady_time()), stored)
+        again = await refresh(runtime, seen_again(stored.record, seen, runtime.steady_time()), stored)
         if caller.merchant is not None:
-            again = await keep_told(gateway, again, again.record.seen.total)
+            again = await keep_told(runtime, again, again.record.seen.total)
         return order_from_record(again.record)
-    record = await _record(gateway, account, caller.world, merchant, seen)
-    adopted = await _adopt(gateway, record)
+    record = await _record(runtime, account, caller.world, merchant, seen)
+    adopted = await _adopt(runtime, record)
     if adopted.merchant != merchant:
         raise _no_such_order(body)
     note_order(adopted.id)
     return order_from_record(adopted)
 
 
-async def adopt_marked(gateway: Gateway, account: Account, merchant: str, seen: ProviderOrder) -> OrderRecord:
+async def adopt_marked(runtime: Runtime, account: Account, merchant: str, seen: ProviderOrder) -> OrderRecord:
     """Import an order that has a merchant's mark; return its record.
 
     The caller has made sure that no operation here is about to make it an order of its own.
     """
-    return await _adopt(gateway, await _record(gateway, account, account.world, merchant, seen))
+    return await _adopt(runtime, await _record(runtime, account, account.world, merchant, seen))
 
 
-async def _adopt(gateway: Gateway, record: OrderRecord) -> OrderRecord:
-    adopted = await gateway.journal.write(tx.orders.add_imported(record))
+async def _adopt(runtime: Runtime, record: OrderRecord) -> OrderRecord:
+    adopted = await runtime.journal.write(tx.orders.add_imported(record))
     if adopted.id == record.id:
         log_status(None, adopted)
     return adopted
@@ -78,10 +78,10 @@ def _no_such_order(body: ImportBody) -> Problem:
     return Problem("not_found", f"There is no order {body.provider_order_id!r} to import.")
 
 
-async def _refuse_unsettled(gateway: Gateway, seen: ProviderOrder) -> None:
+async def _refuse_unsettled(runtime: Runtime, seen: ProviderOrder) -> None:
     """Refuse an order whose create in this journal has not settled: that operation will record it."""
     mark = seen.marks.get(OPERATION_MARK)
-    creating = await gateway.journal.read(tx.operations.find(mark)) if isinstance(mark, str) else None
+    creating = await runtime.journal.read(tx.operations.find(mark)) if isinstance(mark, str) else None
     if creating is not None and creating.state in {"in_progress", "unknown"}:
         raise order_busy(creating)
 
@@ -95,16 +95,16 @@ def _merchant(caller: Caller, body: ImportBody) -> str:
 
 
 async def _record(
-    gateway: Gateway, account: Account, world: World, merchant: str, seen: ProviderOrder
+    runtime: Runtime, account: Account, world: World, merchant: str, seen: ProviderOrder
 ) -> OrderRecord:
     natives = {line.product for line in seen.line_items if line.product}
     skus = {
-        native: await gateway.journal.read(
+        native: await runtime.journal.read(
             tx.links.find_merchant_id(merchant, world, account.name, "products", native)
         )
         for native in natives
     }
-    customer = seen.customer and await gateway.journal.read(
+    customer = seen.customer and await runtime.journal.read(
         tx.links.find_merchant_id(merchant, world, account.name, "customers", seen.customer)
     )
     return OrderRecord(
@@ -131,7 +131,7 @@ async def _record(
         concerns=[],
         purpose=None,
         seen=seen,
-        synced_at=gateway.steady_time(),
+        synced_at=runtime.steady_time(),
     )
 
 

@@ -11,14 +11,14 @@ from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.links.links import Wanted, resolve
 from ordergate.gateway.orders.existing import call_on, read_again, refuse_in_review
-from ordergate.gateway.runtime.runtime import Answer, Gateway
+from ordergate.gateway.runtime.runtime import Answer, Runtime
 from ordergate.gateway.writes.prepared import PreparedWrite
 from ordergate.gateway.writes.write import CallOptions, write
 from ordergate.journal.records.operations import Operation
 
 
 async def pay_order(
-    gateway: Gateway, caller: Caller, order_id: str, body: PayBody, options: CallOptions
+    runtime: Runtime, caller: Caller, order_id: str, body: PayBody, options: CallOptions
 ) -> Answer:
     """Pay an order.
 
@@ -28,7 +28,7 @@ async def pay_order(
     refuse_large_extensions(body.extensions)
 
     async def prepare(operation: Operation) -> PreparedWrite:
-        account, stored = await read_again(gateway, caller, order_id, OperationKind.PAY)
+        account, stored = await read_again(runtime, caller, order_id, OperationKind.PAY)
         _refuse_other_currency(stored.record)
         _judge_total(stored.record, body)
         refuse_in_review(stored.record, except_for=ReviewReason.AMOUNT_MISMATCH)
@@ -37,13 +37,13 @@ async def pay_order(
             key_number=operation.key_number,
             order=stored.record.seen,
             amount=_amount(account, stored.record.seen, body),
-            payment_method=await _payment_method(gateway, account, operation, body),
+            payment_method=await _payment_method(runtime, account, operation, body),
             extension=(body.extensions or {}).get(account.adapter.name, {}),
         )
         change = PaymentMade(expected_total=body.expected_total)
         return PreparedWrite(account=account, command=command, change=change, before=stored)
 
-    return await write(gateway, call_on(caller, OperationKind.PAY, order_id, body, options, "/pay"), prepare)
+    return await write(runtime, call_on(caller, OperationKind.PAY, order_id, body, options, "/pay"), prepare)
 
 
 def _refuse_other_currency(record: OrderRecord) -> None:
@@ -86,10 +86,10 @@ def _amount(account: Account, seen: ProviderOrder, body: PayBody) -> int:
 
 
 async def _payment_method(
-    gateway: Gateway, account: Account, operation: Operation, body: PayBody
+    runtime: Runtime, account: Account, operation: Operation, body: PayBody
 ) -> str | None:
     if body.payment_method is None:
         return None
     wanted: Wanted = ("payment_methods", body.payment_method, "/payment_method")
-    native = await resolve(gateway.journal, account, operation.merchant, operation.world, [wanted])
+    native = await resolve(runtime.journal, account, operation.merchant, operation.world, [wanted])
     return native.get(("payment_methods", body.payment_method))

@@ -26,7 +26,7 @@ from ordergate.gateway.accounts.routing import require_home
 from ordergate.gateway.links.links import NATIVE, resolve
 from ordergate.gateway.orders.confirm import confirm_if_due
 from ordergate.gateway.runtime.order_log import refresh as refreshed
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.gateway.writes.plans import read_order, read_page
 from ordergate.journal import transactions as tx
 from ordergate.journal.records.operations import Operation, OperationQuery
@@ -43,17 +43,17 @@ class OperationPage(msgspec.Struct, frozen=True, kw_only=True):
     has_more: bool
 
 
-async def visible_order(gateway: Gateway, caller: Caller, order_id: str) -> StoredOrder:
+async def visible_order(runtime: Runtime, caller: Caller, order_id: str) -> StoredOrder:
     """Return an order that the caller may know of.
 
     Raises:
         Problem: ``not_found``; with the operation while the create is unsettled.
     """
-    stored = await gateway.journal.read(tx.orders.find(order_id))
+    stored = await runtime.journal.read(tx.orders.find(order_id))
     if stored is not None and caller.sees(stored.record.merchant, stored.record.world):
         note_order(order_id)
         return stored
-    creating = await gateway.journal.read(tx.operations.find_unsettled(order_id)) if stored is None else None
+    creating = await runtime.journal.read(tx.operations.find_unsettled(order_id)) if stored is None else None
     if creating is not None and caller.sees(creating.merchant, creating.world):
         raise Problem(
             "not_found",
@@ -69,80 +69,80 @@ def read_command(record: OrderRecord) -> RetrieveOrder:
     return RetrieveOrder(provider_order_id=record.seen.provider_order_id, before=last_known(record))
 
 
-async def get_order(gateway: Gateway, caller: Caller, order_id: str, *, refresh: bool) -> Order:
+async def get_order(runtime: Runtime, caller: Caller, order_id: str, *, refresh: bool) -> Order:
     """Return one order: from the journal, or, to `refresh`, as the provider has it now.
 
     Raises:
         Problem: ``not_found``; with a refresh, also the failure to read the provider.
     """
-    stored = await visible_order(gateway, caller, order_id)
+    stored = await visible_order(runtime, caller, order_id)
     note_account(stored.record.account)
     if refresh:
-        account = require_home(gateway.configuration, stored.record)
-        seen = await read_order(gateway, account, read_command(stored.record))
-        record = seen_again(stored.record, seen, gateway.steady_time())
-        stored = await refreshed(gateway, record, stored)
-        stored = await confirm_if_due(gateway, account, stored)
+        account = require_home(runtime.configuration, stored.record)
+        seen = await read_order(runtime, account, read_command(stored.record))
+        record = seen_again(stored.record, seen, runtime.steady_time())
+        stored = await refreshed(runtime, record, stored)
+        stored = await confirm_if_due(runtime, account, stored)
     if caller.merchant is not None:
-        stored = await keep_told(gateway, stored, stored.record.seen.total)
+        stored = await keep_told(runtime, stored, stored.record.seen.total)
     return order_from_record(stored.record)
 
 
-async def keep_told(gateway: Gateway, stored: StoredOrder, total: int) -> StoredOrder:
+async def keep_told(runtime: Runtime, stored: StoredOrder, total: int) -> StoredOrder:
     """Record that the merchant was shown this total; usually it is recorded already."""
     record = told_again(stored.record, total)
     if record is stored.record:
         return stored
-    return await gateway.journal.write(tx.orders.update(record, stored.revision))
+    return await runtime.journal.write(tx.orders.update(record, stored.revision))
 
 
-async def list_orders(gateway: Gateway, query: OrderQuery) -> Page:
+async def list_orders(runtime: Runtime, query: OrderQuery) -> Page:
     """Return one page of orders from the journal, newest first."""
-    records, has_more = await list_records(gateway, query)
+    records, has_more = await list_records(runtime, query)
     return Page(data=[order_from_record(record) for record in records], has_more=has_more)
 
 
-async def list_records(gateway: Gateway, query: OrderQuery) -> tuple[Sequence[OrderRecord], bool]:
+async def list_records(runtime: Runtime, query: OrderQuery) -> tuple[Sequence[OrderRecord], bool]:
     """Return one page of orders as the journal keeps them, newest first, and whether there are more."""
-    records = await gateway.journal.read(tx.orders.search(query))
+    records = await runtime.journal.read(tx.orders.search(query))
     return trim(records, query.limit, backwards=query.ending_before is not None)
 
 
-async def get_operation(gateway: Gateway, caller: Caller, operation_id: str) -> Operation:
+async def get_operation(runtime: Runtime, caller: Caller, operation_id: str) -> Operation:
     """Return one operation.
 
     Raises:
         Problem: ``not_found``.
     """
-    operation = await gateway.journal.read(tx.operations.find(operation_id))
+    operation = await runtime.journal.read(tx.operations.find(operation_id))
     if operation is None or not caller.sees(operation.merchant, operation.world):
         raise Problem("not_found", f"There is no operation {operation_id!r}.")
     return operation
 
 
-async def list_operations(gateway: Gateway, query: OperationQuery) -> OperationPage:
+async def list_operations(runtime: Runtime, query: OperationQuery) -> OperationPage:
     """Return one page of operations, newest first."""
-    operations = await gateway.journal.read(tx.operations.search(query))
+    operations = await runtime.journal.read(tx.operations.search(query))
     shown, has_more = trim(operations, query.limit, backwards=query.ending_before is not None)
     return OperationPage(data=list(shown), has_more=has_more)
 
 
-def visible_accounts(gateway: Gateway, caller: Caller) -> list[Account]:
+def visible_accounts(runtime: Runtime, caller: Caller) -> list[Account]:
     """Return the accounts that the caller's keys reach, by name."""
-    accounts = gateway.configuration.accounts.values()
+    accounts = runtime.configuration.accounts.values()
     return sorted(
         (account for account in accounts if account.open_to(caller.merchant, caller.world)),
         key=lambda account: account.name,
     )
 
 
-def visible_account(gateway: Gateway, caller: Caller, name: str) -> Account:
+def visible_account(runtime: Runtime, caller: Caller, name: str) -> Account:
     """Return one account that the caller's keys reach.
 
     Raises:
         Problem: ``not_found``.
     """
-    account = gateway.configuration.accounts.get(name)
+    account = runtime.configuration.accounts.get(name)
     if account is None or not account.open_to(caller.merchant, caller.world):
         raise Problem("not_found", f"There is no account {name!r} for these keys.")
     note_account(name)
@@ -150,23 +150,23 @@ def visible_account(gateway: Gateway, caller: Caller, name: str) -> Account:
 
 
 async def list_at_provider(
-    gateway: Gateway, caller: Caller, name: str, *, filters: ListFilters, cursor: str | None, limit: int
+    runtime: Runtime, caller: Caller, name: str, *, filters: ListFilters, cursor: str | None, limit: int
 ) -> ProviderPage:
     """Return one page of the provider's own list; orders that the gateway does not know have no id.
 
     Raises:
         Problem: ``forbidden`` on a shared account, ``invalid_request`` for a filter that the provider lacks.
     """
-    account = visible_account(gateway, caller, name)
+    account = visible_account(runtime, caller, name)
     require_whole_account(account, caller)
     _refuse_undeclared(account, filters)
     command = ListOrders(
         limit=limit,
         cursor=_unwrap(cursor, account),
-        filters=await _native_filters(gateway, account, caller, filters),
+        filters=await _native_filters(runtime, account, caller, filters),
     )
-    page = await read_page(gateway, account, command)
-    rows = await _rows(gateway, caller, account, page)
+    page = await read_page(runtime, account, command)
+    rows = await _rows(runtime, caller, account, page)
     return ProviderPage(
         data=rows,
         has_more=page.has_more,
@@ -216,7 +216,7 @@ def _refuse_undeclared(account: Account, filters: ListFilters) -> None:
 
 
 async def _native_filters(
-    gateway: Gateway, account: Account, caller: Caller, filters: ListFilters
+    runtime: Runtime, account: Account, caller: Caller, filters: ListFilters
 ) -> ListFilters:
     customer = filters.customer
     if customer is None:
@@ -224,29 +224,29 @@ async def _native_filters(
     if customer.startswith(NATIVE):
         return msgspec.structs.replace(filters, customer=customer.removeprefix(NATIVE))
     wanted = [("customers", customer, "/customer")]
-    native = await resolve(gateway.journal, account, caller.merchant or "", caller.world, wanted)  # type: ignore[arg-type]
+    native = await resolve(runtime.journal, account, caller.merchant or "", caller.world, wanted)  # type: ignore[arg-type]
     return msgspec.structs.replace(filters, customer=native["customers", customer])
 
 
-async def _rows(gateway: Gateway, caller: Caller, account: Account, page: OrderPage) -> list[Order]:
-    known = await gateway.journal.read(
+async def _rows(runtime: Runtime, caller: Caller, account: Account, page: OrderPage) -> list[Order]:
+    known = await runtime.journal.read(
         tx.orders.find_imported(account.name, [seen.provider_order_id for seen in page.orders])
     )
     return [
-        await _row(gateway, caller, account, seen, known.get(seen.provider_order_id)) for seen in page.orders
+        await _row(runtime, caller, account, seen, known.get(seen.provider_order_id)) for seen in page.orders
     ]
 
 
 async def _row(
-    gateway: Gateway, caller: Caller, account: Account, seen: ProviderOrder, record: OrderRecord | None
+    runtime: Runtime, caller: Caller, account: Account, seen: ProviderOrder, record: OrderRecord | None
 ) -> Order:
-    now = gateway.clock()
+    now = runtime.clock()
     if record is not None and caller.sees(record.merchant, record.world):
         return order_from_record(seen_again(record, seen, now))
     order = order_from_provider(seen, account=account.name, adapter=account.adapter.name, synced_at=now)
     if seen.customer is None or caller.merchant is None:
         return order
-    linked = await gateway.journal.read(
+    linked = await runtime.journal.read(
         tx.links.find_merchant_id(caller.merchant, caller.world, account.name, "customers", seen.customer)
     )
     return msgspec.structs.replace(order, customer=Customer(id=linked, email=seen.email)) if linked else order

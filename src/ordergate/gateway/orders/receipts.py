@@ -14,7 +14,7 @@ from ordergate.domain.statements import under_line
 from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.orders.read import visible_order
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.gateway.writes.prepared import start_plan
 from ordergate.journal import transactions as tx
 from ordergate.journal.records.exchanges import Exchange, OperationWithExchanges
@@ -25,19 +25,19 @@ Lines = Sequence[Meant]
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id")
 
 
-async def get_receipt(gateway: Gateway, caller: Caller, order_id: str) -> Receipt:
+async def get_receipt(runtime: Runtime, caller: Caller, order_id: str) -> Receipt:
     """Return an order's receipt; also while its create is unsettled.
 
     Raises:
         Problem: ``not_found``.
     """
-    told = await gateway.journal.read(tx.operations.find_with_exchanges(order_id))
+    told = await runtime.journal.read(tx.operations.find_with_exchanges(order_id))
     if not any(caller.sees(each.operation.merchant, each.operation.world) for each in told):
-        await visible_order(gateway, caller, order_id)
+        await visible_order(runtime, caller, order_id)
         told = []
-    stored = await gateway.journal.read(tx.orders.find(order_id))
+    stored = await runtime.journal.read(tx.orders.find(order_id))
     lines = _lines(stored.record if stored is not None else None)
-    accounts = gateway.configuration.accounts
+    accounts = runtime.configuration.accounts
     return Receipt(order=order_id, operations=[_operation(each, accounts, lines) for each in told])
 
 

@@ -6,7 +6,7 @@ from ordergate.domain.errors import Problem
 from ordergate.domain.order import Order
 from ordergate.gateway.access.caller import OPERATOR_SCOPE, Caller
 from ordergate.gateway.orders.read import visible_order
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.gateway.writes.problems import order_busy
 from ordergate.journal import transactions as tx
 from ordergate.journal.records.comparisons import COMPARISONS
@@ -16,7 +16,7 @@ from ordergate.journal.records.orders import StoredOrder
 _RACES = 5
 
 
-async def redact_order(gateway: Gateway, caller: Caller, order_id: str) -> Order | None:
+async def redact_order(runtime: Runtime, caller: Caller, order_id: str) -> Order | None:
     """Erase the personal data of an order and of its operations. A second call changes nothing.
 
     Returns:
@@ -28,30 +28,30 @@ async def redact_order(gateway: Gateway, caller: Caller, order_id: str) -> Order
     """
     caller.require(OPERATOR_SCOPE)
     for _ in range(_RACES):
-        unmade = await _unmade(gateway, caller, order_id)
+        unmade = await _unmade(runtime, caller, order_id)
         if unmade is not None:
-            busy = await gateway.journal.write(tx.orders.redact_unmade(unmade, _comparison_of(unmade)))
+            busy = await runtime.journal.write(tx.orders.redact_unmade(unmade, _comparison_of(unmade)))
             if busy is not None:
-                raise _busy(gateway, busy.operation)
+                raise _busy(runtime, busy.operation)
             return None
-        stored = await visible_order(gateway, caller, order_id)
-        result = await gateway.journal.write(
-            tx.orders.redact(redacted(stored.record, gateway.clock()), stored.revision)
+        stored = await visible_order(runtime, caller, order_id)
+        result = await runtime.journal.write(
+            tx.orders.redact(redacted(stored.record, runtime.clock()), stored.revision)
         )
         match result:
             case StoredOrder():
                 return order_from_record(result.record)
             case Busy():
-                raise _busy(gateway, result.operation)
+                raise _busy(runtime, result.operation)
     raise Problem("overloaded", "The order keeps changing; try again.", order=order_id, retry_after=1)
 
 
-async def _unmade(gateway: Gateway, caller: Caller, order_id: str) -> Operation | None:
+async def _unmade(runtime: Runtime, caller: Caller, order_id: str) -> Operation | None:
     """The create of an order that there is not, if it has ended."""
-    if await gateway.journal.read(tx.orders.find(order_id)) is not None:
+    if await runtime.journal.read(tx.orders.find(order_id)) is not None:
         return None
     told = [
-        each.operation for each in await gateway.journal.read(tx.operations.find_with_exchanges(order_id))
+        each.operation for each in await runtime.journal.read(tx.operations.find_with_exchanges(order_id))
     ]
     return next((each for each in told if each.settled and caller.sees(each.merchant, each.world)), None)
 
@@ -63,10 +63,10 @@ def _comparison_of(operation: Operation) -> str | None:
     return operation.key.partition(".")[0]
 
 
-def _busy(gateway: Gateway, operation: Operation) -> Problem:
+def _busy(runtime: Runtime, operation: Operation) -> Problem:
     if not operation.settled:
         return order_busy(operation)
-    minutes = gateway.configuration.late_look.total_seconds() / 60
+    minutes = runtime.configuration.late_look.total_seconds() / 60
     return Problem(
         "order_busy",
         f"The {operation.kind} of this order counts as not applied, and is looked at once more {minutes:g} minutes "

@@ -20,7 +20,7 @@ from ordergate.gateway.accounts.routing import require_home
 from ordergate.gateway.orders.create import failover_as_routed
 from ordergate.gateway.orders.read import get_operation, read_command
 from ordergate.gateway.runtime.order_log import log_status
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.gateway.writes.plans import probe, read_order
 from ordergate.gateway.writes.prepared import ClaimedOperation
 from ordergate.gateway.writes.recovery import recover, with_probe
@@ -29,7 +29,7 @@ from ordergate.journal import transactions as tx
 from ordergate.journal.records.operations import AcquiredOperation, Operation, Work
 
 
-async def recheck_operation(gateway: Gateway, caller: Caller, operation_id: str) -> Operation:
+async def recheck_operation(runtime: Runtime, caller: Caller, operation_id: str) -> Operation:
     """Probe an unsettled operation now, and return the operation after that.
 
     One that is settled is returned as it is.
@@ -39,18 +39,18 @@ async def recheck_operation(gateway: Gateway, caller: Caller, operation_id: str)
             probed.
     """
     caller.require("orders:write")
-    operation = await get_operation(gateway, caller, operation_id)
+    operation = await get_operation(runtime, caller, operation_id)
     if operation.settled:
         return operation
-    require_home(gateway.configuration, operation)
-    acquired = await _take(gateway, operation)
-    await asyncio.shield(gateway.run(recover(gateway, failover_as_routed, acquired), operation.id))
+    require_home(runtime.configuration, operation)
+    acquired = await _take(runtime, operation)
+    await asyncio.shield(runtime.work.run(recover(runtime, failover_as_routed, acquired), operation.id))
     _require_work(acquired)
-    return await get_operation(gateway, caller, operation_id)
+    return await get_operation(runtime, caller, operation_id)
 
 
 async def resolve_operation(
-    gateway: Gateway, caller: Caller, operation_id: str, body: ResolveBody
+    runtime: Runtime, caller: Caller, operation_id: str, body: ResolveBody
 ) -> Operation:
     """Settle an operation of unknown outcome as a person found it; the evidence is kept with it.
 
@@ -66,33 +66,33 @@ async def resolve_operation(
     caller.require(OPERATOR_SCOPE)
     if body.unseen and body.as_ == "applied":
         raise invalid_request("/unseen", "conflicting_fields", "Only what was not applied can be unseen.")
-    operation = await get_operation(gateway, caller, operation_id)
+    operation = await get_operation(runtime, caller, operation_id)
     resolution = Resolution(
-        at=gateway.clock(), key=caller.key, outcome=body.as_, evidence=body.evidence, unseen=body.unseen
+        at=runtime.clock(), key=caller.key, outcome=body.as_, evidence=body.evidence, unseen=body.unseen
     )
     if operation.state == "succeeded" and body.as_ == "applied":
-        await _accept(gateway, msgspec.structs.replace(operation, resolution=resolution))
-        return await get_operation(gateway, caller, operation_id)
+        await _accept(runtime, msgspec.structs.replace(operation, resolution=resolution))
+        return await get_operation(runtime, caller, operation_id)
     if operation.settled:
         raise Problem(
             "invalid_state",
             f"The operation is settled as {operation.outcome}; there is nothing to resolve.",
             operation=operation.id,
         )
-    acquired = await _take(gateway, operation)
-    gateway.hold(operation.id)
+    acquired = await _take(runtime, operation)
+    runtime.work.hold(operation.id)
     try:
         if body.as_ == "applied":
-            await _settle_as_applied(gateway, acquired, body, resolution)
+            await _settle_as_applied(runtime, acquired, body, resolution)
         else:
-            await _settle_as_not_applied(gateway, acquired, resolution)
+            await _settle_as_not_applied(runtime, acquired, resolution)
     finally:
-        gateway.release(operation.id)
-    return await get_operation(gateway, caller, operation_id)
+        runtime.work.release(operation.id)
+    return await get_operation(runtime, caller, operation_id)
 
 
-async def _take(gateway: Gateway, operation: Operation) -> AcquiredOperation:
-    acquired = await gateway.journal.write(tx.leases.acquire(operation.id, gateway.node))
+async def _take(runtime: Runtime, operation: Operation) -> AcquiredOperation:
+    acquired = await runtime.journal.write(tx.leases.acquire(operation.id, runtime.node))
     if acquired is None:
         raise Problem(
             "invalid_state",
@@ -114,42 +114,42 @@ def _require_work(acquired: AcquiredOperation) -> Work:
     return acquired.work
 
 
-async def _claimed(gateway: Gateway, acquired: AcquiredOperation) -> ClaimedOperation:
-    account = require_home(gateway.configuration, acquired.operation)
+async def _claimed(runtime: Runtime, acquired: AcquiredOperation) -> ClaimedOperation:
+    account = require_home(runtime.configuration, acquired.operation)
     work = _require_work(acquired)
-    before = await gateway.journal.read(tx.orders.find(acquired.operation.order))
+    before = await runtime.journal.read(tx.orders.find(acquired.operation.order))
     return ClaimedOperation(
-        operation=acquired.operation, work=work, account=account, before=before, owner=gateway.node
+        operation=acquired.operation, work=work, account=account, before=before, owner=runtime.node
     )
 
 
 @contextlib.asynccontextmanager
-async def _left_unless_settled(gateway: Gateway, operation: Operation) -> AsyncIterator[None]:
+async def _left_unless_settled(runtime: Runtime, operation: Operation) -> AsyncIterator[None]:
     """Release an operation unchanged, if the block fails."""
     try:
         yield
     except BaseException:
         probe_in = None if operation.needs_person else 0
-        await gateway.journal.write(
-            tx.operations.leave_unknown(operation, gateway.node, settles_in=None, probe_in=probe_in)
+        await runtime.journal.write(
+            tx.operations.leave_unknown(operation, runtime.node, settles_in=None, probe_in=probe_in)
         )
         raise
 
 
 async def _settle_as_not_applied(
-    gateway: Gateway, acquired: AcquiredOperation, resolution: Resolution
+    runtime: Runtime, acquired: AcquiredOperation, resolution: Resolution
 ) -> None:
     """Believe a person, unless the provider shows otherwise."""
-    async with _left_unless_settled(gateway, acquired.operation):
-        claimed = await _claimed(gateway, acquired)
+    async with _left_unless_settled(runtime, acquired.operation):
+        claimed = await _claimed(runtime, acquired)
         if claimed.work.command is None:
-            await settle_unsent(gateway, _resolved(gateway, claimed, resolution))
+            await settle_unsent(runtime, _resolved(runtime, claimed, resolution))
             return
-        outcome = await probe(gateway, claimed.account, claimed.work.command, acquired.baseline)
-    claimed = msgspec.structs.replace(claimed, operation=with_probe(gateway, claimed.operation, outcome))
-    async with _left_unless_settled(gateway, claimed.operation):
+        outcome = await probe(runtime, claimed.account, claimed.work.command, acquired.baseline)
+    claimed = msgspec.structs.replace(claimed, operation=with_probe(runtime, claimed.operation, outcome))
+    async with _left_unless_settled(runtime, claimed.operation):
         if isinstance(outcome, Applied):
-            await settle_applied(gateway, claimed, outcome)
+            await settle_applied(runtime, claimed, outcome)
         else:
             if isinstance(outcome, Unknown) and not resolution.unseen:
                 raise _cannot_be_seen(claimed.operation, outcome.reason)
@@ -160,12 +160,12 @@ async def _settle_as_not_applied(
                     operation=claimed.operation.id,
                     retry_after=ceil(acquired.settles_in),
                 )
-            claimed = _resolved(gateway, claimed, resolution)
+            claimed = _resolved(runtime, claimed, resolution)
             if isinstance(outcome, NotApplied):
                 with contextlib.suppress(Problem):  # the refusal itself, for a caller that waits
-                    await settle_refused(gateway, claimed, outcome)
+                    await settle_refused(runtime, claimed, outcome)
             else:
-                await settle_absent(gateway, claimed)
+                await settle_absent(runtime, claimed)
     if isinstance(outcome, Applied):
         raise Problem(
             "invalid_state",
@@ -184,23 +184,23 @@ def _cannot_be_seen(operation: Operation, reason: str) -> Problem:
     return Problem("invalid_state", detail, errors=[error], operation=operation.id)
 
 
-def _resolved(gateway: Gateway, claimed: ClaimedOperation, resolution: Resolution) -> ClaimedOperation:
+def _resolved(runtime: Runtime, claimed: ClaimedOperation, resolution: Resolution) -> ClaimedOperation:
     operation = msgspec.structs.replace(
-        claimed.operation, resolution=resolution, updated_at=gateway.steady_time(), needs_person=False
+        claimed.operation, resolution=resolution, updated_at=runtime.steady_time(), needs_person=False
     )
     return msgspec.structs.replace(claimed, operation=operation)
 
 
 async def _settle_as_applied(
-    gateway: Gateway, acquired: AcquiredOperation, body: ResolveBody, resolution: Resolution
+    runtime: Runtime, acquired: AcquiredOperation, body: ResolveBody, resolution: Resolution
 ) -> None:
     """Read the order at the provider, and end the write as its caller wanted it."""
-    async with _left_unless_settled(gateway, acquired.operation):
-        claimed = _resolved(gateway, await _claimed(gateway, acquired), resolution)
+    async with _left_unless_settled(runtime, acquired.operation):
+        claimed = _resolved(runtime, await _claimed(runtime, acquired), resolution)
         command = _reading(claimed, body)
-        seen = await read_order(gateway, claimed.account, command)
-        await _refuse_foreign(gateway, claimed.operation, seen)
-        await settle_applied(gateway, claimed, Applied(order=seen))
+        seen = await read_order(runtime, claimed.account, command)
+        await _refuse_foreign(runtime, claimed.operation, seen)
+        await settle_applied(runtime, claimed, Applied(order=seen))
 
 
 def _reading(claimed: ClaimedOperation, body: ResolveBody) -> RetrieveOrder:
@@ -215,11 +215,11 @@ def _reading(claimed: ClaimedOperation, body: ResolveBody) -> RetrieveOrder:
     return RetrieveOrder(provider_order_id=body.provider_order_id)
 
 
-async def _refuse_foreign(gateway: Gateway, operation: Operation, seen: ProviderOrder) -> None:
+async def _refuse_foreign(runtime: Runtime, operation: Operation, seen: ProviderOrder) -> None:
     """Refuse an order that another operation has made, or that is in the journal already."""
     if operation.kind is not OperationKind.CREATE:
         return
-    known = await gateway.journal.read(tx.orders.find_imported(operation.account, [seen.provider_order_id]))
+    known = await runtime.journal.read(tx.orders.find_imported(operation.account, [seen.provider_order_id]))
     marked = {OPERATION_MARK: operation.id, MERCHANT_MARK: operation.merchant}
     foreign = any(seen.marks.get(mark, own) != own for mark, own in marked.items())
     if known or foreign:
@@ -230,9 +230,9 @@ async def _refuse_foreign(gateway: Gateway, operation: Operation, seen: Provider
         )
 
 
-async def _accept(gateway: Gateway, operation: Operation) -> None:
+async def _accept(runtime: Runtime, operation: Operation) -> None:
     """Clear the review reasons that an operator accepts, and record the evidence."""
-    stored = await gateway.journal.read(tx.orders.find(operation.order))
+    stored = await runtime.journal.read(tx.orders.find(operation.order))
     accepted = accepted_with(operation.kind, stored.record.concerns) if stored is not None else []
     if stored is None or not accepted:
         raise Problem(
@@ -241,7 +241,7 @@ async def _accept(gateway: Gateway, operation: Operation) -> None:
             operation=operation.id,
         )
     after = _without(stored.record, accepted)
-    if not await gateway.journal.write(tx.operations.accept(operation, after, stored.revision)):
+    if not await runtime.journal.write(tx.operations.accept(operation, after, stored.revision)):
         raise Problem("order_busy", "The order has just changed; try again.", order=operation.order)
     log_status(stored.record, after)
 

@@ -14,14 +14,14 @@ from ordergate.domain.validation import summary
 from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.orders.existing import call_on, read_again, refuse_in_review
 from ordergate.gateway.orders.read import visible_order
-from ordergate.gateway.runtime.runtime import Answer, Gateway
+from ordergate.gateway.runtime.runtime import Answer, Runtime
 from ordergate.gateway.writes.prepared import PreparedWrite
 from ordergate.gateway.writes.write import CallOptions, write
 from ordergate.journal.records.operations import Operation
 
 
 async def return_goods(
-    gateway: Gateway, caller: Caller, order_id: str, body: ReturnBody, options: CallOptions
+    runtime: Runtime, caller: Caller, order_id: str, body: ReturnBody, options: CallOptions
 ) -> Answer:
     """Return some of an order's goods; the answer is the return, not the order.
 
@@ -30,7 +30,7 @@ async def return_goods(
     """
 
     async def prepare(operation: Operation) -> PreparedWrite:
-        account, stored = await read_again(gateway, caller, order_id, OperationKind.RETURN)
+        account, stored = await read_again(runtime, caller, order_id, OperationKind.RETURN)
         record = stored.record
         refuse_in_review(record)
         _refuse_uncertain_maths(record)
@@ -51,17 +51,17 @@ async def return_goods(
         return PreparedWrite(account=account, command=command, change=change, before=stored)
 
     return await write(
-        gateway, call_on(caller, OperationKind.RETURN, order_id, body, options, "/returns"), prepare
+        runtime, call_on(caller, OperationKind.RETURN, order_id, body, options, "/returns"), prepare
     )
 
 
-async def list_returns(gateway: Gateway, caller: Caller, order_id: str) -> list[Return]:
+async def list_returns(runtime: Runtime, caller: Caller, order_id: str) -> list[Return]:
     """Return an order's returns, oldest first.
 
     Raises:
         Problem: ``not_found``.
     """
-    return (await visible_order(gateway, caller, order_id)).record.returns
+    return (await visible_order(runtime, caller, order_id)).record.returns
 
 
 def _refuse_uncertain_maths(record: OrderRecord) -> None:

@@ -17,7 +17,7 @@ from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.links.links import Wanted, resolve
 from ordergate.gateway.orders.existing import call_on, note_told, read_again
-from ordergate.gateway.runtime.runtime import Answer, Gateway
+from ordergate.gateway.runtime.runtime import Answer, Runtime
 from ordergate.gateway.writes.prepared import PreparedWrite
 from ordergate.gateway.writes.write import CallOptions, write
 from ordergate.journal.records.operations import Operation
@@ -25,7 +25,7 @@ from ordergate.journal.records.orders import StoredOrder
 
 
 async def update_order(
-    gateway: Gateway, caller: Caller, order_id: str, body: UpdateBody, options: CallOptions
+    runtime: Runtime, caller: Caller, order_id: str, body: UpdateBody, options: CallOptions
 ) -> Answer:
     """Updates an order; metadata is merged with the provider's (RFC 7396), sent as a whole, and compared.
 
@@ -36,7 +36,7 @@ async def update_order(
     refuse_large_extensions(body.extensions)
 
     async def prepare(operation: Operation) -> PreparedWrite:
-        account, stored = await read_again(gateway, caller, order_id, OperationKind.UPDATE)
+        account, stored = await read_again(runtime, caller, order_id, OperationKind.UPDATE)
         _refuse_personal_data(stored.record, body)
         metadata = _merged(stored.record, body)
         command = UpdateOrder(
@@ -45,7 +45,7 @@ async def update_order(
             order=stored.record.seen,
             metadata=metadata,
             notes=body.notes,
-            customer=await _native_customer(gateway, account, operation, body),
+            customer=await _native_customer(runtime, account, operation, body),
             email=_email(body),
             tax_percent=body.tax_percent,
             extension=_extension(body, account),
@@ -54,8 +54,8 @@ async def update_order(
             account=account, command=command, change=_change(body, metadata, account, stored), before=stored
         )
 
-    answer = await write(gateway, call_on(caller, OperationKind.UPDATE, order_id, body, options), prepare)
-    await note_told(gateway, order_id, answer)
+    answer = await write(runtime, call_on(caller, OperationKind.UPDATE, order_id, body, options), prepare)
+    await note_told(runtime, order_id, answer)
     return answer
 
 
@@ -116,14 +116,14 @@ def _merged(record: OrderRecord, body: UpdateBody) -> dict[str, Any] | UnsetType
 
 
 async def _native_customer(
-    gateway: Gateway, account: Account, operation: Operation, body: UpdateBody
+    runtime: Runtime, account: Account, operation: Operation, body: UpdateBody
 ) -> str | UnsetType | None:
     if not isinstance(body.customer, CustomerBody):
         return body.customer
     if body.customer.id is None:
         return UNSET
     wanted: Wanted = ("customers", body.customer.id, "/customer/id")
-    native = await resolve(gateway.journal, account, operation.merchant, operation.world, [wanted])
+    native = await resolve(runtime.journal, account, operation.merchant, operation.world, [wanted])
     return native["customers", body.customer.id]
 
 

@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from ordergate.domain.delivery import DeliveryTry
-from ordergate.domain.webhooks import Message, next_try_in, seconds_until, signed_headers
+from ordergate.domain.webhooks import Message, next_try_in, seconds_until
 from ordergate.gateway.accounts.account import Trips
 from ordergate.gateway.accounts.breaker import (
     Breaker,
@@ -25,34 +25,35 @@ from ordergate.gateway.accounts.breaker import (
     passing,
     released,
 )
+from ordergate.gateway.outbound.sign import signed_headers
 from ordergate.gateway.runtime.event_ports import Reply
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.deliveries import DeliveryBatch, DueDelivery, Endpoint, SigningSecret
 
 TRIPS = Trips(after=5, seconds=10.0)
-"""After so many silences in a row an endpoint is left alone for so long; then one delivery tries."""
+"""The breaker of an endpoint opens after `after` tries without a response; after `seconds` one delivery tests it."""
 
 AT_ONCE = 128
-"""Deliveries on their way from one process, to all endpoints together."""
+"""Concurrent deliveries of one process, all endpoints together."""
 
 GONE = 410
 DEAD_AFTER = timedelta(days=5)
-"""So long without a delivery, and the next one that fails for good disables its endpoint."""
+"""An endpoint that fails for longer is disabled when a delivery exhausts its retries."""
 
 _LONGEST_DETAIL = 200
-_ASKS_FOR_PATIENCE = frozenset({429, 503})
+_BACKOFF_STATUSES = frozenset({429, 503})
 _IDLE = 1.0
 _RELEASE_EVERY = 5.0
-_LONGEST_REST = 3600.0
-"""Seconds for which one Retry-After keeps all of an endpoint's deliveries back; its own it does for longer."""
+_MAX_PAUSE = 3600.0
+"""Longest pause of a whole endpoint after a Retry-After, in seconds; the delivery itself honors up to a day."""
 
-_SOON = 60.0
+_WAKES_BELOW = 60.0
 """A retry that is due in fewer seconds wakes this process; a later one waits for a round."""
 
-_FAREWELL = 2.0
-"""Seconds that deliveries under way get in the end; others make them again."""
+_STOP_TIMEOUT = 2.0
+"""Seconds that running deliveries have to end when the process stops."""
 
 _log = structlog.get_logger("ordergate.webhooks")
 
@@ -62,8 +63,8 @@ class EndpointState:
     """One endpoint as this process sees it.
 
     Attributes:
-        in_flight: Deliveries on their way now.
-        paused_until: The receiver has asked for patience; seconds of the loop's clock.
+        in_flight: Deliveries that run now.
+        paused_until: End of the pause that the receiver requested with Retry-After, in seconds of the loop's clock.
     """
 
     in_flight: int = 0
@@ -71,23 +72,23 @@ class EndpointState:
     paused_until: float = 0.0
 
     def room(self, now: float, at_once: int) -> int:
-        """Return how many more deliveries may be on their way."""
+        """Return how many further deliveries may start."""
         if self.paused_until > now or blocked_for(self.breaker, TRIPS, now) is not None:
             return 0
         most = at_once if self.breaker.opened_at is None else 1
         return max(most - self.in_flight, 0)
 
-    def forgettable(self, now: float) -> bool:
-        """Whether a new one is as good."""
+    def is_idle(self, now: float) -> bool:
+        """Whether it equals a new state, so that it can be dropped."""
         quiet = self.breaker.opened_at is None and not self.breaker.failures
         return not self.in_flight and self.paused_until <= now and quiet
 
 
 @contextlib.asynccontextmanager
-async def delivering(gateway: Gateway) -> AsyncIterator[None]:
+async def delivering(runtime: Runtime) -> AsyncIterator[None]:
     """Deliver events to webhook endpoints in the background until the block ends."""
-    deliveries = DeliveryWorker(gateway)
-    worker = gateway.workers.run(
+    deliveries = DeliveryWorker(runtime)
+    worker = runtime.workers.run(
         "delivery", deliveries.do_round, log=_log, failure="deliveries.failed", after_failure=_IDLE
     )
     try:
@@ -100,10 +101,10 @@ async def delivering(gateway: Gateway) -> AsyncIterator[None]:
 class DeliveryWorker:
     """Makes the deliveries of one process."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, runtime: Runtime) -> None:
         """Start without deliveries."""
-        self._gateway = gateway
-        self._lanes: dict[str, EndpointState] = {}
+        self._runtime = runtime
+        self._states: dict[str, EndpointState] = {}
         self._held: dict[str, asyncio.Task[None]] = {}
         self._release_at = 0.0
 
@@ -118,7 +119,7 @@ class DeliveryWorker:
             if now >= self._release_at:
                 await self.release()
                 self._release_at = now + _RELEASE_EVERY
-            return 0.0 if await self.begin() else _IDLE
+            return 0.0 if await self.start_due() else _IDLE
         except JournalUnavailableError:
             self._release_at = now  # the failed write may have acquired deliveries all the same
             raise
@@ -129,118 +130,118 @@ class DeliveryWorker:
         Raises:
             JournalUnavailableError: The journal does not answer.
         """
-        await self._gateway.journal.write(tx.deliveries.release(self._gateway.node, self._held.keys()))
+        await self._runtime.journal.write(tx.deliveries.release(self._runtime.node, self._held.keys()))
 
-    async def begin(self) -> int:
+    async def start_due(self) -> int:
         """Start due deliveries that have room; return how many.
 
         Raises:
             JournalUnavailableError: The journal does not answer.
         """
-        gateway, begun = self._gateway, 0
-        now, at_once = asyncio.get_running_loop().time(), gateway.configuration.webhooks.at_once
-        self._lanes = {key: lane for key, lane in self._lanes.items() if not lane.forgettable(now)}
-        for endpoint_id in await gateway.journal.read(tx.endpoints.find_due()):
-            lane = self._lanes.setdefault(endpoint_id, EndpointState())
-            room = min(lane.room(now, at_once), AT_ONCE - len(self._held))
+        runtime, started = self._runtime, 0
+        now, at_once = asyncio.get_running_loop().time(), runtime.configuration.webhooks.at_once
+        self._states = {key: state for key, state in self._states.items() if not state.is_idle(now)}
+        for endpoint_id in await runtime.journal.read(tx.endpoints.find_due()):
+            state = self._states.setdefault(endpoint_id, EndpointState())
+            room = min(state.room(now, at_once), AT_ONCE - len(self._held))
             if room <= 0:
                 continue
             try:
-                begun += await self._begin_at(endpoint_id, lane, room)
+                started += await self._start_at(endpoint_id, state, room)
             except JournalUnavailableError:
                 raise
-            except Exception:  # noqa: BLE001 - it is one endpoint's; the others' deliveries go on
+            except Exception:  # noqa: BLE001 - a failure at one endpoint stops no other
                 _log.exception("deliveries.failed", endpoint_id=endpoint_id)
-        return begun
+        return started
 
-    async def _begin_at(self, endpoint_id: str, lane: EndpointState, room: int) -> int:
-        parcel = await self._gateway.journal.write(
-            tx.deliveries.acquire(endpoint_id, self._gateway.node, room)
+    async def _start_at(self, endpoint_id: str, state: EndpointState, room: int) -> int:
+        parcel = await self._runtime.journal.write(
+            tx.deliveries.acquire(endpoint_id, self._runtime.node, room)
         )
         if parcel is None:
             return 0
         for due in parcel.due:
-            lane.in_flight += 1
-            lane.breaker = passing(lane.breaker)
-            self._held[due.delivery.id] = asyncio.create_task(self._make(lane, parcel, due))
+            state.in_flight += 1
+            state.breaker = passing(state.breaker)
+            self._held[due.delivery.id] = asyncio.create_task(self._deliver(state, parcel, due))
         return len(parcel.due)
 
     async def stop(self) -> None:
         """Give running deliveries a moment to end. The rest is cancelled and delivered again by another process."""
         tasks = list(self._held.values())
         if tasks:
-            _, late = await asyncio.wait(tasks, timeout=_FAREWELL)
+            _, late = await asyncio.wait(tasks, timeout=_STOP_TIMEOUT)
             for task in late:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         with contextlib.suppress(JournalUnavailableError):
             await self.release()
 
-    async def _make(self, lane: EndpointState, parcel: DeliveryBatch, due: DueDelivery) -> None:
-        gateway, generation = self._gateway, lane.breaker.generation
+    async def _deliver(self, state: EndpointState, batch: DeliveryBatch, due: DueDelivery) -> None:
+        runtime, generation = self._runtime, state.breaker.generation
         try:
-            reply, made = await attempt(gateway, parcel.endpoint, parcel.secrets, due)
-            self._learn(lane, generation, reply)
-            pause = self._pause(due, reply)
-            gateway.metrics.delivery(delivered=made.detail is None, last=pause is None)
-            await _judge(gateway, parcel.endpoint, reply, made, last=pause is None)
-            await _persist(gateway, due, made, pause)
-            if pause is not None and made.detail is not None and pause < _SOON:
+            reply, made = await attempt(runtime, batch.endpoint, batch.secrets, due)
+            self._update_state(state, generation, reply)
+            pause = self._next_try_in(due, reply)
+            runtime.metrics.delivery(delivered=made.detail is None, last=pause is None)
+            await _update_endpoint(runtime, batch.endpoint, reply, made, last=pause is None)
+            await _record(runtime, due, made, pause)
+            if pause is not None and made.detail is not None and pause < _WAKES_BELOW:
                 asyncio.get_running_loop().call_later(pause, self._wake)
         except asyncio.CancelledError:
-            lane.breaker = released(lane.breaker, generation)
+            state.breaker = released(state.breaker, generation)
             raise
         except JournalUnavailableError as error:
             _log.warning("journal.unavailable", error=str(error))
-        except Exception:  # noqa: BLE001 - it counts as a try that failed; others wait for their turn
-            lane.breaker = released(lane.breaker, generation)
+        except Exception:  # noqa: BLE001 - it counts as a failed try; other deliveries continue
+            state.breaker = released(state.breaker, generation)
             _log.exception("webhook.broken", delivery_id=due.delivery.id, order_id=due.event.order)
-            await self._give_up_try(due)
+            await self._record_failed_try(due)
         finally:
-            lane.in_flight -= 1
+            state.in_flight -= 1
             self._held.pop(due.delivery.id, None)
             self._wake()
 
-    async def _give_up_try(self, due: DueDelivery) -> None:
+    async def _record_failed_try(self, due: DueDelivery) -> None:
         detail = "The gateway could not make this try; its log says why."
-        made = DeliveryTry(at=self._gateway.steady_time(), milliseconds=0, http_status=None, detail=detail)
+        made = DeliveryTry(at=self._runtime.steady_time(), milliseconds=0, http_status=None, detail=detail)
         try:
-            await _persist(self._gateway, due, made, self._pause(due, Reply(status=None)))
-        except Exception:  # noqa: BLE001 - it is let go of and made again
+            await _record(self._runtime, due, made, self._next_try_in(due, Reply(status=None)))
+        except Exception:  # noqa: BLE001 - the delivery is released and tried again
             _log.exception("webhook.broken", delivery_id=due.delivery.id, order_id=due.event.order)
 
     def _wake(self) -> None:
-        self._gateway.workers.wake("delivery")
+        self._runtime.workers.wake("delivery")
 
-    def _learn(self, lane: EndpointState, generation: int, reply: Reply) -> None:
+    def _update_state(self, state: EndpointState, generation: int, reply: Reply) -> None:
         """Update the breaker and the pause of an endpoint.
 
         Any status is a sign of life; only silence opens the breaker.
         """
         now = asyncio.get_running_loop().time()
         if reply.status is None:
-            lane.breaker = after_failure(lane.breaker, generation, TRIPS, now, reply.detail or "")
+            state.breaker = after_failure(state.breaker, generation, TRIPS, now, reply.detail or "")
         else:
-            lane.breaker = after_success(lane.breaker, generation)
-        asked = seconds_until(reply.retry_after, self._gateway.clock())
-        if reply.status in _ASKS_FOR_PATIENCE and asked:
-            lane.paused_until = max(lane.paused_until, now + min(asked, _LONGEST_REST))
+            state.breaker = after_success(state.breaker, generation)
+        asked = seconds_until(reply.retry_after, self._runtime.clock())
+        if reply.status in _BACKOFF_STATUSES and asked:
+            state.paused_until = max(state.paused_until, now + min(asked, _MAX_PAUSE))
 
-    def _pause(self, due: DueDelivery, reply: Reply) -> float | None:
+    def _next_try_in(self, due: DueDelivery, reply: Reply) -> float | None:
         if reply.status == GONE:
             return 0.0
-        asked = seconds_until(reply.retry_after, self._gateway.clock())
-        plan = self._gateway.configuration.webhooks.retries
-        return next_try_in(due.failures + 1, plan, self._gateway.chance(), asked)
+        asked = seconds_until(reply.retry_after, self._runtime.clock())
+        plan = self._runtime.configuration.webhooks.retries
+        return next_try_in(due.failures + 1, plan, self._runtime.chance(), asked)
 
 
 async def attempt(
-    gateway: Gateway, endpoint: Endpoint, secrets: Sequence[SigningSecret], due: DueDelivery
+    runtime: Runtime, endpoint: Endpoint, secrets: Sequence[SigningSecret], due: DueDelivery
 ) -> tuple[Reply, DeliveryTry]:
     """Sign and send one event; return the reply and the try."""
     event = due.event
     message = Message(type=event.type, timestamp=event.timestamp, data=event.data)
-    reply, made = await send(gateway, endpoint, secrets, event.id, message)
+    reply, made = await send(runtime, endpoint, secrets, event.id, message)
     _log.info(
         "webhook.attempt",
         endpoint_id=endpoint.id,
@@ -256,14 +257,14 @@ async def attempt(
 
 
 async def send(
-    gateway: Gateway, endpoint: Endpoint, secrets: Sequence[SigningSecret], message_id: str, message: Message
+    runtime: Runtime, endpoint: Endpoint, secrets: Sequence[SigningSecret], message_id: str, message: Message
 ) -> tuple[Reply, DeliveryTry]:
     """Sign a message, send it once, and return the reply and the try."""
-    assert gateway.sender is not None
-    body, at, loop = msgspec.json.encode(message), gateway.steady_time(), asyncio.get_running_loop()
+    assert runtime.outbound.sender is not None
+    body, at, loop = msgspec.json.encode(message), runtime.steady_time(), asyncio.get_running_loop()
     began = loop.time()
-    headers = signed_headers(message_id, gateway.clock(), body, [secret.value for secret in secrets])
-    reply = await gateway.sender.post(endpoint.url, headers, body)
+    headers = signed_headers(message_id, runtime.clock(), body, [secret.value for secret in secrets])
+    reply = await runtime.outbound.sender.post(endpoint.url, headers, body)
     failed = f"The receiver answered {reply.status}; only a 2xx counts as delivered."
     ok = reply.status is not None and 200 <= reply.status < 300
     return reply, DeliveryTry(
@@ -280,11 +281,11 @@ def changes_by(
     """Return the changes of an endpoint after a try: since when it fails, and whether it stays enabled.
 
     Args:
-        endpoint: As it was when the delivery was taken.
+        endpoint: Its record when the delivery was acquired.
         reply: The reply of the try.
         now: The time.
-        delivered: The receiver has taken the event.
-        last: The delivery has failed for good.
+        delivered: The receiver responded with a 2xx.
+        last: The delivery has no retry left.
     """
     if delivered:
         return {} if endpoint.failing_since is None else {"failing_since": None}
@@ -299,23 +300,23 @@ def changes_by(
     return {}
 
 
-async def _judge(
-    gateway: Gateway, endpoint: Endpoint, reply: Reply, made: DeliveryTry, *, last: bool
+async def _update_endpoint(
+    runtime: Runtime, endpoint: Endpoint, reply: Reply, made: DeliveryTry, *, last: bool
 ) -> None:
     """Record the result of a try at its endpoint, unless the URL has changed."""
     changes = changes_by(endpoint, reply, made.at, delivered=made.detail is None, last=last)
     if "disabled_reason" in changes:
-        gateway.metrics.endpoint_disabled()
+        runtime.metrics.endpoint_disabled()
         _log.warning("webhook.disabled", endpoint_id=endpoint.id, reason=changes["disabled_reason"])
     if changes:
-        await gateway.journal.write(tx.endpoints.update(endpoint.id, changes, only_at=endpoint.url))
+        await runtime.journal.write(tx.endpoints.update(endpoint.id, changes, only_at=endpoint.url))
 
 
-async def _persist(gateway: Gateway, due: DueDelivery, made: DeliveryTry, pause: float | None) -> None:
+async def _record(runtime: Runtime, due: DueDelivery, made: DeliveryTry, pause: float | None) -> None:
     """Record the end of a try. While the journal fails, this process keeps the delivery and repeats the write."""
     while True:
         try:
-            await gateway.journal.write(tx.deliveries.finish(due, gateway.node, made, next_try_in=pause))
+            await runtime.journal.write(tx.deliveries.finish(due, runtime.node, made, next_try_in=pause))
         except JournalUnavailableError as error:
             _log.warning("journal.unavailable", error=str(error))
             await asyncio.sleep(_IDLE)

@@ -13,9 +13,10 @@ from ordergate.domain.identifiers import new_id
 from ordergate.domain.mode import World
 from ordergate.domain.validation import summary
 from ordergate.domain.webhook_bodies import EndpointBody, EndpointUpdate, RotateBody
-from ordergate.domain.webhooks import secret_of, url_errors
+from ordergate.domain.webhooks import url_errors
 from ordergate.gateway.access.caller import Caller
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.outbound.sign import secret_of
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.journal import transactions as tx
 from ordergate.journal.records.deliveries import Endpoint, SigningSecret
 
@@ -27,7 +28,7 @@ _READ = "orders:read"
 
 
 async def create_endpoint(
-    gateway: Gateway, caller: Caller, merchant: str, body: EndpointBody
+    runtime: Runtime, caller: Caller, merchant: str, body: EndpointBody
 ) -> tuple[Endpoint, str]:
     """Keep a new endpoint, and return it with its secret, which is shown once.
 
@@ -36,8 +37,8 @@ async def create_endpoint(
             without the scope to read orders, because events contain whole orders.
     """
     caller.require(_READ)
-    _check_url(gateway, body.url, caller.world)
-    now = gateway.clock()
+    _check_url(runtime, body.url, caller.world)
+    now = runtime.clock()
     endpoint = Endpoint(
         id=new_id("wh"),
         merchant=merchant,
@@ -51,96 +52,96 @@ async def create_endpoint(
         updated_at=now,
     )
     secret = _new_secret()
-    if not await gateway.journal.write(tx.endpoints.add(endpoint, secret, MOST)):
+    if not await runtime.journal.write(tx.endpoints.add(endpoint, secret, MOST)):
         raise Problem(
             "invalid_state", f"There are {MOST} webhook endpoints already; delete one of them first."
         )
     return endpoint, secret.value
 
 
-async def visible_endpoint(gateway: Gateway, caller: Caller, endpoint_id: str) -> Endpoint:
+async def visible_endpoint(runtime: Runtime, caller: Caller, endpoint_id: str) -> Endpoint:
     """Return an endpoint that the caller may know of.
 
     Raises:
         Problem: ``not_found``.
     """
-    endpoint = await gateway.journal.read(tx.endpoints.find(endpoint_id))
+    endpoint = await runtime.journal.read(tx.endpoints.find(endpoint_id))
     if endpoint is None or not caller.sees(endpoint.merchant, endpoint.world):
         raise _no_endpoint(endpoint_id)
     return endpoint
 
 
 async def change_endpoint(
-    gateway: Gateway, caller: Caller, endpoint_id: str, body: EndpointUpdate
+    runtime: Runtime, caller: Caller, endpoint_id: str, body: EndpointUpdate
 ) -> Endpoint:
-    """Change an endpoint's fields; those that are not given stay.
+    """Change the given fields of an endpoint; the others keep their values.
 
     Raises:
         Problem: ``not_found``, ``invalid_request`` for the URL, or ``forbidden`` as for a new one.
     """
     caller.require(_READ)
-    await visible_endpoint(gateway, caller, endpoint_id)
+    await visible_endpoint(runtime, caller, endpoint_id)
     changes: dict[str, Any] = {
         name: value for name, value in msgspec.structs.asdict(body).items() if value is not UNSET
     }
     if "url" in changes:
-        _check_url(gateway, changes["url"], caller.world)
+        _check_url(runtime, changes["url"], caller.world)
         changes["failing_since"] = None
     if "types" in changes:
         changes["types"] = _types(changes["types"])
-    return await _change(gateway, endpoint_id, changes)
+    return await _change(runtime, endpoint_id, changes)
 
 
-async def switch_endpoint(gateway: Gateway, caller: Caller, endpoint_id: str, *, enabled: bool) -> Endpoint:
-    """Let an endpoint be sent to, or not.
+async def switch_endpoint(runtime: Runtime, caller: Caller, endpoint_id: str, *, enabled: bool) -> Endpoint:
+    """Enable or disable an endpoint, and clear its failures.
 
     Raises:
         Problem: ``not_found``.
     """
-    await visible_endpoint(gateway, caller, endpoint_id)
+    await visible_endpoint(runtime, caller, endpoint_id)
     changes = {"enabled": enabled, "disabled_reason": None, "failing_since": None}
-    endpoint = await _change(gateway, endpoint_id, changes)
-    gateway.workers.wake("delivery")
+    endpoint = await _change(runtime, endpoint_id, changes)
+    runtime.workers.wake("delivery")
     return endpoint
 
 
-async def delete_endpoint(gateway: Gateway, caller: Caller, endpoint_id: str) -> None:
+async def delete_endpoint(runtime: Runtime, caller: Caller, endpoint_id: str) -> None:
     """Delete an endpoint and its queued deliveries.
 
     Raises:
         Problem: ``not_found``.
     """
-    await visible_endpoint(gateway, caller, endpoint_id)
-    await gateway.journal.write(tx.endpoints.delete(endpoint_id))
+    await visible_endpoint(runtime, caller, endpoint_id)
+    await runtime.journal.write(tx.endpoints.delete(endpoint_id))
 
 
 async def rotate_secret(
-    gateway: Gateway, caller: Caller, endpoint_id: str, body: RotateBody
+    runtime: Runtime, caller: Caller, endpoint_id: str, body: RotateBody
 ) -> tuple[Endpoint, str]:
     """Make a new secret, and return it with its endpoint; the old ones sign beside it for the overlap.
 
     Raises:
         Problem: ``not_found``.
     """
-    endpoint = await visible_endpoint(gateway, caller, endpoint_id)
+    endpoint = await visible_endpoint(runtime, caller, endpoint_id)
     secret = _new_secret()
-    ends_at = gateway.clock() + timedelta(hours=body.overlap_hours)
-    if not await gateway.journal.write(tx.endpoints.rotate_secret(endpoint_id, secret, ends_at)):
+    ends_at = runtime.clock() + timedelta(hours=body.overlap_hours)
+    if not await runtime.journal.write(tx.endpoints.rotate_secret(endpoint_id, secret, ends_at)):
         raise _no_endpoint(endpoint_id)
     return endpoint, secret.value
 
 
-async def _change(gateway: Gateway, endpoint_id: str, changes: dict[str, Any]) -> Endpoint:
-    changed = await gateway.journal.write(
-        tx.endpoints.update(endpoint_id, {**changes, "updated_at": gateway.clock()})
+async def _change(runtime: Runtime, endpoint_id: str, changes: dict[str, Any]) -> Endpoint:
+    changed = await runtime.journal.write(
+        tx.endpoints.update(endpoint_id, {**changes, "updated_at": runtime.clock()})
     )
     if changed is None:
         raise _no_endpoint(endpoint_id)
     return changed
 
 
-def _check_url(gateway: Gateway, url: str, world: World) -> None:
-    errors = url_errors(url, live=world == "live", allowed=gateway.configuration.webhooks.networks)
+def _check_url(runtime: Runtime, url: str, world: World) -> None:
+    errors = url_errors(url, live=world == "live", allowed=runtime.configuration.webhooks.networks)
     if errors:
         raise Problem("invalid_request", summary(errors), errors=errors)
 

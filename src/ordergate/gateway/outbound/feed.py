@@ -15,7 +15,7 @@ from ordergate.domain.errors import invalid_request
 from ordergate.domain.identifiers import is_id
 from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.orders.read import visible_order
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.events import Event, EventQuery, Feed
@@ -25,32 +25,32 @@ BATCH = 200
 
 _FEEDS = 100
 _PASSES = 40
-"""Transactions that a reader waits for at most: others may write faster than it numbers."""
+"""Most transactions that one reader waits for: other processes may write faster than it numbers."""
 _IDLE = 1.0
 _GATHER = 0.05
 """Seconds between a write and the pass that it wakes, and between passes: writes of the same moment share one."""
 _DIGITS = 19
-"""Of a number that may not fit the stores' 64 bits any more."""
+"""Digits from which a number may exceed the 64 bits of the databases."""
 
 _log = structlog.get_logger("ordergate.events")
 
 
 class EventPage(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of a feed, and whether there are more after it."""
+    """One page of a feed; `has_more` is true if another page follows."""
 
     data: list[Event]
     has_more: bool
 
 
 @contextlib.asynccontextmanager
-async def outbox(gateway: Gateway) -> AsyncIterator[None]:
+async def outbox(runtime: Runtime) -> AsyncIterator[None]:
     """Number committed events in the background until the block ends."""
 
     async def do_round() -> float:
-        numbered = await number_round(gateway)
+        numbered = await number_round(runtime)
         return 0.0 if numbered >= BATCH else _GATHER if numbered else _IDLE
 
-    worker = gateway.workers.run(
+    worker = runtime.workers.run(
         "outbox",
         do_round,
         log=_log,
@@ -58,36 +58,36 @@ async def outbox(gateway: Gateway) -> AsyncIterator[None]:
         after_failure=_IDLE,
         gather=lambda: _GATHER,
     )
-    gateway.journal.on_events(lambda: gateway.workers.wake("outbox"))
+    runtime.journal.on_events(lambda: runtime.workers.wake("outbox"))
     try:
         async with worker:
             yield
     finally:
-        gateway.journal.on_events(None)
+        runtime.journal.on_events(None)
 
 
-async def number_round(gateway: Gateway) -> int:
+async def number_round(runtime: Runtime) -> int:
     """Number a batch of each feed that has events without a number, and return how many there were.
 
-    A feed that cannot be numbered is logged, and keeps no other from it.
+    A failure of one feed is logged, and the other feeds are numbered.
 
     Raises:
         JournalUnavailableError: The journal failed. Numbered events stay numbered.
     """
     total = 0
-    for feed in await gateway.journal.read(tx.deliveries.unnumbered_feeds(_FEEDS)):
+    for feed in await runtime.journal.read(tx.deliveries.unnumbered_feeds(_FEEDS)):
         try:
-            total += await gateway.journal.write(tx.deliveries.number_events(feed, BATCH))
+            total += await runtime.journal.write(tx.deliveries.number_events(feed, BATCH))
         except JournalUnavailableError:
             raise
-        except Exception:  # noqa: BLE001 - it is one merchant's; the others' feeds go on
+        except Exception:  # noqa: BLE001 - a failure of one feed stops no other
             _log.exception("numbering.failed", merchant=feed.merchant, world=feed.world)
     if total:
-        gateway.workers.wake("delivery")
+        runtime.workers.wake("delivery")
     return total
 
 
-async def number_feed(gateway: Gateway, feed: Feed) -> None:
+async def number_feed(runtime: Runtime, feed: Feed) -> None:
     """Number the committed events of one feed, independent of concurrent writes.
 
     Raises:
@@ -95,29 +95,29 @@ async def number_feed(gateway: Gateway, feed: Feed) -> None:
     """
     total = 0
     for _ in range(_PASSES):
-        numbered = await gateway.journal.write(tx.deliveries.number_events(feed, BATCH))
+        numbered = await runtime.journal.write(tx.deliveries.number_events(feed, BATCH))
         total += numbered
         if not numbered:
             break
     if total:
-        gateway.workers.wake("delivery")
+        runtime.workers.wake("delivery")
 
 
-async def list_events(gateway: Gateway, query: EventQuery) -> EventPage:
+async def list_events(runtime: Runtime, query: EventQuery) -> EventPage:
     """Return one page of a feed. Events that were committed before are in it, or on a later page."""
-    if query.feed in await gateway.journal.read(tx.deliveries.unnumbered_feeds(_FEEDS)):
-        await number_feed(gateway, query.feed)
-    events = await gateway.journal.read(tx.events.search(query))
+    if query.feed in await runtime.journal.read(tx.deliveries.unnumbered_feeds(_FEEDS)):
+        await number_feed(runtime, query.feed)
+    events = await runtime.journal.read(tx.events.search(query))
     return _page(events, query.limit)
 
 
 async def order_timeline(
-    gateway: Gateway, caller: Caller, order_id: str, *, after: str | None = None, limit: int = 100
+    runtime: Runtime, caller: Caller, order_id: str, *, after: str | None = None, limit: int = 100
 ) -> EventPage:
     """Return a page of the events of one order, the oldest first.
 
     Args:
-        gateway: The gateway.
+        runtime: The gateway.
         caller: Who asks.
         order_id: The order.
         after: The id of the event of this order after which to read; None for the beginning.
@@ -126,19 +126,19 @@ async def order_timeline(
     Raises:
         Problem: ``not_found``; ``invalid_request`` if `after` is no event of this order.
     """
-    await visible_order(gateway, caller, order_id)
+    await visible_order(runtime, caller, order_id)
     if after is not None:
-        last = await gateway.journal.read(tx.events.find(after)) if is_id(after, "evt") else None
+        last = await runtime.journal.read(tx.events.find(after)) if is_id(after, "evt") else None
         if last is None or last.order != order_id:
             raise invalid_request(
                 "/after", "invalid_cursor", "Give the id of the last event of this order that you have."
             )
     return _page(
-        await gateway.journal.read(tx.events.search_of_order(order_id, after=after, limit=limit)), limit
+        await runtime.journal.read(tx.events.search_of_order(order_id, after=after, limit=limit)), limit
     )
 
 
-async def place_in_feed(gateway: Gateway, feed: Feed, after: str | None) -> int:
+async def place_in_feed(runtime: Runtime, feed: Feed, after: str | None) -> int:
     """Return the number after which to read: `after` is a number, or an event's id.
 
     Raises:
@@ -148,7 +148,7 @@ async def place_in_feed(gateway: Gateway, feed: Feed, after: str | None) -> int:
         return 0
     if after.isascii() and after.isdigit() and len(after) < _DIGITS:
         return int(after)
-    place = await gateway.journal.read(tx.events.find_number(feed, after)) if is_id(after, "evt") else None
+    place = await runtime.journal.read(tx.events.find_number(feed, after)) if is_id(after, "evt") else None
     if place is None:
         raise invalid_request(
             "/after",

@@ -13,7 +13,7 @@ from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.outbound.deliver import send
 from ordergate.gateway.outbound.endpoints import visible_endpoint
 from ordergate.gateway.outbound.feed import number_feed
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.journal import transactions as tx
 from ordergate.journal.records.deliveries import Delivery, ReplayRange
 from ordergate.journal.records.events import Feed
@@ -22,34 +22,34 @@ BATCH = 500
 """Events that one transaction queues again at most."""
 
 
-async def visible_delivery(gateway: Gateway, caller: Caller, delivery_id: str) -> Delivery:
+async def visible_delivery(runtime: Runtime, caller: Caller, delivery_id: str) -> Delivery:
     """Return a delivery that the caller may know of.
 
     Raises:
         Problem: ``not_found``.
     """
-    delivery = await gateway.journal.read(tx.deliveries.find(delivery_id))
+    delivery = await runtime.journal.read(tx.deliveries.find(delivery_id))
     if delivery is None or not caller.sees(delivery.merchant, delivery.world):
         raise _no_delivery(delivery_id)
     return delivery
 
 
-async def replay_one(gateway: Gateway, caller: Caller, delivery_id: str) -> Delivery:
+async def replay_one(runtime: Runtime, caller: Caller, delivery_id: str) -> Delivery:
     """Queue one delivery again, with all its tries; pending earlier ones of its order are delivered first.
 
     Raises:
         Problem: ``not_found``.
     """
-    await visible_delivery(gateway, caller, delivery_id)
-    delivery = await gateway.journal.write(tx.deliveries.replay(delivery_id))
+    await visible_delivery(runtime, caller, delivery_id)
+    delivery = await runtime.journal.write(tx.deliveries.replay(delivery_id))
     if delivery is None:
         raise _no_delivery(delivery_id)
-    _wake(gateway)
+    _wake(runtime)
     return delivery
 
 
 async def replay_many(
-    gateway: Gateway, caller: Caller, body: ReplayBody, progress: Callable[[int], None] | None = None
+    runtime: Runtime, caller: Caller, body: ReplayBody, progress: Callable[[int], None] | None = None
 ) -> int:
     """Make many deliveries to one endpoint again, in order for each order; return how many.
 
@@ -60,8 +60,8 @@ async def replay_many(
         raise invalid_request(
             "/failed", "required", "Say which: failed = true, since a time, or after an event's number."
         )
-    endpoint = await visible_endpoint(gateway, caller, body.endpoint)
-    await number_feed(gateway, Feed(merchant=endpoint.merchant, world=endpoint.world))
+    endpoint = await visible_endpoint(runtime, caller, body.endpoint)
+    await number_feed(runtime, Feed(merchant=endpoint.merchant, world=endpoint.world))
     wanted = ReplayRange(
         endpoint=endpoint,
         failed_only=body.failed,
@@ -71,41 +71,41 @@ async def replay_many(
     )
     total = 0
     while True:
-        batch = await gateway.journal.write(tx.deliveries.replay_range(wanted, BATCH))
+        batch = await runtime.journal.write(tx.deliveries.replay_range(wanted, BATCH))
         total += batch.count
         if progress is not None:
             progress(total)
         if batch.next_after is None:
             break
         wanted = msgspec.structs.replace(wanted, after=batch.next_after)
-    _wake(gateway)
+    _wake(runtime)
     return total
 
 
-async def ping_endpoint(gateway: Gateway, caller: Caller, endpoint_id: str) -> DeliveryTry:
+async def ping_endpoint(runtime: Runtime, caller: Caller, endpoint_id: str) -> DeliveryTry:
     """Send a signed ``ping`` now, even to a disabled endpoint, and return the reply. It is no event and has no retry.
 
     Raises:
         Problem: ``not_found``; ``rate_limited`` while another ping of it is under way.
     """
-    endpoint = await visible_endpoint(gateway, caller, endpoint_id)
-    if endpoint_id in gateway.pinged:
+    endpoint = await visible_endpoint(runtime, caller, endpoint_id)
+    if endpoint_id in runtime.outbound.pinged:
         raise Problem(
             "rate_limited", "A ping of this endpoint is under way; wait for its end.", retry_after=1
         )
-    gateway.pinged.add(endpoint_id)
+    runtime.outbound.pinged.add(endpoint_id)
     try:
-        signing = await gateway.journal.read(tx.endpoints.find_secrets(endpoint_id))
+        signing = await runtime.journal.read(tx.endpoints.find_secrets(endpoint_id))
         data = msgspec.Raw(msgspec.json.encode({"endpoint": endpoint.id}))
-        message = Message(type="ping", timestamp=gateway.clock(), data=data)
-        _, made = await send(gateway, endpoint, signing, new_id("evt"), message)
+        message = Message(type="ping", timestamp=runtime.clock(), data=data)
+        _, made = await send(runtime, endpoint, signing, new_id("evt"), message)
     finally:
-        gateway.pinged.discard(endpoint_id)
+        runtime.outbound.pinged.discard(endpoint_id)
     return made
 
 
-def _wake(gateway: Gateway) -> None:
-    gateway.workers.wake("delivery")
+def _wake(runtime: Runtime) -> None:
+    runtime.workers.wake("delivery")
 
 
 def _no_delivery(delivery_id: str) -> Problem:

@@ -7,23 +7,23 @@ from typing import Literal
 import structlog
 
 from ordergate.domain.identifiers import new_id
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.telemetry.log import CallFacts, current_call
 
 Work = Literal["recovery", "inbound", "polling"]
 
 
 @contextlib.contextmanager
-def in_background(gateway: Gateway, work: Work) -> Iterator[None]:
+def in_background(runtime: Runtime, work: Work) -> Iterator[None]:
     """Give one piece of work the context of a request: its log lines have a ``request_id``, and its spans a trace."""
-    facts = CallFacts(new_id("req"), gateway.configuration.hash)
+    facts = CallFacts(new_id("req"), runtime.configuration.hash)
     token = current_call.set(facts)
     try:
         with structlog.contextvars.bound_contextvars(request_id=facts.request_id, work=work):
-            if gateway.tracing is None:
+            if runtime.tracing is None:
                 yield
             else:
-                with gateway.tracing.work(work, facts):
+                with runtime.tracing.work(work, facts):
                     yield
     finally:
         structlog.contextvars.unbind_contextvars("operation_id", "order_id")

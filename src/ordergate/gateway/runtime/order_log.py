@@ -4,7 +4,7 @@ import structlog
 
 from ordergate.domain.assembly import OrderRecord, review_reasons, settled_status
 from ordergate.domain.lifecycle import OrderStatus, ReviewReason
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.journal import transactions as tx
 from ordergate.journal.records.operations import Operation
 from ordergate.journal.records.orders import StoredOrder
@@ -51,9 +51,9 @@ def log_settled(operation: Operation) -> None:
     )
 
 
-async def refresh(gateway: Gateway, record: OrderRecord, stored: StoredOrder) -> StoredOrder:
+async def refresh(runtime: Runtime, record: OrderRecord, stored: StoredOrder) -> StoredOrder:
     """Record the order as the provider returned it, unless it has changed since; return the recorded order."""
-    kept = await gateway.journal.write(tx.orders.update(record, stored.revision))
+    kept = await runtime.journal.write(tx.orders.update(record, stored.revision))
     if kept.record == record:
         log_status(stored.record, record)
     return kept

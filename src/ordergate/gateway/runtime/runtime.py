@@ -1,14 +1,13 @@
 """The gateway as the use cases see it: a configuration in force, and the ways out."""
 
 import asyncio
-import math
 import random
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from aiorwlock import RWLock
 
@@ -24,6 +23,7 @@ from ordergate.gateway.runtime.ports import Clock, Transport
 from ordergate.gateway.runtime.shadows import Shadows
 from ordergate.gateway.runtime.store_check import StoreCheck
 from ordergate.gateway.runtime.throttle import Throttle
+from ordergate.gateway.runtime.work import WorkInProgress
 from ordergate.gateway.runtime.workers import BackgroundWorkers
 from ordergate.host.steady_clock import SteadyClock
 from ordergate.journal.journal import Journal
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from ordergate.telemetry.tracing import Tracing
 
 T = TypeVar("T")
-
-_LAST_MOMENT = 1.0
-"""Seconds beyond its time that a process waits for writes: an answer may be here, and not recorded yet."""
 
 
 class Renderer(Protocol):
@@ -83,46 +80,84 @@ class Siblings(Protocol):
 
 
 @dataclass(slots=True)
-class Lease:
-    """The lease of a process: until it ends, no other process acquires the operations of this one.
+class Access:
+    """The state of the access checks.
 
     Attributes:
-        until: When it ends, in the loop's time; never if the process took none.
+        key_use: The last use of keys, until it is recorded.
+        known_keys: The cache of keys.
+        key_requests: Counts of requests, by key.
+        unknown_keys: Counts of unknown keys, by address.
     """
 
-    until: float = math.inf
+    key_use: KeyUse = field(default_factory=KeyUse)
+    known_keys: KnownKeys = field(default_factory=KnownKeys)
+    key_requests: Throttle = field(default_factory=Throttle)
+    unknown_keys: Throttle = field(default_factory=Throttle)
 
 
 @dataclass(slots=True)
-class Gateway:
-    """Everything a use case works with; `configuration` is replaced as a whole when it changes.
+class Inbound:
+    """The state of received webhooks.
 
     Attributes:
-        node: Names this process among those that share the journal.
-        running: Writes and probes in progress, including those without a waiting caller.
-        held: The operations that this process works on, and in how many places.
-        read_configuration: Reads the configuration again, for a reload; None without a file.
-        sender: The transport to the merchants' receivers; None if this process has none.
-        chance: Returns a random number from 0 to 1, for jitter.
-        workers: The background workers of this process.
-        key_use: The last use of keys, until it is recorded.
-        known_keys: The cache of keys.
-        key_requests: The requests of each key.
-        reloading: Locked by the running reload.
-        placing: A create locks it for reading from the choice of its account until its claim. A reload locks it for
-            writing from the check of removed accounts until the swap.
-        shadows: New orders that are translated for other accounts, too.
-        refused_webhooks: Refused webhooks since the last log line, by account.
-        pinged: The webhook endpoints to which a ping is under way.
+        refused: Refused webhooks since the last log line, by account.
         fetched: The provider's keys for webhooks, by account and path.
+    """
+
+    refused: Counter[str] = field(default_factory=Counter)
+    fetched: dict[tuple[str, str], WireResponse] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Outbound:
+    """The state of sent webhooks.
+
+    Attributes:
+        sender: The transport to the merchants' receivers; None if this process has none.
+        pinged: Webhook endpoints with a ping in progress.
+    """
+
+    sender: WebhookSender | None = None
+    pinged: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Reloads:
+    """The state of reloads.
+
+    Attributes:
+        read_configuration: Reads the configuration again; None without a file.
+        lock: Locked by the running reload.
+    """
+
+    read_configuration: Callable[[], Awaitable[Configuration]] | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+@dataclass(slots=True)
+class Runtime:
+    """The parts of one gateway process. A reload replaces `configuration` as a whole.
+
+    Attributes:
+        clock: The time, in UTC.
+        node: Id of this process among those that share the journal.
+        metrics: The metrics of this process.
         tracing: The tracer; None without tracing.
-        concurrency: How many requests are let in.
-        unknown_keys: Counts of unknown keys, by address.
+        steady: The clock without steps; None if `clock` has none.
+        chance: Returns a random number from 0 to 1, for jitter.
+        work: The writes and probes in progress, and the lease for them.
+        workers: The background workers of this process.
+        access: The state of the access checks.
+        inbound: The state of received webhooks.
+        outbound: The state of sent webhooks.
+        reloads: The state of reloads.
+        account_swap: A create locks it for reading from the choice of its account until its claim. A reload locks it
+            for writing from the check of removed accounts until the swap.
+        shadows: The queue of shadow translations.
+        concurrency: The limit of competing requests.
+        store_check: Whether the journal accepted a write a moment ago.
         siblings: The other processes on the same socket; None without any.
-        lease: The lease of this process.
-        store_check: Whether the journal takes a write, as seen a moment ago.
-        ends_at: When this process has to have ended, in the loop's time; None as long as it does not.
-        steady: The time without the steps of `clock`; None if that has none.
     """
 
     configuration: Configuration
@@ -131,71 +166,25 @@ class Gateway:
     clock: Clock
     renderer: Renderer
     node: str = field(default_factory=lambda: f"node_{secrets.token_hex(8)}")
-    running: set[asyncio.Task[Any]] = field(default_factory=set)
-    held: Counter[str] = field(default_factory=Counter)
-    read_configuration: Callable[[], Awaitable[Configuration]] | None = None
-    sender: WebhookSender | None = None
-    chance: Callable[[], float] = random.random
-    workers: BackgroundWorkers = field(default_factory=BackgroundWorkers)
     metrics: Metrics = field(default_factory=Metrics)
-    key_use: KeyUse = field(default_factory=KeyUse)
-    known_keys: KnownKeys = field(default_factory=KnownKeys)
-    key_requests: Throttle = field(default_factory=Throttle)
-    reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
-    placing: RWLock = field(default_factory=lambda: RWLock(fast=True))
-    unknown_keys: Throttle = field(default_factory=Throttle)
-    shadows: Shadows = field(default_factory=Shadows)
-    refused_webhooks: Counter[str] = field(default_factory=Counter)
-    pinged: set[str] = field(default_factory=set)
-    fetched: dict[tuple[str, str], WireResponse] = field(default_factory=dict)
     tracing: "Tracing | None" = None
-    concurrency: ConcurrencyLimit = field(default_factory=ConcurrencyLimit)
-    siblings: Siblings | None = None
-    lease: Lease = field(default_factory=Lease)
-    store_check: StoreCheck = field(default_factory=StoreCheck)
-    ends_at: float | None = None
     steady: SteadyClock | None = None
+    chance: Callable[[], float] = random.random
+    work: WorkInProgress = field(default_factory=WorkInProgress)
+    workers: BackgroundWorkers = field(default_factory=BackgroundWorkers)
+    access: Access = field(default_factory=Access)
+    inbound: Inbound = field(default_factory=Inbound)
+    outbound: Outbound = field(default_factory=Outbound)
+    reloads: Reloads = field(default_factory=Reloads)
+    account_swap: RWLock = field(default_factory=lambda: RWLock(fast=True))
+    shadows: Shadows = field(default_factory=Shadows)
+    concurrency: ConcurrencyLimit = field(default_factory=ConcurrencyLimit)
+    store_check: StoreCheck = field(default_factory=StoreCheck)
+    siblings: Siblings | None = None
 
     def steady_time(self) -> datetime:
         """Return the time for ages and expiries. A step of the host's clock does not move it."""
         return (self.steady or self.clock)()
-
-    def hold(self, operation_id: str) -> None:
-        """Mark an operation as worked on by this process."""
-        self.held[operation_id] += 1
-
-    def release(self, operation_id: str) -> None:
-        """Remove one mark of an operation."""
-        self.held[operation_id] -= 1
-        if self.held[operation_id] <= 0:
-            del self.held[operation_id]
-
-    def run(self, work: Coroutine[None, None, T], operation_id: str) -> "asyncio.Task[T]":
-        """Run work on an operation in a task that continues without its caller."""
-        self.hold(operation_id)
-        task = asyncio.create_task(work)
-        self.running.add(task)
-
-        def forget(ended: asyncio.Task[T]) -> None:
-            self.running.discard(ended)
-            self.release(operation_id)
-            if not ended.cancelled():
-                ended.exception()  # marks it as seen: the caller may be gone
-
-        task.add_done_callback(forget)
-        return task
-
-    def end_within(self, seconds: float) -> None:
-        """Announce the end of this process, and the seconds until it."""
-        self.ends_at = asyncio.get_running_loop().time() + seconds
-
-    async def drain(self, seconds: float) -> None:
-        """Wait for the writes in progress, at most so many seconds. Recovery finds out the rest."""
-        if self.ends_at is not None:
-            left = self.ends_at + _LAST_MOMENT - asyncio.get_running_loop().time()
-            seconds = min(seconds, max(left, 0.0))
-        if self.running:
-            await asyncio.wait(self.running, timeout=seconds)
 
 
 @dataclass(frozen=True, slots=True)

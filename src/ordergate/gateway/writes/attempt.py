@@ -8,7 +8,7 @@ from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.operation import Attempt
 from ordergate.domain.outcome import Applied, NotApplied, Outcome, Unknown
 from ordergate.domain.provider_order import ProviderOrder
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.gateway.writes.plans import OUTCOME_NAMES, read_order, send_plan
 from ordergate.gateway.writes.prepared import ClaimedOperation, StartedPlan
 from ordergate.gateway.writes.retry import STORED_REFUSALS
@@ -21,9 +21,9 @@ MOVES_MONEY = frozenset({OperationKind.PAY, OperationKind.RETURN})
 """The kinds for which an unmapped error proves nothing until the order has been read again."""
 
 
-def with_attempt(gateway: Gateway, before: Operation) -> Operation:
+def with_attempt(runtime: Runtime, before: Operation) -> Operation:
     """Return the operation with one more attempt, which starts now at the operation's account."""
-    now = gateway.steady_time()
+    now = runtime.steady_time()
     attempt = Attempt(number=len(before.attempts) + 1, account=before.account or None, started_at=now)
     return msgspec.structs.replace(
         before,
@@ -36,14 +36,14 @@ def with_attempt(gateway: Gateway, before: Operation) -> Operation:
 
 
 async def attempt_once(
-    gateway: Gateway, claimed: ClaimedOperation, started: StartedPlan
+    runtime: Runtime, claimed: ClaimedOperation, started: StartedPlan
 ) -> tuple[ClaimedOperation, Outcome]:
     """Make the recorded attempt; return the operation with the end of the attempt, and the outcome."""
     if started.plan is None or started.request is None:
-        return _done_by_gateway(gateway, claimed)
+        return _done_by_gateway(runtime, claimed)
     kind = claimed.operation.kind
     outcome, attempt, exchanges = await send_plan(
-        gateway,
+        runtime,
         claimed.account,
         started.plan,
         started.request,
@@ -51,32 +51,32 @@ async def attempt_once(
         before=None if claimed.before is None else claimed.before.record.seen,
         started_at=started.started_at,
     )
-    if claimed.before is None and isinstance(outcome, Applied) and await _is_known(gateway, claimed, outcome):
+    if claimed.before is None and isinstance(outcome, Applied) and await _is_known(runtime, claimed, outcome):
         outcome = Unknown(
             reason=f"{claimed.account.adapter.title} has answered with {outcome.order.provider_order_id!r}, an order "
             "that was there before."
         )
     if isinstance(outcome, NotApplied) and not outcome.mapped:
-        gateway.metrics.unmapped_error(claimed.account.name, kind.value, outcome.provider.code)
+        runtime.metrics.unmapped_error(claimed.account.name, kind.value, outcome.provider.code)
         if kind in MOVES_MONEY:
-            outcome = await _check_order(gateway, claimed, outcome)
+            outcome = await _check_order(runtime, claimed, outcome)
     instead = _done_instead(claimed, outcome) if isinstance(outcome, NotApplied) else None
     if instead is not None:
         operation = msgspec.structs.replace(claimed.operation, performed_by="gateway")
         claimed, outcome = msgspec.structs.replace(claimed, operation=operation), instead
     name = "not_sent" if attempt.sent == "no" else OUTCOME_NAMES.get(type(outcome), "unknown")
-    gateway.metrics.attempt(claimed.account.name, kind.value, name)
-    return _with_end(gateway, claimed, attempt, exchanges), outcome
+    runtime.metrics.attempt(claimed.account.name, kind.value, name)
+    return _with_end(runtime, claimed, attempt, exchanges), outcome
 
 
-def _done_by_gateway(gateway: Gateway, claimed: ClaimedOperation) -> tuple[ClaimedOperation, Outcome]:
+def _done_by_gateway(runtime: Runtime, claimed: ClaimedOperation) -> tuple[ClaimedOperation, Outcome]:
     """The adapter sends nothing: the gateway itself does the write."""
     if claimed.before is None:
         raise TypeError("only a change of an order can be made without its provider")
     attempt = msgspec.structs.replace(
-        claimed.operation.attempts[-1], sent="no", closed=True, finished_at=gateway.steady_time()
+        claimed.operation.attempts[-1], sent="no", closed=True, finished_at=runtime.steady_time()
     )
-    return _with_end(gateway, claimed, attempt), Applied(order=claimed.before.record.seen)
+    return _with_end(runtime, claimed, attempt), Applied(order=claimed.before.record.seen)
 
 
 def _done_instead(claimed: ClaimedOperation, refusal: NotApplied) -> Applied | None:
@@ -96,17 +96,17 @@ def _done_instead(claimed: ClaimedOperation, refusal: NotApplied) -> Applied | N
     return None
 
 
-async def _is_known(gateway: Gateway, claimed: ClaimedOperation, created: Applied) -> bool:
+async def _is_known(runtime: Runtime, claimed: ClaimedOperation, created: Applied) -> bool:
     """Return whether the journal already has the order that a create returned."""
     native = created.order.provider_order_id
     try:
-        return bool(await gateway.journal.read(tx.orders.find_imported(claimed.account.name, [native])))
+        return bool(await runtime.journal.read(tx.orders.find_imported(claimed.account.name, [native])))
     except JournalUnavailableError:
         return False  # the answer is recorded once the journal is there again
 
 
 async def _check_order(
-    gateway: Gateway, claimed: ClaimedOperation, refusal: NotApplied
+    runtime: Runtime, claimed: ClaimedOperation, refusal: NotApplied
 ) -> NotApplied | Unknown:
     """Read the order after an unmapped error of a call that moves money: the error alone proves nothing."""
     if claimed.before is None:
@@ -114,7 +114,7 @@ async def _check_order(
     before = claimed.before.record.seen
     try:
         now = await read_order(
-            gateway, claimed.account, RetrieveOrder(provider_order_id=before.provider_order_id)
+            runtime, claimed.account, RetrieveOrder(provider_order_id=before.provider_order_id)
         )
     except Problem as problem:
         return Unknown(reason=f"{refusal.detail} Then: {problem.detail}", provider=refusal.provider)
@@ -129,11 +129,11 @@ def _money(order: ProviderOrder) -> tuple[object, ...]:
 
 
 def _with_end(
-    gateway: Gateway, claimed: ClaimedOperation, attempt: Attempt, exchanges: tuple[Exchange, ...] = ()
+    runtime: Runtime, claimed: ClaimedOperation, attempt: Attempt, exchanges: tuple[Exchange, ...] = ()
 ) -> ClaimedOperation:
     operation = msgspec.structs.replace(
         claimed.operation,
         attempts=(*claimed.operation.attempts[:-1], attempt),
-        updated_at=gateway.steady_time(),
+        updated_at=runtime.steady_time(),
     )
     return msgspec.structs.replace(claimed, operation=operation, exchanges=(*claimed.exchanges, *exchanges))

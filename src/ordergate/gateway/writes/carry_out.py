@@ -13,7 +13,7 @@ from ordergate.domain.errors import Problem, ProviderError
 from ordergate.domain.outcome import Applied, NotApplied, Outcome, Unknown
 from ordergate.gateway.accounts.routing import home_of
 from ordergate.gateway.runtime.concurrency import waiting
-from ordergate.gateway.runtime.runtime import Answer, Gateway
+from ordergate.gateway.runtime.runtime import Answer, Runtime
 from ordergate.gateway.writes.attempt import attempt_once, with_attempt
 from ordergate.gateway.writes.failover import fail_over
 from ordergate.gateway.writes.plans import with_account
@@ -43,7 +43,7 @@ _log = structlog.get_logger("ordergate.gateway")
 
 
 async def carry_out(
-    gateway: Gateway, claimed: ClaimedOperation, started: StartedPlan, failover: Failover | None = None
+    runtime: Runtime, claimed: ClaimedOperation, started: StartedPlan, failover: Failover | None = None
 ) -> Answer:
     """Send the write, and record its outcome.
 
@@ -53,19 +53,19 @@ async def carry_out(
         Problem: The provider refused the write, or the outcome is unknown.
     """
     try:
-        claimed, outcome = await attempt_once(gateway, claimed, started)
-        while (step := _next_step(gateway, claimed, started, outcome, failover)) is AfterAttempt.FAIL_OVER:
+        claimed, outcome = await attempt_once(runtime, claimed, started)
+        while (step := _next_step(runtime, claimed, started, outcome, failover)) is AfterAttempt.FAIL_OVER:
             try:
-                moved = failover and await fail_over(gateway, claimed, failover)
+                moved = failover and await fail_over(runtime, claimed, failover)
             except JournalUnavailableError:
                 break  # the attempt is not recorded, so it is not sent
             if moved is None:
                 break
             claimed, started, failover = moved
-            claimed, outcome = await attempt_once(gateway, claimed, started)
+            claimed, outcome = await attempt_once(runtime, claimed, started)
         if step is AfterAttempt.RETRY and isinstance(outcome, Unknown):
-            claimed, outcome = await _retry(gateway, claimed, started.request, outcome)
-        return await _conclude(gateway, claimed, outcome)
+            claimed, outcome = await _retry(runtime, claimed, started.request, outcome)
+        return await _conclude(runtime, claimed, outcome)
     except Problem:
         raise
     except JournalUnavailableError as error:
@@ -76,13 +76,13 @@ async def carry_out(
             error=str(error),
         )
         with contextlib.suppress(JournalUnavailableError):
-            await _give_up(gateway, claimed, "outcome_unknown")
+            await _give_up(runtime, claimed, "outcome_unknown")
         reason = f"{error}. The outcome could not be recorded; the gateway finds it out again."
         raise outcome_unknown(claimed.operation, reason) from error
     except Exception as error:
         _log.exception("write.failed", operation_id=claimed.operation.id, order_id=claimed.operation.order)
         with contextlib.suppress(JournalUnavailableError):
-            await _give_up(gateway, claimed, "internal_error")
+            await _give_up(runtime, claimed, "internal_error")
         raise Problem(
             "internal_error",
             f"The gateway failed after the request was sent; GET /v1/operations/{claimed.operation.id} says what is "
@@ -96,12 +96,12 @@ async def carry_out(
 
 
 async def carry_out_accepted(
-    gateway: Gateway, claimed: ClaimedOperation, request: bytes | None, failover: Failover | None
+    runtime: Runtime, claimed: ClaimedOperation, request: bytes | None, failover: Failover | None
 ) -> Answer:
     """Carry out a write that was accepted and that has no attempt yet.
 
     Args:
-        gateway: This process.
+        runtime: This process.
         claimed: The operation.
         request: The bytes that the adapter was going to send when the write was accepted.
         failover: For a create.
@@ -112,67 +112,67 @@ async def carry_out_accepted(
     try:
         started = start_plan(claimed.account, claimed.work.command)
     except Problem as problem:
-        return await _refuse_unsent(gateway, claimed, f"By now it cannot be sent: {problem.detail}")
+        return await _refuse_unsent(runtime, claimed, f"By now it cannot be sent: {problem.detail}")
     if started.body != request:
         return await _refuse_unsent(
-            gateway,
+            runtime,
             claimed,
             "By now the adapter would send something else than was accepted; nothing was sent.",
         )
-    operation = with_attempt(gateway, claimed.operation)
-    if not await gateway.journal.write(
-        tx.operations.start_attempt(operation, gateway.node, claimed.account.settling)
+    operation = with_attempt(runtime, claimed.operation)
+    if not await runtime.journal.write(
+        tx.operations.start_attempt(operation, runtime.node, claimed.account.settling)
     ):
         raise outcome_unknown(operation, "Another process works on it.")
     claimed = msgspec.structs.replace(claimed, operation=operation, owner=None)
-    return await carry_out(gateway, claimed, started, failover)
+    return await carry_out(runtime, claimed, started, failover)
 
 
-async def retry_lost(gateway: Gateway, acquired: AcquiredOperation, claimed: ClaimedOperation) -> None:
+async def retry_lost(runtime: Runtime, acquired: AcquiredOperation, claimed: ClaimedOperation) -> None:
     """Retry a request whose response was lost, for a repeated key. If it stays unknown, recovery probes."""
     outcome: Outcome = (lost := Unknown(reason="The provider's answer was lost."))
     request = start_plan(claimed.account, claimed.work.command).request
     if request is not None and request.body == acquired.request:
-        claimed, outcome = await _retry(gateway, claimed, request, lost)
+        claimed, outcome = await _retry(runtime, claimed, request, lost)
     if isinstance(outcome, Unknown):
         attempted = claimed.operation != acquired.operation
-        await leave_to_recovery(gateway, claimed.operation, attempted=attempted, exchanges=claimed.exchanges)
+        await leave_to_recovery(runtime, claimed.operation, attempted=attempted, exchanges=claimed.exchanges)
         return
     with contextlib.suppress(Problem):
-        await _conclude(gateway, claimed, outcome)
+        await _conclude(runtime, claimed, outcome)
 
 
 async def leave_to_recovery(
-    gateway: Gateway, operation: Operation, *, attempted: bool, exchanges: tuple[Exchange, ...] = ()
+    runtime: Runtime, operation: Operation, *, attempted: bool, exchanges: tuple[Exchange, ...] = ()
 ) -> None:
     """Record that the outcome is unknown, release the operation, and wake recovery.
 
     Args:
-        gateway: This process.
+        runtime: This process.
         operation: The operation.
         attempted: This process has made an attempt, so the settling time starts now.
         exchanges: The exchanges of this process that are not in the journal yet.
     """
-    over = attempted and _all_attempts_over(gateway, operation)
-    await gateway.journal.write(
+    over = attempted and _all_attempts_over(runtime, operation)
+    await runtime.journal.write(
         tx.operations.leave_unknown(
             msgspec.structs.replace(operation, state="unknown", outcome="unknown"),
-            gateway.node,
-            settles_in=gateway.configuration.closed_settling if over else None,
+            runtime.node,
+            settles_in=runtime.configuration.closed_settling if over else None,
             probe_in=0,
             exchanges=exchanges,
         )
     )
-    gateway.workers.wake("recovery")
+    runtime.workers.wake("recovery")
 
 
-def _all_attempts_over(gateway: Gateway, operation: Operation) -> bool:
-    account = home_of(gateway.configuration, operation)
+def _all_attempts_over(runtime: Runtime, operation: Operation) -> bool:
+    account = home_of(runtime.configuration, operation)
     return account is not None and all_attempts_over(operation, account.settling)
 
 
 def _next_step(
-    gateway: Gateway,
+    runtime: Runtime,
     claimed: ClaimedOperation,
     started: StartedPlan,
     outcome: Outcome,
@@ -181,12 +181,12 @@ def _next_step(
     return after_attempt(
         claimed.operation,
         outcome,
-        idempotent=isinstance(outcome, Unknown) and _is_idempotent(gateway, claimed, started.request),
+        idempotent=isinstance(outcome, Unknown) and _is_idempotent(runtime, claimed, started.request),
         has_failover=failover is not None,
     )
 
 
-def _is_idempotent(gateway: Gateway, claimed: ClaimedOperation, request: WireRequest | None) -> bool:
+def _is_idempotent(runtime: Runtime, claimed: ClaimedOperation, request: WireRequest | None) -> bool:
     """Return whether the provider would answer a retry of exactly this request without acting again."""
     command = claimed.work.command
     if request is None or command is None or claimed.work.confidential:
@@ -195,13 +195,13 @@ def _is_idempotent(gateway: Gateway, claimed: ClaimedOperation, request: WireReq
     return is_idempotent(
         claimed.operation,
         claimed.account.adapter.idempotent_for(command, claimed.account.settings),
-        gateway.steady_time(),
+        runtime.steady_time(),
         same_request=again is not None and (again.path, again.body) == (request.path, request.body),
     )
 
 
 async def _retry(
-    gateway: Gateway, claimed: ClaimedOperation, request: WireRequest | None, lost: Unknown
+    runtime: Runtime, claimed: ClaimedOperation, request: WireRequest | None, lost: Unknown
 ) -> tuple[ClaimedOperation, Outcome]:
     """Retry the same bytes while the caller waits, if the provider is idempotent.
 
@@ -209,25 +209,25 @@ async def _retry(
     the reason for it.
     """
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + gateway.configuration.idempotency_wait
+    deadline = loop.time() + runtime.configuration.idempotency_wait
     outcome: Outcome = lost
     for pause in RETRY_PAUSES:
-        if not _is_idempotent(gateway, claimed, request) or loop.time() + pause > deadline:
+        if not _is_idempotent(runtime, claimed, request) or loop.time() + pause > deadline:
             break
         with waiting():
             await asyncio.sleep(pause)
         started = start_plan(claimed.account, claimed.work.command)
-        operation = with_attempt(gateway, claimed.operation)
+        operation = with_attempt(runtime, claimed.operation)
         try:
-            recorded = await gateway.journal.write(
-                tx.operations.start_attempt(operation, gateway.node, claimed.account.settling)
+            recorded = await runtime.journal.write(
+                tx.operations.start_attempt(operation, runtime.node, claimed.account.settling)
             )
         except JournalUnavailableError:
             break  # the attempt is not recorded, so it is not sent
         if not recorded:
             break
         claimed, result = await attempt_once(
-            gateway, msgspec.structs.replace(claimed, operation=operation), started
+            runtime, msgspec.structs.replace(claimed, operation=operation), started
         )
         if isinstance(result, Applied):
             return claimed, result
@@ -239,44 +239,44 @@ async def _retry(
     return claimed, outcome
 
 
-async def _conclude(gateway: Gateway, claimed: ClaimedOperation, outcome: Outcome) -> Answer:
+async def _conclude(runtime: Runtime, claimed: ClaimedOperation, outcome: Outcome) -> Answer:
     match outcome:
         case Applied():
-            return await settle_applied(gateway, claimed, outcome)
+            return await settle_applied(runtime, claimed, outcome)
         case NotApplied():
-            return await settle_refused(gateway, claimed, outcome)
+            return await settle_refused(runtime, claimed, outcome)
         case Unknown():
-            return await _wait_for_recovery(gateway, claimed, outcome)
+            return await _wait_for_recovery(runtime, claimed, outcome)
         case _:
             raise TypeError(f"a write came to {type(outcome).__name__}")
 
 
-async def _wait_for_recovery(gateway: Gateway, claimed: ClaimedOperation, outcome: Unknown) -> Answer:
+async def _wait_for_recovery(runtime: Runtime, claimed: ClaimedOperation, outcome: Unknown) -> Answer:
     """Leave the operation to recovery, and wait for its outcome as long as the caller's request lasts."""
-    await record_persistently(gateway, lambda: _give_up(gateway, claimed, "outcome_unknown"))
+    await record_persistently(runtime, lambda: _give_up(runtime, claimed, "outcome_unknown"))
     existing = await record_persistently(
-        gateway, lambda: gateway.journal.read(tx.operations.find_existing(claimed.operation.id))
+        runtime, lambda: runtime.journal.read(tx.operations.find_existing(claimed.operation.id))
     )
     if existing is None:
         raise LookupError(f"{claimed.operation.id} is not in the journal")
-    if gateway.workers.runs("recovery"):
-        existing = await wait_until_settled(gateway, existing)
+    if runtime.workers.runs("recovery"):
+        existing = await wait_until_settled(runtime, existing)
     if not existing.operation.settled:
         provider = outcome.provider and with_account(outcome.provider, claimed.account)
         raise outcome_unknown(existing.operation, outcome.reason, provider)
-    answer = await answer_of(gateway, existing)
+    answer = await answer_of(runtime, existing)
     if answer is None:
         raise no_trace(existing.operation)
     return answer
 
 
-async def _give_up(gateway: Gateway, claimed: ClaimedOperation, problem: str) -> None:
+async def _give_up(runtime: Runtime, claimed: ClaimedOperation, problem: str) -> None:
     operation = msgspec.structs.replace(claimed.operation, problem=problem)
-    await leave_to_recovery(gateway, operation, attempted=True, exchanges=claimed.exchanges)
+    await leave_to_recovery(runtime, operation, attempted=True, exchanges=claimed.exchanges)
 
 
-async def _refuse_unsent(gateway: Gateway, claimed: ClaimedOperation, detail: str) -> Answer:
+async def _refuse_unsent(runtime: Runtime, claimed: ClaimedOperation, detail: str) -> Answer:
     """Settle an accepted write without an attempt. Another process cannot have started one either."""
     return await settle_refused(
-        gateway, claimed, NotApplied(code="provider_unavailable", detail=detail, provider=ProviderError())
+        runtime, claimed, NotApplied(code="provider_unavailable", detail=detail, provider=ProviderError())
     )

@@ -3,7 +3,7 @@
 import msgspec
 import structlog
 
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.gateway.writes.attempt import with_attempt
 from ordergate.gateway.writes.prepared import (
     ClaimedOperation,
@@ -20,7 +20,7 @@ _log = structlog.get_logger("ordergate.gateway")
 
 
 async def fail_over(
-    gateway: Gateway, claimed: ClaimedOperation, failover: Failover
+    runtime: Runtime, claimed: ClaimedOperation, failover: Failover
 ) -> tuple[ClaimedOperation, StartedPlan, Failover | None] | None:
     """Record an attempt at the next account; None if there is no other account, or another process has the operation.
 
@@ -30,7 +30,7 @@ async def fail_over(
     Raises:
         JournalUnavailableError: The attempt was not recorded, so nothing may be sent.
     """
-    async with gateway.placing.reader:
+    async with runtime.account_swap.reader:
         prepared = await failover(claimed.operation)
         if prepared is None:
             return None
@@ -38,9 +38,9 @@ async def fail_over(
         started = start_plan(account, prepared.command)
         work = work_of(prepared, started)
         moved = msgspec.structs.replace(claimed.operation, account=account.name, adapter=account.adapter.name)
-        operation = with_attempt(gateway, moved)
-        recorded = await gateway.journal.write(
-            tx.operations.fail_over(operation, work, journaled_body(started), gateway.node, account.settling)
+        operation = with_attempt(runtime, moved)
+        recorded = await runtime.journal.write(
+            tx.operations.fail_over(operation, work, journaled_body(started), runtime.node, account.settling)
         )
     if not recorded:
         return None

@@ -3,7 +3,7 @@
 import re
 
 from ordergate.domain.errors import Problem
-from ordergate.gateway.runtime.runtime import Answer, Gateway
+from ordergate.gateway.runtime.runtime import Answer, Runtime
 from ordergate.gateway.writes.problems import outcome_unknown, still_running
 from ordergate.gateway.writes.retry import AfterRepeatedKey, after_repeated_key
 from ordergate.gateway.writes.settle import answer_of, wait_until_settled
@@ -39,13 +39,13 @@ def check_body(existing: Existing, wanted: Operation) -> None:
         )
 
 
-async def answer_again(gateway: Gateway, existing: Existing) -> Answer | None:
+async def answer_again(runtime: Runtime, existing: Existing) -> Answer | None:
     """Wait until the operation of a repeated key is settled, and return its answer; None if it may be sent again.
 
     Raises:
         Problem: The operation is still in progress, or its outcome is still unknown.
     """
-    existing = await wait_until_settled(gateway, existing)
+    existing = await wait_until_settled(runtime, existing)
     operation = existing.operation
     match after_repeated_key(existing):
         case AfterRepeatedKey.WAIT:
@@ -53,5 +53,5 @@ async def answer_again(gateway: Gateway, existing: Existing) -> Answer | None:
         case AfterRepeatedKey.FIND_OUT:
             raise outcome_unknown(operation, "The provider's answer was lost.")
         case _:
-            answer = await answer_of(gateway, existing)
+            answer = await answer_of(runtime, existing)
             return answer and Answer(answer.response, answer.account, replayed=True)

@@ -9,11 +9,11 @@ import structlog
 from ordergate.domain.commands import CreateOrder, ListEvents, Read, RetrieveOrder, Write
 from ordergate.domain.errors import Problem, ProviderError
 from ordergate.domain.operation import Attempt
-from ordergate.domain.outcome import Absent, Applied, EventPage, NotApplied, OrderPage, Outcome, Unknown
+from ordergate.domain.outcome import Applied, EventPage, NotApplied, NotFound, OrderPage, Outcome, Unknown
 from ordergate.domain.provider_order import OPERATION_MARK, ProviderOrder
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.runtime.ports import TransportError
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.gateway.writes.recording_transport import RecordingTransport
 from ordergate.journal.records.exchanges import Exchange
 from ordergate.journal.records.operations import Operation
@@ -32,7 +32,7 @@ _LEFT_WITHIN = 3.0
 OUTCOME_NAMES: dict[type[object], AttemptOutcome] = {
     Applied: "applied",
     NotApplied: "not_applied",
-    Absent: "absent",
+    NotFound: "absent",
     Unknown: "unknown",
 }
 """The names of the outcomes in the metrics of attempts."""
@@ -41,7 +41,7 @@ _log = structlog.get_logger("ordergate.gateway")
 
 
 async def send_plan(
-    gateway: Gateway,
+    runtime: Runtime,
     account: Account,
     plan: Plan,
     request: WireRequest,
@@ -53,7 +53,7 @@ async def send_plan(
     """Send a write's effectful request, and the requests of the plan that follow it.
 
     Args:
-        gateway: This process.
+        runtime: This process.
         account: The account.
         plan: The adapter's plan, up to the effectful request.
         request: The effectful request.
@@ -65,11 +65,11 @@ async def send_plan(
         The outcome, the attempt with its end, and the exchanges.
     """
     attempt = operation.attempts[-1]
-    transport = RecordingTransport(gateway, account, attempt.number)
+    transport = RecordingTransport(runtime, account, attempt.number)
     response: WireResponse | None = None
     closed = False
     try:
-        _refuse_if_stalled(gateway, started_at)
+        _refuse_if_stalled(runtime, started_at)
         response = await transport.send(request)
         outcome = await _finish_plan(transport, plan, _resume(plan, response))
         outcome = _checked(
@@ -81,7 +81,7 @@ async def send_plan(
         _log.exception("adapter.failed", adapter=account.adapter.name, operation_id=operation.id)
         outcome = Unknown(reason=f"The adapter for {account.adapter.title} failed on the answer.")
     attempt = _finished(
-        gateway, attempt, response, outcome, closed=closed or _closed_by_provider(response, outcome)
+        runtime, attempt, response, outcome, closed=closed or _closed_by_provider(response, outcome)
     )
     return outcome, attempt, tuple(transport.exchanges)
 
@@ -95,7 +95,7 @@ def _closed_by_provider(response: WireResponse | None, outcome: Outcome) -> bool
     return isinstance(outcome, Unknown) and outcome.provider is not None and outcome.provider.code is not None
 
 
-def _refuse_if_stalled(gateway: Gateway, started_at: float) -> None:
+def _refuse_if_stalled(runtime: Runtime, started_at: float) -> None:
     """Send nothing after a stall, or if the lease may end before the request is sent.
 
     Other processes may have acquired the operation by then.
@@ -103,7 +103,7 @@ def _refuse_if_stalled(gateway: Gateway, started_at: float) -> None:
     now = asyncio.get_running_loop().time()
     if now - started_at > SEND_WITHIN:
         raise TransportError("no", "The gateway stood still before it could send; nothing was sent.")
-    if now + _LEFT_WITHIN > gateway.lease.until:
+    if now + _LEFT_WITHIN > runtime.work.lease.until:
         raise TransportError("no", "The journal does not know this gateway as alive; nothing was sent.")
 
 
@@ -130,22 +130,22 @@ def _throw_no_answer(plan: Plan, error: TransportError) -> WireRequest | Outcome
 
 
 async def probe(
-    gateway: Gateway, account: Account, command: Write, baseline: Baseline
-) -> Applied | NotApplied | Absent | Unknown:
+    runtime: Runtime, account: Account, command: Write, baseline: Baseline
+) -> Applied | NotApplied | NotFound | Unknown:
     """Find out at the provider whether a write was applied. If the probe fails, the outcome stays unknown."""
-    found = await _run_probe(gateway, account, command, baseline)
-    gateway.metrics.attempt(account.name, "probe", OUTCOME_NAMES[type(found)])
+    found = await _run_probe(runtime, account, command, baseline)
+    runtime.metrics.attempt(account.name, "probe", OUTCOME_NAMES[type(found)])
     return found
 
 
 async def _run_probe(
-    gateway: Gateway, account: Account, command: Write, baseline: Baseline
-) -> Applied | NotApplied | Absent | Unknown:
+    runtime: Runtime, account: Account, command: Write, baseline: Baseline
+) -> Applied | NotApplied | NotFound | Unknown:
     try:
         plan = account.adapter.probe(command, baseline, account.settings)
         step: WireRequest | Outcome = next(plan)
         while isinstance(step, WireRequest):
-            step = _resume(plan, await gateway.transport.send(account, _read_only(step)))
+            step = _resume(plan, await runtime.transport.send(account, _read_only(step)))
     except TransportError as error:
         return Unknown(reason=error.reason)
     except StopIteration as end:
@@ -153,7 +153,7 @@ async def _run_probe(
     except Exception:  # noqa: BLE001 - recovery must continue with other operations
         _log.exception("adapter.failed", adapter=account.adapter.name, operation_id=command.operation)
         return Unknown(reason=f"The adapter for {account.adapter.title} failed to look for it.")
-    if not isinstance(step, Applied | NotApplied | Absent | Unknown):
+    if not isinstance(step, Applied | NotApplied | NotFound | Unknown):
         return Unknown(reason="The probe found what no probe looks for.")
     asked = None if isinstance(command, CreateOrder) else command.order.provider_order_id
     return _checked(step, account, command.operation, asked)
@@ -161,7 +161,7 @@ async def _run_probe(
 
 def _checked(outcome: T, account: Account, operation: str, asked: str | None) -> T | Unknown:
     """Return the outcome, or unknown if it is about another order than `asked`, or than the new one."""
-    order = outcome.order if isinstance(outcome, Applied | Absent) else None
+    order = outcome.order if isinstance(outcome, Applied | NotFound) else None
     if order is None:
         return outcome
     why = _mismatch(order, asked)
@@ -186,13 +186,13 @@ def _read_only(request: WireRequest) -> WireRequest:
     return request
 
 
-async def read_order(gateway: Gateway, account: Account, command: Read) -> ProviderOrder:
+async def read_order(runtime: Runtime, account: Account, command: Read) -> ProviderOrder:
     """Read one order at the provider.
 
     Raises:
         Problem: The provider could not be read.
     """
-    outcome = await _read(gateway, account, command)
+    outcome = await _read(runtime, account, command)
     if not isinstance(outcome, Applied):
         raise TypeError(f"reading an order came to {type(outcome).__name__}")
     asked = command.provider_order_id if isinstance(command, RetrieveOrder) else None
@@ -202,44 +202,44 @@ async def read_order(gateway: Gateway, account: Account, command: Read) -> Provi
     return outcome.order
 
 
-async def read_page(gateway: Gateway, account: Account, command: Read) -> OrderPage:
+async def read_page(runtime: Runtime, account: Account, command: Read) -> OrderPage:
     """Read one page of the provider's list.
 
     Raises:
         Problem: The provider could not be read.
     """
-    outcome = await _read(gateway, account, command)
+    outcome = await _read(runtime, account, command)
     if not isinstance(outcome, OrderPage):
         raise TypeError(f"reading a page came to {type(outcome).__name__}")
     return outcome
 
 
-async def read_events(gateway: Gateway, account: Account, command: ListEvents) -> EventPage:
+async def read_events(runtime: Runtime, account: Account, command: ListEvents) -> EventPage:
     """Read one page of the provider's events.
 
     Raises:
         Problem: The provider could not be read.
     """
-    outcome = await _read(gateway, account, command)
+    outcome = await _read(runtime, account, command)
     if not isinstance(outcome, EventPage):
         raise TypeError(f"reading events came to {type(outcome).__name__}")
     return outcome
 
 
-async def _read(gateway: Gateway, account: Account, command: Read) -> Outcome:
+async def _read(runtime: Runtime, account: Account, command: Read) -> Outcome:
     plan = account.adapter.plan(command, account.settings)
     step: WireRequest | Outcome = next(plan)
     kind = "retrieve" if isinstance(command, RetrieveOrder) else "list"
     try:
         while isinstance(step, WireRequest):
-            step = _resume(plan, await gateway.transport.send(account, step))
+            step = _resume(plan, await runtime.transport.send(account, step))
     except TransportError as error:
-        gateway.metrics.attempt(account.name, kind, "not_sent" if error.sent == "no" else "unanswered")
+        runtime.metrics.attempt(account.name, kind, "not_sent" if error.sent == "no" else "unanswered")
         raise Problem(error.code, error.reason, sent=error.sent, retry_after=error.retry_after) from error
-    gateway.metrics.attempt(account.name, kind, "refused" if isinstance(step, NotApplied) else "read")
+    runtime.metrics.attempt(account.name, kind, "refused" if isinstance(step, NotApplied) else "read")
     if isinstance(step, NotApplied):
         if not step.mapped:
-            gateway.metrics.unmapped_error(account.name, kind, step.provider.code)
+            runtime.metrics.unmapped_error(account.name, kind, step.provider.code)
         raise Problem(
             step.code,
             step.detail,
@@ -273,13 +273,13 @@ def _outcome_of(error: TransportError) -> Outcome:
 
 
 def _finished(
-    gateway: Gateway, attempt: Attempt, response: WireResponse | None, outcome: Outcome, *, closed: bool
+    runtime: Runtime, attempt: Attempt, response: WireResponse | None, outcome: Outcome, *, closed: bool
 ) -> Attempt:
     provider = outcome.provider if isinstance(outcome, NotApplied | Unknown) else None
     unsent = response is None and isinstance(outcome, NotApplied)
     return msgspec.structs.replace(
         attempt,
-        finished_at=gateway.steady_time(),
+        finished_at=runtime.steady_time(),
         sent="yes" if response is not None else "no" if unsent else "maybe",
         closed=closed,
         http_status=response.status if response is not None else None,

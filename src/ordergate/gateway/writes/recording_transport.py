@@ -5,7 +5,7 @@ import time
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.accounts.registry import adapter_version
 from ordergate.gateway.runtime.ports import TransportError
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.journal.records.exchanges import ANSWER_KEPT, Exchange
 from ordergate.spi.wire import WireRequest, WireResponse
 from ordergate.telemetry.redaction import MASK, redact_headers, redact_json
@@ -18,9 +18,9 @@ class RecordingTransport:
         exchanges: The recorded exchanges, in order. They contain no secret: only the transport behind this one signs.
     """
 
-    def __init__(self, gateway: Gateway, account: Account, attempt: int) -> None:
+    def __init__(self, runtime: Runtime, account: Account, attempt: int) -> None:
         """Start without exchanges."""
-        self._gateway = gateway
+        self._runtime = runtime
         self._account = account
         self._attempt = attempt
         self.exchanges: list[Exchange] = []
@@ -31,12 +31,12 @@ class RecordingTransport:
         Raises:
             TransportError: No complete response arrived.
         """
-        started_at, start = self._gateway.clock(), time.perf_counter()
+        started_at, start = self._runtime.clock(), time.perf_counter()
         response: WireResponse | None = None
         reason: str | None = None
         sent = True
         try:
-            response = await self._gateway.transport.send(self._account, request)
+            response = await self._runtime.transport.send(self._account, request)
         except TransportError as error:
             reason, sent = error.reason, error.sent != "no"
             raise
@@ -46,7 +46,7 @@ class RecordingTransport:
                 attempt=self._attempt,
                 account=self._account.name,
                 adapter=self._account.adapter.name,
-                configuration=self._gateway.configuration.hash,
+                configuration=self._runtime.configuration.hash,
                 adapter_version=adapter_version(self._account.adapter.name),
                 method=request.method,
                 path=request.path,

@@ -19,7 +19,7 @@ from ordergate.domain.lifecycle import OperationKind, ReviewReason
 from ordergate.domain.outcome import Applied, NotApplied
 from ordergate.gateway.runtime.concurrency import waiting
 from ordergate.gateway.runtime.order_log import log_settled, log_status
-from ordergate.gateway.runtime.runtime import Answer, Gateway
+from ordergate.gateway.runtime.runtime import Answer, Runtime
 from ordergate.gateway.writes.plans import with_account
 from ordergate.gateway.writes.prepared import ClaimedOperation
 from ordergate.gateway.writes.problems import no_trace, outcome_unknown
@@ -36,14 +36,14 @@ T = TypeVar("T")
 _log = structlog.get_logger("ordergate.gateway")
 
 
-async def record_persistently(gateway: Gateway, record: Callable[[], Awaitable[T]]) -> T:
+async def record_persistently(runtime: Runtime, record: Callable[[], Awaitable[T]]) -> T:
     """Repeat a write to the journal until it succeeds or the caller's wait timeout is over.
 
     Raises:
         JournalUnavailableError: The timeout is over.
     """
     loop = asyncio.get_running_loop()
-    deadline, pause = loop.time() + gateway.configuration.idempotency_wait, _FIRST_PAUSE
+    deadline, pause = loop.time() + runtime.configuration.idempotency_wait, _FIRST_PAUSE
     while True:
         try:
             return await record()
@@ -55,7 +55,7 @@ async def record_persistently(gateway: Gateway, record: Callable[[], Awaitable[T
         pause = min(pause * 2, _LONGEST_PAUSE)
 
 
-async def settle_applied(gateway: Gateway, claimed: ClaimedOperation, outcome: Applied) -> Answer:
+async def settle_applied(runtime: Runtime, claimed: ClaimedOperation, outcome: Applied) -> Answer:
     """Record that the write was applied, the order as it is now, and the answer.
 
     If the operation was already settled as not applied, its order goes into review (``late_write``). A write that the
@@ -67,37 +67,37 @@ async def settle_applied(gateway: Gateway, claimed: ClaimedOperation, outcome: A
         outcome="applied",
         problem=None,
         needs_person=False,
-        updated_at=gateway.steady_time(),
+        updated_at=runtime.steady_time(),
     )
     raced = False
     for _ in range(_RACES):
-        record = _record_after(gateway, claimed, outcome)
-        response = normal_answer(gateway, operation.kind, record)
-        settled = await _settle(gateway, claimed, operation, response, record)
+        record = _record_after(runtime, claimed, outcome)
+        response = normal_answer(runtime, operation.kind, record)
+        settled = await _settle(runtime, claimed, operation, response, record)
         if settled is False and operation.performed_by == "provider":
             record = msgspec.structs.replace(record, concerns=[*record.concerns, ReviewReason.LATE_WRITE])
-            response = normal_answer(gateway, operation.kind, record)
-            settled = await _settle(gateway, claimed, operation, response, record, late=True)
+            response = normal_answer(runtime, operation.kind, record)
+            settled = await _settle(runtime, claimed, operation, response, record, late=True)
             if settled is True:
                 _log.warning("operation.late_write", operation_id=operation.id, order_id=operation.order)
         if settled is True:
             log_settled(operation)
             log_status(None if claimed.before is None else claimed.before.record, record)
             if raced:
-                await _read_again(gateway, claimed)
+                await _read_again(runtime, claimed)
             return Answer(response, operation.account)
         if settled is False:
-            return await answer_of_others(gateway, operation)
+            return await answer_of_others(runtime, operation)
         raced = True
         before = await record_persistently(
-            gateway, lambda: gateway.journal.read(tx.orders.find(operation.order))
+            runtime, lambda: runtime.journal.read(tx.orders.find(operation.order))
         )
         claimed = msgspec.structs.replace(claimed, before=before)
     raise outcome_unknown(operation, "The order keeps changing under it.")
 
 
 async def _settle(
-    gateway: Gateway,
+    runtime: Runtime,
     claimed: ClaimedOperation,
     operation: Operation,
     response: StoredResponse | None,
@@ -107,8 +107,8 @@ async def _settle(
     probe_in: float | None = None,
 ) -> bool | Stale:
     return await record_persistently(
-        gateway,
-        lambda: gateway.journal.write(
+        runtime,
+        lambda: runtime.journal.write(
             tx.operations.settle(
                 operation,
                 response,
@@ -123,19 +123,19 @@ async def _settle(
     )
 
 
-async def _read_again(gateway: Gateway, claimed: ClaimedOperation) -> None:
+async def _read_again(runtime: Runtime, claimed: ClaimedOperation) -> None:
     """Queue a resync: the order was read while the answer was on its way, so either may be newer."""
     if claimed.before is None:
         return
     native = claimed.before.record.seen.provider_order_id
     with contextlib.suppress(JournalUnavailableError):
-        await gateway.journal.write(
-            tx.resync.queue_order(claimed.account.name, native, gateway.configuration.inbound.pace)
+        await runtime.journal.write(
+            tx.resync.queue_order(claimed.account.name, native, runtime.configuration.inbound.pace)
         )
-    gateway.workers.wake("resync")
+    runtime.workers.wake("resync")
 
 
-async def settle_refused(gateway: Gateway, claimed: ClaimedOperation, outcome: NotApplied) -> Answer:
+async def settle_refused(runtime: Runtime, claimed: ClaimedOperation, outcome: NotApplied) -> Answer:
     """Record that the write was not applied. The provider's own refusal is stored as the answer to its key.
 
     Raises:
@@ -152,31 +152,31 @@ async def settle_refused(gateway: Gateway, claimed: ClaimedOperation, outcome: N
         retry="new_key" if needs_new_key(outcome.code, operation.kind) else None,
         sent=operation.attempts[-1].sent if operation.attempts else "no",
     )
-    stored = gateway.renderer.problem(problem) if outcome.code in STORED_REFUSALS else None
-    if not await _not_applied(gateway, claimed, outcome.code, stored):
-        return await answer_of_others(gateway, operation)
+    stored = runtime.renderer.problem(problem) if outcome.code in STORED_REFUSALS else None
+    if not await _not_applied(runtime, claimed, outcome.code, stored):
+        return await answer_of_others(runtime, operation)
     if stored is None:
         raise problem
     return Answer(stored, operation.account)
 
 
-async def settle_absent(gateway: Gateway, claimed: ClaimedOperation) -> None:
+async def settle_absent(runtime: Runtime, claimed: ClaimedOperation) -> None:
     """Record that the provider has no trace of the write and none can appear, or that a person resolved it so.
 
     A delayed probe follows, if our own mark would identify the write even after other changes of the order.
     """
-    late_look = gateway.configuration.late_look.total_seconds()
+    late_look = runtime.configuration.late_look.total_seconds()
     marked = claimed.operation.kind in MARKED
-    await _not_applied(gateway, claimed, NO_TRACE, None, probe_in=late_look if marked else None)
+    await _not_applied(runtime, claimed, NO_TRACE, None, probe_in=late_look if marked else None)
 
 
-async def settle_unsent(gateway: Gateway, claimed: ClaimedOperation) -> None:
+async def settle_unsent(runtime: Runtime, claimed: ClaimedOperation) -> None:
     """Record that the write was never sent."""
-    await _not_applied(gateway, claimed, NO_TRACE, None)
+    await _not_applied(runtime, claimed, NO_TRACE, None)
 
 
 async def _not_applied(
-    gateway: Gateway,
+    runtime: Runtime,
     claimed: ClaimedOperation,
     problem: str,
     response: StoredResponse | None,
@@ -189,66 +189,66 @@ async def _not_applied(
         outcome="not_applied",
         problem=problem,
         needs_person=False,
-        updated_at=gateway.steady_time(),
+        updated_at=runtime.steady_time(),
     )
-    ended = await _settle(gateway, claimed, settled, response, None, probe_in=probe_in) is True
+    ended = await _settle(runtime, claimed, settled, response, None, probe_in=probe_in) is True
     if ended:
         log_settled(settled)
     return ended
 
 
-def normal_answer(gateway: Gateway, kind: OperationKind, record: OrderRecord) -> StoredResponse:
+def normal_answer(runtime: Runtime, kind: OperationKind, record: OrderRecord) -> StoredResponse:
     """Return the answer of an applied write of this kind."""
     if kind is OperationKind.RETURN and record.returns:
-        return gateway.renderer.returned(record.returns[-1])
-    return gateway.renderer.order(order_from_record(record), created=kind is OperationKind.CREATE)
+        return runtime.renderer.returned(record.returns[-1])
+    return runtime.renderer.order(order_from_record(record), created=kind is OperationKind.CREATE)
 
 
-async def answer_of(gateway: Gateway, existing: Existing) -> Answer | None:
+async def answer_of(runtime: Runtime, existing: Existing) -> Answer | None:
     """Return the answer of a settled operation; None if it was not applied and may be sent again."""
     operation = existing.operation
     if existing.response is not None:
         return Answer(existing.response, operation.account)
     if operation.state == "failed":
         return None
-    stored = await gateway.journal.read(tx.orders.find(operation.order))
+    stored = await runtime.journal.read(tx.orders.find(operation.order))
     if stored is None:
         raise LookupError(f"{operation.id} was applied, and its order is not in the journal")
-    return Answer(normal_answer(gateway, operation.kind, stored.record), operation.account)
+    return Answer(normal_answer(runtime, operation.kind, stored.record), operation.account)
 
 
-async def answer_of_others(gateway: Gateway, operation: Operation) -> Answer:
+async def answer_of_others(runtime: Runtime, operation: Operation) -> Answer:
     """Return the answer of an operation that another process has settled.
 
     Raises:
         Problem: The operation is unsettled, or was not applied.
     """
-    existing = await gateway.journal.read(tx.operations.find_existing(operation.id))
+    existing = await runtime.journal.read(tx.operations.find_existing(operation.id))
     if existing is None or not existing.operation.settled:
         raise outcome_unknown(operation, "Another process works on it.")
-    answer = await answer_of(gateway, existing)
+    answer = await answer_of(runtime, existing)
     if answer is None:
         raise no_trace(existing.operation)
     return answer
 
 
-async def wait_until_settled(gateway: Gateway, existing: Existing) -> Existing:
+async def wait_until_settled(runtime: Runtime, existing: Existing) -> Existing:
     """Wait until the operation is settled, or the caller's wait timeout is over."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + gateway.configuration.idempotency_wait
+    deadline = loop.time() + runtime.configuration.idempotency_wait
     pause = 0.02
     while not existing.operation.settled and loop.time() < deadline:
         with waiting():
             await asyncio.sleep(min(pause, max(deadline - loop.time(), 0)))
         pause = min(pause * 1.5, 0.5)
         with contextlib.suppress(JournalUnavailableError):
-            found = await gateway.journal.read(tx.operations.find_existing(existing.operation.id))
+            found = await runtime.journal.read(tx.operations.find_existing(existing.operation.id))
             existing = found or existing
     return existing
 
 
-def _record_after(gateway: Gateway, claimed: ClaimedOperation, outcome: Applied) -> OrderRecord:
-    now = gateway.steady_time()
+def _record_after(runtime: Runtime, claimed: ClaimedOperation, outcome: Applied) -> OrderRecord:
+    now = runtime.steady_time()
     command, change = claimed.work.command, claimed.work.change
     if isinstance(change, OrderMade):
         if not isinstance(command, CreateOrder):

@@ -18,7 +18,7 @@ from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.operation import Attempt
 from ordergate.gateway.access.caller import Caller, key_revoked
 from ordergate.gateway.accounts.routing import home_of, obstacle
-from ordergate.gateway.runtime.runtime import Answer, Gateway
+from ordergate.gateway.runtime.runtime import Answer, Runtime
 from ordergate.gateway.writes.attempt import with_attempt
 from ordergate.gateway.writes.carry_out import carry_out, carry_out_accepted, leave_to_recovery, retry_lost
 from ordergate.gateway.writes.idempotency import answer_again, check_body, check_key
@@ -88,7 +88,7 @@ Prepare = Callable[[Operation], Awaitable[PreparedWrite]]
 """Checks a write and prepares its command; raises a problem if the write is refused."""
 
 
-async def write(gateway: Gateway, call: WriteCall, prepare: Prepare) -> Answer:
+async def write(runtime: Runtime, call: WriteCall, prepare: Prepare) -> Answer:
     """Run one write, at most once for its key.
 
     Raises:
@@ -97,40 +97,40 @@ async def write(gateway: Gateway, call: WriteCall, prepare: Prepare) -> Answer:
     check_key(call.options.key)
     merchant = call.caller.require_merchant()
     for race in range(_RACES):
-        operation = _operation(gateway, call, merchant)
+        operation = _operation(runtime, call, merchant)
         # The preparation of a create sends nothing, so the claim itself may find a repeated key.
         read_first = race or call.kind is not OperationKind.CREATE
-        existing = await gateway.journal.read(tx.operations.find_by_key(operation)) if read_first else None
-        if existing is not None and not existing.operation.expired(_since(gateway)):
+        existing = await runtime.journal.read(tx.operations.find_by_key(operation)) if read_first else None
+        if existing is not None and not existing.operation.expired(_since(runtime)):
             note_operation(existing.operation.id, existing.operation.order)
             check_body(existing, operation)
-            answer = await _answer_repeated_key(gateway, call, existing)
+            answer = await _answer_repeated_key(runtime, call, existing)
             if answer is not None:
                 return answer
-            now = await gateway.journal.read(tx.operations.find_existing(existing.operation.id)) or existing
-            operation = with_attempt(gateway, now.operation)
+            now = await runtime.journal.read(tx.operations.find_existing(existing.operation.id)) or existing
+            operation = with_attempt(runtime, now.operation)
         try:
             prepared = await prepare(operation)
         except Problem as problem:
-            if await _overtaken(gateway, operation, existing):
+            if await _overtaken(runtime, operation, existing):
                 continue
             problem.sent = "no"  # the preparation only reads
             raise
         note_account(prepared.account.name)
-        answer = await _claim_and_run(gateway, call, operation, prepared)
+        answer = await _claim_and_run(runtime, call, operation, prepared)
         if answer is not None:
             return answer
     raise Problem("overloaded", "The order keeps changing under this call; repeat it.", retry_after=1)
 
 
-async def _overtaken(gateway: Gateway, operation: Operation, existing: Existing | None) -> bool:
+async def _overtaken(runtime: Runtime, operation: Operation, existing: Existing | None) -> bool:
     """Return whether the same key was used meanwhile: the problem may be the effect of that call."""
-    now = await gateway.journal.read(tx.operations.find_by_key(operation))
+    now = await runtime.journal.read(tx.operations.find_by_key(operation))
     return now is not None and (existing is None or now.operation != existing.operation)
 
 
-def _operation(gateway: Gateway, call: WriteCall, merchant: str) -> Operation:
-    now = gateway.steady_time()
+def _operation(runtime: Runtime, call: WriteCall, merchant: str) -> Operation:
+    now = runtime.steady_time()
     return Operation(
         id=new_id("op"),
         merchant=merchant,
@@ -154,12 +154,12 @@ def _operation(gateway: Gateway, call: WriteCall, merchant: str) -> Operation:
     )
 
 
-def _since(gateway: Gateway) -> datetime:
-    return gateway.steady_time() - gateway.configuration.retention
+def _since(runtime: Runtime) -> datetime:
+    return runtime.steady_time() - runtime.configuration.retention
 
 
 async def _claim_and_run(
-    gateway: Gateway, call: WriteCall, operation: Operation, prepared: PreparedWrite
+    runtime: Runtime, call: WriteCall, operation: Operation, prepared: PreparedWrite
 ) -> Answer | None:
     """Make the intent durable, and carry it out; None if the order or the key changed meanwhile."""
     started = start_plan(prepared.account, prepared.command)
@@ -176,7 +176,7 @@ async def _claim_and_run(
     accepts = call.options.wait is not None and not work.confidential and len(operation.attempts) == 1
     if accepts:
         operation = msgspec.structs.replace(operation, attempts=())
-    claim = await _claim(gateway, call, operation, prepared, started, work)
+    claim = await _claim(runtime, call, operation, prepared, started, work)
     match claim:
         case Claimed():
             note_operation(operation.id, operation.order)
@@ -184,11 +184,11 @@ async def _claim_and_run(
                 operation=operation, work=work, account=prepared.account, before=prepared.before
             )
             running = (
-                carry_out_accepted(gateway, claimed, started.body, prepared.failover)
+                carry_out_accepted(runtime, claimed, started.body, prepared.failover)
                 if accepts
-                else carry_out(gateway, claimed, started, prepared.failover)
+                else carry_out(runtime, claimed, started, prepared.failover)
             )
-            return await _answer_in_time(gateway, call, operation, gateway.run(running, operation.id))
+            return await _answer_in_time(runtime, call, operation, runtime.work.run(running, operation.id))
         case Duplicate():
             raise possible_duplicate(claim.operation)
         case Busy():
@@ -200,7 +200,7 @@ async def _claim_and_run(
 
 
 async def _claim(
-    gateway: Gateway,
+    runtime: Runtime,
     call: WriteCall,
     operation: Operation,
     prepared: PreparedWrite,
@@ -212,20 +212,20 @@ async def _claim(
     intent = Intent(
         operation=operation,
         work=work,
-        owner=None if accepted else gateway.node,
+        owner=None if accepted else runtime.node,
         request=journaled_body(started),
         revision=prepared.before.revision if prepared.before else None,
         settling=prepared.account.settling,
         allow_duplicate=call.allow_duplicate,
-        since=_since(gateway),
+        since=_since(runtime),
         api_key=call.caller.key,
     )
-    gateway.hold(operation.id)
+    runtime.work.hold(operation.id)
     try:
-        async with gateway.placing.reader:
+        async with runtime.account_swap.reader:
             return (
-                await gateway.journal.write(tx.operations.claim(intent))
-                if _account_takes_it(gateway, operation)
+                await runtime.journal.write(tx.operations.claim(intent))
+                if _account_takes_it(runtime, operation)
                 else None
             )
     except JournalUnavailableError as error:
@@ -235,37 +235,37 @@ async def _claim(
             operation, f"{error}. It is not known whether the write was recorded; if it was, it will be sent."
         ) from error
     finally:
-        gateway.release(operation.id)
+        runtime.work.release(operation.id)
 
 
-def _account_takes_it(gateway: Gateway, operation: Operation) -> bool:
+def _account_takes_it(runtime: Runtime, operation: Operation) -> bool:
     if operation.kind is OperationKind.CREATE:
-        account = gateway.configuration.accounts.get(operation.account)
+        account = runtime.configuration.accounts.get(operation.account)
         return obstacle(account, operation.merchant, operation.world) is None
-    return home_of(gateway.configuration, operation) is not None
+    return home_of(runtime.configuration, operation) is not None
 
 
 async def _answer_in_time(
-    gateway: Gateway, call: WriteCall, operation: Operation, task: "asyncio.Task[Answer]"
+    runtime: Runtime, call: WriteCall, operation: Operation, task: "asyncio.Task[Answer]"
 ) -> Answer:
     """Wait for the answer, at most for the caller's wait timeout. The write continues if the caller disconnects."""
     if call.options.wait is None:
         return await asyncio.shield(task)
     await asyncio.wait([task], timeout=call.options.wait)
     if not task.done() or isinstance(task.exception(), JournalUnavailableError):
-        return await _accepted(gateway, operation)
+        return await _accepted(runtime, operation)
     return task.result()
 
 
-async def _accepted(gateway: Gateway, operation: Operation) -> Answer:
+async def _accepted(runtime: Runtime, operation: Operation) -> Answer:
     try:
-        now = await gateway.journal.read(tx.operations.find(operation.id)) or operation
+        now = await runtime.journal.read(tx.operations.find(operation.id)) or operation
     except JournalUnavailableError:
         now = operation  # it is recorded, and goes on
-    return Answer(gateway.renderer.accepted(now), now.account, accepted=True)
+    return Answer(runtime.renderer.accepted(now), now.account, accepted=True)
 
 
-async def _answer_repeated_key(gateway: Gateway, call: WriteCall, existing: Existing) -> Answer | None:
+async def _answer_repeated_key(runtime: Runtime, call: WriteCall, existing: Existing) -> Answer | None:
     """Answer a repeated key; None if the operation may be sent again, as its next attempt.
 
     Raises:
@@ -274,31 +274,31 @@ async def _answer_repeated_key(gateway: Gateway, call: WriteCall, existing: Exis
     operation = existing.operation
     try:
         if operation.state == "unknown":
-            await _find_out(gateway, operation)
+            await _find_out(runtime, operation)
         if call.options.wait is not None and not operation.settled:
-            return await _accepted(gateway, operation)
-        return await answer_again(gateway, existing) or await probe_before_retry(gateway, operation)
+            return await _accepted(runtime, operation)
+        return await answer_again(runtime, existing) or await probe_before_retry(runtime, operation)
     except JournalUnavailableError as error:
         if operation.settled:
             raise
         raise outcome_unknown(operation, f"{error}.") from error
 
 
-async def _find_out(gateway: Gateway, operation: Operation) -> None:
+async def _find_out(runtime: Runtime, operation: Operation) -> None:
     """Start to find out an unknown outcome: retry the same bytes, or let recovery probe."""
-    account = home_of(gateway.configuration, operation)
+    account = home_of(runtime.configuration, operation)
     acquired = (
         None
         if account is None
-        else await gateway.journal.write(tx.leases.acquire(operation.id, gateway.node))
+        else await runtime.journal.write(tx.leases.acquire(operation.id, runtime.node))
     )
     if account is None or acquired is None:
         return
     if acquired.work is None or acquired.work.command is None:
-        await leave_to_recovery(gateway, acquired.operation, attempted=False)
+        await leave_to_recovery(runtime, acquired.operation, attempted=False)
         return
-    before = await gateway.journal.read(tx.orders.find(operation.order))
+    before = await runtime.journal.read(tx.orders.find(operation.order))
     claimed = ClaimedOperation(
         operation=acquired.operation, work=acquired.work, account=account, before=before
     )
-    gateway.run(retry_lost(gateway, acquired, claimed), operation.id)
+    runtime.work.run(retry_lost(runtime, acquired, claimed), operation.id)

@@ -31,12 +31,12 @@ from ordergate.web.strictness import require_zone
 )
 async def list_accounts(request: Request[Any, Any, Any]) -> AccountList:
     """List the accounts that this key reaches."""
-    gateway = request.app.state.gateway
-    accounts = read.visible_accounts(gateway, caller_of(request))
-    inbound = await gateway.journal.read(tx.resync.usage([account.name for account in accounts]))
+    runtime = request.app.state.runtime
+    accounts = read.visible_accounts(runtime, caller_of(request))
+    inbound = await runtime.journal.read(tx.resync.usage([account.name for account in accounts]))
     return AccountList(
         data=[
-            account_document(account, gateway.transport.health(account), inbound[account.name])
+            account_document(account, runtime.transport.health(account), inbound[account.name])
             for account in accounts
         ]
     )
@@ -52,10 +52,10 @@ async def list_accounts(request: Request[Any, Any, Any]) -> AccountList:
 )
 async def get_account(request: Request[Any, Any, Any], account: FromPath[str]) -> AccountDocument:
     """Read one account: its capabilities, limits and health."""
-    gateway = request.app.state.gateway
-    found = read.visible_account(gateway, caller_of(request), account)
-    inbound = await gateway.journal.read(tx.resync.usage([found.name]))
-    return account_document(found, gateway.transport.health(found), inbound[found.name])
+    runtime = request.app.state.runtime
+    found = read.visible_account(runtime, caller_of(request), account)
+    inbound = await runtime.journal.read(tx.resync.usage([found.name]))
+    return account_document(found, runtime.transport.health(found), inbound[found.name])
 
 
 @get(
@@ -91,7 +91,7 @@ async def list_provider_orders(
         created_lte=require_zone(created_lte, "created_lte"),
     )
     return await read.list_at_provider(
-        request.app.state.gateway, caller_of(request), account, filters=filters, cursor=cursor, limit=limit
+        request.app.state.runtime, caller_of(request), account, filters=filters, cursor=cursor, limit=limit
     )
 
 
@@ -111,4 +111,4 @@ async def import_order(
 
     An operator's key names the merchant in the body.
     """
-    return await adopt.import_order(request.app.state.gateway, caller_of(request), account, data)
+    return await adopt.import_order(request.app.state.runtime, caller_of(request), account, data)

@@ -20,7 +20,7 @@ from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, READ_PROBLEMS, answers, 
 )
 async def get_configuration(request: Request[Any, Any, Any]) -> ConfigurationDocument:
     """Read the configuration of this process, its age and its source; secrets are shown as references."""
-    return configuration_document(request.app.state.gateway.configuration)
+    return configuration_document(request.app.state.runtime.configuration)
 
 
 @post(
@@ -41,7 +41,7 @@ async def reload_configuration(request: Request[Any, Any, Any]) -> ReloadDocumen
 
     All workers of this server reload. Each of several servers needs its own reload, here or with SIGHUP.
     """
-    done = await reload_all(request.app.state.gateway)
+    done = await reload_all(request.app.state.runtime)
     return ReloadDocument(
         configuration=configuration_document(done.configuration),
         changed=done.changed,

@@ -49,7 +49,7 @@ async def translate_order(
     """
     caller = caller_of(request)
     owner = caller.merchant_named(merchant)
-    found = await translate(request.app.state.gateway, owner, caller.world, data.order, data.accounts)
+    found = await translate(request.app.state.runtime, owner, caller.world, data.order, data.accounts)
     return TranslationList(results=[translation_document(each) for each in found])
 
 
@@ -87,7 +87,7 @@ async def create_comparison(
     """
     caller = caller_of(request)
     owner = caller.merchant_named(merchant)
-    answer = await compare.compare_accounts(request.app.state.gateway, caller, owner, data, idempotency_key)
+    answer = await compare.compare_accounts(request.app.state.runtime, caller, owner, data, idempotency_key)
     return Response(
         answer.body,
         status_code=201 if data.mode == "execute" else 200,
@@ -106,7 +106,7 @@ async def create_comparison(
 )
 async def get_comparison(request: Request[Any, Any, Any], comparison_id: FromPath[str]) -> Response[bytes]:
     """Read one comparison as it was answered; it is kept as long as keys are."""
-    body = await compare.get_comparison(request.app.state.gateway, caller_of(request), comparison_id)
+    body = await compare.get_comparison(request.app.state.runtime, caller_of(request), comparison_id)
     return Response(body, media_type=_JSON)
 
 
@@ -134,6 +134,6 @@ async def list_comparisons(
         starting_after=starting_after,
         ending_before=ending_before,
     )
-    rows, has_more = await compare.list_comparisons(request.app.state.gateway, query)
+    rows, has_more = await compare.list_comparisons(request.app.state.runtime, query)
     more = b"true" if has_more else b"false"
     return Response(b'{"data":[' + b",".join(rows) + b'],"has_more":' + more + b"}", media_type=_JSON)

@@ -31,8 +31,8 @@ async def list_order_events(
     limit: Annotated[int, QueryParameter(ge=1, le=100, description="Rows per page.")] = 100,
 ) -> EventList:
     """Read the events of one order, the oldest first."""
-    gateway, caller = request.app.state.gateway, caller_of(request)
-    page = await feed.order_timeline(gateway, caller, order_id, after=after, limit=limit)
+    runtime, caller = request.app.state.runtime, caller_of(request)
+    page = await feed.order_timeline(runtime, caller, order_id, after=after, limit=limit)
     return EventList(data=[event_document(event) for event in page.data], has_more=page.has_more)
 
 
@@ -62,8 +62,8 @@ async def list_events(
 
     An operator's key names the merchant by `?merchant=`.
     """
-    gateway, caller = request.app.state.gateway, caller_of(request)
+    runtime, caller = request.app.state.runtime, caller_of(request)
     asked = Feed(merchant=caller.merchant_named(merchant), world=caller.world, purpose=purpose)
-    place = await feed.place_in_feed(gateway, asked, after)
-    page = await feed.list_events(gateway, EventQuery(feed=asked, after=place, type=event_type, limit=limit))
+    place = await feed.place_in_feed(runtime, asked, after)
+    page = await feed.list_events(runtime, EventQuery(feed=asked, after=place, type=event_type, limit=limit))
     return EventList(data=[event_document(event) for event in page.data], has_more=page.has_more)

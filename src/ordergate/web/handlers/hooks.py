@@ -11,7 +11,7 @@ from litestar.response.base import ASGIResponse
 
 from ordergate.domain.errors import Problem
 from ordergate.gateway.inbound.receive import count_refused, receive
-from ordergate.gateway.runtime.runtime import Gateway
+from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.spi.webhooks import Delivery
 from ordergate.telemetry.log import note_quiet
 from ordergate.web.openapi import RAW_BODY, READ_PROBLEMS, answers, problem
@@ -47,11 +47,11 @@ async def receive_webhook(request: Request[Any, Any, Any], account: FromPath[str
 
     No key: the provider signs. A webhook that is forged, changed or old is refused and changes nothing.
     """
-    gateway: Gateway = request.app.state.gateway
+    runtime: Runtime = request.app.state.runtime
     try:
         headers = _headers(request.scope["headers"])
-        delivery = Delivery(headers=headers, body=await _body(gateway, request, account))
-        received = Received(duplicate=not await receive(gateway, account, delivery))
+        delivery = Delivery(headers=headers, body=await _body(runtime, request, account))
+        received = Received(duplicate=not await receive(runtime, account, delivery))
     except Problem:
         note_quiet()
         raise
@@ -59,14 +59,14 @@ async def receive_webhook(request: Request[Any, Any, Any], account: FromPath[str
     return ASGIResponse(body=msgspec.json.encode(received), media_type=MediaType.JSON)
 
 
-async def _body(gateway: Gateway, request: Request[Any, Any, Any], account: str) -> bytes:
+async def _body(runtime: Runtime, request: Request[Any, Any, Any], account: str) -> bytes:
     try:
         return await request.body()
     except HTTPException as error:
         if error.status_code != _TOO_LARGE:
             raise
         too_large = Problem("payload_too_large", "The body is larger than this gateway accepts.")
-        count_refused(gateway, account, too_large)
+        count_refused(runtime, account, too_large)
         raise too_large from error
 
 

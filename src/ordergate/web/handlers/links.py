@@ -39,9 +39,9 @@ async def import_links(
     An operator's key names the merchant with `?merchant=`. For more links than a body may contain: `ordergate links
     import FILE.csv`.
     """
-    gateway, caller = request.app.state.gateway, caller_of(request)
+    runtime, caller = request.app.state.runtime, caller_of(request)
     owner = caller.merchant_named(merchant)
-    number = await import_(gateway.journal, gateway.configuration, caller, owner, data.links)
+    number = await import_(runtime.journal, runtime.configuration, caller, owner, data.links)
     return Imported(imported=number)
 
 
@@ -64,11 +64,11 @@ async def put_link(
 
     An operator's key names the merchant by `?merchant=`.
     """
-    gateway, caller = request.app.state.gateway, caller_of(request)
+    runtime, caller = request.app.state.runtime, caller_of(request)
     key = _key(request, kind, merchant)
     given = {account: native for account, native in data.items() if native is not None}
-    await put_links(gateway.journal, gateway.configuration, caller, key, given)
-    return dict(await gateway.journal.read(tx.links.find(key)))
+    await put_links(runtime.journal, runtime.configuration, caller, key, given)
+    return dict(await runtime.journal.read(tx.links.find(key)))
 
 
 @get(
@@ -87,7 +87,7 @@ async def get_link(
 ) -> dict[str, str]:
     """Read the links of one of the merchant's ids."""
     key = _key(request, kind, merchant)
-    links = await request.app.state.gateway.journal.read(tx.links.find(key))
+    links = await request.app.state.runtime.journal.read(tx.links.find(key))
     if not links:
         raise _unlinked(key)
     return dict(links)
@@ -110,7 +110,7 @@ async def delete_link(
 ) -> None:
     """Delete the links of one of the merchant's ids; orders still show them."""
     key = _key(request, kind, merchant)
-    if not await request.app.state.gateway.journal.write(tx.links.delete(key)):
+    if not await request.app.state.runtime.journal.write(tx.links.delete(key)):
         raise _unlinked(key)
 
 

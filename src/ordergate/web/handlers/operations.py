@@ -28,8 +28,8 @@ from ordergate.web.strictness import refuse_bad_cursors
 )
 async def get_operation(request: Request[Any, Any, Any], operation_id: FromPath[str]) -> OperationDocument:
     """Read one write: its attempts, and whether it was applied."""
-    gateway = request.app.state.gateway
-    return operation_document(await read.get_operation(gateway, caller_of(request), operation_id))
+    runtime = request.app.state.runtime
+    return operation_document(await read.get_operation(runtime, caller_of(request), operation_id))
 
 
 @get(
@@ -58,7 +58,7 @@ async def list_operations(
         starting_after=starting_after,
         ending_before=ending_before,
     )
-    page = await read.list_operations(request.app.state.gateway, query)
+    page = await read.list_operations(request.app.state.runtime, query)
     return OperationList(data=[operation_document(row) for row in page.data], has_more=page.has_more)
 
 
@@ -83,8 +83,8 @@ async def recheck_operation(
     The answer is the operation: settled, or with one more probe and its result. A settled operation is returned
     unchanged.
     """
-    gateway = request.app.state.gateway
-    return operation_document(await recheck(gateway, caller_of(request), operation_id))
+    runtime = request.app.state.runtime
+    return operation_document(await recheck(runtime, caller_of(request), operation_id))
 
 
 @post(
@@ -114,5 +114,5 @@ async def resolve_operation(
 
     To accept the review reasons of an applied operation's order, resolve the operation as `applied`.
     """
-    gateway = request.app.state.gateway
-    return operation_document(await resolve(gateway, caller_of(request), operation_id, data))
+    runtime = request.app.state.runtime
+    return operation_document(await resolve(runtime, caller_of(request), operation_id, data))

@@ -16,7 +16,7 @@ from ordergate.domain.errors import Problem, invalid_request
 from ordergate.domain.lifecycle import OrderStatus
 from ordergate.domain.order import Order, Return
 from ordergate.gateway.orders import cancel, create, fulfill, pay, read, receipts, returns, update
-from ordergate.gateway.runtime.runtime import Answer, Gateway
+from ordergate.gateway.runtime.runtime import Answer, Runtime
 from ordergate.gateway.writes.write import CallOptions
 from ordergate.journal.records.orders import OrderQuery
 from ordergate.telemetry.log import note_account
@@ -79,7 +79,7 @@ async def create_order(
     if duplicate not in {None, "allow"}:
         raise invalid_request("/Ordergate-Duplicate", "invalid_value", "The header's only value is allow.")
     answer = await create.create_order(
-        _gateway(request),
+        _runtime(request),
         caller_of(request),
         data,
         _delivery(_required(idempotency_key), prefer),
@@ -131,7 +131,7 @@ async def list_orders(
         starting_after=starting_after,
         ending_before=ending_before,
     )
-    return await read.list_orders(_gateway(request), query)
+    return await read.list_orders(_runtime(request), query)
 
 
 @get(
@@ -148,7 +148,7 @@ async def get_order(
     refresh: Annotated[bool, QueryParameter(description="Read the provider first, or fail.")] = False,
 ) -> Order:
     """Read an order from the journal; with `refresh=true` the provider is read first."""
-    return await read.get_order(_gateway(request), caller_of(request), order_id, refresh=refresh)
+    return await read.get_order(_runtime(request), caller_of(request), order_id, refresh=refresh)
 
 
 @get(
@@ -165,7 +165,7 @@ async def get_receipt(request: Request[Any, Any, Any], order_id: FromPath[str]) 
     Credentials are masked. The receipt is stored as long as keys are (`retention_days`), and until the order is
     redacted.
     """
-    return await receipts.get_receipt(_gateway(request), caller_of(request), order_id)
+    return await receipts.get_receipt(_runtime(request), caller_of(request), order_id)
 
 
 @post(
@@ -191,7 +191,7 @@ async def pay_order(
     becomes paid without a payment.
     """
     answer = await pay.pay_order(
-        _gateway(request), caller_of(request), order_id, data, _delivery(_required(idempotency_key), prefer)
+        _runtime(request), caller_of(request), order_id, data, _delivery(_required(idempotency_key), prefer)
     )
     return _answer(answer)
 
@@ -214,7 +214,7 @@ async def cancel_order(
 ) -> ASGIResponse:
     """Cancel an unpaid order; if the provider cannot, the gateway cancels it itself."""
     answer = await cancel.cancel_order(
-        _gateway(request), caller_of(request), order_id, data, _delivery(_required(idempotency_key), prefer)
+        _runtime(request), caller_of(request), order_id, data, _delivery(_required(idempotency_key), prefer)
     )
     return _answer(answer)
 
@@ -240,7 +240,7 @@ async def fulfill_order(
     A line is handed over once, as a whole.
     """
     answer = await fulfill.fulfill_order(
-        _gateway(request), caller_of(request), order_id, data, _delivery(_required(idempotency_key), prefer)
+        _runtime(request), caller_of(request), order_id, data, _delivery(_required(idempotency_key), prefer)
     )
     return _answer(answer)
 
@@ -265,7 +265,7 @@ async def update_order(
     An absent field stays; null clears it. The Idempotency-Key is optional.
     """
     answer = await update.update_order(
-        _gateway(request), caller_of(request), order_id, data, _delivery(idempotency_key, prefer)
+        _runtime(request), caller_of(request), order_id, data, _delivery(idempotency_key, prefer)
     )
     return _answer(answer)
 
@@ -291,7 +291,7 @@ async def return_goods(
     each time. Return an order with tax or a coupon in the provider's own portal.
     """
     answer = await returns.return_goods(
-        _gateway(request), caller_of(request), order_id, data, _delivery(_required(idempotency_key), prefer)
+        _runtime(request), caller_of(request), order_id, data, _delivery(_required(idempotency_key), prefer)
     )
     return _answer(answer)
 
@@ -306,12 +306,12 @@ async def return_goods(
 )
 async def list_returns(request: Request[Any, Any, Any], order_id: FromPath[str]) -> ReturnList:
     """List the returns, oldest first."""
-    return ReturnList(data=await returns.list_returns(_gateway(request), caller_of(request), order_id))
+    return ReturnList(data=await returns.list_returns(_runtime(request), caller_of(request), order_id))
 
 
-def _gateway(request: Request[Any, Any, Any]) -> Gateway:
-    gateway: Gateway = request.app.state.gateway
-    return gateway
+def _runtime(request: Request[Any, Any, Any]) -> Runtime:
+    runtime: Runtime = request.app.state.runtime
+    return runtime
 
 
 def _required(key: str | None) -> str:

@@ -32,5 +32,5 @@ async def explain_route(
     """
     caller = caller_of(request)
     asked = asked_by(data.order, caller.merchant_named(merchant), caller.world, data.idempotency_key)
-    route = find_route(request.app.state.gateway.configuration, asked)
+    route = find_route(request.app.state.runtime.configuration, asked)
     return route_document(route, operator=caller.operator)

@@ -38,21 +38,21 @@ async def live() -> Readiness:
 )
 async def ready(request: Request[Any, Any, Any]) -> Readiness:
     """Answer 200 while the journal accepts writes, independent of the providers."""
-    gateway = request.app.state.gateway
-    await gateway.store_check.require_writable(gateway.journal)
+    runtime = request.app.state.runtime
+    await runtime.store_check.require_writable(runtime.journal)
     return Readiness(status="ready")
 
 
 @get("/metrics", include_in_schema=False)
 async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Return the metrics to an operator's key, and without a key to callers on this machine."""
-    gateway = request.app.state.gateway
+    runtime = request.app.state.runtime
     peer = None if request.client is None else request.client.host
     if not made_here(peer, request.scope["http_version"], request.scope["headers"]):
         caller = await admit(request)
         if not caller.operator:
             raise Problem("forbidden", "Metrics are the operator's: use an operator's key.")
-    return Response(await exposition(gateway), media_type=MEDIA_TYPE)
+    return Response(await exposition(runtime), media_type=MEDIA_TYPE)
 
 
 @get("/problems", include_in_schema=False, media_type=MediaType.HTML)

@@ -58,7 +58,7 @@ async def create_webhook_endpoint(
     """
     caller = caller_of(request)
     owner = caller.merchant_named(merchant)
-    made, secret = await endpoints.create_endpoint(request.app.state.gateway, caller, owner, data)
+    made, secret = await endpoints.create_endpoint(request.app.state.runtime, caller, owner, data)
     return endpoint_with_secret(made, secret)
 
 
@@ -86,7 +86,7 @@ async def list_webhook_endpoints(
         starting_after=starting_after,
         ending_before=ending_before,
     )
-    rows = await request.app.state.gateway.journal.read(tx.endpoints.search(query))
+    rows = await request.app.state.runtime.journal.read(tx.endpoints.search(query))
     shown, has_more = trim(rows, limit, backwards=ending_before is not None)
     return EndpointList(data=[endpoint_document(row) for row in shown], has_more=has_more)
 
@@ -103,8 +103,8 @@ async def get_webhook_endpoint(
     request: Request[Any, Any, Any], endpoint_id: FromPath[str]
 ) -> EndpointDocument:
     """Read one endpoint."""
-    gateway = request.app.state.gateway
-    return endpoint_document(await endpoints.visible_endpoint(gateway, caller_of(request), endpoint_id))
+    runtime = request.app.state.runtime
+    return endpoint_document(await endpoints.visible_endpoint(runtime, caller_of(request), endpoint_id))
 
 
 @patch(
@@ -119,8 +119,8 @@ async def update_webhook_endpoint(
     request: Request[Any, Any, Any], endpoint_id: FromPath[str], data: JSONBody[EndpointUpdate]
 ) -> EndpointDocument:
     """Change URL, types or description; a pending delivery uses the new URL from its next try on."""
-    gateway = request.app.state.gateway
-    return endpoint_document(await endpoints.change_endpoint(gateway, caller_of(request), endpoint_id, data))
+    runtime = request.app.state.runtime
+    return endpoint_document(await endpoints.change_endpoint(runtime, caller_of(request), endpoint_id, data))
 
 
 @delete(
@@ -134,7 +134,7 @@ async def update_webhook_endpoint(
 )
 async def delete_webhook_endpoint(request: Request[Any, Any, Any], endpoint_id: FromPath[str]) -> None:
     """Delete an endpoint and its queued deliveries; the events stay in the feed."""
-    await endpoints.delete_endpoint(request.app.state.gateway, caller_of(request), endpoint_id)
+    await endpoints.delete_endpoint(request.app.state.runtime, caller_of(request), endpoint_id)
 
 
 @post(
@@ -150,9 +150,9 @@ async def rotate_webhook_secret(
     request: Request[Any, Any, Any], endpoint_id: FromPath[str], data: JSONBody[RotateBody]
 ) -> EndpointSecretDocument:
     """Make a new secret; until `overlap_hours` are over the old one signs beside it."""
-    gateway = request.app.state.gateway
+    runtime = request.app.state.runtime
     return endpoint_with_secret(
-        *await endpoints.rotate_secret(gateway, caller_of(request), endpoint_id, data)
+        *await endpoints.rotate_secret(runtime, caller_of(request), endpoint_id, data)
     )
 
 
@@ -169,8 +169,8 @@ async def enable_webhook_endpoint(
     request: Request[Any, Any, Any], endpoint_id: FromPath[str]
 ) -> EndpointDocument:
     """Enable an endpoint: its waiting deliveries are sent first. Events of the meantime can be replayed."""
-    gateway, caller = request.app.state.gateway, caller_of(request)
-    return endpoint_document(await endpoints.switch_endpoint(gateway, caller, endpoint_id, enabled=True))
+    runtime, caller = request.app.state.runtime, caller_of(request)
+    return endpoint_document(await endpoints.switch_endpoint(runtime, caller, endpoint_id, enabled=True))
 
 
 @post(
@@ -186,8 +186,8 @@ async def disable_webhook_endpoint(
     request: Request[Any, Any, Any], endpoint_id: FromPath[str]
 ) -> EndpointDocument:
     """Disable an endpoint: queued deliveries wait, and no event is queued."""
-    gateway, caller = request.app.state.gateway, caller_of(request)
-    return endpoint_document(await endpoints.switch_endpoint(gateway, caller, endpoint_id, enabled=False))
+    runtime, caller = request.app.state.runtime, caller_of(request)
+    return endpoint_document(await endpoints.switch_endpoint(runtime, caller, endpoint_id, enabled=False))
 
 
 @post(
@@ -201,8 +201,8 @@ async def disable_webhook_endpoint(
 )
 async def ping_webhook_endpoint(request: Request[Any, Any, Any], endpoint_id: FromPath[str]) -> PingDocument:
     """Send a signed `ping` now, and return its result; it is no event and has no retry."""
-    gateway = request.app.state.gateway
-    return ping_document(await replay.ping_endpoint(gateway, caller_of(request), endpoint_id))
+    runtime = request.app.state.runtime
+    return ping_document(await replay.ping_endpoint(runtime, caller_of(request), endpoint_id))
 
 
 @get(
@@ -237,7 +237,7 @@ async def list_webhook_deliveries(
         starting_after=starting_after,
         ending_before=ending_before,
     )
-    rows = await request.app.state.gateway.journal.read(tx.deliveries.search(query))
+    rows = await request.app.state.runtime.journal.read(tx.deliveries.search(query))
     shown, has_more = trim(rows, limit, backwards=ending_before is not None)
     return DeliveryList(data=[delivery_document(row) for row in shown], has_more=has_more)
 
@@ -255,8 +255,8 @@ async def replay_webhook_deliveries(
     request: Request[Any, Any, Any], data: Annotated[ReplayBody, BodyKwarg(examples=examples.REPLAY)]
 ) -> ReplayedDocument:
     """Deliver to one endpoint again: all that failed, or everything since a time or after an event's number."""
-    gateway = request.app.state.gateway
-    return ReplayedDocument(replayed=await replay.replay_many(gateway, caller_of(request), data))
+    runtime = request.app.state.runtime
+    return ReplayedDocument(replayed=await replay.replay_many(runtime, caller_of(request), data))
 
 
 @post(
@@ -272,5 +272,5 @@ async def replay_webhook_delivery(
     request: Request[Any, Any, Any], delivery_id: FromPath[str]
 ) -> DeliveryDocument:
     """Deliver one event again, with all its tries."""
-    gateway = request.app.state.gateway
-    return delivery_document(await replay.replay_one(gateway, caller_of(request), delivery_id))
+    runtime = request.app.state.runtime
+    return delivery_document(await replay.replay_one(runtime, caller_of(request), delivery_id))
