@@ -10,7 +10,7 @@ from tests.contract.conftest import operation
 from ordergate.domain.errors import ProviderError
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.operation import Attempt, Resolution
-from ordergate.domain.outcome import Absent, NotApplied, Outcome, Unknown
+from ordergate.domain.outcome import NotApplied, NotFound, Outcome, Unknown
 from ordergate.gateway.writes.retry import (
     NO_TRACE,
     STORED_REFUSALS,
@@ -44,7 +44,7 @@ resolutions = st.none() | st.builds(
     unseen=st.booleans(),
 )
 outcomes: st.SearchStrategy[Outcome] = st.one_of(
-    st.just(Absent()),
+    st.just(NotFound()),
     st.just(Unknown(reason="lost")),
     st.sampled_from([*STORED_REFUSALS, NO_TRACE, "provider_rate_limited"]).map(
         lambda code: NotApplied(code=code, detail="no", provider=ProviderError())

@@ -11,7 +11,7 @@ from tests.scenarios.conftest import OpenShop, Start
 from tests.scenarios.shop import Emulator, Shop, body_of, free_port, problem_of, verdict
 
 from ordergate.gateway.links.missing_links import missing_links
-from ordergate.gateway.operating.switch_check import rehearse
+from ordergate.gateway.operating.switch_check import check_switch
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.transaction import Transaction
 
@@ -272,8 +272,8 @@ async def test_weight_is_sticky_and_about_right(open_another: OpenShop) -> None:
     assert [await account(number) for number in range(100)] == first[:100]
 
 
-async def test_drill_before_a_switch(open_another: OpenShop, start: Start) -> None:
-    """The drill names the orders that the other account would refuse, each reason once, and sends nothing."""
+async def test_switch_check_before_a_switch(open_another: OpenShop, start: Start) -> None:
+    """The switch check names the orders that the other account would refuse, each reason once, and sends nothing."""
     shop = await open_another(routing={"default": ["revkeen"]})
     for _ in range(2):
         await shop.order()
@@ -287,15 +287,15 @@ async def test_drill_before_a_switch(open_another: OpenShop, start: Start) -> No
     assert gateway is not None
     since = gateway.clock() - timedelta(days=1)
     target = gateway.configuration.accounts["rapyd"]
-    rehearsed = await rehearse(gateway, target, source=None, merchant=None, since=since)
+    checked = await check_switch(gateway, target, source=None, merchant=None, since=since)
     lacking = await missing_links(gateway.journal, target, merchant=None, since=since)
-    assert (rehearsed.orders, rehearsed.passing) == (5, 2)
+    assert (checked.orders, checked.passing) == (5, 2)
     assert [(each.id, each.orders) for each in lacking.missing] == [("ONLY-HERE", 1)]
 
-    drill = start("switch-check", "--to", "rapyd", "--days", "1", "--json", "--config", str(shop.config))
+    check = start("switch-check", "--to", "rapyd", "--days", "1", "--json", "--config", str(shop.config))
 
-    told = json.loads(drill.line())
-    assert drill.process.wait(30) == 1
+    told = json.loads(check.line())
+    assert check.process.wait(30) == 1
     assert (told["orders"], told["passing"]) == (5, 2)
     reasons = {(each["code"], each["pointer"]): each["orders"] for each in told["refused"]}
     assert reasons == {

@@ -11,7 +11,7 @@ from ordergate.conformance import InProcess
 from ordergate.domain.commands import CancelOrder, Command, WriteCommand
 from ordergate.domain.draft import CustomerBody, Draft, DraftLine
 from ordergate.domain.lifecycle import ReviewReason
-from ordergate.domain.outcome import Absent, Applied, NotApplied, Outcome, Unknown
+from ordergate.domain.outcome import Applied, NotApplied, NotFound, Outcome, Unknown
 from ordergate.domain.provider_order import ProviderReturn
 from ordergate.spi.adapter import Baseline
 from ordergate.spi.wire import NoAnswer, WireRequest, WireResponse
@@ -97,19 +97,19 @@ OPEN: dict[str, Any] = {"status": "pending", "payment": payment(status="ACT", me
 @pytest.mark.parametrize(
     ("before", "now", "listed", "expected"),
     [
-        ({}, {}, [], Absent),
-        ({}, {}, [FAILED], Absent),
-        ({}, {}, [payment(metadata={}, status="ERR")], Absent),
-        ({}, {}, [payment(metadata=OTHERS, status="CLO")], Absent),
+        ({}, {}, [], NotFound),
+        ({}, {}, [FAILED], NotFound),
+        ({}, {}, [payment(metadata={}, status="ERR")], NotFound),
+        ({}, {}, [payment(metadata=OTHERS, status="CLO")], NotFound),
         ({}, {}, [payment(metadata={}, status="CLO")], Unknown),
         ({}, {}, [payment(metadata="", status="ACT")], Unknown),
         ({}, OPEN, [], Unknown),
-        ({}, OPEN, [OPEN["payment"]], Absent),
+        ({}, OPEN, [OPEN["payment"]], NotFound),
         ({}, {"status": "paid"}, [], Unknown),
-        ({}, {"status": "paid"}, [payment(metadata=OTHERS, status="CLO")], Absent),
+        ({}, {"status": "paid"}, [payment(metadata=OTHERS, status="CLO")], NotFound),
         ({}, {"status": "paid"}, [payment(metadata=OTHERS, status="ERR")], Unknown),
         ({}, {"payment": FAILED}, [FAILED], Unknown),
-        ({"payment": FAILED}, {"payment": FAILED}, [FAILED], Absent),
+        ({"payment": FAILED}, {"payment": FAILED}, [FAILED], NotFound),
         ({}, {}, [payment(metadata=OURS, status="ERR")], NotApplied),
         ({}, {"status": "pending", "payment": "payment_1"}, [payment(metadata=OURS)], Applied),
         ({}, {"status": "pending", "payment": "payment_1"}, [], Unknown),
@@ -127,7 +127,7 @@ def test_a_payment_is_told_by_the_list(
         f"/v1/payments?order={ORDER_ID}&limit=100",
     ]
     assert isinstance(outcome, expected), outcome
-    if isinstance(outcome, Applied | Absent):
+    if isinstance(outcome, Applied | NotFound):
         assert outcome.order == seen(**now)
 
 
@@ -161,12 +161,12 @@ PAID: dict[str, Any] = {"status": "paid"}
     [
         (fulfill(), {"status": "fulfilled"}, Applied),
         (fulfill(), {"status": "canceled", "status_transitions": transitions(fulfilled=1)}, Applied),
-        (fulfill(), PAID, Absent),
+        (fulfill(), PAID, NotFound),
         (fulfill(), {"status": "partial"}, Unknown),
         (confirm(), PAID, Applied),
         (confirm(), {"status": "fulfilled"}, Applied),
-        (confirm(), {"status": "pending"}, Absent),
-        (confirm(), {"status": "canceled"}, Absent),
+        (confirm(), {"status": "pending"}, NotFound),
+        (confirm(), {"status": "canceled"}, NotFound),
         (confirm(), {"status": "partial"}, Unknown),
     ],
 )
@@ -175,7 +175,7 @@ def test_a_status_is_told_by_the_order(command: WriteCommand, now: dict[str, Any
     outcome = probed(command, told(**now))
 
     assert isinstance(outcome, expected)
-    if isinstance(outcome, Applied | Absent):
+    if isinstance(outcome, Applied | NotFound):
         assert outcome.order == seen(**now)
 
 
@@ -186,21 +186,21 @@ COUPON = {"coupon": "coupon_1"}
     ("asked", "now", "expected"),
     [
         ({"metadata": {"a": 2}}, {"metadata": {"a": 2, **OTHERS}}, Applied),
-        ({"metadata": {"a": 2}}, {}, Absent),
+        ({"metadata": {"a": 2}}, {}, NotFound),
         ({"metadata": {"a": 2}}, {"metadata": {"a": 3}}, Unknown),
         ({"metadata": {"b": 2}}, {"metadata": {"a": 1, "b": 2}}, Applied),
-        ({"metadata": {}}, {}, Absent),
+        ({"metadata": {}}, {}, NotFound),
         ({"metadata": {"a": 1}}, {}, Applied),
         ({"tax_percent": "13.50"}, {"tax_percent": 13.5}, Applied),
         ({"tax_percent": "0"}, {"tax_percent": 0}, Applied),
-        ({"tax_percent": None}, {"tax_percent": 5}, Absent),
+        ({"tax_percent": None}, {"tax_percent": 5}, NotFound),
         ({"tax_percent": "7"}, {"tax_percent": 6}, Unknown),
         ({"extension": COUPON}, {"coupon": "coupon_1"}, Applied),
         ({"extension": COUPON}, {"amount": 400}, Applied),
-        ({"extension": COUPON}, {}, Absent),
+        ({"extension": COUPON}, {}, NotFound),
         ({"extension": COUPON, "metadata": {"a": 2}}, {"metadata": {"a": 2}}, Applied),
-        ({"extension": COUPON, "metadata": {"a": 2}}, {}, Absent),
-        ({"extension": COUPON, "metadata": {"a": 1}}, {}, Absent),
+        ({"extension": COUPON, "metadata": {"a": 2}}, {}, NotFound),
+        ({"extension": COUPON, "metadata": {"a": 1}}, {}, NotFound),
         ({"extension": COUPON, "metadata": {"a": 1}}, {"amount": 400}, Applied),
     ],
 )
@@ -257,8 +257,8 @@ BEFORE = {"status": "paid", "amount_returned": 10}
     [
         (None, 210, Applied),
         (500, 215, Applied),
-        (None, 10, Absent),
-        (500, 10, Absent),
+        (None, 10, NotFound),
+        (500, 10, NotFound),
         (None, 215, Unknown),
         (500, 210, Unknown),
         (None, 410, Unknown),
@@ -323,14 +323,14 @@ HALVES = [made("orre_a", 100, created=8), made("orre_b", 100, created=9)]
     ("before", "now", "listed", "expected"),
     [
         (0, 0, [NEW], Applied),
-        (200, 200, [EARLIER], Absent),
+        (200, 200, [EARLIER], NotFound),
         (200, 200, [EARLIER, NEW], Applied),
         (200, 400, [EARLIER, NEW], Applied),
         (200, 400, [EARLIER], Applied),
         (100, 100, [EARLIER], Unknown),
         (0, 0, HALVES, Unknown),
         (0, 200, HALVES, Unknown),
-        (0, 0, HALVES[:1], Absent),
+        (0, 0, HALVES[:1], NotFound),
     ],
 )
 def test_a_return_before_this_one_is_not_taken_for_it(
@@ -409,7 +409,7 @@ def test_a_create_is_found_from_a_forgotten_order(cursor: str, direction: str) -
     meant = provider.apply(command).order
     outcome = provider.probe(command, forgotten).outcome
 
-    assert absent.outcome == Absent()
+    assert absent.outcome == NotFound()
     assert outcome == Applied(order=provider.read(meant))
 
 

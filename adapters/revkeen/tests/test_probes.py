@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from ordergate.conformance import InProcess
 from ordergate.domain.commands import Command, ReturnGoods, WriteCommand
 from ordergate.domain.draft import Draft, DraftLine
-from ordergate.domain.outcome import Absent, Applied, NotApplied, Outcome, Unknown
+from ordergate.domain.outcome import Applied, NotApplied, NotFound, Outcome, Unknown
 from ordergate.spi.adapter import Baseline
 from ordergate.spi.wire import WireRequest, WireResponse
 from ordergate_revkeen import adapter
@@ -65,11 +65,11 @@ PARTLY = {"status": "partially_paid", "amount_paid": 100, "amount_due": 2_400}
 @pytest.mark.parametrize(
     ("found", "now", "expected"),
     [
-        ([], {}, Absent),
+        ([], {}, NotFound),
         ([], PAID, Unknown),
         ([], PARTLY, Unknown),
         ([], {"status": "pending"}, Unknown),
-        ([], {"notes": "changed", "updated_at": "2026-05-03T10:00:00Z"}, Absent),
+        ([], {"notes": "changed", "updated_at": "2026-05-03T10:00:00Z"}, NotFound),
         ([event("payment.succeeded"), event("order.paid")], PAID, Applied),
         ([event("order.paid")], PAID, Applied),
         ([event("payment.succeeded")], {}, Applied),
@@ -81,9 +81,9 @@ PARTLY = {"status": "partially_paid", "amount_paid": 100, "amount_due": 2_400}
         ([event("invoice.created")], {}, Unknown),
         ([event("payment.succeeded", "op_other")], PAID, Unknown),
         ([event("payment.succeeded", None)], PAID, Unknown),
-        ([event("payment.failed", "op_other")], {}, Absent),
+        ([event("payment.failed", "op_other")], {}, NotFound),
         ([event("payment.succeeded", request=None)], PAID, Unknown),
-        ([event("payment.failed", request=...)], {}, Absent),
+        ([event("payment.failed", request=...)], {}, NotFound),
     ],
 )
 def test_a_payment_is_told_by_events_and_amount(
@@ -94,7 +94,7 @@ def test_a_payment_is_told_by_events_and_amount(
     outcome = probed(pay(), events(*plain), told(**now))
 
     assert isinstance(outcome, expected), outcome
-    if isinstance(outcome, Applied | Absent):
+    if isinstance(outcome, Applied | NotFound):
         assert outcome.order == seen(**now)
     if isinstance(outcome, NotApplied):
         assert outcome.code == "payment_declined"
@@ -105,19 +105,19 @@ def test_a_second_partial_payment_is_told_from_the_first() -> None:
     """What was paid before the write counts as unchanged; what came since does not."""
     command = pay(order=seen(**PARTLY), amount=100)
 
-    assert isinstance(probed(command, events(), told(**PARTLY)), Absent)
+    assert isinstance(probed(command, events(), told(**PARTLY)), NotFound)
     assert isinstance(probed(command, events(), told(**{**PARTLY, "amount_paid": 200})), Unknown)
 
 
 @pytest.mark.parametrize(
     ("kind", "key", "expected"),
     [
-        ("payment.failed", OPERATION, Absent),
+        ("payment.failed", OPERATION, NotFound),
         ("payment.failed", LATER, NotApplied),
-        ("order.updated", OPERATION, Absent),
+        ("order.updated", OPERATION, NotFound),
         ("payment.succeeded", OPERATION, Applied),
         ("payment.succeeded", LATER, Applied),
-        ("payment.succeeded", f"{OPERATION}-3", Absent),
+        ("payment.succeeded", f"{OPERATION}-3", NotFound),
     ],
 )
 def test_a_payment_is_told_under_every_key(kind: str, key: str, expected: type) -> None:
@@ -170,12 +170,12 @@ STRANGE: dict[str, Any] = {**PAID, "status": "archived", "fulfillment_status": "
         (UNFULFILLED, None, FULFILLED, Applied),
         (UNFULFILLED, None, RETURNED, Applied),
         (FULFILLED, None, FULFILLED, Applied),
-        (UNFULFILLED, None, UNFULFILLED, Absent),
+        (UNFULFILLED, None, UNFULFILLED, NotFound),
         (UNFULFILLED, None, PARTIAL, Unknown),
         (UNFULFILLED, None, STRANGE, Unknown),
         (UNFULFILLED, (0,), PARTIAL, Applied),
         (UNFULFILLED, (0,), FULFILLED, Applied),
-        (UNFULFILLED, (0,), UNFULFILLED, Absent),
+        (UNFULFILLED, (0,), UNFULFILLED, NotFound),
         (PARTIAL, (0,), FULFILLED, Applied),
         (PARTIAL, (0,), PARTIAL, Unknown),
         (PARTIAL, None, PARTIAL, Unknown),
@@ -200,8 +200,8 @@ def test_a_fulfilment_is_told_by_the_order(
     ("now", "expected"),
     [
         ({"status": "canceled"}, Applied),
-        ({}, Absent),
-        (PAID, Absent),
+        ({}, NotFound),
+        (PAID, NotFound),
         ({"status": "archived"}, Unknown),
     ],
 )
@@ -219,16 +219,16 @@ MARKS = {"ordergate_operation": "op_first"}
     ("asked", "now", "expected"),
     [
         ({"metadata": {"a": "2"}}, {"metadata": {"a": "2", **MARKS}}, Applied),
-        ({"metadata": {"a": "2"}}, {"metadata": {"a": "1", **MARKS}}, Absent),
-        ({"metadata": {"a": "2"}}, {"metadata": {"a": "1"}, "notes": "other"}, Absent),
+        ({"metadata": {"a": "2"}}, {"metadata": {"a": "1", **MARKS}}, NotFound),
+        ({"metadata": {"a": "2"}}, {"metadata": {"a": "1"}, "notes": "other"}, NotFound),
         ({"metadata": {"a": "2"}}, {"metadata": {"a": "3"}}, Unknown),
         ({"metadata": {"b": "2"}}, {"metadata": {"a": "1", "b": "2"}}, Applied),
         ({"metadata": {}}, {"metadata": {"a": "1", "b": "2"}}, Unknown),
-        ({"metadata": {}}, {"metadata": {"a": "1"}}, Absent),
+        ({"metadata": {}}, {"metadata": {"a": "1"}}, NotFound),
         ({"metadata": {"a": "1"}}, {"metadata": {"a": "1"}}, Applied),
         ({"notes": "new"}, {"metadata": {"a": "1"}, "notes": "new"}, Applied),
         ({"notes": None}, {"metadata": {"a": "1"}, "notes": ""}, Applied),
-        ({"notes": None}, {"metadata": {"a": "1"}, "notes": "old"}, Absent),
+        ({"notes": None}, {"metadata": {"a": "1"}, "notes": "old"}, NotFound),
         ({"customer": CUSTOMER}, {"metadata": {"a": "1"}, "customer_id": CUSTOMER}, Applied),
         ({"customer": None}, {"metadata": {"a": "1"}, "customer_id": CUSTOMER}, Unknown),
         ({"metadata": {"a": "2"}, "notes": "new"}, {"metadata": {"a": "1"}, "notes": "new"}, Unknown),
@@ -296,7 +296,7 @@ def test_a_create_is_found_from_a_forgotten_order(cursor: str, switches: dict[st
     made = provider.apply(command).order
     outcome = provider.probe(command, forgotten).outcome
 
-    assert absent.outcome == Absent()
+    assert absent.outcome == NotFound()
     assert isinstance(outcome, Applied)
     assert outcome.order == provider.read(made)
     assert outcome.order.line_items, "rows have no lines, so the order itself is read"

@@ -37,7 +37,7 @@ def switch_check(
     """
     import msgspec
 
-    from ordergate.gateway.operating.switch_check import rehearse
+    from ordergate.gateway.operating.switch_check import check_switch
     from ordergate.terminal import progress
 
     async def work(runtime: "Runtime") -> "Drill":
@@ -62,27 +62,27 @@ def switch_check(
                 progress=advance,
             )
 
-    drill = with_gateway(config, work)
+    check = with_gateway(config, work)
     if as_json:
-        print_json(msgspec.json.encode(drill))
+        print_json(msgspec.json.encode(check))
     else:
-        _show(drill, days)
-    if drill.refused:
+        _show(check, days)
+    if check.refused:
         sys.exit(1)
 
 
-def _show(drill: "Drill", days: int) -> None:
+def _show(check: "SwitchCheck", days: int) -> None:
     from ordergate.terminal import plain, show_rows
 
-    tell(f"{drill.passing} of {drill.orders} orders of {days} days would pass at {drill.account}")
-    if drill.refused:
+    tell(f"{check.passing} of {check.orders} orders of {days} days would pass at {check.account}")
+    if check.refused:
         rows = [
             (str(each.orders), each.code, plain(each.pointer), plain(each.detail), each.example)
-            for each in drill.refused
+            for each in check.refused
         ]
         show_rows(("orders", "refused as", "at", "why", "for example"), rows, "")
-    for name, use in drill.staying.items():
+    for name, use in check.staying.items():
         if use.open_orders or use.unsettled:
             tell(f"{use.open_orders} open orders and {use.unsettled} unsettled operations stay at {name}")
-    limit = "no limit" if drill.limit_per_minute is None else f"{drill.limit_per_minute} calls a minute"
-    tell(f"at most {drill.peak_per_minute} orders were made in a minute; the account takes {limit}")
+    limit = "no limit" if check.limit_per_minute is None else f"{check.limit_per_minute} calls a minute"
+    tell(f"at most {check.peak_per_minute} orders were made in a minute; the account takes {limit}")

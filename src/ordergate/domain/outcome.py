@@ -54,7 +54,7 @@ class Unknown(msgspec.Struct, frozen=True, kw_only=True):
     provider: ProviderError | None = None
 
 
-class Absent(msgspec.Struct, frozen=True, kw_only=True):
+class NotFound(msgspec.Struct, frozen=True, kw_only=True):
     """A probe found no trace of a write: it was not applied, unless a sent request can still arrive.
 
     Attributes:
@@ -84,4 +84,4 @@ class EventPage(msgspec.Struct, frozen=True, kw_only=True):
     next_cursor: str | None
 
 
-Outcome = Applied | NotApplied | Unknown | OrderPage | EventPage | Absent
+Outcome = Applied | NotApplied | Unknown | OrderPage | EventPage | NotFound

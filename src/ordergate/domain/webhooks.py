@@ -1,10 +1,8 @@
-"""Webhooks by the Standard Webhooks specification: the body, the signature, the retries, and the allowed addresses.
+"""Outgoing webhooks: the body, the retries, and the allowed addresses.
 
 Nothing here reads a clock, a name server or a source of chance; all three are given.
 """
 
-import hmac
-from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, ip_address, ip_network
@@ -15,8 +13,6 @@ import msgspec
 from ordergate.domain.errors import FieldError
 from ordergate.domain.special_networks import Address, Network, cloud_service, is_public
 from ordergate.domain.webhook_bodies import MAX_URL
-
-SECRET_PREFIX = "whsec_"  # noqa: S105 - what every secret begins with
 
 _TRANSLATED = ip_network("64:ff9b::/96")
 """NAT64: the last 32 bits are an IPv4 address."""
@@ -31,38 +27,6 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     timestamp: datetime
     data: msgspec.Raw
-
-
-def secret_of(random: bytes) -> str:
-    """Return random bytes in the form of a secret."""
-    return SECRET_PREFIX + b64encode(random).decode()
-
-
-def signed_headers(
-    message_id: str, at: datetime, body: bytes, secrets: Iterable[str]
-) -> tuple[tuple[str, str], ...]:
-    """Return the headers of one attempt: a signature for each secret, so that a receiver may know either.
-
-    Args:
-        message_id: The same for every attempt; the receiver knows repeats by it.
-        at: The time of this attempt.
-        body: The exact bytes.
-        secrets: ``whsec_…``, the newest first.
-    """
-    timestamp = str(int(at.timestamp()))
-    content = f"{message_id}.{timestamp}.".encode() + body
-    signatures = " ".join(f"v1,{_signature(secret, content)}" for secret in secrets)
-    return (
-        ("content-type", "application/json"),
-        ("webhook-id", message_id),
-        ("webhook-timestamp", timestamp),
-        ("webhook-signature", signatures),
-    )
-
-
-def _signature(secret: str, content: bytes) -> str:
-    key = b64decode(secret.removeprefix(SECRET_PREFIX))
-    return b64encode(hmac.digest(key, content, "sha256")).decode()
 
 
 def next_try_in(tries: int, plan: Sequence[float], chance: float, asked: float | None) -> float | None:

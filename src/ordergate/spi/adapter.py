@@ -76,8 +76,8 @@ class Adapter(Protocol):
         """Begin a conversation that finds out, reading only, whether a write was applied.
 
         It returns ``Applied`` only with a proof: the operation's mark or key at the provider, or the requested change
-        itself, against the order in the command. ``NotApplied`` is a refusal that the provider recorded. ``Absent`` is
-        the absence of any trace. ``Unknown`` is everything that only a person can judge, and an unreadable response.
+        itself, against the order in the command. ``NotApplied`` is a refusal that the provider recorded. ``NotFound``
+        is the absence of any trace. ``Unknown`` is everything that only a person can judge, and an unreadable response.
 
         Args:
             command: The write as it was planned; a one-time token is taken out of it.

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from ordergate.domain.outcome import Absent, Applied, NotApplied, Unknown
+from ordergate.domain.outcome import Applied, NotApplied, NotFound, Unknown
 from ordergate.domain.provider_order import ProviderOrder
 
 
@@ -31,16 +31,16 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.found != self.before and self.found == {**self.before, **self.asked})
 
 
-def judge_changes(order: ProviderOrder, changes: Sequence[Change]) -> Applied | Absent | Unknown:
+def judge_changes(order: ProviderOrder, changes: Sequence[Change]) -> Applied | NotFound | Unknown:
     """Return the outcome of an update of several fields, from the order.
 
-    Applied if all fields have the requested values, even if they had them before. Absent if no field has changed.
+    Applied if all fields have the requested values, even if they had them before. NotFound if no field has changed.
     Otherwise somebody else has changed the order, and a person has to decide.
     """
     if all(change.holds for change in changes):
         return Applied(order=order)
     if all(change.found == change.before for change in changes):
-        return Absent(order=order)
+        return NotFound(order=order)
     return Unknown(reason="The order was changed since, but not to what was asked for.")
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from ordergate.domain.outcome import Absent, Applied, NotApplied, Unknown
+from ordergate.domain.outcome import Applied, NotApplied, NotFound, Unknown
 from ordergate.domain.provider_order import OPERATION_MARK, ProviderOrder
 from ordergate.spi.adapter import Baseline
 from ordergate.spi.paging import Cursor
@@ -67,7 +67,7 @@ _Walk = Generator[WireRequest, WireResponse, _Way]
 
 def find_created(
     search: Search, baseline: Baseline
-) -> Generator[WireRequest, WireResponse, Applied | Absent | Unknown]:
+) -> Generator[WireRequest, WireResponse, Applied | NotFound | Unknown]:
     """Search for the order with the operation's mark.
 
     Providers do not document the sort order of their lists. So the search goes in both directions from the newest order
@@ -78,12 +78,12 @@ def find_created(
         if outcome is not None:
             return outcome
     way = yield from _walk(search, "after", None, baseline.recorded_at - LOOK_BACK)
-    return _conclusion(way) or Absent()
+    return _conclusion(way) or NotFound()
 
 
 def _around(
     search: Search, newest: str, baseline: Baseline
-) -> Generator[WireRequest, WireResponse, Applied | Absent | Unknown | None]:
+) -> Generator[WireRequest, WireResponse, Applied | NotFound | Unknown | None]:
     """Search in both directions from an order; None if its id is no valid cursor."""
     horizon = baseline.newest_created_at or baseline.recorded_at - LOOK_BACK
     ways: list[_Way] = []
@@ -99,7 +99,7 @@ def _around(
     # A provider may answer an unknown cursor with an empty page, or ignore it. Then neither direction has rows, or both
     # lead into the past, and neither proves anything about the newer orders.
     astray = all(way.empty for way in ways) or all(way.past for way in ways)
-    return None if astray else Absent()
+    return None if astray else NotFound()
 
 
 def _conclusion(way: _Way) -> Applied | Unknown | None:

@@ -32,45 +32,45 @@ AT_ONCE = 8
 
 def test_a_lane_has_so_many_places() -> None:
     """What is on its way takes a place."""
-    lane = EndpointState()
+    state = EndpointState()
 
-    assert lane.room(0.0, AT_ONCE) == AT_ONCE
-    lane.in_flight = 5
-    assert lane.room(0.0, AT_ONCE) == 3
-    assert lane.room(0.0, 3) == 0
+    assert state.room(0.0, AT_ONCE) == AT_ONCE
+    state.in_flight = 5
+    assert state.room(0.0, AT_ONCE) == 3
+    assert state.room(0.0, 3) == 0
 
 
 def test_a_silent_endpoint_is_left_alone_and_tried_by_one() -> None:
     """After enough silences nothing goes there for a while; then one delivery, until it was answered."""
-    lane = EndpointState()
+    state = EndpointState()
     for _ in range(TRIPS.after):
-        assert lane.room(100.0, AT_ONCE) == AT_ONCE
-        lane.breaker = after_failure(lane.breaker, 0, TRIPS, 100.0, "silence")
+        assert state.room(100.0, AT_ONCE) == AT_ONCE
+        state.breaker = after_failure(state.breaker, 0, TRIPS, 100.0, "silence")
 
-    assert lane.room(100.0 + TRIPS.seconds / 2, AT_ONCE) == 0
+    assert state.room(100.0 + TRIPS.seconds / 2, AT_ONCE) == 0
     later = 100.0 + TRIPS.seconds
-    assert lane.room(later, AT_ONCE) == 1
-    lane.breaker, lane.in_flight = passing(lane.breaker), 1
-    assert lane.room(later, AT_ONCE) == 0
-    lane.breaker, lane.in_flight = after_success(lane.breaker, 1), 0
-    assert lane.breaker == Breaker(generation=1)
-    assert lane.room(later, AT_ONCE) == AT_ONCE
+    assert state.room(later, AT_ONCE) == 1
+    state.breaker, state.in_flight = passing(state.breaker), 1
+    assert state.room(later, AT_ONCE) == 0
+    state.breaker, state.in_flight = after_success(state.breaker, 1), 0
+    assert state.breaker == Breaker(generation=1)
+    assert state.room(later, AT_ONCE) == AT_ONCE
 
 
 def test_an_endpoint_that_asks_for_patience_gets_it() -> None:
     """Nothing goes there before the time that it named."""
-    lane = EndpointState(paused_until=50.0)
+    state = EndpointState(paused_until=50.0)
 
-    assert lane.room(49.9, AT_ONCE) == 0
-    assert lane.room(50.0, AT_ONCE) == AT_ONCE
+    assert state.room(49.9, AT_ONCE) == 0
+    assert state.room(50.0, AT_ONCE) == AT_ONCE
 
 
 def test_a_quiet_lane_is_forgotten() -> None:
     """One that knows nothing; never one with deliveries on their way, silences counted or a time to wait for."""
-    assert EndpointState(breaker=Breaker(generation=3)).forgettable(50.0)
-    assert not EndpointState(in_flight=1).forgettable(50.0)
-    assert not EndpointState(paused_until=51.0).forgettable(50.0)
-    assert not EndpointState(breaker=Breaker(failures=1)).forgettable(50.0)
+    assert EndpointState(breaker=Breaker(generation=3)).is_idle(50.0)
+    assert not EndpointState(in_flight=1).is_idle(50.0)
+    assert not EndpointState(paused_until=51.0).is_idle(50.0)
+    assert not EndpointState(breaker=Breaker(failures=1)).is_idle(50.0)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ async def _queued(journal: SqliteJournal, *urls: str) -> list[str]:
 
 async def _make(gateway: Runtime) -> None:
     worker = DeliveryWorker(gateway)
-    await worker.begin()
+    await worker.start_due()
     await worker.stop()
 
 
@@ -248,13 +248,13 @@ async def test_a_retry_waits_as_long_as_it_was_asked_to(journal: SqliteJournal) 
     gateway.outbound.sender = Answers(Reply(status=503, retry_after="7200"))
     worker = DeliveryWorker(gateway)
 
-    await worker.begin()
+    await worker.start_due()
     await worker.stop()
 
     (row,) = await journal.read(tx.deliveries.search(DeliveryQuery(world="test")))
     assert row.next_try_at is not None
     assert row.next_try_at - row.created_at >= timedelta(hours=2)
-    rest = worker._lanes[busy].paused_until - asyncio.get_running_loop().time()
+    rest = worker._states[busy].paused_until - asyncio.get_running_loop().time()
     assert 0 < rest <= 3600
 
 
@@ -265,13 +265,13 @@ async def test_silences_are_counted_when_they_come(journal: SqliteJournal) -> No
     gateway.outbound.sender = Answers(Reply(status=None))
     worker = DeliveryWorker(gateway)
     now = asyncio.get_running_loop().time()
-    lane = worker._lanes[silent] = EndpointState(breaker=Breaker(failures=TRIPS.after - 1))
+    state = worker._states[silent] = EndpointState(breaker=Breaker(failures=TRIPS.after - 1))
 
-    await worker.begin()
+    await worker.start_due()
     await worker.stop()
 
-    assert lane.room(now, AT_ONCE) == 0
-    assert lane.room(asyncio.get_running_loop().time() + TRIPS.seconds, AT_ONCE) == 1
+    assert state.room(now, AT_ONCE) == 0
+    assert state.room(asyncio.get_running_loop().time() + TRIPS.seconds, AT_ONCE) == 1
 
 
 async def test_a_retry_that_comes_soon_wakes_the_deliveries(
@@ -293,7 +293,7 @@ async def test_a_retry_that_comes_soon_wakes_the_deliveries(
 
 async def test_the_end_waits_for_no_receiver(journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch) -> None:
     """A delivery that is still under way is let go of, and made again by the next process."""
-    monkeypatch.setattr(deliveries, "_FAREWELL", 0.01)
+    monkeypatch.setattr(deliveries, "_STOP_TIMEOUT", 0.01)
     gateway = gateway_of(journal)
     (silent,) = await _queued(journal, "https://silent.example")
 

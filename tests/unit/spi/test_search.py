@@ -8,7 +8,7 @@ import pytest
 from tests.builders import provider_order
 
 from ordergate.domain.errors import ProviderError
-from ordergate.domain.outcome import Absent, Applied, NotApplied, Outcome, Unknown
+from ordergate.domain.outcome import Applied, NotApplied, NotFound, Outcome, Unknown
 from ordergate.domain.provider_order import OPERATION_MARK, ProviderOrder
 from ordergate.spi.adapter import Baseline
 from ordergate.spi.paging import Cursor
@@ -116,7 +116,7 @@ def test_every_newer_order_is_looked_at(
         written = [*rows[: old + place + 1], ours, *rows[old + place + 1 :]]
         listed = listing(written[::-1] if newest_first else written)
         assert searched(listed, begin)[0] == Applied(order=ours)
-    assert searched(listing(rows[::-1] if newest_first else rows), begin)[0] == Absent()
+    assert searched(listing(rows[::-1] if newest_first else rows), begin)[0] == NotFound()
 
 
 @pytest.mark.parametrize("newest_first", [True, False])
@@ -125,7 +125,7 @@ def test_the_past_is_left_alone(*, newest_first: bool) -> None:
     rows, newest = account(1_000, PAGE + 1, step=1)
     outcome, cursors = searched(listing(rows[::-1] if newest_first else rows), known(newest))
 
-    assert outcome == Absent()
+    assert outcome == NotFound()
     assert len(cursors) == 3
 
 
@@ -156,7 +156,7 @@ def test_an_unknown_cursor_leads_to_the_beginning(answer: Answer, *, newest_firs
     ours = order("ours", operation="op_1")
     gone = known(order("gone", 50))
 
-    for listed, expected in (([*rows, ours], Applied(order=ours)), (rows, Absent())):
+    for listed, expected in (([*rows, ours], Applied(order=ours)), (rows, NotFound())):
         shown = listing(listed[::-1] if newest_first else listed, unknown=answer)
         assert searched(shown, gone)[0] == expected
 
@@ -220,4 +220,4 @@ def test_a_list_without_end_is_given_up() -> None:
 
 def test_an_empty_list_holds_nothing() -> None:
     """An account without orders has none of ours."""
-    assert searched(listing([]), known(None))[0] == Absent()
+    assert searched(listing([]), known(None))[0] == NotFound()

@@ -24,7 +24,7 @@ from ordergate.domain.commands import (
 )
 from ordergate.domain.errors import ProviderError
 from ordergate.domain.lifecycle import FulfillmentStatus, Phase, ReviewReason
-from ordergate.domain.outcome import Absent, Applied, NotApplied, Outcome, Unknown
+from ordergate.domain.outcome import Applied, NotApplied, NotFound, Outcome, Unknown
 from ordergate.domain.provider_order import OPERATION_MARK, ProviderOrder, ProviderReturn
 from ordergate.spi.adapter import Baseline, Plan
 from ordergate.spi.paging import Cursor
@@ -37,7 +37,7 @@ from ordergate_rapyd.responses import FAILED_PAYMENTS, UnreadableAnswerError
 from ordergate_rapyd.wire import Payment, UpdateExtension
 
 _Conversation = Generator[WireRequest, WireResponse, Outcome]
-_Judge = Callable[[Any, ProviderOrder], Applied | Absent | Unknown]
+_Judge = Callable[[Any, ProviderOrder], Applied | NotFound | Unknown]
 
 
 def _create(command: CreateOrder, baseline: Baseline) -> _Conversation:
@@ -116,7 +116,9 @@ def _judge_payments(
     )
 
 
-def _judge_unmarked(command: PayOrder, order: ProviderOrder, payments: Sequence[Payment]) -> Absent | Unknown:
+def _judge_unmarked(
+    command: PayOrder, order: ProviderOrder, payments: Sequence[Payment]
+) -> NotFound | Unknown:
     """Without a payment of ours: absent if the order's money is as it was, or another operation's payment moved it."""
     known = {payment.provider_payment_id for payment in command.order.payments}
     new = [
@@ -127,7 +129,7 @@ def _judge_unmarked(command: PayOrder, order: ProviderOrder, payments: Sequence[
         return Unknown(reason="The order has a payment at Rapyd that does not say whose it is.")
     if len(payments) >= PAGE_SIZE:
         return Unknown(reason="The order has too many payments at Rapyd to look through.")
-    return Absent(order=order)
+    return NotFound(order=order)
 
 
 def _mark(payment: Payment) -> object:
@@ -151,19 +153,19 @@ def _change(judge: _Judge) -> Callable[[Any, Baseline], Plan]:
     return begin
 
 
-def _fulfilled(command: FulfillOrder, order: ProviderOrder) -> Applied | Absent | Unknown:  # noqa: ARG001
+def _fulfilled(command: FulfillOrder, order: ProviderOrder) -> Applied | NotFound | Unknown:  # noqa: ARG001
     if order.fulfillment_status in {FulfillmentStatus.FULFILLED, FulfillmentStatus.RETURNED}:
         return Applied(order=order)
-    return _unmapped(order) or Absent(order=order)
+    return _unmapped(order) or NotFound(order=order)
 
 
-def _confirmed(command: ConfirmPayment, order: ProviderOrder) -> Applied | Absent | Unknown:  # noqa: ARG001
+def _confirmed(command: ConfirmPayment, order: ProviderOrder) -> Applied | NotFound | Unknown:  # noqa: ARG001
     if order.paid_in_full:
         return Applied(order=order)
-    return _unmapped(order) or Absent(order=order)
+    return _unmapped(order) or NotFound(order=order)
 
 
-def _updated(command: UpdateOrder, order: ProviderOrder) -> Applied | Absent | Unknown:
+def _updated(command: UpdateOrder, order: ProviderOrder) -> Applied | NotFound | Unknown:
     """Compare the sent fields; an order with an applied coupon counts as having it."""
     coupon = msgspec.convert(command.extension, UpdateExtension).coupon
     verdict = _judge_update(command, order, coupon)
@@ -174,7 +176,7 @@ def _updated(command: UpdateOrder, order: ProviderOrder) -> Applied | Absent | U
 
 def _judge_update(
     command: UpdateOrder, order: ProviderOrder, coupon: str | UnsetType | None
-) -> Applied | Absent | Unknown:
+) -> Applied | NotFound | Unknown:
     """Few responses contain a coupon, so the other fields are compared first."""
     changes = _changes(command, order)
     if coupon is UNSET or any(change.asks for change in changes):
@@ -229,7 +231,7 @@ def _return_goods(command: ReturnGoods, baseline: Baseline) -> _Conversation:  #
 
 def _judge_returns(
     command: ReturnGoods, order: ProviderOrder, returns: Sequence[ProviderReturn], wanted: int
-) -> Applied | Absent | Unknown:
+) -> Applied | NotFound | Unknown:
     """Others may have returned the same amount: this return is in the list if the refunds have grown by it."""
     before = command.order.amount_refunded
     unknown = [made for made in returns if made.provider_return_id not in command.known]
@@ -243,7 +245,7 @@ def _judge_returns(
     if order.amount_refunded > before:
         return Applied(order=order)
     if new == 0 or not alike:
-        return Absent(order=order)
+        return NotFound(order=order)
     return Unknown(reason="Rapyd's list has a return of this amount, which may have been made before.")
 
 

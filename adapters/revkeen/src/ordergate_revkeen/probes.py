@@ -23,7 +23,7 @@ from ordergate.domain.commands import (
 )
 from ordergate.domain.errors import ProviderError
 from ordergate.domain.lifecycle import FulfillmentStatus, Phase
-from ordergate.domain.outcome import Absent, Applied, NotApplied, Outcome, Unknown
+from ordergate.domain.outcome import Applied, NotApplied, NotFound, Outcome, Unknown
 from ordergate.domain.provider_order import ProviderOrder
 from ordergate.spi.adapter import Baseline, Plan
 from ordergate.spi.paging import Cursor
@@ -46,7 +46,7 @@ HANDED_OVER = frozenset({FulfillmentStatus.FULFILLED, FulfillmentStatus.RETURNED
 
 _Conversation = Generator[WireRequest, WireResponse, Outcome]
 _Events = list[Event] | Unknown
-_Judge = Callable[[Any, ProviderOrder], Applied | Absent | Unknown]
+_Judge = Callable[[Any, ProviderOrder], Applied | NotFound | Unknown]
 
 
 def _create(command: CreateOrder, baseline: Baseline) -> _Conversation:
@@ -93,7 +93,7 @@ def _pay(command: PayOrder, baseline: Baseline) -> _Conversation:  # noqa: ARG00
 
 def _judge_payment(
     command: PayOrder, events: list[Event], order: ProviderOrder
-) -> Applied | NotApplied | Absent | Unknown:
+) -> Applied | NotApplied | NotFound | Unknown:
     if any(event.type in SUCCEEDED for event in events):
         return Applied(order=order)
     # An earlier key was replaced after a certain refusal; its events prove nothing about the lost request.
@@ -109,7 +109,7 @@ def _judge_payment(
     if types:
         return Unknown(reason=f"RevKeen knows the payment, and not how it ended: {', '.join(sorted(types))}.")
     if _money(order) == _money(command.order):
-        return Absent(order=order)
+        return NotFound(order=order)
     return Unknown(
         reason="A payment has reached the order, and no event at RevKeen says that it is this one."
     )
@@ -142,13 +142,13 @@ def _change(judge: _Judge) -> Callable[[Any, Baseline], Plan]:
     return begin
 
 
-def _canceled(command: CancelOrder, order: ProviderOrder) -> Applied | Absent | Unknown:  # noqa: ARG001
+def _canceled(command: CancelOrder, order: ProviderOrder) -> Applied | NotFound | Unknown:  # noqa: ARG001
     if order.phase is Phase.CANCELED:
         return Applied(order=order)
-    return _unmapped(order) or Absent(order=order)
+    return _unmapped(order) or NotFound(order=order)
 
 
-def _fulfilled(command: FulfillOrder, order: ProviderOrder) -> Applied | Absent | Unknown:
+def _fulfilled(command: FulfillOrder, order: ProviderOrder) -> Applied | NotFound | Unknown:
     """Judge by the fulfilment of the whole order: RevKeen shows none of single lines."""
     before, found = command.order.fulfillment_status, order.fulfillment_status
     if found in HANDED_OVER:
@@ -159,10 +159,10 @@ def _fulfilled(command: FulfillOrder, order: ProviderOrder) -> Applied | Absent 
         return Unknown(
             reason="Some lines are fulfilled at RevKeen, which does not say which: these cannot be told."
         )
-    return _unmapped(order) or Absent(order=order)
+    return _unmapped(order) or NotFound(order=order)
 
 
-def _updated(command: UpdateOrder, order: ProviderOrder) -> Applied | Absent | Unknown:
+def _updated(command: UpdateOrder, order: ProviderOrder) -> Applied | NotFound | Unknown:
     """Compare the sent fields; fields that only the gateway stores change nothing there."""
     before = command.order
     asked = (

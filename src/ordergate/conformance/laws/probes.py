@@ -16,7 +16,7 @@ from ordergate.conformance.walks import CHAIRS, declares
 from ordergate.conformance.world import timeless_world
 from ordergate.domain.commands import WriteCommand
 from ordergate.domain.lifecycle import OperationKind
-from ordergate.domain.outcome import Absent, Applied, NotApplied, Outcome, Unknown
+from ordergate.domain.outcome import Applied, NotApplied, NotFound, Outcome, Unknown
 from ordergate.domain.provider_order import ProviderOrder
 from ordergate.spi.adapter import Baseline
 from ordergate.spi.wire import NoAnswer, WireResponse
@@ -122,7 +122,7 @@ class ProbeLaws(Laws):
         for provider, command, baseline in _each(self.case):
             provider.now += 60
             outcome = provider.probe(command, baseline).outcome
-            assert isinstance(outcome, Absent), f"{_name(command)}: not sent, and the probe says {outcome}"
+            assert isinstance(outcome, NotFound), f"{_name(command)}: not sent, and the probe says {outcome}"
             before: ProviderOrder | None = getattr(command, "order", None)
             assert outcome.order == (before and provider.read(before))
 
@@ -144,10 +144,10 @@ class ProbeLaws(Laws):
         """If there are only other orders, the probe finds no trace."""
         for provider, newest in self._crowded():
             command, baseline = _own(provider.creation(CHAIRS)), provider.baseline(newest)
-            assert provider.probe(command, baseline).outcome == Absent()
+            assert provider.probe(command, baseline).outcome == NotFound()
             _crowd(provider, MORE_THAN_A_PAGE)
             for known in (baseline, provider.baseline(None), _forgotten(baseline)):
-                assert provider.probe(command, known).outcome == Absent()
+                assert provider.probe(command, known).outcome == NotFound()
 
     @law
     def test_a_probe_looks_only(self) -> None:
@@ -176,14 +176,14 @@ class ProbeLaws(Laws):
         newest = _order(provider)
         command, baseline = _own(provider.creation(CHAIRS)), provider.baseline(newest)
         _order(provider)
-        assert provider.probe(command, baseline).outcome == Absent()
+        assert provider.probe(command, baseline).outcome == NotFound()
         if not declares(self.case, OperationKind.PAY):
             return
         order = _order(provider)
         ours = _own(provider.payment(order, order.total))
         provider.pay(order, order.total)
         outcome = provider.probe(ours, provider.baseline(order)).outcome
-        assert isinstance(outcome, Unknown | Absent), f"another's payment made {outcome} of ours"
+        assert isinstance(outcome, Unknown | NotFound), f"another's payment made {outcome} of ours"
 
     @law
     def test_a_declined_payment_is_not_taken_for_paid(self) -> None:
@@ -196,8 +196,8 @@ class ProbeLaws(Laws):
         command = provider.payment(order, order.total, case.declining_method(provider.emulator.catalog()))
         provider.carry_out(command)
         outcome = provider.probe(command, provider.baseline(order)).outcome
-        assert isinstance(outcome, NotApplied | Absent), f"declined, and the probe says {outcome}"
-        assert isinstance(outcome, Absent) or outcome.code in {"payment_declined", "provider_rejected"}
+        assert isinstance(outcome, NotApplied | NotFound), f"declined, and the probe says {outcome}"
+        assert isinstance(outcome, NotFound) or outcome.code in {"payment_declined", "provider_rejected"}
 
     @law
     def test_a_probe_that_cannot_read_knows_nothing(self) -> None:
@@ -222,7 +222,7 @@ class ProbeLaws(Laws):
                 for body in answers.spoiled(exchange.answer.body):
                     spoiled = msgspec.structs.replace(exchange.answer, body=body)
                     outcome = _reply(provider, told, baseline, heard_before, spoiled)
-                    assert isinstance(outcome, Applied | NotApplied | Absent | Unknown)
+                    assert isinstance(outcome, Applied | NotApplied | NotFound | Unknown)
 
     @law
     def test_an_order_that_is_gone_is_unknown(self) -> None:
