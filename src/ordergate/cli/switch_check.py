@@ -10,7 +10,7 @@ import click
 from ordergate.cli.session import config_option, json_option, print_json, reports_problems, tell, with_gateway
 
 if TYPE_CHECKING:
-    from ordergate.gateway.operating.switch_check import Drill
+    from ordergate.gateway.operating.switch_check import SwitchCheck
     from ordergate.gateway.runtime.runtime import Runtime
 
 
@@ -40,7 +40,7 @@ def switch_check(
     from ordergate.gateway.operating.switch_check import check_switch
     from ordergate.terminal import progress
 
-    async def work(runtime: "Runtime") -> "Drill":
+    async def work(runtime: "Runtime") -> "SwitchCheck":
         accounts = runtime.configuration.accounts
         for name in filter(None, (target, source)):
             if name not in accounts:
@@ -53,7 +53,7 @@ def switch_check(
                 f"{source} and {target} are of two worlds, test and live: no order goes from one to the other"
             )
         with progress("orders") as advance:
-            return await rehearse(
+            return await check_switch(
                 runtime,
                 accounts[target],
                 source=source,
