@@ -1,1 +1,1 @@
-"""Programs that take long: benchmarks, and campaigns that look for a broken promise."""
+"""Long-running programs: benchmarks, and campaigns that search for a broken guarantee."""

@@ -1,1 +1,1 @@
-"""A campaign of faults, kills and cut connections, and a verdict on what the gateway made of it."""
+"""A campaign of faults, kills and cut connections, and a verdict on the gateway's results."""

@@ -1,1 +1,1 @@
-"""What happens at a provider, told in every way in which webhooks fail: the end is the same."""
+"""Changes at a provider with every webhook fault: the final state must always be the same."""

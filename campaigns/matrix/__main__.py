@@ -1,4 +1,4 @@
-"""``uv run python -m campaigns.matrix``: the table of stories and ways; 1 if any cell is wrong."""
+"""``uv run python -m campaigns.matrix``: the table of stories and webhook faults; exit code 1 if any cell is wrong."""
 
 import sys
 import tempfile
@@ -15,7 +15,7 @@ from campaigns.matrix.stories import STORIES
 
 @click.command()
 def main() -> None:
-    """Tell what happens at the providers in every way in which webhooks fail, and print how it ended."""
+    """Run every story with every webhook fault, and print the results."""
     with tempfile.TemporaryDirectory(prefix="ordergate-matrix-") as folder:
         cells = run(Path(folder), lambda way: click.echo(f"webhooks {way}", err=True))
     Console(highlight=False, width=None if sys.stdout.isatty() else 130).print(table(cells))
@@ -26,7 +26,7 @@ def main() -> None:
 
 
 def table(cells: Sequence[Cell]) -> Table:
-    """One row for each story at each provider, one column for each way."""
+    """Return one row for each story at each provider, and one column for each webhook fault."""
     made = Table("provider", "story, and what the merchant hears", *WAYS)
     found = {(cell.account, cell.story, cell.way): cell for cell in cells}
     for account in sorted({cell.account for cell in cells}):

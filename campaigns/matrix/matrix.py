@@ -1,4 +1,4 @@
-"""Runs every story in every way: a real server, the emulators, and a merchant who listens."""
+"""Runs every story with every webhook fault, on a real server, the emulators and a merchant's receiver."""
 
 import asyncio
 import contextlib
@@ -58,7 +58,7 @@ class Cell:
 
 
 def run(folder: Path, tell: Callable[[str], None], ways: Sequence[str] = tuple(WAYS)) -> list[Cell]:
-    """Run the matrix; whatever it starts ends with it."""
+    """Run the matrix, and end every process that it started."""
     with compiled(folder), emulators(folder, 0) as running:
         return asyncio.run(_run(folder, running, tell, ways))
 

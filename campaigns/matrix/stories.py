@@ -1,4 +1,4 @@
-"""Orders' lives as they go on at a provider, and what the merchant must have heard in the end."""
+"""The life of orders at a provider, and the events that the merchant must have received at its end."""
 
 import asyncio
 import time
@@ -13,12 +13,12 @@ Document = dict[str, Any]
 
 TOTAL = 41_000
 PATIENCE = 40.0
-"""Seconds in which the gateway must have found out what happened."""
+"""The time limit for the gateway to find a change at the provider."""
 
 
 @dataclass
 class Teller:
-    """One order's life: asks the gateway as its merchant, and acts at the provider behind its back."""
+    """One order's life: it calls the gateway as a merchant, and acts at the provider without the gateway."""
 
     client: httpx.AsyncClient
     account: str
@@ -26,7 +26,7 @@ class Teller:
     order: Document
 
     async def write(self, path: str, body: Document, key: str) -> Document:
-        """Write, with the same key until it is answered: a node may be down."""
+        """Write, and retry with the same key until there is a response: a node may be down."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             try:
@@ -49,7 +49,7 @@ class Teller:
         )
 
     async def until(self, **wanted: Any) -> None:
-        """Wait until the journal has the order like this: nobody asks the provider."""
+        """Wait until the order in the journal is in this state, without a request to the provider."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             try:
@@ -63,7 +63,7 @@ class Teller:
         raise AssertionError(f"{self.account} {self.order['id']}: {shown}, not {wanted}")
 
     def there(self, action: str) -> None:
-        """Let something happen at the provider without us."""
+        """Perform an action at the provider without the gateway."""
         self.emulator.act(self.order["provider_order_id"], action)
 
 

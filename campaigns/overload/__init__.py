@@ -1,1 +1,1 @@
-"""What becomes of ten times too much: ``uv run python -m campaigns.overload``."""
+"""The gateway under ten times its capacity: ``uv run python -m campaigns.overload``."""

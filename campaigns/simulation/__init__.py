@@ -1,1 +1,1 @@
-"""The whole gateway in one thread of virtual time: stopped everywhere, with a network that goes wrong."""
+"""The whole gateway in one thread of virtual time: it stops at every step, and the network fails."""

@@ -1,4 +1,4 @@
-"""Compares what callers were told with what the journal and the providers have."""
+"""Compares the responses to callers with the orders in the journal and at the providers."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -48,7 +48,7 @@ def orders_once(
 
 
 def sent_on_blindly(operations: Iterable[Document]) -> list[str]:
-    """Tell every operation that went on to another account before the one before was proven to have done nothing."""
+    """Return every operation that failed over before the earlier account was proven to have done nothing."""
     return [
         f"{operation['id']}: from {before['account']} ({before['sent']}) to {after['account']}"
         for operation in operations

@@ -1,1 +1,1 @@
-"""A walk through the life of orders at each provider, in which the gateway and the provider must agree."""
+"""A walk through the life of orders at each provider, during which the gateway and the provider must agree."""

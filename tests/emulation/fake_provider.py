@@ -42,7 +42,7 @@ class FakeProvider:
         self.products = ["prod_1"]
         self.strict = True
         self.told: list[str] = []
-        self.untold: list[WebhookEvent] = []
+        self.pending: list[WebhookEvent] = []
         self.wanted = False
         self.rules = DeliveryRules(timeout=5, waits=(300, 1800))
 
@@ -51,7 +51,7 @@ class FakeProvider:
         self.told.append(event_id)
         body = json.dumps({"id": event_id, "type": kind}).encode()
         if self.wanted:
-            self.untold.append(WebhookEvent(id=event_id, type=kind, order_id=order_id, body=body))
+            self.pending.append(WebhookEvent(id=event_id, type=kind, order_id=order_id, body=body))
 
     def describe(self) -> EmulatorDescription:
         return EmulatorDescription(
@@ -129,8 +129,8 @@ class FakeProvider:
         self.wanted = wanted
 
     def take_events(self) -> Sequence[WebhookEvent]:
-        untold, self.untold = self.untold, []
-        return untold
+        pending, self.pending = self.pending, []
+        return pending
 
     def delivery_rules(self) -> DeliveryRules:
         return self.rules

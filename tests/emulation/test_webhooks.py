@@ -1,4 +1,4 @@
-"""Webhooks: what is delivered, in which order, how often, and what befalls it on the way."""
+"""Webhooks: the delivered events, their order, their attempts and their faults."""
 
 import asyncio
 import socket

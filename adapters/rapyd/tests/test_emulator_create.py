@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ordergate_rapyd.emulator.messages import MESSAGES
+from ordergate_rapyd.emulator.errors import MESSAGES
 
 from .emulator_client import START, Client, shipping_item, sku_item
 

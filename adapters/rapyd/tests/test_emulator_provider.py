@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from ordergate.spi.emulator import EmulatedRequest, InvalidControlError, ProviderEmulator
 from ordergate_rapyd.emulator import RapydEmulator, Switches
-from ordergate_rapyd.emulator.messages import MESSAGES
+from ordergate_rapyd.emulator.errors import MESSAGES
 
 from .emulator_client import START, Client, shipping_item
 
+DEFAULT_SWITCHES = msgspec.json.decode(msgspec.json.encode(Switches()))
 UUID = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 
 
@@ -25,7 +26,7 @@ def test_it_is_an_emulator() -> None:
     """The class fits the protocol that the server drives."""
     emulator: ProviderEmulator = RapydEmulator(seed=0)
 
-    assert emulator.switches() == msgspec.structs.asdict(Switches())
+    assert emulator.switches() == DEFAULT_SWITCHES
 
 
 def test_success_has_an_empty_code_and_a_fresh_operation_id() -> None:
@@ -180,7 +181,7 @@ def test_reset_forgets_everything() -> None:
     client.emulator.reset()
 
     assert client.emulator.state() == {"orders": [], "payments": [], "returns": []}
-    assert client.emulator.switches() == msgspec.structs.asdict(Switches())
+    assert client.emulator.switches() == DEFAULT_SWITCHES
     client.emulator.set_switches({"idempotency": "all_post", "reject_reused_salts": True})
     body = client.order_body(upstream_id="other")
     assert client.post("/v1/orders", body, idempotency="key", salt="same").data["upstream_id"] == "other"
@@ -277,7 +278,7 @@ def test_impossible_switches(switches: dict[str, Any], sentence: str) -> None:
 
     with pytest.raises(InvalidControlError, match=sentence):
         emulator.set_switches({"rate_limits": True, **switches})
-    assert emulator.switches() == msgspec.structs.asdict(Switches())
+    assert emulator.switches() == DEFAULT_SWITCHES
 
 
 def test_switches_are_set_one_by_one() -> None:
@@ -287,7 +288,7 @@ def test_switches_are_set_one_by_one() -> None:
     emulator.set_switches({"three_ds_seconds": 5})
 
     assert emulator.switches() == {
-        **msgspec.structs.asdict(Switches()),
+        **DEFAULT_SWITCHES,
         "rate_limits": True,
         "three_ds_seconds": 5,
     }

@@ -326,7 +326,7 @@ def test_every_switch_is_documented():
         and isinstance(field.target, ast.Name)
         and isinstance(text, ast.Expr)
         and isinstance(text.value, ast.Constant)
-        and str(text.value.value).endswith(".")
+        and str(text.value.value).rstrip().endswith(".")
     }
 
     assert documented == set(Switches.__struct_fields__)

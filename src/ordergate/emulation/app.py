@@ -1,4 +1,4 @@
-"""The whole application of an emulator: the control plane, and the provider everywhere else."""
+"""The ASGI application of an emulator: the control plane under its own path, the provider under all others."""
 
 from typing import cast
 
@@ -11,10 +11,10 @@ from ordergate.spi.emulator import ProviderEmulator
 
 
 class EmulatorApplication:
-    """An ASGI application that separates the control plane and the provider by the raw path.
+    """An ASGI application that routes each request by its raw path, to the control plane or to the provider.
 
-    The web framework sees the control plane only. Its router decodes and tidies paths, checks the host and
-    answers in its own words; none of that is the provider's.
+    The web framework serves the control plane only. Its router decodes and normalises paths, checks the host
+    and writes its own error documents; a provider does none of that.
 
     Attributes:
         session: The running emulator.
@@ -27,7 +27,7 @@ class EmulatorApplication:
         self._control = cast("Application", create_control_plane(session))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one HTTP request, or another event of the ASGI server."""
+        """Serve one HTTP request, or another ASGI event such as lifespan."""
         is_provider = scope["type"] == "http" and not _is_control(scope["raw_path"])
         await (self._provider if is_provider else self._control)(scope, receive, send)
 
@@ -44,10 +44,10 @@ def create_app(
     Args:
         emulator: The provider's behaviour.
         clock: Returns Unix time in seconds; the control plane's offset is added to it here.
-        seed: Decides which requests a rule with a probability hits.
-        webhooks: The initial destination of webhooks.
+        seed: Selects the requests that a rule with a probability hits.
+        webhooks: The first webhook settings.
 
     Raises:
-        InvalidControlError: The provider takes no webhook secret, and one is given.
+        InvalidControlError: The settings contain a webhook secret, but the provider has none.
     """
     return EmulatorApplication(EmulationSession(emulator, clock, seed, webhooks))

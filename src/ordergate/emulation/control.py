@@ -1,7 +1,7 @@
-"""The control plane under ``/_emulator``: a test changes the provider's state and behaviour.
+"""The control plane under ``/_emulator``: a test changes the provider's state and behaviour without its client.
 
-Every error is ``{"error": "a sentence"}``: 404 for an unknown object, 409 for an action that an order's state forbids,
-422 for an invalid body.
+Every error is ``{"error": "a sentence"}``: 404 for an unknown order or path, 409 for an action that the state
+of the order does not allow, 422 for an invalid body.
 """
 
 import logging
@@ -33,7 +33,7 @@ Session: TypeAlias = NamedDependency[EmulationSession]
 
 
 class ClockSetting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How far the emulator's time is ahead; about 30 years each way, so that dates stay dates."""
+    """The offset of the emulator's time: at most about 30 years each way, so that every date can be represented."""
 
     offset_seconds: Annotated[
         float,
@@ -42,7 +42,7 @@ class ClockSetting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class OrderAction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An action at the provider; `amount` is in minor units, for a partial refund."""
+    """An action on an order; `amount` is in minor units, for example for a partial refund."""
 
     action: Annotated[
         Literal["3ds_ok", "3ds_fail", "payment_closed", "refund", "dashboard_cancel"],
@@ -52,29 +52,29 @@ class OrderAction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class ControlPlane(Controller):
-    """The calls; each returns the changed state."""
+    """The calls of the control plane; each returns the state that it has changed."""
 
     path = CONTROL_PATH
 
     @get()
     async def overview(self, request: AnyRequest, session: Session) -> Document:
-        """Return the data for a client, and the list of calls."""
+        """Show the settings that a client needs and the list of calls."""
         return {**msgspec.to_builtins(session.emulator.describe()), "calls": _calls(request.app)}
 
     @get("/state")
     async def state(self, session: Session) -> Document:
-        """Return every order, payment and return, and the number of requests."""
+        """Show every order, payment and return, and the number of requests."""
         return session.state()
 
     @post("/reset", status_code=200)
     async def reset(self, session: Session) -> Document:
-        """Forget everything: orders, catalog, switches, faults, clock, webhooks and counters."""
+        """Restore the initial state: orders, catalog, switches, faults, clock, webhooks and counters."""
         session.reset()
         return session.state()
 
     @get("/faults")
     async def faults(self, session: Session) -> Document:
-        """Show the fault rules and how often each has hit."""
+        """Show the fault rules and the number of hits of each."""
         return {"rules": session.faults.rules, "hits": session.faults.hits}
 
     @put("/faults")
@@ -85,19 +85,19 @@ class ControlPlane(Controller):
 
     @get("/clock")
     async def clock(self, session: Session) -> Document:
-        """Show the emulator's time and how far it is ahead."""
+        """Show the emulator's time and its offset in seconds."""
         return {"offset_seconds": session.offset, "now": session.now()}
 
     @put("/clock")
     async def set_clock(self, body: RawBody, session: Session) -> Document:
-        """Put the emulator's time ahead, or back."""
+        """Set the offset of the emulator's time."""
         session.offset = decode_body(body, ClockSetting).offset_seconds
         session.advance()
         return {"offset_seconds": session.offset, "now": session.now()}
 
     @post("/orders/{order_id:str}/do", status_code=200)
     async def act(self, order_id: FromPath[str], body: RawBody, session: Session) -> Document:
-        """Perform an action at the provider, and return the order."""
+        """Perform an action at the provider without its client, and show the order."""
         wanted = decode_body(body, OrderAction)
         try:
             return session.act(order_id, wanted.action, wanted.amount)
@@ -119,7 +119,7 @@ class ControlPlane(Controller):
 
     @get("/switches")
     async def switches(self, session: Session) -> Document:
-        """Return the switches for undocumented behaviour of the provider."""
+        """Show the switches: the behaviours that the provider's documentation leaves open."""
         return session.emulator.switches()
 
     @put("/switches")
@@ -130,18 +130,18 @@ class ControlPlane(Controller):
 
     @get("/webhooks")
     async def webhooks(self, session: Session) -> Document:
-        """Return the destination of webhooks, their faults, and the log of deliveries."""
+        """Show the webhook URL, the delivery faults and the log of the deliveries."""
         return session.deliveries.show()
 
     @put("/webhooks")
     async def set_webhooks(self, body: RawBody, session: Session) -> Document:
-        """Set the destination of webhooks, and their faults."""
+        """Set the webhook URL and the delivery faults."""
         session.deliveries.configure(decode_body(body, WebhookSettings))
         return session.deliveries.show()
 
 
 def create_control_plane(session: EmulationSession) -> Litestar:
-    """Return the control plane of one session as an application of its own."""
+    """Return the control plane of one session as a separate application."""
     return Litestar(
         [ControlPlane],
         dependencies={"session": Provide(lambda: session, sync_to_thread=False)},

@@ -1,4 +1,4 @@
-"""Delivers an emulator's webhooks: in order within one order, in parallel otherwise, never delaying a request."""
+"""Delivers an emulator's webhooks in the background: in sequence for one order, concurrently for different orders."""
 
 import asyncio
 import heapq
@@ -22,33 +22,33 @@ from ordergate.spi.emulator import (
 )
 
 HELD_SECONDS = 1.0
-"""Maximum seconds that an event waits to be overtaken."""
+"""The longest time that a held event waits for the next event of its order."""
 
 STALE_SECONDS = 3600
-"""How old a stale signature is."""
+"""The age of a stale signature."""
 
 CONCURRENT = 32
-"""Attempts at the same time."""
+"""The largest number of concurrent attempts."""
 
 LOGGED = 1000
-"""Attempts that the log keeps."""
+"""The largest number of attempts in the log."""
 
 _log = logging.getLogger(__name__)
 
 
 class DeliveryRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt, as the log shows it.
+    """One attempt in the log.
 
     Attributes:
-        id: Of the event.
-        type: Of the event.
+        id: The id of the event.
+        type: The type of the event.
         order: The provider's id of the order.
-        attempt: 1 for the first; copies of an attempt have its number.
+        attempt: 1 for the first attempt; the copies of an attempt have the same number.
         at: Unix time in seconds, in the emulator's time.
-        status: Status of the response; null without one.
-        error: The reason of a missing response.
-        reached: Whether there was a connection to send it over.
-        delivered: Whether the provider takes the event for delivered.
+        status: The HTTP status of the response; null if there was none.
+        error: The transport error; null if there was a response.
+        reached: True if a connection was made.
+        delivered: True if the status means to the provider that the event is delivered.
     """
 
     id: str
@@ -70,21 +70,21 @@ class _Delivery(msgspec.Struct):
 
 
 class Deliveries:
-    """The events on their way, and a log of the attempts.
+    """The undelivered events, and a log of the attempts.
 
-    The clock is the emulator's: the control plane can make a retry due.
+    All times are the emulator's. If the control plane moves the clock forward, the retries up to then are due.
 
     Attributes:
-        sent: How many attempts have reached the receiver.
+        sent: The number of attempts that have reached the receiver.
     """
 
     def __init__(
         self, emulator: ProviderEmulator, now: Callable[[], float], seed: int, settings: WebhookSettings
     ) -> None:
-        """Start with these settings, to which a reset returns.
+        """Start with these settings; a reset restores them.
 
         Raises:
-            InvalidControlError: The provider takes no webhook secret, and one is given.
+            InvalidControlError: The settings contain a webhook secret, but the provider has none.
         """
         _require_secret_taken(emulator, settings)
         self._emulator = emulator
@@ -94,48 +94,48 @@ class Deliveries:
         self._client: httpx.AsyncClient | None = None
         self._slots = asyncio.Semaphore(CONCURRENT)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._turns = itertools.count()
+        self._sequence = itertools.count()
         self._waiting: list[tuple[float, int, _Delivery]] = []
         self._held: dict[str, tuple[float, _Delivery]] = {}
-        self._lanes: dict[str, deque[_Delivery]] = {}
+        self._queues: dict[str, deque[_Delivery]] = {}
         self.reset()
 
     def reset(self) -> None:
-        """Discard pending and logged deliveries; cancel those in progress."""
+        """Discard the undelivered events and the log, and cancel the attempts in progress."""
         self.sent = 0
         self._draw = random.Random(f"webhooks {self._seed}")  # noqa: S311 - faults, not secrets
-        self._use(self._first_settings)
+        self._apply(self._first_settings)
         self._records: deque[DeliveryRecord] = deque(maxlen=LOGGED)
         self._forget()
 
     def _forget(self) -> None:
         self._waiting.clear()
         self._held.clear()
-        for lane in self._lanes.values():
-            lane.clear()
-        self._lanes.clear()
+        for queue in self._queues.values():
+            queue.clear()
+        self._queues.clear()
         for task in self._tasks:
             task.cancel()
 
     def configure(self, settings: WebhookSettings) -> None:
-        """Put these settings in force for events from now on, and for further attempts; no URL ends them all.
+        """Use these settings for new events and for retries. Without a URL, all undelivered events are discarded.
 
         Raises:
-            InvalidControlError: The provider takes no webhook secret, and one is given.
+            InvalidControlError: The settings contain a webhook secret, but the provider has none.
         """
         _require_secret_taken(self._emulator, settings)
         self.collect()
-        self._use(settings)
+        self._apply(settings)
         if settings.url is None:
             self._forget()
 
-    def _use(self, settings: WebhookSettings) -> None:
+    def _apply(self, settings: WebhookSettings) -> None:
         self._plan = WebhookPlan(settings, self._draw)
         self._emulator.keep_events(wanted=settings.url is not None)
 
     def show(self) -> dict[str, Any]:
-        """Return the settings, how many events wait, and the log, latest last."""
-        waiting = len(self._waiting) + len(self._held) + sum(map(len, self._lanes.values()))
+        """Return the settings, the number of waiting events, and the log, oldest attempt first."""
+        waiting = len(self._waiting) + len(self._held) + sum(map(len, self._queues.values()))
         return {
             **msgspec.structs.asdict(self._plan.settings),
             "sent": self.sent,
@@ -144,7 +144,7 @@ class Deliveries:
         }
 
     def collect(self) -> None:
-        """Collect the emulator's events, and start due deliveries."""
+        """Take the emulator's new events, and start the attempts that are due."""
         now = self._now()
         for event in self._emulator.take_events():
             self._admit(event, now)
@@ -153,23 +153,23 @@ class Deliveries:
             self._start(heapq.heappop(self._waiting)[2])
 
     async def close(self) -> None:
-        """Cancel the deliveries in progress, and start no more."""
+        """Cancel the attempts in progress, and start no others."""
         self.configure(NO_WEBHOOKS)
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._client is not None:
             await self._client.aclose()
 
     def _admit(self, event: WebhookEvent, now: float) -> None:
-        fate = self._plan.fate()
-        if fate.lost:
+        faults = self._plan.next_faults()
+        if faults.dropped:
             return
         due = now + self._plan.settings.delay
-        delivery = _Delivery(event, fate.copies)
+        delivery = _Delivery(event, faults.copies)
         overtaken = self._held.pop(event.order_id, None)
         if overtaken is not None:
             self._wait(delivery, due)
             self._wait(overtaken[1], due)
-        elif fate.held:
+        elif faults.held:
             self._held[event.order_id] = (due + HELD_SECONDS, delivery)
         else:
             self._wait(delivery, due)
@@ -180,42 +180,42 @@ class Deliveries:
             self._wait(delivery, until)
 
     def _wait(self, delivery: _Delivery, due: float) -> None:
-        heapq.heappush(self._waiting, (due, next(self._turns), delivery))
+        heapq.heappush(self._waiting, (due, next(self._sequence), delivery))
 
     def _start(self, delivery: _Delivery) -> None:
         order_id = delivery.event.order_id
-        lane = self._lanes.get(order_id)
-        if lane is not None:
-            lane.append(delivery)
+        queue = self._queues.get(order_id)
+        if queue is not None:
+            queue.append(delivery)
             return
-        lane = self._lanes[order_id] = deque([delivery])
-        task = asyncio.create_task(self._work(order_id, lane))
+        queue = self._queues[order_id] = deque([delivery])
+        task = asyncio.create_task(self._work(order_id, queue))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _work(self, order_id: str, lane: deque[_Delivery]) -> None:
-        """Send the due deliveries of one order, one after the other."""
+    async def _work(self, order_id: str, queue: deque[_Delivery]) -> None:
+        """Deliver the due events of one order in sequence."""
         try:
-            while lane:
+            while queue:
                 async with self._slots:
-                    await self._deliver(lane[0], lane)
-                if lane:
-                    lane.popleft()
+                    await self._deliver(queue[0], queue)
+                if queue:
+                    queue.popleft()
         except Exception:
             _log.exception("the emulator failed to deliver")
             raise
         finally:
-            if self._lanes.get(order_id) is lane:
-                del self._lanes[order_id]
+            if self._queues.get(order_id) is queue:
+                del self._queues[order_id]
 
-    async def _deliver(self, delivery: _Delivery, lane: deque[_Delivery]) -> None:
-        """Make one attempt and its duplicates; after a failure, schedule another."""
+    async def _deliver(self, delivery: _Delivery, queue: deque[_Delivery]) -> None:
+        """Make one attempt with its copies. If all fail, schedule the next attempt."""
         rules = self._emulator.delivery_rules()
         delivered = False
         for _ in range(1 if delivery.attempts else 1 + delivery.copies):
             attempt = self._attempt(delivery)
             record = await self._send(delivery.event, attempt, rules)
-            if not lane:  # forgotten meanwhile
+            if not queue:  # discarded during the attempt
                 return
             self.sent += record.reached
             self._records.append(record)
@@ -227,7 +227,7 @@ class Deliveries:
 
     def _attempt(self, delivery: _Delivery) -> DeliveryAttempt:
         settings = self._plan.settings
-        assert settings.url is not None, "without a URL everything on its way is forgotten"
+        assert settings.url is not None, "without a URL there are no undelivered events"
         signed_at = self._now() - (STALE_SECONDS if settings.stale else 0)
         if not delivery.attempts:
             delivery.first_signed_at = signed_at
@@ -266,10 +266,11 @@ class Deliveries:
         body: bytes,
         timeout: float,  # noqa: ASYNC109
     ) -> tuple[int | None, httpx.HTTPError | None]:
-        """Return the status of the response, or the reason of its absence; redirects are not followed."""
+        """Return the status of the response, or the transport error; redirects are not followed."""
         if self._client is None:
-            # The semaphore is the bound: httpx's own can lose places to requests that are broken off.
-            # A connection that a receiver closes just as it is used again would cost minutes until the retry.
+            # The semaphore limits the concurrency: httpx's own limit can lose slots to cancelled requests.
+            # Idle connections expire early: if the receiver closes one at the moment of its reuse, the attempt
+            # fails, and the retry may follow only minutes later.
             limits = httpx.Limits(
                 max_connections=None, max_keepalive_connections=CONCURRENT, keepalive_expiry=1
             )

@@ -1,4 +1,4 @@
-"""One request and its answer on the wire, byte for byte, and the two ways to break off."""
+"""One HTTP request and its response without any decoding, and two ways to close the connection early."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -13,7 +13,7 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 CONNECTION = "ordergate.connection"
-"""The ASGI extension under which the server hands over the connection's transport."""
+"""The name of the ASGI extension that contains the connection's transport."""
 
 MAX_BODY_BYTES = 10_000_000
 _BODILESS = frozenset({204, 304})
@@ -27,8 +27,8 @@ class BodyTooLargeError(Exception):
     """The request's body is longer than :data:`MAX_BODY_BYTES`."""
 
 
-class Exchange:
-    """One request and its answer. Read once, then answer, truncate or drop once."""
+class HttpExchange:
+    """One HTTP request and its response. Call `read` once, then one of `answer`, `truncate` and `drop`."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Wrap the ASGI triple of an HTTP request."""
@@ -37,11 +37,11 @@ class Exchange:
         self._send = send
 
     async def read(self) -> EmulatedRequest:
-        """Return the request as it was sent, with nothing decoded.
+        """Return the request as it was sent, without decoding its path or query.
 
         Raises:
-            ClientGoneError: The request is incomplete.
-            BodyTooLargeError: The body exceeds the limit.
+            ClientGoneError: The client closed the connection before the end of the body.
+            BodyTooLargeError: The body is longer than `MAX_BODY_BYTES`.
         """
         headers = self._scope["headers"]
         return EmulatedRequest(
@@ -66,13 +66,16 @@ class Exchange:
         return bytes(body)
 
     async def answer(self, response: EmulatedResponse) -> None:
-        """Send the whole answer."""
+        """Send the whole response."""
         await self._send_head(response)
         body = b"" if response.status in _BODILESS else response.body
         await self._send({"type": "http.response.body", "body": body})
 
     async def truncate(self, response: EmulatedResponse) -> None:
-        """Announce the whole answer, send half of its body and close; drop an answer that has no body."""
+        """Send the headers of the whole response and half of its body, then close the connection.
+
+        A response without a body is dropped.
+        """
         if not response.body or response.status in _BODILESS or self._scope["method"] == "HEAD":
             await self.drop()
             return
@@ -83,7 +86,7 @@ class Exchange:
         await self._until_closed()
 
     async def drop(self) -> None:
-        """Close the connection without a byte of an answer."""
+        """Close the connection before the first byte of the response."""
         self._connection().abort()
         await self._until_closed()
 
@@ -102,6 +105,6 @@ class Exchange:
         return connection
 
     async def _until_closed(self) -> None:
-        # An application that returns before its server has noticed the closing is answered for: a 500.
+        # If the application returned before the server noticed the close, the server would send a 500.
         while (await self._receive())["type"] != "http.disconnect":
             pass

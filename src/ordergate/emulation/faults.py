@@ -1,4 +1,4 @@
-"""Fault rules: they choose which requests fail, when, and how."""
+"""Fault rules: the choice of the requests that fail, and how. The faults themselves are in ``provider``."""
 
 import random
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ Probability = Annotated[float, Meta(ge=0, le=1, description="From 0 (never) to 1
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The condition of a rule; an absent member matches anything.
+    """The requests that a rule applies to; an absent field matches every request.
 
     Attributes:
-        method: In any case.
-        path: Compared with the raw path, without the query. With ``*`` or ``?`` in it a shell glob, in which
-            ``*`` crosses slashes; otherwise the whole path, or its end from the start of a segment:
+        method: An HTTP method, in upper or lower case.
+        path: A pattern for the raw path without the query. A pattern with ``*`` or ``?`` is a shell glob, in
+            which ``*`` also matches slashes. Any other pattern matches the whole path or its last segments:
             ``/orders`` and ``orders`` both match ``/v2/orders``, ``ders`` does not.
     """
 
@@ -35,7 +35,7 @@ class Match(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     path: Pattern | None = None
 
     def accepts(self, method: str, path: str) -> bool:
-        """Return whether a request with this upper-case method and raw path matches."""
+        """Return True if a request with this upper-case method and raw path matches."""
         return self._accepts_method(method) and self._accepts_path(path)
 
     def _accepts_method(self, method: str) -> bool:
@@ -51,20 +51,20 @@ class Match(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One fault for matching requests.
+    """A fault for the requests that match.
 
     Attributes:
-        do: ``drop`` closes the connection without a byte; ``delay`` waits, then answers as usual; ``status``
-            answers an error in the provider's form; ``truncate`` sends half an answer and closes; ``html``
-            answers a page as a proxy in between would; ``rate_limit`` answers the provider's own 429.
-        match: Which requests; all of them when left out.
-        at: ``before`` replaces the provider, which does not get the request (a ``delay`` only delays it). ``after``
-            lets the provider act first, and then spoils its response.
-        status: Required for ``status``; also the status of the ``html`` page (default 502) and of the error that
-            ``truncate`` cuts before the commit (default 500). No effect otherwise.
-        seconds: Required for ``delay``: its duration. No effect otherwise.
-        times: How often the rule hits before it is spent; for ever when left out.
-        probability: How likely the rule hits a matching request; always when left out.
+        do: ``drop`` closes the connection before the first byte; ``delay`` waits, then sends the usual
+            response; ``status`` sends an error in the provider's form; ``truncate`` sends half a response and
+            closes; ``html`` sends the page of a proxy; ``rate_limit`` sends the provider's own 429.
+        match: The requests; all if absent.
+        at: ``before`` replaces the provider, which never receives the request (a ``delay`` only postpones
+            it). With ``after`` the provider processes the request, and the fault replaces its response.
+        status: Required for ``status``. Also the status of the ``html`` page (502 if absent) and of the error
+            that ``truncate`` cuts before the commit (500 if absent). No effect on other faults.
+        seconds: The length of a ``delay``, for which it is required. No effect on other faults.
+        times: The largest number of hits; unlimited if absent.
+        probability: The probability of a hit for each matching request; 1 if absent.
     """
 
     do: Effect
@@ -76,35 +76,35 @@ class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     probability: Probability | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a rule without a required member of its effect."""
+        """Refuse a rule without a field that its fault requires."""
         if self.do == "status" and self.status is None:
-            raise ValueError('`status` is required where `do` is "status"')
+            raise ValueError('`status` is required if `do` is "status"')
         if self.do == "delay" and self.seconds is None:
-            raise ValueError('`seconds` is required where `do` is "delay"')
+            raise ValueError('`seconds` is required if `do` is "delay"')
 
 
 class FaultRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole document: the rules, in the order in which they are tried."""
+    """The document of the fault rules, in the order in which they are tried."""
 
     rules: list[FaultRule]
 
 
 class FaultPlan:
-    """The rules in force, and how often each has hit.
+    """The current rules, and the number of hits of each.
 
     Attributes:
-        rules: As they were given.
-        hits: How often each rule has hit, in the order of the rules.
+        rules: In the order in which they are tried.
+        hits: The number of hits of each rule, in the same order.
     """
 
     def __init__(self, rules: Sequence[FaultRule], draw: random.Random) -> None:
-        """Start with no hits; `draw` decides for the rules that have a probability."""
+        """Start without hits; `draw` is the random source for the rules with a probability."""
         self.rules = tuple(rules)
         self.hits = [0] * len(self.rules)
         self._draw = draw
 
     def choose(self, method: str, path: str) -> FaultRule | None:
-        """Return the first matching rule, and count it; None without one."""
+        """Return the first rule that hits this request, and count the hit; None if no rule does."""
         for index, rule in enumerate(self.rules):
             if self._hits(rule, self.hits[index], method, path):
                 self.hits[index] += 1
@@ -116,5 +116,5 @@ class FaultPlan:
         return not spent and rule.match.accepts(method, path) and self._is_drawn(rule.probability)
 
     def _is_drawn(self, probability: float | None) -> bool:
-        # A rule without a probability draws nothing, so it does not shift the draws of the others.
+        # A rule without a probability takes no random number, so it does not change the results of other rules.
         return probability is None or self._draw.random() < probability

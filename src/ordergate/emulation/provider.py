@@ -1,15 +1,22 @@
-"""The provider's own paths: each request is read, spoiled by a rule, or answered."""
+"""The provider's own paths: each request is processed by the emulator, or by the fault rule that hits it."""
 
 from http import HTTPStatus
 
-from ordergate.emulation.exchange import BodyTooLargeError, ClientGoneError, Exchange, Receive, Scope, Send
+from ordergate.emulation.exchange import (
+    BodyTooLargeError,
+    ClientGoneError,
+    HttpExchange,
+    Receive,
+    Scope,
+    Send,
+)
 from ordergate.emulation.faults import FaultRule
 from ordergate.emulation.session import EmulationSession
 from ordergate.spi.emulator import EmulatedRequest, EmulatedResponse
 
 
 class ProviderApplication:
-    """An ASGI application that shows the provider and nothing of this server."""
+    """An ASGI application that responds exactly as the provider, without traces of this server."""
 
     def __init__(self, session: EmulationSession) -> None:
         """Serve this session's emulator."""
@@ -17,7 +24,7 @@ class ProviderApplication:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request."""
-        exchange = Exchange(scope, receive, send)
+        exchange = HttpExchange(scope, receive, send)
         try:
             request = await exchange.read()
         except ClientGoneError:
@@ -29,14 +36,14 @@ class ProviderApplication:
         self._session.requests += 1
         await self._serve(exchange, request)
 
-    async def _serve(self, exchange: Exchange, request: EmulatedRequest) -> None:
+    async def _serve(self, exchange: HttpExchange, request: EmulatedRequest) -> None:
         rule = self._session.faults.choose(request.method, request.path)
         if rule is None:
             await exchange.answer(self._session.handle(request))
         else:
-            await self._spoil(exchange, request, rule)
+            await self._apply_fault(exchange, request, rule)
 
-    async def _spoil(self, exchange: Exchange, request: EmulatedRequest, rule: FaultRule) -> None:
+    async def _apply_fault(self, exchange: HttpExchange, request: EmulatedRequest, rule: FaultRule) -> None:
         session = self._session
         committed = session.handle(request) if rule.at == "after" else None
         match rule.do:
@@ -56,7 +63,7 @@ class ProviderApplication:
 
 
 def html_page(status: int) -> EmulatedResponse:
-    """Return the page that a proxy in front of a provider shows."""
+    """Return the error page of a proxy in front of a provider."""
     phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else "Error"
     title = f"{status} {phrase}"
     page = f"<html>\n<head><title>{title}</title></head>\n<body><h1>{title}</h1></body>\n</html>\n"

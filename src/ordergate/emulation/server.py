@@ -1,4 +1,4 @@
-"""The server of an emulator: time that passes by itself, and connections that can really be closed."""
+"""The server of an emulator. It advances the emulator's time and can close connections early."""
 
 import asyncio
 import socket
@@ -17,19 +17,19 @@ from ordergate.listener.server import STDIN, Server, address, listen, stop_when_
 from ordergate.spi.emulator import ProviderEmulator
 
 OnReady = Callable[[str], None]
-"""Called with the account's ``base_url`` as soon as connections are accepted."""
+"""Called with the account's ``base_url`` once connections are accepted."""
 
 
 class _Protocol(HttpToolsProtocol):
-    """An HTTP/1.1 server whose applications can close their connection, which ASGI does not support."""
+    """HTTP/1.1 with access to the connection's transport: ASGI has no message that closes a connection."""
 
     def on_message_begin(self) -> None:
-        """Put the transport into the scope of the request that begins."""
+        """Add the transport to the scope of the new request."""
         super().on_message_begin()
         cast("dict[str, Any]", self.scope)["extensions"] = {CONNECTION: self.transport}
 
     def shutdown(self) -> None:
-        """Close: after the answer when one is due, at once when the request is still on its way."""
+        """Close the connection: at once if the request is incomplete, else after its response."""
         if self.cycle is not None and self.cycle.more_body:
             self.transport.abort()
         else:
@@ -37,10 +37,10 @@ class _Protocol(HttpToolsProtocol):
 
 
 class _Server(Server):
-    """A server that advances the emulator's time, and ends its delays when it ends."""
+    """A server that advances the emulator's time and ends all delays at its shutdown."""
 
     def __init__(self, app: EmulatorApplication, on_ready: Callable[[], None]) -> None:
-        """Serve `app`; uvicorn's own log keeps to errors, and everything optional is off."""
+        """Serve `app`. Uvicorn logs errors only, and its optional features are off."""
         config = uvicorn.Config(
             cast("Any", app),
             http=_Protocol,
@@ -58,7 +58,7 @@ class _Server(Server):
         self._session = app.session
 
     async def main_loop(self) -> None:
-        """Serve; an emulator that fails ends the server in order, and then raises its error."""
+        """Serve. If the emulator raises, shut the server down, then raise the error."""
         try:
             await super().main_loop()
         except Exception:
@@ -66,12 +66,12 @@ class _Server(Server):
             raise
 
     async def on_tick(self, counter: int) -> bool:
-        """Perform everything that is due; uvicorn calls this every 0.1 s."""
+        """Process the due changes and deliveries; uvicorn calls this every 0.1 s."""
         self._session.advance()
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End every delay and delivery, then the rest."""
+        """End every delay and delivery, then shut the server down."""
         self._session.stopping.set()
         await self._session.deliveries.close()
         await super().shutdown(sockets)
@@ -88,23 +88,23 @@ async def serve_emulator(
     clock: Clock = time.time,
     stop_with_stdin: bool = False,
 ) -> None:
-    """Serve one emulator until SIGTERM, SIGINT or cancellation; each ends it within two seconds.
+    """Serve one emulator until SIGTERM, SIGINT or cancellation; each ends the server within two seconds.
 
-    An emulator that raises while its time passes ends the server with that error.
+    If the emulator raises while its time advances, the server ends with that error.
 
     Args:
         emulator: The provider's behaviour.
         host: A name or address of this machine.
-        port: 0 for any free one.
-        seed: Decides which requests a fault rule with a probability hits.
+        port: 0 for any free port.
+        seed: Selects the requests that a fault rule with a probability hits.
         on_ready: Called with the account's ``base_url`` once connections are accepted.
-        webhooks: Destination of webhooks, until the control plane sets another.
+        webhooks: The first webhook settings; the control plane can change them.
         clock: Returns Unix time in seconds.
-        stop_with_stdin: End also when standard input closes.
+        stop_with_stdin: True to end also when standard input closes.
 
     Raises:
-        OSError: The port is taken, or the host is not of this machine.
-        InvalidControlError: The provider takes no webhook secret, and one is given.
+        OSError: The port is in use, or the host is not of this machine.
+        InvalidControlError: The settings contain a webhook secret, but the provider has none.
     """
     app = create_app(emulator, clock, seed, webhooks)
     with listen(host, port) as listener:
@@ -116,7 +116,7 @@ async def serve_emulator(
 
 
 async def _run(server: _Server, listener: socket.socket) -> None:
-    """Serve in a task of its own, so that cancellation becomes an orderly end."""
+    """Serve in a separate task, so that a cancellation shuts the server down first."""
     serving = asyncio.create_task(server.serve([listener]))
     try:
         await asyncio.shield(serving)
@@ -127,12 +127,12 @@ async def _run(server: _Server, listener: socket.socket) -> None:
 
 
 def announcement(adapter_name: str, emulator: ProviderEmulator, base_url: str) -> dict[str, Any]:
-    """Return the data that a gateway needs to use a running emulator, ready for JSON.
+    """Return the account settings that a gateway needs for a running emulator, ready for JSON.
 
     Args:
-        adapter_name: The adapter that the account configuration names.
-        emulator: The emulator that runs.
-        base_url: The argument of `on_ready`.
+        adapter_name: The adapter of the account configuration.
+        emulator: The running emulator.
+        base_url: The URL that `on_ready` received.
     """
     description = emulator.describe()
     return {

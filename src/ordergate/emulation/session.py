@@ -1,4 +1,4 @@
-"""A running emulator together with everything that its control plane can change."""
+"""A running emulator, with all the state that its control plane can change."""
 
 import asyncio
 import random
@@ -16,15 +16,15 @@ Clock = Callable[[], float]
 
 
 class EmulationSession:
-    """One emulator with its clock; every request and every control call uses it.
+    """One emulator with its clock, fault rules and deliveries.
 
     Attributes:
         emulator: The provider's behaviour.
-        faults: The rules in force.
-        offset: Seconds by which the emulator's time is ahead of the clock; may be negative.
-        requests: Number of requests to the provider's own paths, failed ones included.
-        deliveries: The webhooks and their destination.
-        stopping: Set once the server shuts down; ends every pause.
+        faults: The current fault rules.
+        offset: Seconds that are added to the clock; may be negative.
+        requests: The number of requests to the provider's own paths, including those that a fault hit.
+        deliveries: The delivery of webhooks.
+        stopping: Set when the server shuts down; ends every pause.
     """
 
     def __init__(
@@ -35,33 +35,33 @@ class EmulationSession:
         Args:
             emulator: The provider's behaviour.
             clock: Returns Unix time in seconds.
-            seed: Seed of the random choices of faults and of webhooks.
-            webhooks: Destination of webhooks, until the control plane sets another, and after a reset.
+            seed: The seed of the random faults of requests and deliveries.
+            webhooks: The first webhook settings; a reset restores them.
 
         Raises:
-            InvalidControlError: The provider takes no webhook secret, and one is given.
+            InvalidControlError: The settings contain a webhook secret, but the provider has none.
         """
         self.emulator = emulator
         self.stopping = asyncio.Event()
         self.deliveries = Deliveries(emulator, self.now, seed, webhooks)
         self._clock = clock
         self._seed = seed
-        self._start_over()
+        self._restore_defaults()
 
-    def _start_over(self) -> None:
+    def _restore_defaults(self) -> None:
         self.offset = 0.0
         self.requests = 0
         self._draw = random.Random(self._seed)  # noqa: S311 - faults, not secrets
         self.faults = FaultPlan((), self._draw)
 
     def reset(self) -> None:
-        """Return to how everything was at the start, the draws of the faults included."""
+        """Restore the initial state, including the random sequence of the faults."""
         self.emulator.reset()
         self.deliveries.reset()
-        self._start_over()
+        self._restore_defaults()
 
     def set_faults(self, rules: Sequence[FaultRule]) -> None:
-        """Replace the rules; none of the new ones has hit yet."""
+        """Replace the rules; the new ones start without hits."""
         self.faults = FaultPlan(rules, self._draw)
 
     def now(self) -> float:
@@ -69,12 +69,12 @@ class EmulationSession:
         return self._clock() + self.offset
 
     def advance(self) -> None:
-        """Perform everything that is due, deliveries included."""
+        """Process the changes that are due, and start the due deliveries."""
         self.emulator.advance(self.now())
         self.deliveries.collect()
 
     def handle(self, request: EmulatedRequest) -> EmulatedResponse:
-        """Let the provider act on a request; its webhooks are delivered meanwhile."""
+        """Return the provider's response, and start the delivery of the events that the request caused."""
         now = self.now()
         self.emulator.advance(now)
         try:
@@ -91,7 +91,7 @@ class EmulationSession:
         return self.emulator.rate_limited(self.now())
 
     def act(self, order_id: str, action: str, amount: int | None) -> dict[str, Any]:
-        """Do something at the provider without its client, and return the order.
+        """Perform an action at the provider without its client, and return the order.
 
         Raises:
             UnknownOrderError: There is no such order.
@@ -109,6 +109,6 @@ class EmulationSession:
         return {**self.emulator.state(), "requests": self.requests, "webhooks_sent": self.deliveries.sent}
 
     async def pause(self, seconds: float) -> None:
-        """Wait this long, but no longer than the server lives."""
+        """Wait for this time, or until the server shuts down."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self.stopping.wait(), seconds)

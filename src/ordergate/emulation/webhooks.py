@@ -1,4 +1,4 @@
-"""Chooses the destination and the faults of webhooks, without sending."""
+"""Webhook settings: the URL, the secrets and the delivery faults. The sending is in ``deliveries``."""
 
 import random
 from collections.abc import Sequence
@@ -14,88 +14,88 @@ Secrets = Annotated[list[Secret], Meta(min_length=1, max_length=10)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 Copies = Annotated[
     int,
-    Meta(ge=0, le=100, description="True, false, how many further copies, or how likely: 0.3."),
+    Meta(ge=0, le=100, description="True, false, a number of further copies, or a probability: 0.3."),
 ]
-Losses = Annotated[
+Drops = Annotated[
     int,
-    Meta(ge=0, le=1_000_000, description="True, false, how many of the next ones, or how likely: 0.1."),
+    Meta(ge=0, le=1_000_000, description="True, false, a number of the next events, or a probability: 0.1."),
 ]
-Likely = Annotated[float, Meta(ge=0, le=1, description="True, false, or how likely: 0.2.")]
+Probability = Annotated[float, Meta(ge=0, le=1, description="True, false, or a probability: 0.2.")]
 Seconds = Annotated[float, Meta(ge=0, le=86_400, description="Seconds, at most a day.")]
 
 
 class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The destination and the faults of webhooks.
+    """The URL of the webhooks, and their delivery faults.
 
-    A fractional switch is a probability for each event; true means always.
+    A fault that is a fraction is the probability for each event; true applies to every event.
 
     Attributes:
-        url: Exactly as a client would configure it at the provider; null sends nothing, and discards events meanwhile.
-        secret: Replaces the emulator's own key; each of several makes a signature, as in a rotation. Only for a
-            provider with a webhook secret.
-        duplicate: Sends an event's first attempt again; a number of 1 or more is how often.
-        reorder: Delays an event until the next one of the same order has been sent, at most a second.
-        drop: Never sends an event; a number of 1 or more is how many of the next ones.
-        delay: Seconds that each event waits before its first attempt.
-        stale: Signs every attempt as if it were an hour old.
-        retry_seconds: Replaces each of the provider's waits between attempts; their number stays.
+        url: As a client would configure it at the provider. If it is null, events are discarded.
+        secret: Signs instead of the emulator's own secret. Each of several secrets makes a signature, as in a
+            rotation. Allowed only if the provider has a webhook secret.
+        duplicate: Repeats the first attempt of an event; an integer is the number of copies.
+        reorder: Delivers an event after the next one of the same order, or after one second.
+        drop: Discards an event; an integer is the number of the next events to discard.
+        delay: Seconds between an event and its first attempt.
+        stale: Signs every attempt with a time one hour ago.
+        retry_seconds: Replaces each of the provider's waits between attempts, not their number.
     """
 
     url: Url | None
     secret: Secret | Secrets | None = None
     duplicate: bool | Copies | Fraction = False
-    reorder: bool | Likely = False
-    drop: bool | Losses | Fraction = False
+    reorder: bool | Probability = False
+    drop: bool | Drops | Fraction = False
     delay: Seconds = 0
     stale: bool = False
     retry_seconds: Seconds | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a URL that nothing could be posted to."""
+        """Refuse a URL that cannot receive a POST request."""
         if self.url is not None and not _is_address(self.url):
             raise ValueError(f"`url` is no http or https URL: {self.url}")
 
     @property
     def secrets(self) -> Sequence[str]:
-        """The secrets as a list; empty for the emulator's own."""
+        """The secrets as a sequence; empty if the emulator's own secret signs."""
         if self.secret is None:
             return ()
         return (self.secret,) if isinstance(self.secret, str) else tuple(self.secret)
 
 
 NO_WEBHOOKS = WebhookSettings(url=None)
-"""Nothing is sent."""
+"""Settings without a URL: no webhooks are sent."""
 
 
-class Fate(msgspec.Struct, frozen=True):
-    """The fault of one event: duplicates, a delay, or a loss."""
+class DeliveryFaults(msgspec.Struct, frozen=True):
+    """The faults of one event: the number of further copies, and whether it is held or dropped."""
 
     copies: int = 0
     held: bool = False
-    lost: bool = False
+    dropped: bool = False
 
 
 class WebhookPlan:
-    """The settings in force, drawn from for one event after the other; equal seeds draw alike.
+    """Chooses the faults of each event in turn. Equal seeds choose equally.
 
     Attributes:
-        settings: As they were given.
+        settings: The current settings.
     """
 
     def __init__(self, settings: WebhookSettings, draw: random.Random) -> None:
-        """Start with nothing lost; `draw` decides for the fractions."""
+        """Start with the first event; `draw` is the random source for the fractions."""
         self.settings = settings
         self._draw = draw
-        self._losses = _count(settings.drop)
+        self._drops_left = _count(settings.drop)
 
-    def fate(self) -> Fate:
-        """Return the fault of the next event."""
+    def next_faults(self) -> DeliveryFaults:
+        """Return the faults of the next event."""
         settings = self.settings
-        # A switch that is no fraction draws nothing, so it does not shift the draws of the others.
-        lost = self._losses > 0 or self._hits(settings.drop)
-        self._losses = max(self._losses - 1, 0)
+        # A fault that is no fraction takes no random number, so it does not change the results of other faults.
+        dropped = self._drops_left > 0 or self._hits(settings.drop)
+        self._drops_left = max(self._drops_left - 1, 0)
         copies = _count(settings.duplicate) or int(self._hits(settings.duplicate))
-        return Fate(copies=copies, held=self._hits(settings.reorder), lost=lost)
+        return DeliveryFaults(copies=copies, held=self._hits(settings.reorder), dropped=dropped)
 
     def _hits(self, switch: bool | float) -> bool:
         if isinstance(switch, bool):

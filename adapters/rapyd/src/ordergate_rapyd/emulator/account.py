@@ -3,6 +3,7 @@
 import msgspec
 
 from ordergate.spi.emulator import WebhookEvent
+from ordergate.spi.emulator_toolkit.events import PendingEvents
 from ordergate_rapyd.emulator.catalog import Index
 from ordergate_rapyd.emulator.errors import RefusedError
 from ordergate_rapyd.emulator.identifiers import Identifiers
@@ -12,13 +13,12 @@ from ordergate_rapyd.emulator.switches import Switches
 
 
 class Account(msgspec.Struct, kw_only=True):
-    """The catalog, the switches, and all orders, payments and returns in order of creation.
+    """The catalog, the switches and the objects of an account, each kind in the order of creation.
 
     Attributes:
-        webhook_ids: Draws ids of webhooks; a stream of its own, so that it shifts no other ids.
-        operation_id: Of the request that is being answered; blank while time passes without one.
-        webhooks_wanted: Whether webhooks are written at all, which takes its time.
-        untold: The webhooks that nobody has collected yet.
+        webhook_ids: The stream of webhook ids; it is separate, so that webhooks do not change other ids.
+        operation_id: The id of the current request; blank outside a request.
+        pending_webhooks: The webhooks that are not yet taken for delivery.
     """
 
     ids: Identifiers
@@ -31,8 +31,7 @@ class Account(msgspec.Struct, kw_only=True):
     returns: dict[str, OrderReturn] = msgspec.field(default_factory=dict)
     open_payments: dict[str, Payment] = msgspec.field(default_factory=dict)
     operation_id: str = ""
-    webhooks_wanted: bool = False
-    untold: list[WebhookEvent] = msgspec.field(default_factory=list)
+    pending_webhooks: PendingEvents[WebhookEvent] = msgspec.field(default_factory=PendingEvents)
 
     def order(self, order_id: str) -> Order:
         """Return the order, or refuse the request."""
@@ -45,9 +44,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """An authentic request to an operation.
 
     Attributes:
-        object_id: The id in the path; empty without one.
+        object_id: The id in the path; blank if there is none.
         query: The parameters of the query; of repeated ones the last.
-        body: The members of the body that are not null: Rapyd's own SDK sends null for unset members.
+        body: The members of the body that are not null: Rapyd's own SDK sends null for unset fields.
         now: Unix time in seconds.
     """
 

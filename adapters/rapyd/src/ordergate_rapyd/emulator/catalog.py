@@ -1,7 +1,7 @@
-"""The catalog of a merchant account: customers, SKUs, coupons and payment methods.
+"""The objects of a merchant account before its first order: customers, SKUs, coupons and payment methods.
 
-Facts: Rapyd docs, "Customer", "SKU", "Coupon" and "Payment Method Type". The result of a charge of each payment method
-    is the emulator's own.
+Facts: Rapyd docs, "Customer", "SKU", "Coupon" and "Payment Method Type". The behaviour of a
+payment method when it is charged is the emulator's own.
 """
 
 import re
@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from ordergate.spi.emulator import InvalidControlError
+from ordergate.spi.emulator_toolkit.catalogs import decode_catalog
 
 Behaviour = Literal[
     "closes",
@@ -35,14 +36,14 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Letters, digits and underscores."""
 
     about: str = ""
-    """The use of this entry, for people."""
+    """A description for people."""
 
 
 class Customer(_Entry, frozen=True, kw_only=True):
     """A customer."""
 
     email: str = ""
-    """Empty for a customer whose orders need their own address."""
+    """Blank for a customer whose orders must contain an email."""
 
     default_payment_method: str = ""
     """The id of a payment method of this customer; blank for none."""
@@ -71,10 +72,10 @@ class Coupon(_Entry, frozen=True, kw_only=True):
     """``forever`` or ``repeating``; ``once`` in older documentation."""
 
     duration_in_months: int = 1
-    """Months of validity of a repeating coupon."""
+    """The number of months of a repeating coupon."""
 
     discount_duration_in_uses: int = 1
-    """Number of uses of a repeating coupon."""
+    """The number of uses of a repeating coupon."""
 
     percent_off: int = 0
     """1 to 100; 0 for a coupon with an amount."""
@@ -87,10 +88,10 @@ class Coupon(_Entry, frozen=True, kw_only=True):
 
 
 class PaymentMethod(_Entry, frozen=True, kw_only=True):
-    """A payment method, and the result of a payment with it."""
+    """A payment method, and the behaviour of its payments."""
 
     customer: str
-    """Its customer."""
+    """The id of its customer."""
 
     type: str
     """The payment method type, such as ``us_visa_card``."""
@@ -107,7 +108,7 @@ class PaymentMethod(_Entry, frozen=True, kw_only=True):
     """Why it declines or fails later."""
 
     currencies: Sequence[str] = ()
-    """Its currencies; empty for all."""
+    """The currencies that it accepts; empty for every currency."""
 
     minimum: int = 0
     """The smallest amount, in minor units of the order's currency."""
@@ -150,10 +151,7 @@ def read_catalog(document: bytes) -> Catalog:
     Raises:
         InvalidControlError: The document is not a catalog, or contradicts itself.
     """
-    try:
-        catalog = msgspec.json.decode(document, type=Catalog)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidControlError(f"This is not a catalog: {error}.") from None
+    catalog = decode_catalog(document, Catalog)
     for problem in _problems(catalog):
         raise InvalidControlError(f"This catalog contradicts itself: {problem}.")
     return catalog
@@ -203,7 +201,7 @@ def _coupon_problems(coupon: Coupon) -> Iterator[str]:
     if bool(coupon.percent_off) == bool(coupon.amount_off):
         yield f"{coupon.id} needs exactly one of percent_off and amount_off"
     if not 0 <= coupon.percent_off <= 100 or coupon.amount_off < 0:
-        yield f"what {coupon.id} takes off is out of range"
+        yield f"the discount of {coupon.id} is out of range"
     if bool(coupon.amount_off) != bool(_CURRENCY.fullmatch(coupon.currency)):
         yield f"{coupon.id} needs a currency, three capitals, with amount_off and only with it"
 

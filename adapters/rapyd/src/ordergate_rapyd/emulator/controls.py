@@ -1,4 +1,4 @@
-"""Actions at Rapyd outside the API: by shoppers, banks, and people in the Client Portal."""
+"""Actions at Rapyd without its client: by shoppers, banks, and people in the Client Portal."""
 
 from collections.abc import Callable, Mapping
 
@@ -11,7 +11,7 @@ Control = Callable[[Account, Order, int | None, int], None]
 
 
 def act(account: Account, order: Order, action: str, amount: int | None, second: int) -> None:
-    """Do it.
+    """Perform an action.
 
     Raises:
         InvalidControlError: The action is unknown, or impossible in the order's state.
@@ -62,7 +62,7 @@ def _cancel(account: Account, order: Order, _amount: int | None, second: int) ->
     lifecycle.enter(order, "canceled", second)
     if account.switches.cancel_moves_money:
         settlement.undo(account, order, second)
-    webhooks.tell_order(account, "ORDER_UPDATED", order, second)
+    webhooks.record_order(account, "ORDER_UPDATED", order, second)
 
 
 def _open_payment(account: Account, order: Order) -> Payment:

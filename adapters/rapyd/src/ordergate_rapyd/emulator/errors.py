@@ -1,12 +1,15 @@
-"""Refusals, and the envelope of every JSON response of Rapyd.
+"""Errors, and the envelope of every JSON response of Rapyd.
 
 Facts: Rapyd docs, "Error Messages": a success has ``status`` and ``data``, a failure ``status`` alone.
 """
 
 from typing import Literal
 
+from ordergate.spi.emulator_toolkit.tables import load_table
 from ordergate_rapyd.emulator.javascript import Json, JsonObject
-from ordergate_rapyd.emulator.messages import MESSAGES
+
+MESSAGES = load_table(__package__, "messages.toml", dict[str, str])
+"""The known text of each error code."""
 
 OperationIdOnErrors = Literal["set", "empty", "omitted"]
 

@@ -12,7 +12,7 @@ def given(members: Mapping[str, Json]) -> JsonObject:
 
 
 def text(members: Mapping[str, Json], name: str) -> str:
-    """Return a string; the empty string if there is none."""
+    """Return a string, or the empty string if there is none."""
     value = members.get(name)
     return value if isinstance(value, str) else ""
 

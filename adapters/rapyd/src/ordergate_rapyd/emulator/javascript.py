@@ -111,7 +111,7 @@ def _positive_text(double: float) -> str:
 
 
 def _shortest_digits(double: float) -> tuple[str, int]:
-    """Return the fewest digits that identify this double, and the position of its decimal point."""
+    """Return the fewest digits that name this double, and the position of the decimal point among them."""
     _, digits, exponent = Decimal(repr(double)).as_tuple()
     assert isinstance(exponent, int)
     written = "".join(map(str, digits))
@@ -125,7 +125,7 @@ def _quote(text: str) -> str:
 
 
 def _property_order(members: Mapping[str, Json]) -> list[str]:
-    """Move keys that look like array indices to the front, ascending, as objects in JavaScript do."""
+    """Move keys that are array indices to the front, ascending, as objects in JavaScript order them."""
     indices = sorted((key for key in members if _is_index(key)), key=int)
     return [*indices, *(key for key in members if not _is_index(key))]
 

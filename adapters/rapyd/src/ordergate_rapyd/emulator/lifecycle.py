@@ -12,7 +12,7 @@ from ordergate_rapyd.emulator.switches import Switches
 Event = Literal["pay", "payment_closed", "returned_in_part", "returned_in_full"]
 
 STATUSES = ("canceled", "fulfilled", "paid", "returned", "pending", "partial")
-"""The possible changes of each status, in the order of ``status_transitions``. No status returns to ``created``."""
+"""The next statuses of each status, in the order of ``status_transitions``. No status changes to ``created``."""
 
 UPDATABLE = frozenset({"pending", "paid", "fulfilled"})
 """Orders whose status an update may change; otherwise only a ``created`` order can be updated at all."""
@@ -55,7 +55,7 @@ _BACKWARD_UPDATES: Mapping[str, frozenset[str]] = {
 
 
 def happen(order: Order, event: Event, second: int) -> None:
-    """Apply an event to the order, if its status allows it."""
+    """Change the order's status if the event has an effect in its current status."""
     if target := _EVENTS.get((order.status, event)):
         enter(order, target, second)
 

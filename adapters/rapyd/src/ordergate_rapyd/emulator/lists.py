@@ -1,14 +1,15 @@
 """Lists and their cursors.
 
-Facts: Rapyd docs, "List Orders" and "List Returns": ``limit`` from 1 to 100, 10 by default; a plain array without a
-    sign that there is more. ``starting_after`` names the element before the first one of the page, ``ending_before``
-    the element after the last one.
+Facts: Rapyd docs, "List Orders" and "List Returns": ``limit`` from 1 to 100, 10 by default; an array alone,
+without a sign that there are more. ``starting_after`` is the id of the element before the first of the page,
+``ending_before`` the id of the element after the last.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
+from ordergate.spi.emulator_toolkit.paging import cut_page
 from ordergate_rapyd.emulator import views
 from ordergate_rapyd.emulator.account import Account, Call
 from ordergate_rapyd.emulator.errors import RefusedError
@@ -53,9 +54,8 @@ def _page(account: Account, call: Call, objects: Mapping[str, T]) -> Sequence[T]
         ids.reverse()
     start = _position(account, call, ids, "starting_after")
     end = _position(account, call, ids, "ending_before")
-    wanted = ids[0 if start is None else start + 1 : end]
-    backwards = start is None and end is not None
-    return [objects[object_id] for object_id in (wanted[-limit:] if backwards else wanted[:limit])]
+    page = cut_page(ids, after=start, before=end, limit=limit)
+    return [objects[object_id] for object_id in page.rows]
 
 
 def _limit(call: Call) -> int:
@@ -67,7 +67,7 @@ def _limit(call: Call) -> int:
 
 
 def _position(account: Account, call: Call, ids: Sequence[str], cursor: str) -> int | None:
-    """Return the position of the cursor; an unknown one is past the end, or refused."""
+    """Return the index of the cursor; an unknown cursor is past the end, or is refused."""
     object_id = call.query.get(cursor, "")
     if not object_id:
         return None

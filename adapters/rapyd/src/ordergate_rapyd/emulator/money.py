@@ -33,7 +33,7 @@ def read_scaled(value: Json, exponent: int) -> int | None:
     """Return the value times ten to the exponent, or None when that is not a whole number.
 
     Args:
-        value: A number, or a string with a number in decimal notation: requests contain both.
+        value: A number, or a string with one in decimal notation: requests contain both.
         exponent: How many decimals are allowed; zeros beyond them do not count.
     """
     match value:

@@ -30,7 +30,7 @@ def create_order(account: Account, call: Call) -> JsonObject:
     check_create(account, call.body)
     order = _new_order(account, call)
     account.orders[order.id] = order
-    webhooks.tell_order(account, "ORDER_CREATED", order, call.second)
+    webhooks.record_order(account, "ORDER_CREATED", order, call.second)
     return views.order(account, order)
 
 
@@ -52,12 +52,12 @@ def update_order(account: Account, call: Call) -> JsonObject:
         order.metadata = {**kept, **metadata(changes)}
     if "status" in changes:
         _set_status(account, order, text(changes, "status"), call.second)
-    webhooks.tell_order(account, "ORDER_UPDATED", order, call.second)
+    webhooks.record_order(account, "ORDER_UPDATED", order, call.second)
     return views.order(account, order)
 
 
 def totals(account: Account, lines: Sequence[Line], tax_percent: int, coupon_id: str) -> Totals:
-    """Return the total of the lines; discount and tax are each rounded once.
+    """Return the amounts of the lines; discount and tax are each rounded once.
 
     Raises:
         RefusedError: The coupon no longer exists.
@@ -119,7 +119,7 @@ def _line(item: JsonObject, exponent: int) -> Line:
 
 
 def _address(account: Account, body: JsonObject, second: int) -> JsonObject | None:
-    """Return the address for display: with an id, and empty strings for absent members."""
+    """Return the address of a response: with an id, and blank for each absent field."""
     address = body.get("shipping_address")
     if not address or not isinstance(address, dict):
         return None

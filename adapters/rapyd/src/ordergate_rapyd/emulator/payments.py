@@ -22,17 +22,17 @@ def pay_order(account: Account, call: Call) -> JsonObject:
     method = _chosen_method(account, order, call.body)
     payment = _new_payment(account, order, method, call)
     if code := _refusal(order, method):
-        _tell_refused(account, payment, code, call.second)
+        _record_refusal(account, payment, code, call.second)
         raise RefusedError(code)
     account.payments[payment.id] = account.open_payments[payment.id] = payment
-    webhooks.tell_payment(account, "PAYMENT_SUCCEEDED", payment, call.second)
+    webhooks.record_payment(account, "PAYMENT_SUCCEEDED", payment, call.second)
     if method.behaviour == "charged_without_order_update":
         settlement.collect(account, payment, call.second)
         raise RefusedError("ERROR_PAY_ORDER_COMPLETED_WITHOUT_ORDER_STATUS_UPDATE")
     order.payment = payment.id
     order.updated = call.second
     lifecycle.happen(order, "pay", call.second)
-    webhooks.tell_order(account, "ORDER_PAYMENT_SUCCEEDED", order, call.second)
+    webhooks.record_order(account, "ORDER_PAYMENT_SUCCEEDED", order, call.second)
     return views.order(account, order)
 
 
@@ -112,12 +112,12 @@ def _refusal(order: Order, method: PaymentMethod) -> str | None:
     return None
 
 
-def _tell_refused(account: Account, payment: Payment, code: str, second: int) -> None:
+def _record_refusal(account: Account, payment: Payment, code: str, second: int) -> None:
     if account.switches.declined_payment_recorded:
         account.payments[payment.id] = payment
         settlement.fail(account, payment, code, second)
     else:
-        webhooks.tell_order(account, "ORDER_PAYMENT_FAILED", account.orders[payment.order], second)
+        webhooks.record_order(account, "ORDER_PAYMENT_FAILED", account.orders[payment.order], second)
 
 
 def _new_payment(account: Account, order: Order, method: PaymentMethod, call: Call) -> Payment:

@@ -1,4 +1,4 @@
-"""The emulator itself: it lets requests in, finds their operation and wraps the answer."""
+"""The emulator: it authenticates a request, runs its operation and writes the response envelope."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,17 +17,18 @@ from ordergate.spi.emulator import (
     UnknownOrderError,
     WebhookEvent,
 )
+from ordergate.spi.emulator_toolkit.catalogs import catalog_values
+from ordergate.spi.emulator_toolkit.switches import change_switches, switch_values
 from ordergate_rapyd.emulator import controls, errors, routes, settlement, views, webhooks
 from ordergate_rapyd.emulator.account import Account
 from ordergate_rapyd.emulator.catalog import Index, read_catalog
 from ordergate_rapyd.emulator.errors import RefusedError
 from ordergate_rapyd.emulator.firewall import BLOCKED, Firewall
-from ordergate_rapyd.emulator.idempotency import Memory
+from ordergate_rapyd.emulator.idempotency import IdempotencyKeys
 from ordergate_rapyd.emulator.identifiers import Identifiers
 from ordergate_rapyd.emulator.javascript import JsonObject, stringify
 from ordergate_rapyd.emulator.signature import Credentials, Gate
 from ordergate_rapyd.emulator.stock import stock_catalog
-from ordergate_rapyd.emulator.switches import changed
 
 _HEADERS = {"content-type": "application/json; charset=utf-8"}
 _FAILURES = {400: "MISSING_INVALID_PARAMETERS", 401: "UNAUTHENTICATED_API_CALL"}
@@ -57,7 +58,7 @@ class RapydEmulator:
             ewallet=ids.object_id("ewallet"),
         )
         self._gate = Gate(self._credentials)
-        self._memory = Memory()
+        self._idempotency = IdempotencyKeys()
         self._firewall = Firewall()
         self._description = EmulatorDescription(
             base_path="",
@@ -69,7 +70,7 @@ class RapydEmulator:
         )
 
     def describe(self) -> EmulatorDescription:
-        """Return the data for a client; constant for a seed."""
+        """Return the settings that a client needs; constant for one seed."""
         return self._description
 
     def handle(self, request: EmulatedRequest, now: float) -> EmulatedResponse:
@@ -80,22 +81,22 @@ class RapydEmulator:
         try:
             return self._admitted(request, now)
         except RefusedError as refused:
-            return self._refused(refused, self._account.ids.operation_id())
+            return self._refused(refused, self._account.ids.uuid())
 
     def advance(self, now: float) -> None:
-        """Let payments close, fail and expire that are due."""
+        """Close, fail and expire the payments that are due."""
         settlement.settle(self._account, now)
 
-    def rate_limited(self, now: float) -> EmulatedResponse:  # noqa: ARG002 - the firewall tells no time
+    def rate_limited(self, now: float) -> EmulatedResponse:  # noqa: ARG002 - the firewall's page contains no time
         """Return the firewall's answer: HTML, not an envelope."""
         return BLOCKED
 
     def failure(self, status: int, now: float) -> EmulatedResponse:
-        """Return an envelope with this HTTP status; of those above 401 Rapyd documents no code."""
+        """Return an envelope with this HTTP status; Rapyd documents no code for a status above 401."""
         if status == 429:
             return self.rate_limited(now)
         code = _FAILURES.get(status) or _status_name(status)
-        return self._refused(RefusedError(code, status=status), self._account.ids.operation_id())
+        return self._refused(RefusedError(code, status=status), self._account.ids.uuid())
 
     def state(self) -> dict[str, Any]:
         """Return all orders, payments and returns as Rapyd shows them, oldest first."""
@@ -109,7 +110,7 @@ class RapydEmulator:
         }
 
     def act(self, order_id: str, action: str, amount: int | None, now: float) -> dict[str, Any]:
-        """Perform an action at Rapyd, and return the order.
+        """Perform an action at Rapyd without its client, and return the order.
 
         Raises:
             UnknownOrderError: There is no such order.
@@ -124,8 +125,7 @@ class RapydEmulator:
 
     def catalog(self) -> dict[str, Any]:
         """Return the customers, SKUs, coupons and payment methods that exist."""
-        catalog: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self._account.catalog.catalog))
-        return catalog
+        return catalog_values(self._account.catalog.catalog)
 
     def replace_catalog(self, catalog: bytes) -> None:
         """Replace the catalog; orders and payments that exist stay as they are.
@@ -137,23 +137,23 @@ class RapydEmulator:
 
     def switches(self) -> dict[str, Any]:
         """Return every switch with its present value."""
-        return msgspec.structs.asdict(self._account.switches)
+        return switch_values(self._account.switches)
 
     def set_switches(self, switches: Mapping[str, Any]) -> None:
-        """Change the named switches, from the next request on.
+        """Change the named switches; the changes apply from the next request.
 
         Raises:
             InvalidControlError: A name is unknown or a value impossible.
         """
-        self._account.switches = changed(self._account.switches, switches)
+        self._account.switches = change_switches(self._account.switches, switches)
 
     def keep_events(self, *, wanted: bool) -> None:
-        """Set whether webhooks are made and stored; no other id depends on it."""
-        self._account.webhooks_wanted = wanted
+        """Set whether webhooks are written and kept; no other id depends on it."""
+        self._account.pending_webhooks.wanted = wanted
 
     def take_events(self) -> Sequence[WebhookEvent]:
         """Return the webhooks kept since the last call, oldest first."""
-        return webhooks.take_untold(self._account)
+        return self._account.pending_webhooks.take()
 
     def delivery_rules(self) -> DeliveryRules:
         """Return the time-out and retries that the switches make; Rapyd documents neither."""
@@ -164,12 +164,12 @@ class RapydEmulator:
         return webhooks.headers(self._credentials, self._account.switches, event, attempt)
 
     def _admitted(self, request: EmulatedRequest, now: float) -> EmulatedResponse:
-        """Answer an authentic request, once for each idempotency value if the account is configured so."""
+        """Process an authentic request, at most once per idempotency value if the account honours it."""
         switches = self._account.switches
         body = self._gate.admit(request, now, switches)
-        if recalled := self._memory.recall(request, now, switches):
+        if recalled := self._idempotency.find_response(request, now, switches):
             return recalled
-        operation_id = self._account.operation_id = self._account.ids.operation_id()
+        operation_id = self._account.operation_id = self._account.ids.uuid()
         try:
             operation, object_id = routes.find(request)
             data = operation(self._account, routes.read_call(request, object_id, body, now))
@@ -178,7 +178,7 @@ class RapydEmulator:
             response = self._refused(refused, operation_id)
         finally:
             self._account.operation_id = ""
-        self._memory.remember(request, response, now, switches)
+        self._idempotency.store(request, response, now, switches)
         return response
 
     def _refused(self, refused: RefusedError, operation_id: str) -> EmulatedResponse:
@@ -192,7 +192,7 @@ def _respond(status: int, envelope: JsonObject) -> EmulatedResponse:
 
 
 def _plain(shown: JsonObject) -> dict[str, Any]:
-    """Return the value that a JSON reader decodes."""
+    """Return the object as plain JSON values."""
     plain: dict[str, Any] = json.loads(stringify(shown))
     return plain
 

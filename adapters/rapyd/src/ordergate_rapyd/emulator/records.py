@@ -30,7 +30,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
-    """The totals of an order."""
+    """The amounts of an order."""
 
     discount: int
     tax: int

@@ -41,8 +41,8 @@ def create_return(account: Account, call: Call) -> JsonObject:
     order.returns.append(order_return)
     in_full = order.amount_returned >= order.totals.amount
     lifecycle.happen(order, "returned_in_full" if in_full else "returned_in_part", call.second)
-    webhooks.tell_return(account, order_return, call.second)
-    webhooks.tell_order(account, "ORDER_UPDATED", order, call.second)
+    webhooks.record_return(account, order_return, call.second)
+    webhooks.record_order(account, "ORDER_UPDATED", order, call.second)
     return views.order_return(account, order_return)
 
 
@@ -128,7 +128,7 @@ def _returned_tax(order: Order) -> int:
 
 
 def _tax_share(account: Account, order: Order, lines: Iterable[Line]) -> list[Line]:
-    """Return the tax on the other lines that was not refunded yet."""
+    """Return the tax on the other lines that is not yet returned."""
     if any(line.type == "tax" for line in lines):
         return []
     base = sum(line.total for line in lines)
@@ -138,7 +138,7 @@ def _tax_share(account: Account, order: Order, lines: Iterable[Line]) -> list[Li
 
 
 def _refund(account: Account, order: Order, amount: int, second: int) -> str | None:
-    """Refund the money, and return the refund's id; None if the return has no refund."""
+    """Refund the money, and return the refund's id; None if the return is accepted without a refund."""
     payment = account.payments.get(order.payment)
     code = account.switches.refund_error or _refusal(payment, amount)
     if code is None:

@@ -36,14 +36,14 @@ ROUTES: Mapping[tuple[str, str], Operation] = {
     ("POST", "/v1/payments/completePayment"): payments.complete_payment,
     ("GET", "/v1/data/currencies"): _currencies,
 }
-"""Every operation; ``{id}`` is one non-empty segment."""
+"""Every operation; ``{id}`` matches one segment that is not blank."""
 
 
 def find(request: EmulatedRequest) -> tuple[Operation, str]:
     """Return the operation and the id in its path.
 
     Raises:
-        RefusedError: The path or its method is unknown: Rapyd does not distinguish them.
+        RefusedError: There is no such path or method; Rapyd responds to both in the same way.
     """
     segments = [unquote(segment) for segment in request.path.split("/")]
     for (method, path), operation in ROUTES.items():
@@ -53,7 +53,7 @@ def find(request: EmulatedRequest) -> tuple[Operation, str]:
 
 
 def read_call(request: EmulatedRequest, object_id: str, body: Json, now: float) -> Call:
-    """Return the arguments of the operation in the request.
+    """Return the request in the form that operations use.
 
     Raises:
         RefusedError: The body of a POST request is JSON, but no object.
@@ -69,7 +69,7 @@ def read_call(request: EmulatedRequest, object_id: str, body: Json, now: float) 
 
 
 def _match(pattern: Sequence[str], segments: Sequence[str]) -> str | None:
-    """Return the id, empty if the pattern has none, or None if the path does not match."""
+    """Return the id, blank if the pattern has none, or None if the path does not match."""
     object_id = ""
     if len(pattern) != len(segments):
         return None

@@ -1,4 +1,4 @@
-"""The further events of open payments: they close, fail, expire, are canceled or refunded.
+"""The end of open payments: they close, fail, expire, are canceled or refunded.
 
 Facts: Rapyd docs, "Pay an Order" (cards close by themselves, 3-D Secure within 15 minutes) and "Update an
 Order" (other payments leave it to the merchant to set the order to ``paid``).
@@ -9,7 +9,7 @@ from typing import Literal
 
 from ordergate_rapyd.emulator import lifecycle, webhooks
 from ordergate_rapyd.emulator.account import Account
-from ordergate_rapyd.emulator.messages import MESSAGES
+from ordergate_rapyd.emulator.errors import MESSAGES
 from ordergate_rapyd.emulator.records import Order, Payment
 from ordergate_rapyd.emulator.switches import Switches
 
@@ -31,14 +31,14 @@ def settle(account: Account, now: float) -> None:
 
 
 def close(account: Account, payment: Payment, second: int, received: int | None = None) -> None:
-    """Collect the payment, in full or the received amount; its order follows if that is automatic."""
+    """Collect the payment, in full or the received amount; update its order if that is automatic."""
     collect(account, payment, second, received)
     order = account.orders[payment.order]
     before = order.status
     if _order_follows(payment, account.switches):
         lifecycle.happen(order, "payment_closed", second)
     if order.status != before:
-        webhooks.tell_order(account, "ORDER_UPDATED", order, second)
+        webhooks.record_order(account, "ORDER_UPDATED", order, second)
 
 
 def collect(account: Account, payment: Payment, second: int, received: int | None = None) -> None:
@@ -48,7 +48,7 @@ def collect(account: Account, payment: Payment, second: int, received: int | Non
     payment.received = payment.amount if received is None else received
     payment.paid_at = second
     payment.next_action = "not_applicable"
-    webhooks.tell_payment(account, "PAYMENT_COMPLETED", payment, second)
+    webhooks.record_payment(account, "PAYMENT_COMPLETED", payment, second)
 
 
 def fail(account: Account, payment: Payment, code: str, second: int) -> None:
@@ -59,24 +59,24 @@ def fail(account: Account, payment: Payment, code: str, second: int) -> None:
 
 
 def end(account: Account, payment: Payment, status: str, second: int) -> None:
-    """End the payment without money; it is not documented whether its order returns to ``created``."""
+    """End the payment without money; a return of its order to ``created`` is not documented."""
     account.open_payments.pop(payment.id, None)
     payment.status = status
     payment.next_action = "not_applicable"
     order = account.orders[payment.order]
-    webhooks.tell_payment(account, _ENDINGS[status], payment, second)
+    webhooks.record_payment(account, _ENDINGS[status], payment, second)
     if status == "ERR":
-        webhooks.tell_order(account, "ORDER_PAYMENT_FAILED", order, second)
+        webhooks.record_order(account, "ORDER_PAYMENT_FAILED", order, second)
     if order.status == "pending" and account.switches.order_after_failed_payment == "created":
         lifecycle.reopen(order, second)
-        webhooks.tell_order(account, "ORDER_UPDATED", order, second)
+        webhooks.record_order(account, "ORDER_UPDATED", order, second)
 
 
 def refund(account: Account, payment: Payment, amount: int, second: int) -> str:
     """Give this much of a closed payment back, and return the refund's id."""
     payment.refunded += amount
     refund_id = account.ids.object_id("refund")
-    webhooks.tell_refund(account, refund_id, payment, amount, second)
+    webhooks.record_refund(account, refund_id, payment, amount, second)
     return refund_id
 
 
@@ -88,7 +88,7 @@ def undo(account: Account, order: Order, second: int) -> None:
     if payment.status == "ACT":
         account.open_payments.pop(payment.id, None)
         payment.status, payment.next_action = "CAN", "not_applicable"
-        webhooks.tell_payment(account, _ENDINGS["CAN"], payment, second)
+        webhooks.record_payment(account, _ENDINGS["CAN"], payment, second)
     elif payment.status == "CLO" and payment.received > payment.refunded:
         refund(account, payment, payment.received - payment.refunded, second)
 

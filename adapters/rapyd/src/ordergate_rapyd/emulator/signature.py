@@ -1,4 +1,4 @@
-"""The request signature, and the checks of a request before its content is read.
+"""The request signature, and the checks of a request before its path and body are read.
 
 Facts: Rapyd docs, "Request Signatures", "Header Parameters" and "REST Message Security".
 """
@@ -35,7 +35,7 @@ class Credentials(msgspec.Struct, frozen=True):
 
 
 class SignedParts(msgspec.Struct, frozen=True, kw_only=True):
-    """The signed parts of a request, without the keys.
+    """The signed parts of a request, except the keys.
 
     Attributes:
         method: As sent; it is signed in lower case.
@@ -73,12 +73,12 @@ def sign(parts: SignedParts, credentials: Credentials) -> str:
 
 
 def body_string(value: Json) -> str:
-    """Return the signed form of a parsed body: the empty string, not ``{}``, for an empty object."""
+    """Return the signed text of a parsed body: the empty string, not ``{}``, for an empty object."""
     return "" if value == {} else stringify(value)
 
 
 class Gate:
-    """Authenticates a request, or refuses it with a code."""
+    """Accepts a request, or refuses it with an error code."""
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
@@ -160,7 +160,7 @@ def _parsed(body: bytes, switches: Switches) -> Json:
 
 
 def _unauthenticated(cause: str, switches: Switches) -> RefusedError:
-    """Every cause has the same code and its own message."""
+    """Every cause has the same code; only the message differs."""
     message = _OTHER_MESSAGES[switches.authentication_messages].get(cause)
     return RefusedError("UNAUTHENTICATED_API_CALL", message=message)
 

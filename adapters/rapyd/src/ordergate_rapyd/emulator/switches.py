@@ -1,26 +1,21 @@
 """One switch for each point that Rapyd's documentation leaves open, contradicts or only implies.
 
-A default is the documented behaviour if there is one, and otherwise the reading that schemas and samples suggest.
+A default is the documented behaviour where there is one, else the likeliest reading of its schemas and samples.
 """
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
-
-from ordergate.spi.emulator import InvalidControlError
 
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The behaviour of this Rapyd, if a client must be prepared for several."""
+    """The behaviours of the emulated Rapyd, for points in which a client must accept several."""
 
     strict_signature: bool = True
-    """The signature must match the body after parsing and serialisation.
-
-    False also accepts one over the sent bytes. Rapyd's samples and SDKs imply the former; no page states it.
-    """
+    """The signature must fit the body as parsed and serialised again. False also accepts one over the bytes
+    as sent. Rapyd's samples and SDKs imply the former; no page states it."""
 
     accept_sixty_second_timestamp: bool = True
     """A timestamp exactly 60 s old is accepted.
@@ -38,9 +33,8 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The HTTP status of ``MISSING_AUTHENTICATION_HEADERS``: 400 in the docs, 401 as seen from outside."""
 
     authentication_messages: Literal["by_cause", "account_status", "older"] = "by_cause"
-    """The ``message`` of ``UNAUTHENTICATED_API_CALL``: ``by_cause`` has its own text for a bad signature,
-    ``account_status`` always uses the documented text, ``older`` also has its own text for a bad key.
-    """
+    """The ``message`` of ``UNAUTHENTICATED_API_CALL``: ``by_cause`` has a text of its own for a bad signature,
+    ``account_status`` uses the documented text throughout, ``older`` also has its own text for a bad key."""
 
     invalid_json: Literal["MISSING_INVALID_PARAMETERS", "UNAUTHENTICATED_API_CALL"] = (
         "MISSING_INVALID_PARAMETERS"
@@ -52,10 +46,9 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     the documentation's own examples."""
 
     idempotency: Literal["payments_only", "all_post", "reject"] = "payments_only"
-    """The effect of the ``idempotency`` header: ``payments_only`` ignores it on every order call, the default of
-    accounts; ``all_post`` repeats the first answer to any POST with the same value, which support enables on request;
-    ``reject`` answers ``IDEMPOTENCY_ERROR``, an older documented behaviour.
-    """
+    """The effect of the ``idempotency`` header: ``payments_only`` ignores it on every order call, as accounts
+    are set up by default; ``all_post`` repeats the first answer to any POST with the same value, as support
+    enables on request; ``reject`` answers ``IDEMPOTENCY_ERROR``, an older documented behaviour."""
 
     idempotency_seconds: Seconds = 86_400
     """How long a value of the header is remembered: documented as 24 hours."""
@@ -81,7 +74,7 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The code for a return against an order that does not exist; each has a text that fits."""
 
     unknown_cursor: Literal["ERROR_GET_LIST_ORDER", "empty"] = "ERROR_GET_LIST_ORDER"
-    """The response of a list to an unknown ``starting_after`` or ``ending_before``; only implied."""
+    """The response of a list to a ``starting_after`` or ``ending_before`` that does not exist; implied only."""
 
     unknown_sku: Literal["ERROR_MISSING_PRODUCT_TOKEN", "ERROR_ORDER_ITEM_MISSING_PARENT"] = (
         "ERROR_MISSING_PRODUCT_TOKEN"
@@ -101,10 +94,10 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The list of returns honours ``tokens``, order ids joined by commas: in the schema, not in the docs."""
 
     lower_case_currency: Literal["reject", "upper_case"] = "reject"
-    """The treatment of ``usd``: documented as upper case; one public sample has lower case."""
+    """The handling of ``usd``: documented as upper case; one public sample sends lower case."""
 
     unknown_currency: Literal["reject", "accept"] = "reject"
-    """The treatment of three capitals that are no ISO 4217 code; not documented."""
+    """The handling of three capitals that are no ISO 4217 code; not documented."""
 
     unique_upstream_id: bool = False
     """A second order with the same ``upstream_id`` is refused; uniqueness is not documented."""
@@ -127,7 +120,7 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The base of the tax: not stated; sample totals fit goods and shipping."""
 
     tax_after_discount: bool = True
-    """Tax is charged on the amount after the discount; not documented."""
+    """Tax is charged on the discounted amount; not documented."""
 
     rounding: Literal["half_up", "half_even"] = "half_up"
     """How tax and discount round to the currency's smallest unit; not documented."""
@@ -149,13 +142,13 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Items in responses carry ``amount`` as a string: so the schema; the samples show numbers."""
 
     returns_element: Literal["items", "returns"] = "items"
-    """The content of an order's ``returns``: return items by the schema, returns by the text."""
+    """The elements of an order's ``returns``: return items in the schema, returns in the text."""
 
     status_transitions: Literal["times", "counters"] = "times"
     """Unix times under six keys, or, as in 2021, counters under five, without ``partial``."""
 
     missing_shipping_address: Literal["empty_object", "null"] = "empty_object"
-    """The address of an order without one; only implied."""
+    """The ``shipping_address`` of an order without an address; implied only."""
 
     embedded_payment: Literal["object", "id"] = "object"
     """An order's ``payment`` is an object; an older SDK also allows for a bare id."""
@@ -164,19 +157,19 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A payment's ``order``: an id by the schema, null in the sample of a paid order."""
 
     extra_response_fields: bool = False
-    """Orders, payments and returns have undocumented fields: new ones appear without notice."""
+    """Orders, payments and returns contain undocumented fields: Rapyd adds fields without notice."""
 
     unknown_order_status: str | None = None
-    """The ``status`` of every order, if set: new values appear without notice."""
+    """Shown as every order's ``status`` when set: Rapyd adds values without notice."""
 
     unknown_payment_status: str | None = None
-    """The ``status`` of every payment, if set: new values appear without notice."""
+    """Shown as every payment's ``status`` when set: Rapyd adds values without notice."""
 
     metadata_update: Literal["replace", "merge"] = "replace"
-    """The effect of an update on present ``metadata``; not documented."""
+    """The effect of an update on existing ``metadata``; not documented."""
 
     update_unknown_fields: Literal["ignore", "reject"] = "ignore"
-    """The effect of an update on fields that cannot be updated; not documented."""
+    """The response to an update of fields that cannot be updated; not documented."""
 
     recompute_amount_on_update: bool = True
     """A new tax rate or coupon changes the order's ``amount``; implied only."""
@@ -186,10 +179,10 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     the pages name no such step."""
 
     backward_status: Literal["reject", "accept"] = "reject"
-    """The effect of an update from ``paid`` to ``pending`` or ``fulfilled`` to ``paid``; not documented."""
+    """The response to an update from ``paid`` to ``pending`` or ``fulfilled`` to ``paid``; not documented."""
 
     repeated_status: Literal["reject", "accept"] = "reject"
-    """The effect of an update to the present status; not documented."""
+    """The response to an update to the status that an order has already; not documented."""
 
     update_finished_orders: bool = False
     """Orders that are ``returned``, ``canceled`` or ``partial`` can be updated; the docs do not list them."""
@@ -213,7 +206,7 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """How long after its creation an open payment expires: seven days in the sample."""
 
     pay_pending_order: Literal["ERROR_PAY_ORDER", "accept"] = "ERROR_PAY_ORDER"
-    """The effect of a second pay during an open payment; not documented. ``accept`` opens a second payment."""
+    """The response to a second pay while a payment is open; not documented. ``accept`` opens a second payment."""
 
     pay_after_failed_payment: bool = True
     """An order with a failed payment can be paid again; not documented."""
@@ -236,10 +229,7 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Orders with the undocumented status ``partial`` can be returned."""
 
     check_return_quantities: bool = True
-    """Rapyd checks the quantity that is left to return.
-
-    A page leaves this to the merchant; an error code exists too.
-    """
+    """Rapyd checks the returnable quantity. A page makes this the merchant's task; an error code exists too."""
 
     return_item_not_in_order: Literal[
         "ERROR_RETURN_ORDER_RETURN_ITEM",
@@ -266,13 +256,13 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """When set, the refund behind every return fails with this code."""
 
     failed_refund: Literal["reject", "return_without_refund"] = "reject"
-    """Whether a return with a failed refund is refused, or exists with a null ``refund``; not documented."""
+    """Whether a return whose refund fails is refused, or accepted with ``refund`` null; not documented."""
 
     refunded_flag: Literal["any", "full"] = "any"
     """Whether a payment is ``refunded`` after any refund, or only once nothing is left; not documented."""
 
     omitted_webhooks: tuple[str, ...] = ()
-    """Types of webhooks that are never sent: the merchant subscribes to types in the portal."""
+    """Types of webhooks that are never sent: the merchant chooses the subscriptions in the portal."""
 
     renamed_webhooks: dict[str, str] = msgspec.field(default_factory=dict)
     """Types of webhooks that are sent under another name. ``ORDER_CREATED``, ``ORDER_PAYMENT_SUCCEEDED`` and
@@ -295,15 +285,3 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     webhook_delivered: Literal["any_2xx", "only_200"] = "any_2xx"
     """Which answers close a webhook: a 200 does, of others nothing is documented."""
-
-
-def changed(present: Switches, changes: Mapping[str, Any]) -> Switches:
-    """Return the switches with some of them changed.
-
-    Raises:
-        InvalidControlError: A name is unknown or a value impossible.
-    """
-    try:
-        return msgspec.convert({**msgspec.structs.asdict(present), **changes}, Switches)
-    except msgspec.ValidationError as error:
-        raise InvalidControlError(f"These switches cannot be set: {error}.") from None

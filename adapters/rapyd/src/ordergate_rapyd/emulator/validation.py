@@ -1,4 +1,4 @@
-"""The checks of a request to create an order, in order: the first failure is the answer.
+"""The checks of a request to create an order, in sequence: the first failure is the response.
 
 Facts: Rapyd docs, "Create an Order" and "Order Errors". The codes are documented, the order of the checks is
 not.
@@ -235,7 +235,7 @@ _ADDRESS_CHECKS: Mapping[str, Callable[[Mapping[str, Json], bool], bool]] = {
 
 
 def _other_fields(_account: Account, body: JsonObject) -> str | None:
-    """The code of failures without a documented code of their own."""
+    """Check the fields without a documented code of their own."""
     quantities = (read_integer(item.get("quantity")) for item in _lines(body, "sku"))
     valid = (
         all(quantity is not None and 0 < quantity <= MAX_QUANTITY for quantity in quantities)

@@ -1,4 +1,4 @@
-"""Orders, payments and returns as documents: members in Rapyd's order, amounts in major units.
+"""The JSON of orders, payments and returns: members in Rapyd's order, amounts in major units.
 
 Facts: the samples of Rapyd docs, "Create an Order", "Order Updated Webhook" and "Retrieve a Return".
 """
@@ -116,7 +116,7 @@ def order_return(account: Account, order_return: records.OrderReturn) -> JsonObj
 
 
 def refund(refund_id: str, payment: records.Payment, amount: int, second: int) -> JsonObject:
-    """Return a refund as webhooks contain it; its members are undocumented and guessed."""
+    """Return a refund as in webhooks; its members are not documented, and these are a guess."""
     return {
         "id": refund_id,
         "amount": write_amount(amount, payment.currency),
@@ -207,7 +207,7 @@ def _ewallet(account: Account, payment: records.Payment) -> JsonObject:
 
 
 def _extended(account: Account, shown: JsonObject) -> JsonObject:
-    """Add unknown members, if a switch asks for it."""
+    """Add undocumented members if the switch asks for them."""
     if account.switches.extra_response_fields:
         shown["new_field"] = "not documented"
         shown["new_object"] = {"nested": [1, None, {}]}

@@ -1,4 +1,4 @@
-"""Webhooks: their events, envelope and signature.
+"""Webhooks: the events of orders and payments, their envelope and their signature.
 
 Facts: Rapyd docs, "Webhooks", "Webhook Authentication", "Message Sequences" and the pages of the single
 webhooks, "Order Updated Webhook" among them.
@@ -17,43 +17,37 @@ from ordergate_rapyd.emulator.signature import Credentials, SignedParts, sign
 from ordergate_rapyd.emulator.switches import Switches
 
 
-def tell_order(account: Account, kind: str, order: Order, second: int) -> None:
-    """Queue a webhook about an order in its present state.
+def record_order(account: Account, kind: str, order: Order, second: int) -> None:
+    """Record a webhook with the order in its present state.
 
     Args:
         account: The account of the order.
         kind: ``ORDER_CREATED``, ``ORDER_UPDATED``, ``ORDER_PAYMENT_SUCCEEDED`` or ``ORDER_PAYMENT_FAILED``.
-        order: The order after the event.
+        order: The order after the change.
         second: Unix time in whole seconds.
     """
-    _tell(account, kind, order.id, lambda: views.order(account, order), second)
+    _record(account, kind, order.id, lambda: views.order(account, order), second)
 
 
-def tell_payment(account: Account, kind: str, payment: Payment, second: int) -> None:
-    """Queue a webhook about a payment: ``PAYMENT_SUCCEEDED``, ``PAYMENT_COMPLETED``, ``PAYMENT_FAILED`` and so on."""
-    _tell(account, kind, payment.order, lambda: views.payment(account, payment), second)
+def record_payment(account: Account, kind: str, payment: Payment, second: int) -> None:
+    """Record a webhook of a payment: ``PAYMENT_SUCCEEDED``, ``PAYMENT_COMPLETED``, ``PAYMENT_FAILED`` and so on."""
+    _record(account, kind, payment.order, lambda: views.payment(account, payment), second)
 
 
-def tell_return(account: Account, order_return: OrderReturn, second: int) -> None:
-    """Queue a webhook about a new return, in the form of its response."""
+def record_return(account: Account, order_return: OrderReturn, second: int) -> None:
+    """Record a webhook with a new return, in the form of its response."""
     kind = "ORDER_RETURN_CREATED"
-    _tell(account, kind, order_return.order, lambda: views.order_return(account, order_return), second)
+    _record(account, kind, order_return.order, lambda: views.order_return(account, order_return), second)
 
 
-def tell_refund(account: Account, refund_id: str, payment: Payment, amount: int, second: int) -> None:
-    """Queue a webhook about a refund; `amount` is in minor units."""
+def record_refund(account: Account, refund_id: str, payment: Payment, amount: int, second: int) -> None:
+    """Record a webhook of a refund; `amount` is in minor units."""
     kind = "REFUND_COMPLETED"
-    _tell(account, kind, payment.order, lambda: views.refund(refund_id, payment, amount, second), second)
-
-
-def take_untold(account: Account) -> list[WebhookEvent]:
-    """Return the webhooks that were not collected yet, oldest first."""
-    untold, account.untold = account.untold, []
-    return untold
+    _record(account, kind, payment.order, lambda: views.refund(refund_id, payment, amount, second), second)
 
 
 def rules(switches: Switches) -> DeliveryRules:
-    """Return how Rapyd tries: each wait is twice the last, and a day at most."""
+    """Return the delivery rules: each wait is twice the one before, and at most a day."""
     waits = [
         min(switches.webhook_retry_seconds * 2**place, 86_400)
         for place in range(switches.webhook_attempts - 1)
@@ -80,9 +74,9 @@ def headers(
     }
 
 
-def _tell(account: Account, kind: str, order_id: str, view: Callable[[], JsonObject], second: int) -> None:
+def _record(account: Account, kind: str, order_id: str, view: Callable[[], JsonObject], second: int) -> None:
     switches = account.switches
-    if not account.webhooks_wanted or kind in switches.omitted_webhooks:
+    if not account.pending_webhooks.wanted or kind in switches.omitted_webhooks:
         return
     kind = switches.renamed_webhooks.get(kind, kind)
     webhook_id = account.webhook_ids.object_id("wh")
@@ -90,17 +84,17 @@ def _tell(account: Account, kind: str, order_id: str, view: Callable[[], JsonObj
         "id": webhook_id,
         "type": kind,
         "data": view(),
-        "trigger_operation_id": account.operation_id or account.webhook_ids.operation_id(),
+        "trigger_operation_id": account.operation_id or account.webhook_ids.uuid(),
         "status": "NEW",
         "created_at": second,
     }
     if switches.webhook_extended_timestamp:
         envelope["extended_timestamp"] = second * 1000
     body = stringify(envelope).encode("utf-8")
-    account.untold.append(WebhookEvent(id=webhook_id, type=kind, order_id=order_id, body=body))
+    account.pending_webhooks.add(WebhookEvent(id=webhook_id, type=kind, order_id=order_id, body=body))
 
 
 def _salt(webhook_id: str, timestamp: str, number: int) -> str:
-    """Return 24 characters of base64, as captured webhooks carry; repeatable, since nothing else depends on it."""
+    """Return 24 characters of base64, as in captured webhooks. Equal inputs return equal salts."""
     digest = hashlib.sha256(f"{webhook_id} {timestamp} {number}".encode()).digest()
     return base64.b64encode(digest[:16]).decode("ascii")

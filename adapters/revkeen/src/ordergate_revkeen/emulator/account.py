@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+from ordergate.spi.emulator_toolkit.events import PendingEvents
+
 from .catalog import Catalog, default_catalog
 from .identifiers import Identifiers
 from .switches import Switches
@@ -138,8 +140,7 @@ class Account:
         self.pending: dict[str, Payment] = {}
         self.refunds: dict[str, Refund] = {}
         self.events: list[Event] = []
-        self.events_wanted = False
-        self.untold: list[Event] = []
+        self.pending_events: PendingEvents[Event] = PendingEvents()
         self.invoice_ids: set[str] = set()
         self.spent_tokens: set[str] = set()
 

@@ -4,11 +4,12 @@ RevKeen documents no test cards: the entries are the emulator's own, one for eac
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
 from ordergate.spi.emulator import InvalidControlError
+from ordergate.spi.emulator_toolkit.catalogs import decode_catalog
 
 from .bodies import NotNegative, Uuid
 from .identifiers import Identifiers
@@ -104,19 +105,10 @@ def parse_catalog(document: bytes) -> Catalog:
     Raises:
         InvalidControlError: It is not a catalog, an id occurs twice, or a reference leads nowhere.
     """
-    try:
-        catalog = msgspec.json.decode(document, type=Catalog)
-    except (ValueError, RecursionError) as error:
-        raise InvalidControlError(f"Not a catalog: {error}") from None
+    catalog = decode_catalog(document, Catalog)
     _refuse_twins(catalog)
     _refuse_dangling(catalog)
     return catalog
-
-
-def catalog_form(catalog: Catalog) -> dict[str, Any]:
-    """Write a catalog in the form that `parse_catalog` reads."""
-    form: dict[str, Any] = msgspec.to_builtins(catalog)
-    return form
 
 
 def default_catalog(identifiers: Identifiers) -> Catalog:

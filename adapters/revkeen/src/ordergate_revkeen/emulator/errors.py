@@ -20,6 +20,8 @@ from typing import Any
 import msgspec
 
 from ordergate.spi.emulator import EmulatedResponse
+from ordergate.spi.emulator_toolkit.responses import json_response
+from ordergate.spi.emulator_toolkit.tables import load_table
 
 from .switches import Switches
 
@@ -27,28 +29,17 @@ CHALLENGE = 'Bearer realm="revkeen-api"'
 """Sent with a 401 although the key travels in `x-api-key` (CLI contract, OpenAPI)."""
 
 
-class Kind(msgspec.Struct, frozen=True):
-    """The meaning of an HTTP status (Errors guide, OpenAPI); `type` is None if no document names it."""
+class Kind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The meaning of an HTTP status; `type` is None if no document names it."""
 
-    type: str | None
     code: str
     blurb: str
     message: str
+    type: str | None = None
 
 
-KINDS: Mapping[int, Kind] = {
-    400: Kind("invalid_request_error", "validation_error", "invalid_request", "The request is invalid"),
-    401: Kind("authentication_error", "invalid_api_key", "unauthenticated", "Authentication required"),
-    402: Kind(None, "payment_required", "payment_required", "The payment was declined"),
-    403: Kind(None, "insufficient_permissions", "permission_denied", "The API key lacks a scope"),
-    404: Kind("invalid_request_error", "resource_not_found", "resource_missing", "Resource not found"),
-    405: Kind(None, "method_not_allowed", "method_not_allowed", "Method not allowed"),
-    409: Kind(None, "conflict", "conflict", "The request conflicts with another one"),
-    410: Kind(None, "gone", "gone", "The resource was permanently deleted"),
-    422: Kind(None, "unprocessable_entity", "unprocessable_entity", "A business rule forbids this"),
-    429: Kind("rate_limit_error", "rate_limit_exceeded", "rate_limit_exceeded", "Too many requests"),
-    500: Kind("api_error", "internal_error", "internal_error", "An internal error occurred"),
-}
+KINDS = load_table(__package__, "errors.toml", dict[int, Kind])
+"""The meaning of each HTTP status."""
 
 
 class ApiError(Exception):
@@ -137,11 +128,8 @@ def response(
     """
     if switches.error_shape != "canonical" or shape is None:
         shape = switches.error_shape
-    return EmulatedResponse(
-        status=error.status,
-        headers={"Content-Type": "application/json", **error.headers},
-        body=msgspec.json.encode(_shaped(_canonical(error, switches, request_id), shape)),
-    )
+    body = _shaped(_canonical(error, switches, request_id), shape)
+    return json_response(body, error.status, error.headers)
 
 
 def _kind(status: int) -> Kind:

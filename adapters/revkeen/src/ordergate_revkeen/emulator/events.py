@@ -54,8 +54,8 @@ def record(account: Account, kind: str, order_id: str, data: dict[str, Any], cau
     }
     event = Event(id=event_id, type=kind, order_id=order_id, created=created, form=form)
     account.events.append(event)
-    if account.events_wanted:
-        account.untold.append(event)
+    if account.pending_events.wanted:
+        account.pending_events.add(event)
 
 
 def _event_id(account: Account) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from ordergate.spi.emulator import EmulatedResponse
+from ordergate.spi.emulator_toolkit.idempotency import IdempotencyStore, StoredResponse
 
 from .bodies import same_json
 from .calls import Call
@@ -22,46 +23,34 @@ Answer = Callable[[], tuple[EmulatedResponse, bool]]
 """Does the work; returns the response and whether it may be stored."""
 
 
-class Record(msgspec.Struct, frozen=True):
-    """The first use of a key: its time, its body, and its response."""
-
-    first_use: float
-    body: bytes
-    response: EmulatedResponse
-
-
-class IdempotencyStore:
-    """The stored responses by API key, method, path and idempotency key."""
+class IdempotencyKeys:
+    """The stored response of each key, per API key, method and path."""
 
     def __init__(self) -> None:
-        self._records: dict[tuple[str, str, str, str], Record] = {}
+        self._store = IdempotencyStore[tuple[str, str, str, str]]()
 
     def answer(self, call: Call, switches: Switches, work: Answer) -> EmulatedResponse:
-        """Answer a request from the store, or do the work and store its answer.
+        """Return the stored response, or do the work and store its response.
 
         Raises:
-            ApiError: 409 for a key with another body or still running, 400 for an impossible key.
+            ApiError: 409 for a key with another body or still running, 400 for an invalid key.
         """
         key = usable_key(call, switches)
         if key is None:
             return work()[0]
         scope = (call.request.headers.get("x-api-key", ""), call.request.method, call.request.path, key)
-        record = self._records.get(scope)
-        if record is not None and call.now < record.first_use + LIFETIME_SECONDS:
-            return _replay(record, call, switches)
+        stored = self._store.find(scope, call.now, LIFETIME_SECONDS)
+        if stored is not None:
+            return _replay(stored, call, switches)
         response, storable = work()
-        self._records.pop(scope, None)
+        self._store.discard(scope)
         if storable:
-            self._records[scope] = Record(call.now, call.request.body, response)
+            self._store.store(scope, StoredResponse(call.now, call.request.body, response))
         return response
 
-    def forget_old(self, now: float) -> None:
-        """Delete the records after their 24 hours."""
-        while self._records:
-            oldest = next(iter(self._records))
-            if now < self._records[oldest].first_use + LIFETIME_SECONDS:
-                return
-            del self._records[oldest]
+    def discard_expired(self, now: float) -> None:
+        """Delete the responses that are 24 hours old."""
+        self._store.discard_expired(now, LIFETIME_SECONDS)
 
 
 def usable_key(call: Call, switches: Switches) -> str | None:
@@ -90,13 +79,13 @@ def stored_by_status(status: int, switches: Switches) -> bool:
     return exceptions.get(status, True)
 
 
-def _replay(record: Record, call: Call, switches: Switches) -> EmulatedResponse:
-    if not _same_body(record.body, call.request.body, switches):
+def _replay(stored: StoredResponse, call: Call, switches: Switches) -> EmulatedResponse:
+    if not _same_body(stored.body, call.request.body, switches):
         raise conflict("The Idempotency-Key was used with another body", "idempotency_conflict")
-    if call.now < record.first_use + switches.idempotency_running_seconds:
+    if call.now < stored.stored_at + switches.idempotency_running_seconds:
         raise conflict("The first request with this key is still running", "idempotency_in_progress")
-    headers = {**record.response.headers, "Idempotency-Replayed": "true"}
-    return msgspec.structs.replace(record.response, headers=headers)
+    headers = {**stored.response.headers, "Idempotency-Replayed": "true"}
+    return msgspec.structs.replace(stored.response, headers=headers)
 
 
 def _same_body(first: bytes, second: bytes, switches: Switches) -> bool:

@@ -1,9 +1,9 @@
-"""Identifiers drawn from the emulator's one source of chance."""
+"""Identifiers in RevKeen's forms: UUIDs, and opaque ids with a prefix."""
 
-import random
 import re
 import string
-import uuid
+
+from ordergate.spi.emulator_toolkit.identifiers import IdentifierStream
 
 UUID_PATTERN = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\Z"
 _UUID = re.compile(UUID_PATTERN)
@@ -11,20 +11,13 @@ _ALPHABET = string.ascii_letters + string.digits
 
 
 def is_uuid(text: str) -> bool:
-    """Return whether a text is a UUID in its canonical, hyphenated form, in either case."""
+    """Return True if a text is a UUID in the hyphenated form, in upper or lower case."""
     return _UUID.match(text) is not None
 
 
-class Identifiers:
-    """A stream of identifiers; equal seeds give equal streams."""
-
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)  # noqa: S311 - repeatable, not secret
-
-    def uuid(self) -> str:
-        """Draw a version 4 UUID."""
-        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+class Identifiers(IdentifierStream):
+    """A stream of RevKeen's identifiers."""
 
     def prefixed(self, prefix: str, length: int = 24) -> str:
-        """Draw an opaque identifier such as `req_...` or `ord_...`."""
-        return prefix + "".join(self._random.choices(_ALPHABET, k=length))
+        """Return an opaque identifier such as `req_...` or `ord_...`."""
+        return prefix + self.characters(_ALPHABET, length)

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Callable, Collection, Sequence
-from typing import Generic, TypeVar
+from typing import TypeVar
 from urllib.parse import parse_qsl
 
-import msgspec
+from ordergate.spi.emulator_toolkit.paging import Page, cut_page
 
 from .account import Event, Order
 from .errors import invalid
@@ -19,13 +19,6 @@ _NUMBER = re.compile(r"^-?\d{1,15}(\.\d{1,9})?\Z", re.ASCII)
 _LIMIT = re.compile(r"^\d{1,9}\Z", re.ASCII)
 
 T = TypeVar("T", Order, Event)
-
-
-class Page(msgspec.Struct, Generic[T], frozen=True):
-    """One page of rows in list order."""
-
-    rows: Sequence[T]
-    has_more: bool
 
 
 class Query:
@@ -114,17 +107,18 @@ def page(rows: Collection[T], matches: Callable[[T], bool], query: Query, switch
     after, before = query.cursor()
     ordered = _ordered(rows, switches)
     cursor = after or before
-    place = next((place for place, row in enumerate(ordered) if row.id == cursor), None)
-    if cursor is not None and place is None:
+    index = next((index for index, row in enumerate(ordered) if row.id == cursor), None)
+    if cursor is not None and index is None:
         if switches.unknown_cursor == "refuse":
             raise invalid("No such object", "starting_after" if after else "ending_before")
         return Page((), has_more=False)
-    if before is not None:
-        earlier = [row for row in ordered[:place] if matches(row)]
-        return Page(earlier[-limit:], len(earlier) > limit)
-    start = 0 if place is None else place + 1
-    later = [row for row in ordered[start:] if matches(row)]
-    return Page(later[:limit], len(later) > limit)
+    return cut_page(
+        ordered,
+        after=None if after is None else index,
+        before=None if before is None else index,
+        limit=limit,
+        matches=matches,
+    )
 
 
 def within(created: float, since: float | None, until: float | None) -> bool:

@@ -12,22 +12,23 @@ from ordergate.spi.emulator import (
     EmulatedRequest,
     EmulatedResponse,
     EmulatorDescription,
-    InvalidControlError,
     WebhookEvent,
 )
+from ordergate.spi.emulator_toolkit.catalogs import catalog_values
+from ordergate.spi.emulator_toolkit.responses import json_response, with_default_headers
+from ordergate.spi.emulator_toolkit.switches import change_switches, switch_values
 
 from . import controls, errors, webhooks
 from .account import Account
 from .calls import Call, Cause
 from .cancellation import cancel_expired
-from .catalog import catalog_form, parse_catalog
+from .catalog import parse_catalog
 from .errors import ApiError
 from .forms import order_form, payment_form
-from .idempotency import IdempotencyStore, stored_by_status
+from .idempotency import IdempotencyKeys, stored_by_status
 from .limits import RateLimit, too_many_requests
 from .payments import settle_due
 from .routes import BASE_PATH, Route, object_id, require_scope, route_of, segments
-from .switches import Switches
 
 _DATE = re.compile(r"^\d{4}-\d{2}-\d{2}\Z", re.ASCII)
 
@@ -46,7 +47,7 @@ class RevKeenEmulator:
         self.seed = seed
         self._account = Account(seed)
         self._description = _describe(self._account)
-        self._idempotency = IdempotencyStore()
+        self._idempotency = IdempotencyKeys()
         self._limit = RateLimit()
 
     def describe(self) -> EmulatorDescription:
@@ -72,7 +73,7 @@ class RevKeenEmulator:
         """Close due payments, cancel expired orders, delete keys after 24 hours."""
         settle_due(self._account, now)
         cancel_expired(self._account, now)
-        self._idempotency.forget_old(now)
+        self._idempotency.discard_expired(now)
 
     def rate_limited(self, now: float) -> EmulatedResponse:
         """Return RevKeen's 429 (CLI contract), asking for `forced_retry_after` seconds."""
@@ -99,7 +100,7 @@ class RevKeenEmulator:
     def reset(self) -> None:
         """Reset to the seed: no orders, the first catalog, default switches."""
         self._account = Account(self.seed)
-        self._idempotency = IdempotencyStore()
+        self._idempotency = IdempotencyKeys()
         self._limit = RateLimit()
 
     def act(self, order_id: str, action: str, amount: int | None, now: float) -> dict[str, Any]:
@@ -113,8 +114,8 @@ class RevKeenEmulator:
         return controls.act(self._account, order_id, action, amount, now)
 
     def catalog(self) -> dict[str, Any]:
-        """Return the customers, products and payment methods, each with its behaviour."""
-        return catalog_form(self._account.catalog)
+        """Return the customers, products and means of payment, each with what it does."""
+        return catalog_values(self._account.catalog)
 
     def replace_catalog(self, catalog: bytes) -> None:
         """Replace the catalog by a JSON document of the form that `catalog` returns.
@@ -125,9 +126,8 @@ class RevKeenEmulator:
         self._account.catalog = parse_catalog(catalog)
 
     def switches(self) -> dict[str, Any]:
-        """Return every switch with its present value, as JSON has it."""
-        values: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self._account.switches))
-        return values
+        """Return every switch with its present value, as JSON would hold it."""
+        return switch_values(self._account.switches)
 
     def set_switches(self, switches: Mapping[str, Any]) -> None:
         """Change the named switches; the others keep their values.
@@ -135,18 +135,15 @@ class RevKeenEmulator:
         Raises:
             InvalidControlError: A name is unknown or a value impossible; nothing has changed.
         """
-        try:
-            self._account.switches = msgspec.convert({**self.switches(), **switches}, Switches)
-        except msgspec.ValidationError as error:
-            raise InvalidControlError(f"Impossible switches: {error}") from None
+        self._account.switches = change_switches(self._account.switches, switches)
 
     def keep_events(self, *, wanted: bool) -> None:
-        """Set whether events are stored for delivery; `GET /events` lists them in any case."""
-        self._account.events_wanted = wanted
+        """Say whether events are kept to be delivered; `GET /events` lists them either way."""
+        self._account.pending_events.wanted = wanted
 
     def take_events(self) -> Sequence[WebhookEvent]:
         """Return the events kept since the last call; `GET /events` lists them under the same ids."""
-        return webhooks.take_untold(self._account)
+        return webhooks.take_events(self._account)
 
     def delivery_rules(self) -> DeliveryRules:
         """Return RevKeen's time-out and retries (Retry behavior)."""
@@ -196,11 +193,7 @@ class RevKeenEmulator:
         require_scope(route, self._account.switches)
         found_id = object_id(route, path, self._account.switches)
         reply = route.handler(self._account, msgspec.structs.replace(call, id=found_id))
-        return EmulatedResponse(
-            status=reply.status,
-            headers={"Content-Type": "application/json"},
-            body=msgspec.json.encode(reply.body),
-        )
+        return json_response(reply.body, reply.status)
 
     def _refusal(self, error: ApiError, call: Call, shape: str | None = None) -> EmulatedResponse:
         assert call.cause.request_id is not None, "every request has an id"
@@ -208,18 +201,18 @@ class RevKeenEmulator:
 
     def _forced(self, error: ApiError) -> EmulatedResponse:
         response = errors.response(error, self._account.switches, self._request_id())
-        return _with_headers(response, {"RevKeen-Version": self._account.switches.pinned_version})
+        return with_default_headers(response, {"RevKeen-Version": self._account.switches.pinned_version})
 
     def _stamped(self, response: EmulatedResponse, call: Call) -> EmulatedResponse:
         """Add the version, and the rate if it is always sent; a replay keeps its stored headers."""
         response = self._versioned(response, call)
         switches = self._account.switches
         if switches.rate_limits and switches.rate_limit_headers == "always":
-            response = _with_headers(response, self._limit.headers(switches, call.now))
+            response = with_default_headers(response, self._limit.headers(switches, call.now))
         return response
 
     def _versioned(self, response: EmulatedResponse, call: Call) -> EmulatedResponse:
-        return _with_headers(response, {"RevKeen-Version": self._effective_version(call)})
+        return with_default_headers(response, {"RevKeen-Version": self._effective_version(call)})
 
     def _effective_version(self, call: Call) -> str:
         switches, asked = self._account.switches, self._asked_version(call)
@@ -231,10 +224,6 @@ class RevKeenEmulator:
 
     def _request_id(self) -> str:
         return self._account.identifiers.prefixed("req_")
-
-
-def _with_headers(response: EmulatedResponse, headers: Mapping[str, str]) -> EmulatedResponse:
-    return msgspec.structs.replace(response, headers={**headers, **response.headers})
 
 
 def _describe(account: Account) -> EmulatorDescription:

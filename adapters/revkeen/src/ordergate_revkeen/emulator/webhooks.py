@@ -24,10 +24,9 @@ SCHEMA_FIELDS = ("id", "type", "created", "livemode", "data")
 """The members of the webhook schema (OpenAPI); the Events API and the SDKs' types have more."""
 
 
-def take_untold(account: Account) -> list[WebhookEvent]:
+def take_events(account: Account) -> list[WebhookEvent]:
     """Return the events to be delivered, oldest first; the event list keeps them."""
-    untold, account.untold = account.untold, []
-    return [_told(account, event) for event in untold]
+    return [_webhook_event(account, event) for event in account.pending_events.take()]
 
 
 def rules(account: Account) -> DeliveryRules:
@@ -57,7 +56,7 @@ def signature(secret: str, moment: int, body: bytes) -> str:
     return hmac.new(secret.encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
 
 
-def _told(account: Account, event: Event) -> WebhookEvent:
+def _webhook_event(account: Account, event: Event) -> WebhookEvent:
     form = event.form
     if account.switches.webhook_envelope == "schema":
         form = {name: form[name] for name in SCHEMA_FIELDS}
