@@ -3,6 +3,7 @@
 ``uv run python -m tests.docs.blocking_client`` writes it; a test holds it fresh.
 """
 
+import json
 import re
 import subprocess
 import sys
@@ -18,13 +19,16 @@ FILES: Mapping[str, str] = {
 """The source of each generated file."""
 NAMES = {"aclose": "close", "asynchronous_events": "blocking_events"}
 """Names that differ; beside them, ``AsyncOrders`` becomes ``Orders``."""
+UNASYNC = """
+import json, sys, unasync
+source, target, names, *files = sys.argv[1:]
+unasync.unasync_files(files, [unasync.Rule(source, target, additional_replacements=json.loads(names))])
+"""
 NOTE = "# Generated from {}; see CONTRIBUTING.\n"
 
 
 def generated() -> dict[str, str]:
     """Return the text of each generated file, by its name."""
-    import unasync
-
     with TemporaryDirectory() as folder:
         source, target = Path(folder, "from"), Path(folder, "to")
         source.mkdir()
@@ -32,8 +36,11 @@ def generated() -> dict[str, str]:
             (source / name).write_text((CLIENT / name).read_text())
         text = "".join((source / name).read_text() for name in FILES)
         prefixed = {name: name.removeprefix("Async") for name in re.findall(r"\bAsync\w+", text)}
-        rule = unasync.Rule(f"{source}/", f"{target}/", additional_replacements=prefixed | NAMES)
-        unasync.unasync_files([str(source / name) for name in FILES], [rule])
+        # In a process of its own: unasync imports setuptools, which changes the path of modules.
+        arguments = [f"{source}/", f"{target}/", json.dumps(prefixed | NAMES)]
+        subprocess.run(
+            [sys.executable, "-c", UNASYNC, *arguments, *(str(source / name) for name in FILES)], check=True
+        )
         found = {}
         for name, blocking in FILES.items():
             file = target / blocking

@@ -38,7 +38,7 @@ from ordergate.listener.siblings import UnixSiblings
 from ordergate.listener.workers import Supervisor, Worker
 from ordergate.server.bootstrap import open_gateway, open_journal
 from ordergate.settings import Settings, load_settings
-from ordergate.settings.document import ServerSettings
+from ordergate.settings.keys import ServerSettings
 from ordergate.telemetry.log import finish_log
 from ordergate.web.app import create_app
 
