@@ -27,7 +27,7 @@ from campaigns.simulation.operations import (
 )
 from campaigns.simulation.process import Process, Stop
 from ordergate.conformance.driver import InProcess
-from ordergate.domain.assembly import seen_again
+from ordergate.domain.assembly import with_snapshot
 from ordergate.domain.draft import PayBody
 from ordergate.domain.operation import OperationState
 from ordergate.gateway.accounts.account import Account
@@ -192,7 +192,7 @@ def read_again(world: World, process: Process) -> None:
             seen = world.network.read(record.seen)
             at_once(
                 process.journal.write(
-                    tx.orders.update(seen_again(stored.record, seen, world.clock.utc()), stored.revision)
+                    tx.orders.update(with_snapshot(stored.record, seen, world.clock.utc()), stored.revision)
                 )
             )
 

@@ -217,7 +217,7 @@ def show_reconciliation(result: Any) -> None:
             finding.order or "",
             plain(finding.provider_order_id),
             plain(finding.reference or ""),
-            plain(_what_differs(finding)),
+            plain(_differences_text(finding)),
         )
     if result.findings:
         screen.print(table, highlight=False)
@@ -271,7 +271,7 @@ def _print_table(table: Table, *, has_more: bool) -> None:
         screen.print("[dim]there are more: --limit, --starting-after[/]", highlight=False)
 
 
-def _what_differs(finding: Any) -> str:
+def _differences_text(finding: Any) -> str:
     if finding.differences:
         return "; ".join(
             f"{each.field.replace('_', ' ')}: {each.journal} here, {each.provider} there"

@@ -23,7 +23,7 @@ from ordergate.domain.erasure import redacted
 from ordergate.domain.identifiers import new_id
 from ordergate.journal import transactions as tx
 from ordergate.journal.journal import Journal
-from ordergate.journal.records.comparisons import Comparison, ComparisonQuery, ShadowCount, compared_key
+from ordergate.journal.records.comparisons import Comparison, ComparisonQuery, ShadowCount, comparison_key
 from ordergate.journal.records.exchanges import EXCHANGES_KEPT, Exchange, OperationWithExchanges
 from ordergate.journal.records.operations import Busy
 from ordergate.journal.records.orders import OrderQuery
@@ -271,7 +271,7 @@ async def test_a_refused_create_is_redacted(journal: Journal, store: Store) -> N
     compared = await journal.write(tx.comparisons.add(comparison(body=b"{}", ended=True), SINCE))
     refused, sibling, other = (
         operation(path="/v1/comparisons", key=key)
-        for key in (compared_key(compared.id, "a"), compared_key(compared.id, "b"), "cmp_other.a")
+        for key in (comparison_key(compared.id, "a"), comparison_key(compared.id, "b"), "cmp_other.a")
     )
     for each in (refused, other):
         await journal.write(tx.operations.claim(intent(each)))

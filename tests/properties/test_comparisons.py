@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ordergate.conformance import InProcess
+from ordergate.domain.checks import Side
 from ordergate.domain.comparison import compare
 from ordergate.domain.draft import Draft, draft_errors
 from ordergate.domain.errors import Problem
-from ordergate.domain.judging import Side
 from ordergate.spi.fields import read
 
 from .test_drafts import for_rapyd, for_revkeen

@@ -10,7 +10,7 @@ from tests.scenarios.shop import Shop, body_of, problem_of
 
 from ordergate.domain.commands import UpdateOrder
 from ordergate.domain.lifecycle import ACCEPTED_WITH, WAYS_OUT, ReviewReason
-from ordergate.gateway.accounts.routing import require_home
+from ordergate.gateway.accounts.routing import require_account_of
 from ordergate.journal import transactions as tx
 
 Order = dict[str, Any]
@@ -190,7 +190,7 @@ async def _mend_metadata(shop: Shop, order: Order) -> None:
     stored = await shop.journal.read(tx.orders.find(order["id"]))
     assert stored is not None
     assert shop.gateway is not None
-    account = require_home(shop.gateway.configuration, stored.record)
+    account = require_account_of(shop.gateway.configuration, stored.record)
     command = UpdateOrder(
         operation="elsewhere", order=stored.record.seen, metadata={"count": 1}, extension={}
     )

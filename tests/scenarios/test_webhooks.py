@@ -303,7 +303,7 @@ async def test_what_is_kept_is_what_the_provider_said_last(open_told: OpenTold) 
     account = shop.gateway.configuration.accounts[shop.account]
     requests = shop.emulator.requests
 
-    kept = await inbound.read_anew(shop.gateway, account, overtaken)
+    kept = await inbound.read_again(shop.gateway, account, overtaken)
 
     assert shop.emulator.requests == requests + 2
     assert kept.record.seen.amount_paid == 41000

@@ -8,7 +8,7 @@ from typing import Any
 
 from ordergate.domain.provider_event import ProviderEvent
 from ordergate.spi.secret import Secret
-from ordergate.spi.webhooks import Delivery
+from ordergate.spi.webhooks import ReceivedWebhook
 from ordergate_rapyd.settings import RapydSettings
 
 from .commands import ORDER_ID
@@ -24,10 +24,10 @@ SETTINGS = RapydSettings(
 BODY: bytes = VECTOR["body_string"].encode()
 
 
-def deliver(salt: str, timestamp: str, signature: str, body: bytes = BODY) -> Delivery:
+def deliver(salt: str, timestamp: str, signature: str, body: bytes = BODY) -> ReceivedWebhook:
     """Return a delivery with Rapyd's three headers."""
     headers = {"salt": (salt,), "timestamp": (timestamp,), "signature": (signature,)}
-    return Delivery(headers=headers, body=body)
+    return ReceivedWebhook(headers=headers, body=body)
 
 
 def signed(
@@ -37,7 +37,7 @@ def signed(
     timestamp: str = VECTOR["timestamp"],
     url: str = VECTOR["path_or_url"],
     secret_key: str = VECTOR["secret_key"],
-) -> Delivery:
+) -> ReceivedWebhook:
     """Sign a body (docs, Webhook Authentication): full URL, salt, timestamp, both keys, raw body."""
     message = f"{url}{salt}{timestamp}{VECTOR['access_key']}{secret_key}".encode() + body
     digest = hmac.new(secret_key.encode(), message, hashlib.sha256).hexdigest()

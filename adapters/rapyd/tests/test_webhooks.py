@@ -9,7 +9,7 @@ import pytest
 
 from ordergate.domain.errors import Problem
 from ordergate.spi.secret import Secret
-from ordergate.spi.webhooks import Delivery
+from ordergate.spi.webhooks import ReceivedWebhook
 from ordergate_rapyd import adapter
 
 from .commands import OPERATION, ORDER_ID
@@ -22,7 +22,7 @@ PAY_OPERATION = "op_0198f3c29a6b7000800000000000beef"
 WEEK = 7 * 24 * 3600
 
 
-def refused(delivery: Delivery, now: int = NOW, **changes: Any) -> str:
+def refused(delivery: ReceivedWebhook, now: int = NOW, **changes: Any) -> str:
     """Return the sentence with which a delivery is refused, under changed settings."""
     with pytest.raises(Problem) as raised:
         adapter.verify(delivery, msgspec.structs.replace(SETTINGS, **changes), now)
@@ -105,10 +105,10 @@ def test_each_header_is_there_once(name: str) -> None:
     headers = signed().headers
     for values in ((), ("",)):
         assert (
-            refused(Delivery(headers={**headers, name: values}, body=BODY))
+            refused(ReceivedWebhook(headers={**headers, name: values}, body=BODY))
             == f"The header {name} is missing."
         )
-    doubled = Delivery(headers={**headers, name: headers[name] * 2}, body=BODY)
+    doubled = ReceivedWebhook(headers={**headers, name: headers[name] * 2}, body=BODY)
     assert refused(doubled) == f"The header {name} is there more than once."
 
 

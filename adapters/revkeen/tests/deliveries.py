@@ -7,7 +7,7 @@ from typing import Any
 
 from ordergate.domain.provider_event import ProviderEvent
 from ordergate.spi.secret import Secret
-from ordergate.spi.webhooks import Delivery
+from ordergate.spi.webhooks import ReceivedWebhook
 from ordergate_revkeen.settings import RevKeenSettings
 
 SECRET = "whsec_test"
@@ -22,9 +22,9 @@ SETTINGS = RevKeenSettings(
 """An account whose secret is being rotated."""
 
 
-def deliver(value: str, body: bytes = BODY, *, header: str = HEADER) -> Delivery:
+def deliver(value: str, body: bytes = BODY, *, header: str = HEADER) -> ReceivedWebhook:
     """Return a delivery with this signature header alone."""
-    return Delivery(headers={header: (value,)}, body=body)
+    return ReceivedWebhook(headers={header: (value,)}, body=body)
 
 
 def v1(body: bytes = BODY, *, secret: str = SECRET, signed_at: int | str = SIGNED_AT) -> str:
@@ -34,7 +34,7 @@ def v1(body: bytes = BODY, *, secret: str = SECRET, signed_at: int | str = SIGNE
 
 def signed(
     body: bytes = BODY, *, secret: str = SECRET, signed_at: int | str = SIGNED_AT, header: str = HEADER
-) -> Delivery:
+) -> ReceivedWebhook:
     """Sign a body (docs, Webhooks; the published verifiers)."""
     value = f"t={signed_at},v1={v1(body, secret=secret, signed_at=signed_at)}"
     return deliver(value, body, header=header)

@@ -13,7 +13,7 @@ from ordergate.domain.commands import ListEvents
 from ordergate.domain.errors import Problem
 from ordergate.domain.outcome import EventPage, NotApplied
 from ordergate.spi.secret import Secret
-from ordergate.spi.webhooks import Delivery
+from ordergate.spi.webhooks import ReceivedWebhook
 from ordergate_revkeen import adapter
 
 from .commands import OPERATION, asked, concluded
@@ -25,7 +25,7 @@ PAYMENT_ID = "7b1e2c3d-6276-4993-bfeb-53cbbbba6f08"
 MARKS = {"ordergate_operation": OPERATION, "ordergate_merchant": "acme"}
 
 
-def refused(delivery: Delivery, now: int = SIGNED_AT, **changes: Any) -> str:
+def refused(delivery: ReceivedWebhook, now: int = SIGNED_AT, **changes: Any) -> str:
     """Return the sentence with which a delivery is refused, under changed settings."""
     with pytest.raises(Problem) as raised:
         adapter.verify(delivery, msgspec.structs.replace(SETTINGS, **changes), now)
@@ -50,9 +50,9 @@ def test_first_header_counts(first: int, second: int) -> None:
     """Where there are two, the first in RevKeen's order counts alone, whatever the other says."""
     right, wrong = signed().headers[HEADER], (f"t={SIGNED_AT},v1={'0' * 64}",)
 
-    good = Delivery(headers={HEADERS[first]: right, HEADERS[second]: wrong}, body=BODY)
-    bad = Delivery(headers={HEADERS[first]: wrong, HEADERS[second]: right}, body=BODY)
-    empty = Delivery(headers={HEADERS[first]: ("",), HEADERS[second]: right}, body=BODY)
+    good = ReceivedWebhook(headers={HEADERS[first]: right, HEADERS[second]: wrong}, body=BODY)
+    bad = ReceivedWebhook(headers={HEADERS[first]: wrong, HEADERS[second]: right}, body=BODY)
+    empty = ReceivedWebhook(headers={HEADERS[first]: ("",), HEADERS[second]: right}, body=BODY)
 
     adapter.verify(good, SETTINGS, SIGNED_AT)
     assert "No signature in" in refused(bad)
@@ -115,7 +115,7 @@ def test_tolerance_is_300_seconds(seconds: int) -> None:
 @pytest.mark.parametrize("secrets", [(), (Secret(""),), (Secret(""), Secret(""))])
 def test_without_a_secret_nothing_is_let_in(secrets: tuple[Secret, ...]) -> None:
     """Neither what is unsigned nor what is signed with an empty secret passes where none is configured."""
-    for delivery in (signed(), signed(secret=""), Delivery(headers={}, body=BODY)):
+    for delivery in (signed(), signed(secret=""), ReceivedWebhook(headers={}, body=BODY)):
         assert "no webhook_secrets" in refused(delivery, webhook_secrets=secrets)
 
 

@@ -178,7 +178,7 @@ async def _evidence(runtime: "Runtime", operation: "Operation") -> "tuple[Existi
 def _print(existing: "Existing", order: "StoredOrder | None", *, as_json: bool) -> None:
     import msgspec
 
-    from ordergate.gateway.writes.next_step import what_happens_next
+    from ordergate.gateway.writes.next_step import next_step_of
     from ordergate.terminal import show_operation
     from ordergate.web.documents import operation_document
 
@@ -186,4 +186,4 @@ def _print(existing: "Existing", order: "StoredOrder | None", *, as_json: bool) 
         print_json(msgspec.json.encode(operation_document(existing.operation)))
         return
     concerns = order.record.concerns if order is not None else []
-    show_operation(existing.operation, what_happens_next(existing, concerns))
+    show_operation(existing.operation, next_step_of(existing, concerns))

@@ -44,14 +44,14 @@ def explain(
 
     from ordergate.domain.draft import Draft
     from ordergate.domain.validation import decode_body
-    from ordergate.gateway.accounts.routing import asked_by, find_route
+    from ordergate.gateway.accounts.routing import find_route, route_request
     from ordergate.server.bootstrap import configuration_of
     from ordergate.terminal import show_rows
     from ordergate.web.documents import route_document
 
     body = decode_body(draft.read(), Draft)
     configuration = configuration_of(settings_of(config, as_json=as_json))
-    found = find_route(configuration, asked_by(body, merchant, world, key))
+    found = find_route(configuration, route_request(body, merchant, world, key))
     if as_json:
         print_json(msgspec.json.encode(route_document(found, operator=True)))
     else:

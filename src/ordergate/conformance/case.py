@@ -11,7 +11,7 @@ from ordergate.domain.provider_event import ProviderEvent
 from ordergate.spi.adapter import Adapter, AdapterSettings
 from ordergate.spi.emulator import EmulatorDescription
 from ordergate.spi.secret import Secret
-from ordergate.spi.webhooks import Delivery
+from ordergate.spi.webhooks import ReceivedWebhook
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +48,7 @@ class GenuineWebhook(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     settings: AdapterSettings
-    delivery: Delivery
+    delivery: ReceivedWebhook
     now: int
     event: ProviderEvent
     refused_with: Mapping[str, AdapterSettings] = {}

@@ -31,7 +31,7 @@ from ordergate.domain.provider_order import ProviderOrder
 from ordergate.gateway.accounts.registry import installed_adapter
 from ordergate.spi.adapter import Adapter, AdapterSettings, Baseline, Plan
 from ordergate.spi.emulator import EmulatedRequest, EmulatedResponse
-from ordergate.spi.webhooks import Delivery, FetchFirst
+from ordergate.spi.webhooks import FetchFirst, ReceivedWebhook
 from ordergate.spi.wire import WireRequest, WireResponse
 
 START = 1_780_000_000
@@ -255,7 +255,7 @@ class InProcess:
         with closed_world():
             return self.adapter.sign(request, self.settings, self.now, f"{self.requests:016x}")
 
-    def verify(self, delivery: Delivery, settings: AdapterSettings, now: int) -> None:
+    def verify(self, delivery: ReceivedWebhook, settings: AdapterSettings, now: int) -> None:
         """Verify a webhook, after the fetches that it needs.
 
         Raises:

@@ -8,7 +8,7 @@ from random import Random
 import msgspec
 
 from ordergate.conformance.case import GenuineWebhook
-from ordergate.spi.webhooks import Delivery
+from ordergate.spi.webhooks import ReceivedWebhook
 
 DAY = 24 * 3600
 LATE, EARLY = 31 * DAY, DAY
@@ -44,7 +44,9 @@ def _with_body(webhook: GenuineWebhook, body: bytes) -> GenuineWebhook:
 
 
 def _with_headers(webhook: GenuineWebhook, headers: dict[str, tuple[str, ...]]) -> GenuineWebhook:
-    return msgspec.structs.replace(webhook, delivery=Delivery(headers=headers, body=webhook.delivery.body))
+    return msgspec.structs.replace(
+        webhook, delivery=ReceivedWebhook(headers=headers, body=webhook.delivery.body)
+    )
 
 
 def _flip_body(webhook: GenuineWebhook, chance: Random) -> GenuineWebhook:

@@ -76,7 +76,7 @@ class ComparisonView(msgspec.Struct, frozen=True, kw_only=True):
     left_out: int
 
 
-class _Came(msgspec.Struct, frozen=True):
+class _Outcome(msgspec.Struct, frozen=True):
     account: str
 
 
@@ -91,7 +91,7 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     mode: str
     created_at: datetime
     order: dict[str, Any]
-    results: list[_Came]
+    results: list[_Outcome]
     differences: list[_Kind]
 
     @property

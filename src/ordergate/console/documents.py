@@ -63,7 +63,7 @@ def weight(text: str) -> int:
     return len(escape(text).encode())
 
 
-def where(document: bytes, complaint: str) -> str:
+def position(document: bytes, complaint: str) -> str:
     """Return the line and the column of a decoder's error; empty if it has none."""
     named = _BYTE.search(complaint)
     if named is None:

@@ -42,7 +42,7 @@ class OrderFilters(msgspec.Struct, frozen=True, kw_only=True):
         return {name: value for name, value in named.items() if value}
 
 
-class Cursor(msgspec.Struct, frozen=True, kw_only=True):
+class PageCursor(msgspec.Struct, frozen=True, kw_only=True):
     """The start or the end of a page of a list; at most one is given."""
 
     starting_after: str | None = None
@@ -68,16 +68,16 @@ def order_filters(given: Mapping[str, str], statuses: Iterable[str]) -> OrderFil
     )
 
 
-def cursor(given: Mapping[str, str], prefix: Prefix) -> Cursor:
+def cursor(given: Mapping[str, str], prefix: Prefix) -> PageCursor:
     """Return the start of the page in a URL."""
     after, before = given.get("starting_after", ""), given.get("ending_before", "")
     if is_id(after, prefix):
-        return Cursor(starting_after=after)
-    return Cursor(ending_before=before) if is_id(before, prefix) else Cursor()
+        return PageCursor(starting_after=after)
+    return PageCursor(ending_before=before) if is_id(before, prefix) else PageCursor()
 
 
 def pager(
-    path: str, parameters: Mapping[str, str], ids: list[str], asked: Cursor, *, has_more: bool
+    path: str, parameters: Mapping[str, str], ids: list[str], asked: PageCursor, *, has_more: bool
 ) -> Pager:
     """Return the pages around this one.
 

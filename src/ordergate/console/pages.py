@@ -70,7 +70,7 @@ def to_page(path: str, parameters: Mapping[str, str] | None = None) -> str:
     return f"{root_path()}{PATH}/{path}{query}"
 
 
-def go_to(address: str) -> Redirect:
+def redirect_to(address: str) -> Redirect:
     """Send the browser to another page, which it will GET."""
     return Redirect(address, status_code=303)
 
@@ -107,12 +107,12 @@ def problem_in(request: Page, problem: Problem) -> Any:
 
 def _ask_to_sign_in(request: Page) -> Response[Any]:
     if request.method != "GET":
-        return go_to(to_page("sign-in"))
+        return redirect_to(to_page("sign-in"))
     if request.headers.get("sec-fetch-site") == "cross-site":
         # A strict cookie is missing after a link from another site, but present when this page reloads itself.
         return page(request, "again", title="One moment", address=_here(request))
     here = _here(request)
-    return go_to(to_page("sign-in", None if request.url.path == PATH else {"next": here}))
+    return redirect_to(to_page("sign-in", None if request.url.path == PATH else {"next": here}))
 
 
 def _here(request: Page) -> str:

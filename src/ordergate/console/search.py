@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from ordergate.console.listing import ROWS, Cursor, OrderFilters, begins, ends
+from ordergate.console.listing import ROWS, OrderFilters, PageCursor, begins, ends
 from ordergate.domain.assembly import OrderRecord
 from ordergate.domain.lifecycle import OrderStatus
 from ordergate.gateway.access.caller import Caller
@@ -22,7 +22,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     by: str | None = None
 
 
-async def find_orders(runtime: Runtime, caller: Caller, filters: OrderFilters, asked: Cursor) -> Found:
+async def find_orders(runtime: Runtime, caller: Caller, filters: OrderFilters, asked: PageCursor) -> Found:
     """Return the orders that match the filters.
 
     A text is taken for a reference first, then for the provider's id, then for a customer: the first that any order

@@ -29,7 +29,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     tone: str = "plain"
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of an order's history; `operation` is its operation, if it has one."""
 
     at: datetime
@@ -40,15 +40,15 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[Step, ...] = ()
 
 
-def events(order: Order, operations: Iterable[Operation]) -> list[Event]:
+def events(order: Order, operations: Iterable[Operation]) -> list[HistoryEntry]:
     """Return the history of an order, the latest first."""
     happened = [*map(of_operation, operations), *_milestones(order)]
     return sorted(happened, key=_place, reverse=True)
 
 
-def of_operation(operation: Operation) -> Event:
+def of_operation(operation: Operation) -> HistoryEntry:
     """Return a write as an event."""
-    return Event(
+    return HistoryEntry(
         at=operation.created_at,
         title=_NAMES.get(operation.kind, words(operation.kind).capitalize()),
         tone=_tone(operation),
@@ -88,7 +88,7 @@ def steps(operation: Operation) -> Iterator[Step]:
         )
 
 
-def _milestones(order: Order) -> Iterator[Event]:
+def _milestones(order: Order) -> Iterator[HistoryEntry]:
     """The provider's own events; its clock may differ."""
     named = (
         (order.paid_at, "Paid", "good"),
@@ -98,11 +98,11 @@ def _milestones(order: Order) -> Iterator[Event]:
     )
     for at, title, tone in named:
         if at is not None:
-            yield Event(at=at, title=title, tone=tone, note="as the order says")
+            yield HistoryEntry(at=at, title=title, tone=tone, note="as the order says")
     for payment in order.payments:
         if payment.created_at is not None:
             failed = payment.decline is not None
-            yield Event(
+            yield HistoryEntry(
                 at=payment.created_at,
                 title=f"Payment {words(payment.status)}",
                 tone="bad" if failed else "plain",
@@ -110,7 +110,7 @@ def _milestones(order: Order) -> Iterator[Event]:
             )
 
 
-def _place(event: Event) -> datetime:
+def _place(event: HistoryEntry) -> datetime:
     """A provider's times may be whole seconds: within one second, they follow the write that caused them."""
     whole = event.operation is None and event.at.microsecond == 0
     return event.at.replace(microsecond=999_999) if whole else event.at

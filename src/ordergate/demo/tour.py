@@ -84,7 +84,7 @@ class Tour:
         order = _body(response, 201)
         _expect(order["total"] == 41000, f"the total is {order['total']}, not 41000")
         _expect(order["status"] == "open", f"the status is {order['status']}, not open")
-        self._say(
+        self._show_step(
             f"created at [bold]{account}[/]",
             f"{order['id']} is {order['status']}, {amount(order['total'], order['currency'])}; "
             f"there it is {order['provider_order_id']}, {order['provider_status']!r}",
@@ -98,7 +98,7 @@ class Tour:
             again = _body(response, 200)
             same = {**again, "synced_at": None} == {**order, "synced_at": None}
             _expect(same, f"{account} answers another order than was created")
-            self._say(
+            self._show_step(
                 f"read again at [bold]{account}[/]",
                 "the provider has what was created, field by field",
                 response,
@@ -118,7 +118,7 @@ class Tour:
             if now is first
             else f"after {time.monotonic() - began:.1f} s of {first['payment_status']}"
         )
-        self._say(
+        self._show_step(
             f"paid at [bold]{order['account']}[/]",
             f"{amount(now['amount_paid'], now['currency'])}, {waited}; there it is {now['provider_status']!r}",
             response,
@@ -135,7 +135,7 @@ class Tour:
             _expect(problem["code"] == "provider_rejected", f"the code is {problem['code']}")
             _expect(problem["outcome"] == "not_applied", f"the outcome is {problem['outcome']}")
             pointers = ", ".join(error["pointer"] for error in problem["errors"])
-            self._say(
+            self._show_step(
                 f"refused by [bold]{account}[/]",
                 f"its {provider['http_status']} {provider['code']} is our {problem['code']} at {pointers}; "
                 f"{problem['outcome']}, retry {problem['retry']}",
@@ -152,7 +152,7 @@ class Tour:
         _expect(second.headers.get("idempotent-replayed") == "true", "the second answer is not marked")
         made = len(await self._orders_at(account)) - len(before)
         _expect(made == 1, f"{made} orders were made")
-        self._say(
+        self._show_step(
             "sent twice with one key",
             f"one order at {account}, the same {len(second.content)} bytes again",
             second,
@@ -191,7 +191,7 @@ class Tour:
     def _authorization(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._stage.key}"}
 
-    def _say(self, what: str, result: str, response: httpx.Response) -> None:
+    def _show_step(self, what: str, result: str, response: httpx.Response) -> None:
         milliseconds = response.elapsed.total_seconds() * 1000
         call = f"{response.request.method} → {response.status_code}, {milliseconds:.0f} ms"
         self._console.print(f"[green]✓[/] {what}  [dim]{call}[/]", highlight=False)

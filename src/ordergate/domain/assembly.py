@@ -100,7 +100,7 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
     synced_at: datetime
     redacted_at: datetime | None = None
     comparison: str | None = None
-    told_total: int | None = None
+    shown_total: int | None = None
     paid_here: datetime | None = None
 
 
@@ -131,11 +131,11 @@ def review_reasons(record: OrderRecord) -> list[ReviewReason]:
             ReviewReason.AMOUNT_MISMATCH,
         ),
         (
-            canceled and seen.amount_held > 0,
+            canceled and seen.amount_kept > 0,
             ReviewReason.CANCELED_WITH_MONEY_HELD,
         ),
         (
-            not over and seen.confirmation_due and seen.amount_held != seen.total,
+            not over and seen.confirmation_due and seen.amount_kept != seen.total,
             ReviewReason.PAYMENT_MISMATCH,
         ),
     )
@@ -147,7 +147,7 @@ def currency_differs(record: OrderRecord) -> bool:
     return record.currency != record.seen.currency
 
 
-def seen_again(record: OrderRecord, seen: ProviderOrder, now: datetime) -> OrderRecord:
+def with_snapshot(record: OrderRecord, seen: ProviderOrder, now: datetime) -> OrderRecord:
     """Return the record with a new snapshot; review reasons that the snapshot resolves are removed.
 
     A new total that the merchant has not been shown is stored beside the shown one. A redacted order takes no personal
@@ -160,21 +160,21 @@ def seen_again(record: OrderRecord, seen: ProviderOrder, now: datetime) -> Order
     concerns = [concern for concern in record.concerns if not answered.get(concern, False)]
     if record.redacted_at is not None:
         seen = without_personal_data(seen)
-    told = record.seen.total if record.told_total is None else record.told_total
+    told = record.seen.total if record.shown_total is None else record.shown_total
     return msgspec.structs.replace(
         record,
         seen=seen,
         synced_at=now,
         concerns=concerns,
-        told_total=None if told == seen.total else told,
+        shown_total=None if told == seen.total else told,
     )
 
 
-def told_again(record: OrderRecord, total: int) -> OrderRecord:
+def with_shown_total(record: OrderRecord, total: int) -> OrderRecord:
     """Return the record after the merchant was shown this total; the same record if nothing changes."""
-    if record.told_total is None or total != record.seen.total:
+    if record.shown_total is None or total != record.seen.total:
         return record
-    return msgspec.structs.replace(record, told_total=None)
+    return msgspec.structs.replace(record, shown_total=None)
 
 
 def last_known(record: OrderRecord) -> ProviderOrder:

@@ -10,7 +10,13 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from ordergate.domain.assembly import OrderedLine, OrderRecord, expected_total, seen_again, told_again
+from ordergate.domain.assembly import (
+    OrderedLine,
+    OrderRecord,
+    expected_total,
+    with_shown_total,
+    with_snapshot,
+)
 from ordergate.domain.commands import CreateOrder
 from ordergate.domain.draft import Draft
 from ordergate.domain.erasure import redacted
@@ -99,7 +105,7 @@ def _changed(
 ) -> OrderRecord:
     if isinstance(change, CanceledHere):
         return msgspec.structs.replace(record, canceled_here=change.at)
-    record = _with_concerns(seen_again(record, outcome.order, now), outcome.concerns)
+    record = _with_review_reasons(with_snapshot(record, outcome.order, now), outcome.concerns)
     match change:
         case PaymentMade():
             return _paid(record, change, now)
@@ -160,10 +166,10 @@ def made(
         synced_at=now,
         comparison=change.comparison,
     )
-    return _with_concerns(record, outcome.concerns)
+    return _with_review_reasons(record, outcome.concerns)
 
 
-def _with_concerns(record: OrderRecord, concerns: Sequence[ReviewReason]) -> OrderRecord:
+def _with_review_reasons(record: OrderRecord, concerns: Sequence[ReviewReason]) -> OrderRecord:
     new = [concern for concern in concerns if concern not in record.concerns]
     return msgspec.structs.replace(record, concerns=record.concerns + new) if new else record
 
@@ -185,7 +191,7 @@ def _paid(record: OrderRecord, change: PaymentMade, now: datetime) -> OrderRecor
     if change.expected_total is None:
         return record
     return msgspec.structs.replace(
-        told_again(record, change.expected_total), expected_total=change.expected_total
+        with_shown_total(record, change.expected_total), expected_total=change.expected_total
     )
 
 

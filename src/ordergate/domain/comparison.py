@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
+from ordergate.domain.checks import Side, View, covers, shown, view_of
 from ordergate.domain.difference import Difference, DifferenceKind
 from ordergate.domain.draft import Draft
 from ordergate.domain.errors import FieldError
-from ordergate.domain.judging import Side, View, covers, shown, view_of
 from ordergate.domain.statements import Statement, same
 
 

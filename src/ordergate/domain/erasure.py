@@ -41,7 +41,7 @@ def redacted(record: OrderRecord, at: datetime) -> OrderRecord:
         notes=None,
         lines=[msgspec.structs.replace(line, metadata={}) for line in record.lines],
         fulfillments=_untracked(record.fulfillments),
-        notices=[notice for notice in record.notices if not _tells_of_erased(notice)],
+        notices=[notice for notice in record.notices if not _mentions_erased(notice)],
         seen=without_personal_data(record.seen),
         redacted_at=record.redacted_at or at,
     )
@@ -63,7 +63,7 @@ def without_persons(told: dict[str, Any]) -> dict[str, Any]:
     return {name: erased.get(name, value) for name, value in told.items()}
 
 
-def _tells_of_erased(notice: Notice) -> bool:
+def _mentions_erased(notice: Notice) -> bool:
     """Return whether a notice claims that an erased field is stored here."""
     return notice.kind == "kept" and notice.pointer.rpartition("/")[2] in _KEPT
 

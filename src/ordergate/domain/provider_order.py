@@ -113,7 +113,7 @@ class ProviderOrder(msgspec.Struct, frozen=True, kw_only=True):
     returned: tuple[ReturnedGoods, ...] = ()
 
     @property
-    def amount_held(self) -> int:
+    def amount_kept(self) -> int:
         """Received and not refunded, in minor units."""
         return self.amount_paid - self.amount_refunded
 

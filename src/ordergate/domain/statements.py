@@ -49,7 +49,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     line_declared: frozenset[str] = frozenset()
     merges: bool = False
 
-    def said(self) -> Iterator[Statement]:
+    def statements(self) -> Iterator[Statement]:
         """Yield every statement; a line's under its place in the document."""
         yield from self.fields
         for index, line in enumerate(self.lines):

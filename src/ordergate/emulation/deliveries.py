@@ -106,9 +106,9 @@ class Deliveries:
         self._draw = random.Random(f"webhooks {self._seed}")  # noqa: S311 - faults, not secrets
         self._apply(self._first_settings)
         self._records: deque[DeliveryRecord] = deque(maxlen=LOGGED)
-        self._forget()
+        self._discard()
 
-    def _forget(self) -> None:
+    def _discard(self) -> None:
         self._waiting.clear()
         self._held.clear()
         for queue in self._queues.values():
@@ -127,7 +127,7 @@ class Deliveries:
         self.collect()
         self._apply(settings)
         if settings.url is None:
-            self._forget()
+            self._discard()
 
     def _apply(self, settings: WebhookSettings) -> None:
         self._plan = WebhookPlan(settings, self._draw)

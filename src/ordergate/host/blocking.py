@@ -27,7 +27,7 @@ def run_within(seconds: float, work: Callable[[], T]) -> T:
     return done.result()
 
 
-async def run_beside(work: Callable[[], T]) -> T:
+async def run_blocking(work: Callable[[], T]) -> T:
     """Do some work beside the event loop."""
     _, done = _started(work)
     return await asyncio.wrap_future(done)

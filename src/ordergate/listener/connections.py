@@ -172,7 +172,7 @@ class BoundedProtocol(HttpToolsProtocol):
             for start in range(0, len(data), most):
                 self._feed(data[start : start + most])
         if not self._over:
-            self._look()
+            self._check_progress()
 
     def send_400_response(self, _msg: str) -> None:
         """Refuse unreadable input, or input over a limit."""
@@ -225,7 +225,7 @@ class BoundedProtocol(HttpToolsProtocol):
         elif self.cycle.response_complete:
             self.transport.close()
         else:
-            self._tell_application("request_timeout", why)
+            self._abort_body("request_timeout", why)
 
     @property
     def _unfinished(self) -> bool:
@@ -259,7 +259,7 @@ class BoundedProtocol(HttpToolsProtocol):
         detail = f"A request's head may have {limits.head_bytes} bytes and {limits.headers} headers at most."
         return "headers_too_large", detail, None
 
-    def _look(self) -> None:
+    def _check_progress(self) -> None:
         """Check the progress of the incomplete requests."""
         if self._unfinished:
             if self._timed_head is not (self._head is not None):
@@ -280,7 +280,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._done()
         self._timed_head = head
         seconds = self._limits.head_seconds if head else self._limits.body_seconds
-        self._timer = self.loop.call_later(seconds, self._come_to_end, seconds)
+        self._timer = self.loop.call_later(seconds, self._close_after, seconds)
 
     def _done(self) -> None:
         """Wait for nothing any more."""
@@ -290,9 +290,9 @@ class BoundedProtocol(HttpToolsProtocol):
             self._timer.cancel()
             self._timer = None
 
-    def _come_to_end(self, seconds: float) -> None:
+    def _close_after(self, seconds: float) -> None:
         if self._others_are_answered_first():
-            self._timer = self.loop.call_later(seconds, self._come_to_end, seconds)
+            self._timer = self.loop.call_later(seconds, self._close_after, seconds)
         elif self._head is not None and not self._begun:
             self.transport.close()
         else:
@@ -315,7 +315,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.cycle is not None and not self.cycle.response_complete:
             # An answer now would be taken for that of the request which is worked on.
             if self._head is None:
-                self._tell_application(code, detail)
+                self._abort_body(code, detail)
             self.cycle.keep_alive = False
             return
         if self._head is None:  # the request, of which this is the rest, has its answer
@@ -328,7 +328,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.write_eof()
         self.loop.call_later(_LINGER, self.transport.close)
 
-    def _tell_application(self, code: str, detail: str) -> None:
+    def _abort_body(self, code: str, detail: str) -> None:
         """Let the application, which may wait for the rest of the body, answer that it is aborted."""
         self._over = True
         cycle: RequestResponseCycle = self.cycle

@@ -50,14 +50,14 @@ class Share(NamedTuple):
         memory = memoryview(mmap(-1, 4 * count)).cast("i")
         shares = [cls(cast("MutableSequence[int]", memory), place) for place in range(count)]
         for share in shares:
-            share.leave()
+            share.unpublish()
         return shares
 
     def note(self, number: int) -> None:
         """Publish this process's number of connections."""
         self.connections[self.place] = number
 
-    def leave(self) -> None:
+    def unpublish(self) -> None:
         """Publish that this process accepts none."""
         self.connections[self.place] = _NONE_WANTED
 
@@ -134,7 +134,7 @@ class SharingServer(Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept no more, then end."""
-        self._share.leave()
+        self._share.unpublish()
         for listener in sockets or []:
             asyncio.get_running_loop().remove_reader(listener)
         await super().shutdown(sockets)
@@ -165,13 +165,13 @@ class SharingServer(Server):
         """Stop watching the socket, and then accept the connections that still wait."""
         loop = asyncio.get_running_loop()
 
-        def go_on() -> None:
+        def accept_waiting() -> None:
             if listener.fileno() >= 0:  # it is closed when the server ends
                 self._accept(listener)
                 loop.add_reader(listener, self._consider, listener)
 
         loop.remove_reader(listener)
-        loop.call_later(seconds, go_on)
+        loop.call_later(seconds, accept_waiting)
 
     def _connections(self) -> int:
         return len(self.server_state.connections) + len(self._accepting)

@@ -132,7 +132,7 @@ class Supervisor:
                         self._stop()
                     self._obey()
                     for place in self._places:
-                        self._look_at(place)
+                        self._check_worker(place)
                     self._kill_when_late()
             finally:
                 self._kill()
@@ -224,21 +224,21 @@ class Supervisor:
                 self._stop()
                 continue
             for place in self._places:
-                self._tell_to_reload(place)
+                self._request_reload(place)
 
-    def _tell_to_reload(self, place: _Place) -> None:
+    def _request_reload(self, place: _Place) -> None:
         place.outdated = not place.ready
         if place.ready and place.process is not None and place.process.pid is not None:
             os.kill(place.process.pid, signal.SIGHUP)
 
-    def _look_at(self, place: _Place) -> None:
+    def _check_worker(self, place: _Place) -> None:
         """Read a worker's messages, and check whether it lives."""
         ended = place.process is not None and not place.process.is_alive()
         try:
             while place.reports is not None and place.reports.poll():
                 self._hear(place, place.reports.recv())
         except EOFError:
-            self._forget_reports(place)
+            self._close_reports(place)
         if ended:
             self._replace(place)
 
@@ -250,7 +250,7 @@ class Supervisor:
             return
         place.ready = True
         if place.outdated:
-            self._tell_to_reload(place)
+            self._request_reload(place)
         if not self._announced and all(each.ready for each in self._places):
             self._announced = True
             self._on_ready()
@@ -260,7 +260,7 @@ class Supervisor:
         code = None if place.process is None else place.process.exitcode
         was_ready, lasted = place.ready, time.monotonic() - place.began >= _STEADY
         place.process, place.ready = None, False
-        self._forget_reports(place)
+        self._close_reports(place)
         self._on_end(place.number)
         if self._ends_at is not None:
             return
@@ -304,7 +304,7 @@ class Supervisor:
         return bool(left)
 
     @staticmethod
-    def _forget_reports(place: _Place) -> None:
+    def _close_reports(place: _Place) -> None:
         if place.reports is not None:
             place.reports.close()
             place.reports = None

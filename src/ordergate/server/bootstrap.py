@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ordergate.gateway.accounts.configuration import Configuration, Inbound, Webhooks
 from ordergate.gateway.runtime.concurrency import ConcurrencyLimit
 from ordergate.gateway.runtime.runtime import Reloads, Runtime
-from ordergate.host.blocking import run_beside
+from ordergate.host.blocking import run_blocking
 from ordergate.host.steady_clock import SteadyClock
 from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
@@ -147,7 +147,7 @@ async def reread(file: Path) -> Configuration:
     Raises:
         ConfigurationError: Everything that is wrong with it.
     """
-    return configuration_of(await run_beside(lambda: load_settings(file)))
+    return configuration_of(await run_blocking(lambda: load_settings(file)))
 
 
 @asynccontextmanager

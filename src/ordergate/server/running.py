@@ -97,7 +97,7 @@ def serve_together(
             count,
             on_ready=lambda: ready(listener),
             on_reload=take_over,
-            on_end=lambda number: shares[number - 1].leave(),
+            on_end=lambda number: shares[number - 1].unpublish(),
             on_stop=listener.close,
             shutdown_timeout=settings.server.shutdown_timeout,
         )

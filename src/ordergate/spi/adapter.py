@@ -18,7 +18,7 @@ from ordergate.domain.provider_event import ProviderEvent
 from ordergate.spi.capabilities import Capabilities
 from ordergate.spi.emulator import ProviderEmulator
 from ordergate.spi.fields import FieldMap
-from ordergate.spi.webhooks import Delivery
+from ordergate.spi.webhooks import ReceivedWebhook
 from ordergate.spi.wire import WireRequest, WireResponse
 
 Plan = Generator[WireRequest, WireResponse, Outcome]
@@ -101,7 +101,7 @@ class Adapter(Protocol):
         """
         ...
 
-    def verify(self, delivery: Delivery, settings: Any, now: int) -> None:
+    def verify(self, delivery: ReceivedWebhook, settings: Any, now: int) -> None:
         """Return only if the webhook is the provider's own, unchanged and recent; raise in every other case.
 
         Secrets and signatures are compared in constant time. An account without the necessary secrets refuses every

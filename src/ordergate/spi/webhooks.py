@@ -21,7 +21,7 @@ _MAX_DIGITS = 12
 _decode = msgspec.json.Decoder().decode
 
 
-class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+class ReceivedWebhook(msgspec.Struct, frozen=True, kw_only=True):
     """One webhook as it arrived.
 
     Attributes:
@@ -57,7 +57,7 @@ def bad_signature(detail: str) -> Problem:
     return Problem("bad_signature", detail)
 
 
-def single_header(delivery: Delivery, name: str) -> str:
+def single_header(delivery: ReceivedWebhook, name: str) -> str:
     """Return the value of a header that proves something.
 
     Raises:

@@ -206,12 +206,12 @@ class _Lines:
 
 @lru_cache
 def _writer_to(descriptor: int) -> LogWriter:
-    writer = LogWriter(descriptor, on_recovered=_tell_of_lost_lines)
+    writer = LogWriter(descriptor, on_recovered=_log_lost_lines)
     _writers.append(writer)
     return writer
 
 
-def _tell_of_lost_lines(lines: int) -> None:
+def _log_lost_lines(lines: int) -> None:
     structlog.get_logger("ordergate.log").warning("log.lines_lost", lines=lines)
 
 

@@ -15,7 +15,7 @@ from aiohttp.tracing import Trace
 from yarl import URL
 
 from ordergate.gateway.accounts.egress import Egress
-from ordergate.host.blocking import run_beside
+from ordergate.host.blocking import run_blocking
 from ordergate.host.certificates import default_context
 
 KEEP_ALIVE = 15.0
@@ -100,7 +100,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 tls = self._egress.tls
                 if tls is None and self._secure:
                     # The authorities are files, perhaps on a mount that hangs.
-                    tls = await asyncio.wait_for(run_beside(default_context), seconds)
+                    tls = await asyncio.wait_for(run_blocking(default_context), seconds)
                 self._session = aiohttp.ClientSession(
                     connector=_Connector(
                         ssl=tls or True,

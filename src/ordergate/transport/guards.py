@@ -117,7 +117,7 @@ class GuardedTransport:
             reasons.append(f"{guard.breaker.failures} calls failed in a row: {guard.breaker.reason}")
         if paused:
             reasons.append(f"the provider asked to wait; {paused:.0f} s are left")
-        left = _left(guard, now)
+        left = _available(guard, now)
         if left == 0:
             reasons.append("the rate limit is used up")
         return Health(
@@ -129,7 +129,7 @@ class GuardedTransport:
             reasons=tuple(reasons),
         )
 
-    def keep_only(self, accounts: Iterable[Account]) -> None:
+    def retain_only(self, accounts: Iterable[Account]) -> None:
         """Close the connections to all other accounts, and to earlier base URLs of these, when they are idle."""
         kept = {account.place for account in accounts}
         for key in self._guards.keys() - kept:
@@ -277,7 +277,7 @@ def _bucket(rates: list[Rate], calls: list[RateItem]) -> InMemoryBucket | None:
     return bucket
 
 
-def _left(guard: _Guard, now: float) -> int | None:
+def _available(guard: _Guard, now: float) -> int | None:
     if guard.bucket is None:
         return None
     milliseconds = round(now * 1000)

@@ -39,7 +39,7 @@ class SystemNames:
         if asked is None:
             asked = asyncio.get_running_loop().run_in_executor(self._threads, _addresses, host, port)
             self._asked[key] = asked
-            asked.add_done_callback(lambda done: self._forget(key, done))
+            asked.add_done_callback(lambda done: self._finished(key, done))
         async with asyncio.timeout(self._timeout):
             return await asyncio.shield(asked)
 
@@ -47,7 +47,7 @@ class SystemNames:
         """Wait for no query, and start no more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _forget(self, key: tuple[str, int], done: asyncio.Future[Sequence[Address]]) -> None:
+    def _finished(self, key: tuple[str, int], done: asyncio.Future[Sequence[Address]]) -> None:
         self._asked.pop(key, None)
         if not done.cancelled():
             done.exception()  # somebody who has stopped waiting may have been the only one

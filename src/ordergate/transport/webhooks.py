@@ -22,7 +22,7 @@ from ordergate.domain.special_networks import Address, Network
 from ordergate.domain.webhooks import may_be_reached
 from ordergate.gateway.accounts.egress import Egress
 from ordergate.gateway.runtime.event_ports import Reply
-from ordergate.host.blocking import run_beside
+from ordergate.host.blocking import run_blocking
 from ordergate.host.certificates import default_context
 from ordergate.spi.secret import Secret
 from ordergate.transport.names import SystemNames
@@ -231,7 +231,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 
 async def _authorities() -> ssl.SSLContext:
     try:
-        return await run_beside(default_context)
+        return await run_blocking(default_context)
     except OSError as error:
         _log.error("webhooks.not_sent", reason=str(error))
         raise EgressFailedError(

@@ -29,7 +29,7 @@ from ordergate.gateway.accounts.configuration import Configuration
 from ordergate.gateway.accounts.health import Health
 from ordergate.gateway.accounts.routing import Route
 from ordergate.gateway.comparing.translate import Translation
-from ordergate.gateway.runtime.comparison import Compared, Result
+from ordergate.gateway.runtime.comparison import ComparisonResult, Result
 from ordergate.journal.records.operations import Operation
 from ordergate.journal.records.provider_events import InboundCounts
 from ordergate.web.problems import document
@@ -46,7 +46,7 @@ def translation_document(translation: Translation) -> TranslationDocument:
     )
 
 
-def comparison_document(compared: Compared) -> ComparisonDocument:
+def comparison_document(compared: ComparisonResult) -> ComparisonDocument:
     """Return the document of a comparison."""
     return ComparisonDocument(
         id=compared.id,

@@ -53,7 +53,7 @@ class Edge:
             await self.app(scope, receive, send)
             return
         if self._root_path:
-            _take_off(scope, self._root_path)
+            _strip_prefix(scope, self._root_path)
         facts = CallFacts(_request_id(scope), self._runtime.configuration.hash, root_path=self._root_path)
         exchange = _Exchange(facts, send)
         exchange.place = self._overload.enter(scope["path"])
@@ -62,7 +62,7 @@ class Edge:
             return
         with self._observed(scope, exchange, exchange.place):
             await self._serve(
-                scope, self._overload.body(exchange.place, _while_it_comes(scope, receive)), exchange
+                scope, self._overload.body(exchange.place, _body_receiver(scope, receive)), exchange
             )
 
     async def _serve(self, scope: Any, receive: Receive, exchange: "_Exchange") -> None:
@@ -173,7 +173,7 @@ def _headers(facts: CallFacts, times: Times) -> list[tuple[bytes, bytes]]:
     return headers
 
 
-def _while_it_comes(scope: Any, receive: Receive) -> Receive:
+def _body_receiver(scope: Any, receive: Receive) -> Receive:
     """Return the receiver of a request's body; it refuses the request if its body is aborted."""
 
     async def receive_or_refuse() -> Any:
@@ -185,7 +185,7 @@ def _while_it_comes(scope: Any, receive: Receive) -> Receive:
     return receive_or_refuse
 
 
-def _take_off(scope: Any, root_path: str) -> None:
+def _strip_prefix(scope: Any, root_path: str) -> None:
     """Remove the prefix from the path, if the proxy has not done so."""
     raw = root_path.encode()
     if scope["path"] == root_path or scope["path"].startswith(f"{root_path}/"):
@@ -234,7 +234,7 @@ class _ProviderCode(msgspec.Struct):
     code: str | None = None
 
 
-class _Told(msgspec.Struct):
+class _LoggedProblem(msgspec.Struct):
     """Members of a problem document that the log contains too."""
 
     code: str
@@ -243,7 +243,7 @@ class _Told(msgspec.Struct):
     provider: _ProviderCode | None = None
 
 
-_problem = msgspec.json.Decoder(_Told)
+_problem = msgspec.json.Decoder(_LoggedProblem)
 
 
 def _note_problem(facts: CallFacts, body: bytes) -> None:

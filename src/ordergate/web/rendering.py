@@ -4,7 +4,7 @@ import msgspec
 
 from ordergate.domain.errors import Problem
 from ordergate.domain.order import Order, Return
-from ordergate.gateway.runtime.comparison import Compared
+from ordergate.gateway.runtime.comparison import ComparisonResult
 from ordergate.journal.records.operations import Operation, StoredResponse
 from ordergate.web.documents import comparison_document, operation_document
 from ordergate.web.problems import document
@@ -39,6 +39,6 @@ class JsonRenderer:
         shown = document(problem, instance=instance, reads=False, root=self._root_path)
         return StoredResponse(status=shown.status, body=_encode(shown))
 
-    def comparison(self, compared: Compared) -> bytes:
+    def comparison(self, compared: ComparisonResult) -> bytes:
         """Return the document of a comparison."""
         return _encode_exactly(comparison_document(compared))

@@ -15,13 +15,13 @@ from ordergate.domain.provider_event import ProviderEvent
 from ordergate.gateway.accounts.registry import installed_adapters
 from ordergate.spi.adapter import AdapterSettings
 from ordergate.spi.secret import Secret
-from ordergate.spi.webhooks import Delivery, FetchFirst, bad_signature, read_document
+from ordergate.spi.webhooks import FetchFirst, ReceivedWebhook, bad_signature, read_document
 
 SIGNED_AT = 1_780_000_000
 ADAPTER = next(iter(installed_adapters().values()))
 HEADERS = ("salt", "time", "proof")
 
-Verify = Callable[[Delivery, "Settings", int], bool]
+Verify = Callable[[ReceivedWebhook, "Settings", int], bool]
 
 
 class Settings(AdapterSettings, frozen=True, kw_only=True):
@@ -34,7 +34,7 @@ def made(body: bytes, salt: str, time: str, secret: str) -> str:
     return hmac.new(secret.encode(), f"{salt}{time}.".encode() + body, sha256).hexdigest()
 
 
-def careful(delivery: Delivery, settings: Settings, now: int) -> bool:
+def careful(delivery: ReceivedWebhook, settings: Settings, now: int) -> bool:
     """Whether the delivery is genuine, by a verifier that is as careful as it has to be."""
     values = [delivery.headers.get(name, ()) for name in HEADERS]
     if settings.secret is None or not settings.secret.reveal() or any(len(value) != 1 for value in values):
@@ -46,40 +46,40 @@ def careful(delivery: Delivery, settings: Settings, now: int) -> bool:
     return hmac.compare_digest(right, proof) and abs(now - int(time)) < 1000
 
 
-def first_value(delivery: Delivery, settings: Settings, now: int) -> bool:
+def first_value(delivery: ReceivedWebhook, settings: Settings, now: int) -> bool:
     """Takes the first of several values."""
     headers = {name: values[:1] for name, values in delivery.headers.items()}
-    return careful(Delivery(headers=headers, body=delivery.body), settings, now)
+    return careful(ReceivedWebhook(headers=headers, body=delivery.body), settings, now)
 
 
-def trimmed_body(delivery: Delivery, settings: Settings, now: int) -> bool:
+def trimmed_body(delivery: ReceivedWebhook, settings: Settings, now: int) -> bool:
     """Takes a body with another end."""
     return careful(msgspec.structs.replace(delivery, body=delivery.body.strip()), settings, now)
 
 
-def any_case(delivery: Delivery, settings: Settings, now: int) -> bool:
+def any_case(delivery: ReceivedWebhook, settings: Settings, now: int) -> bool:
     """Takes hexadecimal in either case."""
     headers = {name: tuple(value.lower() for value in values) for name, values in delivery.headers.items()}
-    return careful(Delivery(headers=headers, body=delivery.body), settings, now)
+    return careful(ReceivedWebhook(headers=headers, body=delivery.body), settings, now)
 
 
-def any_time(delivery: Delivery, settings: Settings, _now: int) -> bool:
+def any_time(delivery: ReceivedWebhook, settings: Settings, _now: int) -> bool:
     """Takes a delivery of any time."""
     time = delivery.headers.get("time", ("",))[:1]
     return careful(delivery, settings, int(time[0]) if time and time[0].isdecimal() else 0)
 
 
-def any_secret(delivery: Delivery, _settings: Settings, now: int) -> bool:
+def any_secret(delivery: ReceivedWebhook, _settings: Settings, now: int) -> bool:
     """Has the secret in its code."""
     return careful(delivery, Settings(secret=Secret("s3cr3t-of-the-account")), now)
 
 
-def open_without_a_secret(delivery: Delivery, settings: Settings, now: int) -> bool:
+def open_without_a_secret(delivery: ReceivedWebhook, settings: Settings, now: int) -> bool:
     """Lets everything in where there is nothing to verify with."""
     return settings.secret is None or careful(delivery, settings, now)
 
 
-def crashing(delivery: Delivery, settings: Settings, now: int) -> bool:
+def crashing(delivery: ReceivedWebhook, settings: Settings, now: int) -> bool:
     """Takes headers for granted."""
     return bool(delivery.headers["proof"][0]) and careful(delivery, settings, now)
 
@@ -90,7 +90,7 @@ def proven(verify: Verify) -> Any:
     class Verifying(type(ADAPTER)):  # type: ignore[misc]
         settings_type: ClassVar[type[AdapterSettings]] = Settings
 
-        def verify(self, delivery: Delivery, settings: Settings, now: int) -> None:
+        def verify(self, delivery: ReceivedWebhook, settings: Settings, now: int) -> None:
             if not verify(delivery, settings, now):
                 raise bad_signature("It is not genuine.")
 
@@ -102,7 +102,7 @@ def proven(verify: Verify) -> Any:
     headers = {"salt": (salt,), "time": (str(SIGNED_AT),), "proof": (proof,)}
     webhook = GenuineWebhook(
         settings=Settings(secret=Secret(secret)),
-        delivery=Delivery(headers=headers, body=body),
+        delivery=ReceivedWebhook(headers=headers, body=body),
         now=SIGNED_AT,
         event=event("evt_1"),
     )
@@ -173,14 +173,14 @@ def test_a_case_without_webhooks_proves_nothing() -> None:
 
 def test_what_has_to_be_fetched_is_fetched_once() -> None:
     """An adapter that asks for something first is given it, and gets no further with what it was given already."""
-    asked: list[Delivery] = []
+    asked: list[ReceivedWebhook] = []
     listing = ListOrders(limit=1, cursor=None, filters=ListFilters())
     request = next(ADAPTER.plan(listing, None))
 
     class Fetching(type(ADAPTER)):  # type: ignore[misc]
         enough = True
 
-        def verify(self, delivery: Delivery, _settings: Any, _now: int) -> None:
+        def verify(self, delivery: ReceivedWebhook, _settings: Any, _now: int) -> None:
             asked.append(delivery)
             if request.path not in delivery.fetched or not self.enough:
                 raise FetchFirst(request)
@@ -189,7 +189,7 @@ def test_what_has_to_be_fetched_is_fetched_once() -> None:
 
     adapter = Fetching()
     provider = InProcess(adapter)
-    genuine, forged = (Delivery(headers={}, body=body) for body in (b"genuine", b"forged"))
+    genuine, forged = (ReceivedWebhook(headers={}, body=body) for body in (b"genuine", b"forged"))
 
     provider.verify(genuine, provider.settings, SIGNED_AT)
     assert [len(delivery.fetched) for delivery in asked] == [0, 1]

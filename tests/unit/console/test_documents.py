@@ -2,7 +2,7 @@
 
 import pytest
 
-from ordergate.console.documents import fitted, laid_out, weight, where
+from ordergate.console.documents import fitted, laid_out, position, weight
 
 
 @pytest.mark.parametrize(
@@ -46,4 +46,4 @@ def test_what_turns_the_direction_is_replaced() -> None:
 )
 def test_a_complaint_has_its_place(document: bytes, complaint: str, place: str) -> None:
     """A byte is where a person finds it: in a line and a column."""
-    assert where(document, complaint) == place
+    assert position(document, complaint) == place

@@ -1,6 +1,6 @@
 """What a list's address asks for."""
 
-from ordergate.console.listing import Cursor, OrderFilters, begins, cursor, ends, order_filters, pager
+from ordergate.console.listing import OrderFilters, PageCursor, begins, cursor, ends, order_filters, pager
 
 FIRST, LAST = "ord_" + "1" * 32, "ord_" + "0" * 32
 
@@ -10,7 +10,7 @@ def test_what_makes_no_sense_is_left_out() -> None:
     given = {"q": " INV-1\x00 ", "status": "nonsense", "since": "31.12.2026", "until": "2026-02-30"}
 
     assert order_filters(given, ["open"]) == OrderFilters(text="INV-1")
-    assert cursor({"starting_after": "x", "ending_before": "ord_1"}, "ord") == Cursor()
+    assert cursor({"starting_after": "x", "ending_before": "ord_1"}, "ord") == PageCursor()
     assert len(order_filters({"q": "x" * 9999}, []).text) == 512
 
 
@@ -34,13 +34,13 @@ def test_pages_lead_to_their_neighbours() -> None:
     older = f"/console/orders?q=a%26b&starting_after={LAST}"
     newer = f"/console/orders?q=a%26b&ending_before={FIRST}"
 
-    def around(asked: Cursor, *, has_more: bool) -> tuple[str | None, str | None]:
+    def around(asked: PageCursor, *, has_more: bool) -> tuple[str | None, str | None]:
         made = pager("orders", filters, ids, asked, has_more=has_more)
         return made.newer, made.older
 
-    assert around(Cursor(), has_more=True) == (None, older)
-    assert around(Cursor(), has_more=False) == (None, None)
-    assert around(Cursor(starting_after=FIRST), has_more=False) == (newer, None)
-    assert around(Cursor(ending_before=LAST), has_more=True) == (newer, older)
-    assert around(Cursor(ending_before=LAST), has_more=False) == (None, older)
-    assert pager("orders", {}, [], Cursor(starting_after=FIRST), has_more=False).newer is None
+    assert around(PageCursor(), has_more=True) == (None, older)
+    assert around(PageCursor(), has_more=False) == (None, None)
+    assert around(PageCursor(starting_after=FIRST), has_more=False) == (newer, None)
+    assert around(PageCursor(ending_before=LAST), has_more=True) == (newer, older)
+    assert around(PageCursor(ending_before=LAST), has_more=False) == (None, older)
+    assert pager("orders", {}, [], PageCursor(starting_after=FIRST), has_more=False).newer is None

@@ -16,9 +16,9 @@ from ordergate.domain.assembly import (
     order_from_provider,
     order_from_record,
     review_reasons,
-    seen_again,
     settled_status,
-    told_again,
+    with_shown_total,
+    with_snapshot,
 )
 from ordergate.domain.lifecycle import FulfillmentStatus, OrderStatus, PaymentStatus, Phase, ReviewReason
 from ordergate.domain.order import Address, Customer, Fulfillment, Notice, Order
@@ -217,13 +217,13 @@ def test_the_total_that_was_told_is_kept_until_another_is_told() -> None:
     record = order_record(expected_total=None)
     later, latest = provider_order(total=25000), provider_order(total=26000)
 
-    changed = seen_again(record, later, NOON)
-    assert changed.told_total == 20000
-    assert seen_again(changed, latest, NOON).told_total == 20000
-    assert seen_again(changed, record.seen, NOON).told_total is None
-    assert told_again(changed, 20000) is changed
-    assert told_again(changed, 25000).told_total is None
-    assert told_again(record, 20000) is record
+    changed = with_snapshot(record, later, NOON)
+    assert changed.shown_total == 20000
+    assert with_snapshot(changed, latest, NOON).shown_total == 20000
+    assert with_snapshot(changed, record.seen, NOON).shown_total is None
+    assert with_shown_total(changed, 20000) is changed
+    assert with_shown_total(changed, 25000).shown_total is None
+    assert with_shown_total(record, 20000) is record
 
 
 def test_what_was_sent_stands_where_answers_leave_it_out() -> None:

@@ -8,11 +8,11 @@ import msgspec
 import pytest
 
 from ordergate.domain.alignment import align
+from ordergate.domain.checks import Refusal, Side
 from ordergate.domain.comparison import compare
 from ordergate.domain.draft import Draft, DraftLine
 from ordergate.domain.errors import FieldError
 from ordergate.domain.fees import Fee, Fees, fee_for
-from ordergate.domain.judging import Refusal, Side
 from ordergate.domain.order import Notice
 from ordergate.domain.statements import Reading, Statement, plain_percent, same
 

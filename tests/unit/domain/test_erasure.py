@@ -7,7 +7,7 @@ import pytest
 from tests.builders import NOON, provider_line, provider_order
 from tests.unit.conftest import order_record, ordered_line
 
-from ordergate.domain.assembly import OrderRecord, order_from_record, seen_again
+from ordergate.domain.assembly import OrderRecord, order_from_record, with_snapshot
 from ordergate.domain.changes import HandedOver, NothingElse, changed
 from ordergate.domain.erasure import redacted
 from ordergate.domain.lifecycle import ReviewReason
@@ -73,11 +73,11 @@ def test_a_customer_without_an_id_is_gone(customer: Customer | None) -> None:
 
 def test_what_the_provider_says_later_brings_nothing_back() -> None:
     """A redacted order that is read again has the new figures, and no personal data."""
-    after = seen_again(redacted(_record(), LATER), _seen(), LATER)
+    after = with_snapshot(redacted(_record(), LATER), _seen(), LATER)
 
     assert WORD.encode() not in msgspec.json.encode(after)
     assert (after.seen.amount_paid, after.redacted_at) == (5000, LATER)
-    assert WORD.encode() in msgspec.json.encode(seen_again(_record(), _seen(), LATER))
+    assert WORD.encode() in msgspec.json.encode(with_snapshot(_record(), _seen(), LATER))
 
 
 @pytest.mark.parametrize(

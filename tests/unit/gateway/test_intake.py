@@ -17,7 +17,7 @@ from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.journal import Journal
 from ordergate.journal.stores.sqlite import SqliteJournal
-from ordergate.spi.webhooks import Delivery, FetchFirst, bad_signature
+from ordergate.spi.webhooks import FetchFirst, ReceivedWebhook, bad_signature
 from ordergate.spi.wire import WireRequest, WireResponse
 
 ACCOUNT = "careful"
@@ -37,10 +37,10 @@ class Provider:
         return WireResponse(status=200, body=b"certificate")
 
 
-def _verifier(path: Callable[[Delivery], str], *, acts: bool = False) -> Any:
+def _verifier(path: Callable[[ReceivedWebhook], str], *, acts: bool = False) -> Any:
     """An adapter that reads a certificate before it believes a delivery."""
 
-    def verify(delivery: Delivery, _: Any, now: int) -> None:
+    def verify(delivery: ReceivedWebhook, _: Any, now: int) -> None:
         wanted = path(delivery)
         if wanted not in delivery.fetched:
             raise FetchFirst(WireRequest(method="GET", path=wanted, acts=acts))
@@ -64,8 +64,8 @@ def _gateway(journal: Journal, verifier: Any) -> tuple[Runtime, Provider]:
     return gateway, provider
 
 
-def _delivery(body: bytes) -> Delivery:
-    return Delivery(headers={}, body=body)
+def _delivery(body: bytes) -> ReceivedWebhook:
+    return ReceivedWebhook(headers={}, body=body)
 
 
 async def test_what_verifying_takes_is_read_once(journal: Journal) -> None:

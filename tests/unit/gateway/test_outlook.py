@@ -7,7 +7,7 @@ import pytest
 from tests.contract.conftest import ended, operation
 
 from ordergate.domain.lifecycle import OperationKind, ReviewReason
-from ordergate.gateway.writes.next_step import what_happens_next
+from ordergate.gateway.writes.next_step import next_step_of
 from ordergate.journal.records.operations import Existing, StoredResponse
 
 ANSWER = StoredResponse(status=422, body=b"{}")
@@ -38,4 +38,4 @@ def test_next_step_is_told(
     known = msgspec.structs.replace(operation(), **changes)
     existing = Existing(ended(known, state) if state != "in_progress" else known, response)
 
-    assert said in what_happens_next(existing, concerns)
+    assert said in next_step_of(existing, concerns)

@@ -11,7 +11,7 @@ from ordergate.domain.lifecycle import FulfillmentStatus, Phase
 from ordergate.domain.operation import OperationState
 from ordergate.domain.provider_order import MERCHANT_MARK, OPERATION_MARK, ProviderOrder
 from ordergate.gateway.operating.reconcile import (
-    Difference,
+    FieldDifference,
     differences,
     known,
     leads_into_the_past,
@@ -21,8 +21,8 @@ from ordergate.gateway.operating.reconcile import (
 DAY = timedelta(days=1)
 
 
-def _differ(field: str, journal: str | int, provider: str | int) -> Difference:
-    return Difference(field=field, journal=journal, provider=provider)
+def _differ(field: str, journal: str | int, provider: str | int) -> FieldDifference:
+    return FieldDifference(field=field, journal=journal, provider=provider)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def _differ(field: str, journal: str | int, provider: str | int) -> Difference:
         ),
     ],
 )
-def test_status_and_money_are_compared(changes: dict[str, Any], found: list[Difference]) -> None:
+def test_status_and_money_are_compared(changes: dict[str, Any], found: list[FieldDifference]) -> None:
     """Each member that counts is compared in canonical terms; the provider's own words and clocks do not count."""
     assert list(differences(order_record(), provider_order(**changes))) == found
 

@@ -11,7 +11,7 @@ from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.mode import World
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.accounts.configuration import Configuration
-from ordergate.gateway.accounts.routing import Asked, home_of, require_home, require_route
+from ordergate.gateway.accounts.routing import RouteRequest, account_of, require_account_of, require_route
 from ordergate.journal.records.operations import Operation
 
 ACCOUNTS = {
@@ -31,7 +31,7 @@ ACCOUNTS = {
 
 def _choose(configuration: Configuration, world: World, named: str | None) -> Account:
     """The account that an order of acme's goes to."""
-    asked = Asked(
+    asked = RouteRequest(
         merchant="acme",
         world=world,
         account=named,
@@ -144,14 +144,14 @@ def test_an_empty_route_says_so() -> None:
 @pytest.mark.parametrize("name", ["open", "existing", "others"])
 def test_an_order_stays_with_its_account(name: str) -> None:
     """An account that takes no new orders still serves those that live there."""
-    assert require_home(_configuration(), kept_at(name)).name == name
+    assert require_account_of(_configuration(), kept_at(name)).name == name
 
 
 @pytest.mark.parametrize(("name", "why"), [("gone", "not configured any more"), ("none", "accept = none")])
 def test_an_order_whose_account_is_lost_says_so(name: str, why: str) -> None:
     """An order of an account that is gone or closed is refused with the account's name."""
     with pytest.raises(Problem, match=why) as refused:
-        require_home(_configuration(), kept_at(name))
+        require_account_of(_configuration(), kept_at(name))
 
     assert refused.value.code == "no_route"
     assert name in refused.value.detail
@@ -192,7 +192,7 @@ def test_to_whom_an_account_is_open(
 )
 def test_what_is_kept_is_asked_for_only_where_it_lives(kept: Operation, *, found: bool) -> None:
     """An account of the same name that is another provider's, or of the other world, is not its home."""
-    assert (home_of(_configuration(), kept) is not None) is found
+    assert (account_of(_configuration(), kept) is not None) is found
 
 
 def test_another_merchants_account_is_not_named() -> None:

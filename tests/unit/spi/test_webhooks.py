@@ -7,7 +7,7 @@ import pytest
 
 from ordergate.domain.errors import Problem
 from ordergate.spi.webhooks import (
-    Delivery,
+    ReceivedWebhook,
     instant,
     named_operations,
     plain_text,
@@ -39,12 +39,12 @@ OPERATION = "op_0198f3c29a6b7000800000000000abcd"
 def test_header_is_there_once(values: tuple[str, ...] | None, said: str) -> None:
     """A header that proves something is one value of printable ASCII, or the delivery is refused."""
     with pytest.raises(Problem, match=said):
-        single_header(Delivery(headers={} if values is None else {"x": values}, body=b""), "x")
+        single_header(ReceivedWebhook(headers={} if values is None else {"x": values}, body=b""), "x")
 
 
 def test_header_is_kept_as_it_is() -> None:
     """Blanks around it belong to it."""
-    assert single_header(Delivery(headers={"x": (" a b ",)}, body=b""), "x") == " a b "
+    assert single_header(ReceivedWebhook(headers={"x": (" a b ",)}, body=b""), "x") == " a b "
 
 
 @pytest.mark.parametrize(

@@ -355,7 +355,7 @@ async def test_an_account_that_leads_elsewhere_begins_anew() -> None:
     places[first.base_url].status = 503
     for _ in range(3):
         await transport.send(first, ACT)
-    transport.keep_only([second])
+    transport.retain_only([second])
 
     assert (await transport.send(second, ACT)).status == 200
 
@@ -373,7 +373,7 @@ async def test_an_account_that_comes_back_has_connections_of_its_own() -> None:
 
     transport, where = GuardedTransport(connect, Clock()), account("main")
     (old,) = await _begun(transport, where)
-    transport.keep_only([])
+    transport.retain_only([])
     (new,) = await _begun(transport, where)
     await made[0].answer(0, 200)
     assert (await old).status == 200
@@ -390,7 +390,7 @@ async def test_a_removed_account_ends_with_the_process() -> None:
     provider = Slow()
     transport = _guarded(provider)
     (call,) = await _begun(transport, account("main"))
-    transport.keep_only([])
+    transport.retain_only([])
     await transport.close()
 
     assert provider.closed == 1

@@ -30,7 +30,7 @@ from ordergate.spi.capabilities import Capabilities, RateLimit
 from ordergate.spi.emulator import ProviderEmulator
 from ordergate.spi.fields import FieldMap
 from ordergate.spi.paging import page, read_cursor
-from ordergate.spi.webhooks import Delivery
+from ordergate.spi.webhooks import ReceivedWebhook
 from ordergate.spi.wire import NoAnswer, WireRequest, WireResponse
 from ordergate_rapyd import requests, responses, webhooks
 from ordergate_rapyd.errors import MONEY_TAKEN, read_error, read_failure
@@ -111,7 +111,7 @@ class RapydAdapter:
         )
         return msgspec.structs.replace(request, headers=request.headers + headers)
 
-    def verify(self, delivery: Delivery, settings: RapydSettings, now: int) -> None:
+    def verify(self, delivery: ReceivedWebhook, settings: RapydSettings, now: int) -> None:
         """Check the signature over the configured URL and the raw body."""
         webhooks.verify(delivery, settings, now)
 

@@ -10,7 +10,7 @@ from typing import Any
 from ordergate.domain.provider_event import ProviderEvent
 from ordergate.domain.provider_order import MERCHANT_MARK, OPERATION_MARK
 from ordergate.spi.webhooks import (
-    Delivery,
+    ReceivedWebhook,
     bad_signature,
     instant,
     members,
@@ -59,7 +59,7 @@ _PAYMENT = "payment_"
 """Begins every payment's id."""
 
 
-def verify(delivery: Delivery, settings: RapydSettings, now: int) -> None:
+def verify(delivery: ReceivedWebhook, settings: RapydSettings, now: int) -> None:
     """Check that Rapyd signed the delivery for the account's configured URL.
 
     The signed text joins salt and timestamp without a separator, so a digit could move from one to the other. Only

@@ -29,7 +29,7 @@ from ordergate.spi.capabilities import Capabilities, RateLimit
 from ordergate.spi.emulator import ProviderEmulator
 from ordergate.spi.fields import FieldMap
 from ordergate.spi.paging import Cursor, page, read_cursor, write_cursor
-from ordergate.spi.webhooks import Delivery
+from ordergate.spi.webhooks import ReceivedWebhook
 from ordergate.spi.wire import WireRequest, WireResponse
 from ordergate_revkeen import requests, responses, webhooks
 from ordergate_revkeen.errors import read_failure
@@ -98,7 +98,7 @@ class RevKeenAdapter:
         )
         return msgspec.structs.replace(request, headers=request.headers + headers)
 
-    def verify(self, delivery: Delivery, settings: RevKeenSettings, now: int) -> None:
+    def verify(self, delivery: ReceivedWebhook, settings: RevKeenSettings, now: int) -> None:
         """Check the signature with each of the account's secrets."""
         webhooks.verify(delivery, settings, now)
 

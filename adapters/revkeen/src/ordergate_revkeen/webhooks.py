@@ -16,7 +16,7 @@ from ordergate.domain.errors import Problem
 from ordergate.domain.provider_event import ProviderEvent
 from ordergate.domain.provider_order import MERCHANT_MARK, OPERATION_MARK
 from ordergate.spi.webhooks import (
-    Delivery,
+    ReceivedWebhook,
     bad_signature,
     instant,
     members,
@@ -65,7 +65,7 @@ _ODD = "unreadable"
 _decode_feed = msgspec.json.Decoder(EventFeed).decode
 
 
-def verify(delivery: Delivery, settings: RevKeenSettings, now: int) -> None:
+def verify(delivery: ReceivedWebhook, settings: RevKeenSettings, now: int) -> None:
     """Check that RevKeen signed the delivery with one of the account's secrets, within the tolerance.
 
     Raises:

@@ -12,12 +12,12 @@ from ordergate.conformance.driver import Exchange, InProcess
 from ordergate.conformance.law import Laws, law
 from ordergate.conformance.laws.declared import FIELDS
 from ordergate.conformance.walks import CHAIRS
+from ordergate.domain.checks import Side
 from ordergate.domain.commands import CreateOrder
 from ordergate.domain.comparison import compare
 from ordergate.domain.difference import Difference
 from ordergate.domain.draft import CustomerBody, Draft
 from ordergate.domain.errors import Problem
-from ordergate.domain.judging import Side
 from ordergate.domain.statements import Reading, Statement
 from ordergate.spi.fields import Form, UnreadableDocumentError, at_pointer, decode, read
 
@@ -56,7 +56,7 @@ class FieldLaws(Laws):
         provider = InProcess.of(self.case)
         command = provider.creation(CHAIRS)
         body = provider.begin(command)[1].body
-        for statement in read(form, body).said():
+        for statement in read(form, body).statements():
             if statement.at is None:
                 continue
             changed = _changed(body, statement)
@@ -115,7 +115,7 @@ def _wrong(differences: list[Difference]) -> dict[str, str]:
 
 def _stands_there(reading: Reading, body: bytes) -> None:
     document = decode(body)
-    for statement in reading.said():
+    for statement in reading.statements():
         if statement.at is not None:
             there = at_pointer(document, statement.at)
             assert there == statement.literal, f"{statement.at} holds {there}, not {statement.literal}"

@@ -21,7 +21,7 @@ from ordergate.domain.outcome import EventPage
 from ordergate.domain.provider_event import ProviderEvent
 from ordergate.spi.adapter import AdapterSettings
 from ordergate.spi.secret import Secret
-from ordergate.spi.webhooks import Delivery
+from ordergate.spi.webhooks import ReceivedWebhook
 
 MANY = 4
 MUTATED = 10_000
@@ -191,7 +191,7 @@ def _refusal(provider: InProcess, webhook: GenuineWebhook, said: str) -> Problem
     return None
 
 
-def _refused(provider: InProcess, webhook: GenuineWebhook, delivery: Delivery, why: str = "") -> None:
+def _refused(provider: InProcess, webhook: GenuineWebhook, delivery: ReceivedWebhook, why: str = "") -> None:
     """Check that a delivery is refused, with a sentence that gives no secret away."""
     said = why or f"{dict(delivery.headers)} {delivery.body[:200]!r}"
     problem = _refusal(provider, msgspec.structs.replace(webhook, delivery=delivery), said)
@@ -226,7 +226,7 @@ def _flipped(value: bytes) -> Iterator[bytes]:
             yield value[:place] + bytes([value[place] ^ 1 << bit]) + value[place + 1 :]
 
 
-def _with_header(delivery: Delivery, name: str, *values: str) -> Delivery:
+def _with_header(delivery: ReceivedWebhook, name: str, *values: str) -> ReceivedWebhook:
     headers: Mapping[str, tuple[str, ...]] = {**delivery.headers, name: values}
     return msgspec.structs.replace(delivery, headers=headers)
 

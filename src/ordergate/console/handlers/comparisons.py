@@ -18,9 +18,9 @@ from ordergate.console.comparing import (
     read_comparison,
     read_past,
 )
-from ordergate.console.documents import weight, where
+from ordergate.console.documents import position, weight
 from ordergate.console.listing import cursor, pager
-from ordergate.console.pages import Page, go_to, page, problem_in, runtime_of, to_page
+from ordergate.console.pages import Page, page, problem_in, redirect_to, runtime_of, to_page
 from ordergate.console.session import checked_form, text_of
 from ordergate.domain.assembly import draft_of
 from ordergate.domain.draft import ComparisonBody, Draft
@@ -43,7 +43,7 @@ _ROOM = 100_000
 _USED_KEY = frozenset({"idempotency_key_reused", "idempotency_key_invalid", "idempotency_key_missing"})
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class ComparisonForm(msgspec.Struct, frozen=True, kw_only=True):
     """The values of the form.
 
     Attributes:
@@ -66,9 +66,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 async def show_comparisons(request: Page) -> Response[Any]:
     """Show the form and the list of comparisons; `?order=` or `?again=` fill in a draft."""
     try:
-        asked = await _taken(request)
+        asked = await _form_of(request)
     except Problem as problem:
-        return await _show(request, Asked(), refused=problem)
+        return await _show(request, ComparisonForm(), refused=problem)
     return await _show(request, asked)
 
 
@@ -77,7 +77,7 @@ async def make_comparison(request: Page) -> Response[Any]:
     """Compare, and show the comparison; a refusal shows the form again with the reason and the given values."""
     form = await checked_form(request)
     runtime, caller = runtime_of(request), caller_of(request)
-    asked = Asked(
+    asked = ComparisonForm(
         draft=text_of(form, "draft"),
         accounts=_accounts(form),
         mode="execute" if text_of(form, "mode") == "execute" else "translate",
@@ -91,9 +91,9 @@ async def make_comparison(request: Page) -> Response[Any]:
         answer = await compare.compare_accounts(runtime, caller, merchant, body, key)
     except Problem as problem:
         if problem.code in _USED_KEY:
-            asked = msgspec.structs.replace(asked, key=Asked().key)
+            asked = msgspec.structs.replace(asked, key=ComparisonForm().key)
         return await _show(request, asked, refused=problem)
-    return go_to(to_page(f"comparisons/{read_comparison(answer.body).id}"))
+    return redirect_to(to_page(f"comparisons/{read_comparison(answer.body).id}"))
 
 
 @get("/comparisons/{comparison_id:str}")
@@ -127,7 +127,7 @@ async def show_shadow_report(request: Page) -> Response[Any]:
     )
 
 
-async def _taken(request: Page) -> Asked:
+async def _form_of(request: Page) -> ComparisonForm:
     """The draft that an address names.
 
     Raises:
@@ -137,13 +137,15 @@ async def _taken(request: Page) -> Asked:
     order, again = request.query_params.get("order"), request.query_params.get("again")
     if order:
         record = (await read.visible_order(runtime, caller, order)).record
-        asked = Asked(draft=draft_text(draft_of(record)), merchant=record.merchant, source=f"order {order}")
+        asked = ComparisonForm(
+            draft=draft_text(draft_of(record)), merchant=record.merchant, source=f"order {order}"
+        )
     elif again:
         before = read_comparison(await compare.get_comparison(runtime, caller, again))
         names = tuple(result.account for result in before.results)
-        asked = Asked(draft=draft_text(before.order), accounts=names, source=f"comparison {again}")
+        asked = ComparisonForm(draft=draft_text(before.order), accounts=names, source=f"comparison {again}")
     else:
-        return Asked()
+        return ComparisonForm()
     if weight(asked.draft) > _ROOM:
         raise Problem(
             "payload_too_large",
@@ -152,7 +154,7 @@ async def _taken(request: Page) -> Asked:
     return asked
 
 
-def _body(asked: Asked) -> ComparisonBody:
+def _body(asked: ComparisonForm) -> ComparisonBody:
     """The given values, checked as the API does."""
     if not asked.draft:
         raise invalid_request("/order", "required", "Paste an order as JSON, as POST /v1/orders takes it.")
@@ -163,7 +165,7 @@ def _body(asked: Asked) -> ComparisonBody:
         errors = under("/order", problem.errors)
         raise Problem(
             problem.code,
-            summary(errors) if errors else problem.detail + where(draft, problem.detail),
+            summary(errors) if errors else problem.detail + position(draft, problem.detail),
             errors=errors,
         ) from None
     if not asked.accounts:
@@ -172,7 +174,7 @@ def _body(asked: Asked) -> ComparisonBody:
     return decode_body(msgspec.json.encode(given), ComparisonBody)
 
 
-async def _show(request: Page, asked: Asked, *, refused: Problem | None = None) -> Response[Any]:
+async def _show(request: Page, asked: ComparisonForm, *, refused: Problem | None = None) -> Response[Any]:
     runtime, caller = runtime_of(request), caller_of(request)
     at = cursor(request.query_params, "cmp")
     query = ComparisonQuery(

@@ -9,7 +9,7 @@ from litestar.response import Response
 
 from ordergate.console.answers import answered_problem
 from ordergate.console.listing import ROWS, cursor, one_of, pager
-from ordergate.console.pages import Page, go_to, page, problem_in, runtime_of, to_page
+from ordergate.console.pages import Page, page, problem_in, redirect_to, runtime_of, to_page
 from ordergate.console.session import OPERATOR, checked_form, text_of
 from ordergate.console.timeline import of_operation
 from ordergate.domain.draft import ResolveBody
@@ -20,7 +20,7 @@ from ordergate.domain.validation import decode_body
 from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.orders import read
 from ordergate.gateway.orders.resolve import recheck_operation, resolve_operation
-from ordergate.gateway.writes.next_step import what_happens_next
+from ordergate.gateway.writes.next_step import next_step_of
 from ordergate.journal import transactions as tx
 from ordergate.journal.records.operations import Existing, Operation, OperationQuery
 from ordergate.journal.records.orders import StoredOrder
@@ -88,7 +88,7 @@ async def resolve(request: Page, operation_id: FromPath[str]) -> Response[Any]:
     except Problem as problem:
         operation = await read.get_operation(runtime, caller, operation_id)
         return await _show(request, operation, refused=problem, given=given)
-    return go_to(to_page(f"operations/{operation_id}"))
+    return redirect_to(to_page(f"operations/{operation_id}"))
 
 
 @post("/operations/{operation_id:str}/recheck", status_code=200)
@@ -102,7 +102,7 @@ async def recheck(request: Page, operation_id: FromPath[str]) -> Response[Any]:
     except Problem as problem:
         operation = await read.get_operation(runtime, caller, operation_id)
         return await _show(request, operation, refused=problem)
-    return go_to(to_page(f"operations/{operation_id}"))
+    return redirect_to(to_page(f"operations/{operation_id}"))
 
 
 async def _show(
@@ -126,7 +126,7 @@ async def _show(
         operation=existing.operation,
         event=of_operation(existing.operation),
         order=None if order is None else order.record,
-        next=what_happens_next(existing, concerns),
+        next=next_step_of(existing, concerns),
         answer=answered_problem(existing),
         kind=PROBLEMS.get(operation.problem or ""),
         faults=FAULTS,

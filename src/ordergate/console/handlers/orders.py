@@ -7,7 +7,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Response
 
 from ordergate.console.listing import cursor, order_filters, pager
-from ordergate.console.pages import Page, go_to, page, runtime_of, to_page
+from ordergate.console.pages import Page, page, redirect_to, runtime_of, to_page
 from ordergate.console.search import find_orders
 from ordergate.console.session import checked_form
 from ordergate.console.timeline import events
@@ -25,7 +25,7 @@ _OPERATIONS = 40
 @get("/")
 async def start() -> Redirect:
     """Begin with the orders."""
-    return go_to(to_page("orders"))
+    return redirect_to(to_page("orders"))
 
 
 @get("/orders")
@@ -34,9 +34,9 @@ async def list_orders(request: Page) -> Response[Any]:
     runtime, caller = runtime_of(request), caller_of(request)
     filters = order_filters(request.query_params, list(OrderStatus))
     if is_id(filters.text, "ord"):
-        return go_to(to_page(f"orders/{filters.text}"))
+        return redirect_to(to_page(f"orders/{filters.text}"))
     if is_id(filters.text, "op"):
-        return go_to(to_page(f"operations/{filters.text}"))
+        return redirect_to(to_page(f"operations/{filters.text}"))
     asked = cursor(request.query_params, "ord")
     found = await find_orders(runtime, caller, filters, asked)
     ids = [record.id for record in found.records]
@@ -84,4 +84,4 @@ async def read_again(request: Page, order_id: FromPath[str]) -> Redirect:
     """Read the order at the provider, then show it."""
     await checked_form(request)
     order = await read.get_order(runtime_of(request), caller_of(request), order_id, refresh=True)
-    return go_to(to_page(f"orders/{order.id}"))
+    return redirect_to(to_page(f"orders/{order.id}"))

@@ -37,14 +37,16 @@ async def show_receipt(request: Page, order_id: FromPath[str]) -> Response[Any]:
         redacted_at=None if record is None else record.redacted_at,
         operations=shown,
         more_operations=len(receipt.operations) - len(shown),
-        problems_told={each.receipt.operation: await _told(runtime, each.receipt) for each in shown},
+        problems_told={
+            each.receipt.operation: await _problem_of_caller(runtime, each.receipt) for each in shown
+        },
         retention_days=runtime.configuration.retention.days,
         faults=FAULTS,
         next_steps=NEXT_STEPS,
     )
 
 
-async def _told(
+async def _problem_of_caller(
     runtime: Runtime, receipt: OperationReceipt
 ) -> tuple[str, ProblemKind, ProblemDocument | None] | None:
     """The code and the kind of the caller's problem, and the answer if it is stored."""

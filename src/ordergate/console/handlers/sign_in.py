@@ -5,7 +5,7 @@ from typing import Any
 from litestar import get, post
 from litestar.response import Response
 
-from ordergate.console.pages import Page, go_to, page, problem_in, runtime_of, to_page
+from ordergate.console.pages import Page, page, problem_in, redirect_to, runtime_of, to_page
 from ordergate.console.session import (
     FORM_TOKEN,
     SESSION_COOKIE,
@@ -28,7 +28,7 @@ async def show_sign_in(request: Page) -> Response[Any]:
     wanted = _safe_next(request.query_params.get("next", ""))
     token = request.cookies.get(SESSION_COOKIE)
     if token is not None and await _is_good(request, token):
-        return go_to(wanted)
+        return redirect_to(wanted)
     if SIGN_IN_COOKIE in request.cookies:
         return page(
             request, "sign_in", title="Sign in", wanted=wanted, form_token=form_token(request, SIGN_IN_COOKIE)
@@ -65,7 +65,7 @@ async def sign_in(request: Page) -> Response[Any]:
     before = request.cookies.get(SESSION_COOKIE)
     if before is not None:
         await close_session(runtime_of(request), before)
-    done = go_to(wanted)
+    done = redirect_to(wanted)
     done.set_cookie(session_cookie(request, token))
     done.set_cookie(no_cookie(request, SIGN_IN_COOKIE))
     return done
@@ -76,7 +76,7 @@ async def sign_out(request: Page) -> Response[Any]:
     """End the session, here and on the server."""
     await checked_form(request)
     await close_session(runtime_of(request), request.cookies[SESSION_COOKIE])
-    done = go_to(to_page("sign-in"))
+    done = redirect_to(to_page("sign-in"))
     done.set_cookie(no_cookie(request, SESSION_COOKIE))
     return done
 

@@ -30,7 +30,7 @@ _STARS = MASK.encode()
 
 def credentials_of(account: Account) -> tuple[bytes, ...]:
     """Return the credentials of an account, the longest first."""
-    found = set(_held(account.settings))
+    found = set(_strings_in(account.settings))
     if account.egress.proxy is not None:
         found.add(unquote(urlsplit(account.egress.proxy.reveal()).password or ""))
     return _longest_first(secret.encode() for secret in found)
@@ -62,16 +62,16 @@ class Echoes:
         return self.mask(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
 
 
-def _held(value: Any) -> Iterator[str]:
+def _strings_in(value: Any) -> Iterator[str]:
     """Every secret in an adapter's settings."""
     if isinstance(value, Secret):
         yield value.reveal()
     elif isinstance(value, tuple | list):
         for item in value:
-            yield from _held(item)
+            yield from _strings_in(item)
     else:
         for name in getattr(value, "__struct_fields__", ()):
-            yield from _held(getattr(value, name))
+            yield from _strings_in(getattr(value, name))
 
 
 def _longest_first(words: Iterator[bytes] | Sequence[bytes]) -> tuple[bytes, ...]:

@@ -14,7 +14,7 @@ from ordergate.gateway.accounts.configuration import Configuration, Rule
 from ordergate.journal.records.operations import Operation
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class RouteRequest(msgspec.Struct, frozen=True, kw_only=True):
     """The facts of a new order that decide its route.
 
     Attributes:
@@ -63,10 +63,10 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     skipped: tuple[Skipped, ...]
 
 
-def asked_by(draft: Draft, merchant: str, world: World, key: str | None) -> Asked:
+def route_request(draft: Draft, merchant: str, world: World, key: str | None) -> RouteRequest:
     """Return the facts of a draft that decide its route."""
     address = draft.shipping_address
-    return Asked(
+    return RouteRequest(
         merchant=merchant,
         world=world,
         account=draft.account,
@@ -79,7 +79,7 @@ def asked_by(draft: Draft, merchant: str, world: World, key: str | None) -> Aske
     )
 
 
-def find_route(configuration: Configuration, asked: Asked) -> Route:
+def find_route(configuration: Configuration, asked: RouteRequest) -> Route:
     """Return the route of a new order; it has no account if no account may take the order."""
     if asked.account is not None:
         return _route(configuration, asked, "draft", "the draft names the account", (asked.account,))
@@ -90,7 +90,7 @@ def find_route(configuration: Configuration, asked: Asked) -> Route:
     return _route(configuration, asked, "default", "no rule holds", configuration.default_route)
 
 
-def require_route(configuration: Configuration, asked: Asked) -> Route:
+def require_route(configuration: Configuration, asked: RouteRequest) -> Route:
     """Return the accounts that may take a new order, the preferred one first.
 
     Raises:
@@ -114,7 +114,7 @@ def require_route(configuration: Configuration, asked: Asked) -> Route:
     )
 
 
-def home_of(configuration: Configuration, kept: OrderRecord | Operation) -> Account | None:
+def account_of(configuration: Configuration, kept: OrderRecord | Operation) -> Account | None:
     """Return the account of an order or an operation; None if the account was removed or replaced.
 
     An account of the same name at another provider, or in the other world, knows nothing of it: asked all the same,
@@ -126,13 +126,13 @@ def home_of(configuration: Configuration, kept: OrderRecord | Operation) -> Acco
     return account
 
 
-def require_home(configuration: Configuration, kept: OrderRecord | Operation) -> Account:
+def require_account_of(configuration: Configuration, kept: OrderRecord | Operation) -> Account:
     """Return the account of an order or an operation.
 
     Raises:
         Problem: ``no_route``: the configuration has lost it, has made it another's, or has closed it.
     """
-    account = home_of(configuration, kept)
+    account = account_of(configuration, kept)
     if account is not None and account.accept != "none":
         return account
     if account is not None:
@@ -144,7 +144,7 @@ def require_home(configuration: Configuration, kept: OrderRecord | Operation) ->
     raise Problem("no_route", f"The order lives at the account {kept.account!r}, which {state}.")
 
 
-def matches(rule: Rule, asked: Asked) -> str | None:
+def matches(rule: Rule, asked: RouteRequest) -> str | None:
     """Return why a rule matches, for people; None if it does not match. All conditions must be true."""
     when = rule.when
     conditions = (
@@ -187,12 +187,14 @@ def _same(value: MetadataValue | None, wanted: MetadataValue) -> bool:
     return type(value) is type(wanted) and value == wanted
 
 
-def _route(configuration: Configuration, asked: Asked, rule: str, why: str, names: tuple[str, ...]) -> Route:
+def _route(
+    configuration: Configuration, asked: RouteRequest, rule: str, why: str, names: tuple[str, ...]
+) -> Route:
     accounts: list[Account] = []
     skipped: list[Skipped] = []
     for name in names:
         account = configuration.accounts.get(name)
-        why_not = obstacle(account, asked.merchant, asked.world)
+        why_not = ineligibility(account, asked.merchant, asked.world)
         if account is not None and why_not is None:
             accounts.append(account)
         else:
@@ -201,7 +203,7 @@ def _route(configuration: Configuration, asked: Asked, rule: str, why: str, name
     return Route(rule=rule, why=why, accounts=tuple(accounts), skipped=tuple(skipped))
 
 
-def obstacle(account: Account | None, merchant: str, world: World) -> str | None:
+def ineligibility(account: Account | None, merchant: str, world: World) -> str | None:
     """Return why an account may not take a merchant's new order; None if it may."""
     if account is None or not account.serves(merchant):
         return "there is no such account"

@@ -7,12 +7,12 @@ from hashlib import sha256
 import msgspec
 
 from ordergate.domain.assembly import expected_total
+from ordergate.domain.checks import Side
 from ordergate.domain.comparison import compare
 from ordergate.domain.draft import ComparisonBody, Draft
 from ordergate.domain.errors import FieldError, Problem
 from ordergate.domain.fees import Fee, fee_for
 from ordergate.domain.identifiers import new_id
-from ordergate.domain.judging import Side
 from ordergate.domain.order import Order
 from ordergate.domain.statements import Reading
 from ordergate.domain.validation import summary
@@ -21,11 +21,11 @@ from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.comparing.translate import Translation, check_draft, refused_side, translate_at
 from ordergate.gateway.orders.create import create_for_comparison, unrecorded
 from ordergate.gateway.orders.receipts import shown_exchange
-from ordergate.gateway.runtime.comparison import Compared, Result
+from ordergate.gateway.runtime.comparison import ComparisonResult, Result
 from ordergate.gateway.runtime.runtime import Answer, Runtime
 from ordergate.gateway.writes.idempotency import check_key
 from ordergate.journal import transactions as tx
-from ordergate.journal.records.comparisons import COMPARISONS, Comparison, ComparisonQuery, compared_key
+from ordergate.journal.records.comparisons import COMPARISONS, Comparison, ComparisonQuery, comparison_key
 from ordergate.journal.records.exchanges import Exchange
 from ordergate.journal.records.operations import Existing, StoredResponse
 from ordergate.spi.fields import Form, UnreadableDocumentError, read
@@ -175,12 +175,14 @@ def _check_execution(runtime: Runtime, caller: Caller, body: ComparisonBody, key
         raise Problem("invalid_request", summary(errors), errors=errors)
 
 
-async def _compare(runtime: Runtime, caller: Caller, kept: Comparison, body: ComparisonBody) -> Compared:
+async def _compare(
+    runtime: Runtime, caller: Caller, kept: Comparison, body: ComparisonBody
+) -> ComparisonResult:
     names = list(dict.fromkeys(body.accounts))
     pairs = await asyncio.gather(*(_result(runtime, caller, kept, body, name) for name in names))
     sides = [side for _, side in pairs]
     differences = await asyncio.to_thread(compare, body.order, sides)  # with many lines this takes long
-    return Compared(
+    return ComparisonResult(
         id=kept.id,
         mode=body.mode,
         created_at=kept.created_at,
@@ -197,7 +199,7 @@ async def _result(
     account = runtime.configuration.accounts.get(name)
     refused = translation.problem is not None and not (
         # A retry gets its first answer, even if links and routes have changed since.
-        body.mode == "execute" and await _find_existing(runtime, kept, compared_key(kept.id, name))
+        body.mode == "execute" and await _find_existing(runtime, kept, comparison_key(kept.id, name))
     )
     if body.mode == "translate" or account is None or refused:
         return _translated_result(runtime, account, body.order, translation), translation.side
@@ -229,7 +231,7 @@ async def _execute(
     translation: Translation,
 ) -> tuple[Result, Side]:
     """Create the order at one account, and read the exchanges from its receipt."""
-    key = compared_key(kept.id, account.name)
+    key = comparison_key(kept.id, account.name)
     draft_there = msgspec.structs.replace(draft, account=account.name)
     try:
         answer = await create_for_comparison(runtime, caller, draft_there, key=key, comparison=kept.id)

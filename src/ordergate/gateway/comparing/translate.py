@@ -12,15 +12,15 @@ import msgspec
 import structlog
 
 from ordergate.api.exchanges import RequestDocument
+from ordergate.domain.checks import Refusal, Side
 from ordergate.domain.commands import CreateOrder
 from ordergate.domain.draft import Draft, draft_errors
 from ordergate.domain.errors import Problem, under
-from ordergate.domain.judging import Refusal, Side
 from ordergate.domain.mode import World
 from ordergate.domain.order import Notice
 from ordergate.domain.validation import summary
 from ordergate.gateway.accounts.account import Account
-from ordergate.gateway.accounts.routing import asked_by, require_route
+from ordergate.gateway.accounts.routing import require_route, route_request
 from ordergate.gateway.orders.create import creation, unrecorded
 from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.gateway.writes.prepared import StartedPlan, start_plan
@@ -73,7 +73,9 @@ async def translate_at(runtime: Runtime, merchant: str, world: World, draft: Dra
     """Return the translation of a draft for one account, planned and signed as a create is."""
     draft = msgspec.structs.replace(draft, account=name)
     try:
-        account = require_route(runtime.configuration, asked_by(draft, merchant, world, None)).accounts[0]
+        account = require_route(runtime.configuration, route_request(draft, merchant, world, None)).accounts[
+            0
+        ]
         command = await creation(runtime.journal, draft, account, unrecorded(runtime, merchant, world))
         started = _start_plan(account, command)
     except Problem as problem:

@@ -16,7 +16,7 @@ from ordergate.domain.commands import ListEvents
 from ordergate.domain.errors import Problem
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.inbound.receive import record, storable
-from ordergate.gateway.inbound.resync import until_kept
+from ordergate.gateway.inbound.resync import until_recorded
 from ordergate.gateway.runtime.background import in_background
 from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.gateway.writes.plans import read_events
@@ -111,7 +111,7 @@ async def _acquire_and_poll(runtime: Runtime, account: Account) -> bool:
         _log.warning("journal.unavailable", error=str(error))
     except Exception:  # noqa: BLE001 - the next poll starts again from the last complete one
         _log.exception("polling.failed", account=account.name)
-    await until_kept(
+    await until_recorded(
         lambda: runtime.journal.write(tx.resync.release_poll(account.name, runtime.node, every, walked))
     )
     return True

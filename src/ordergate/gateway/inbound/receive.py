@@ -18,7 +18,7 @@ from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.provider_events import ReceivedEvent, RecordedEvents
-from ordergate.spi.webhooks import Delivery, FetchFirst
+from ordergate.spi.webhooks import FetchFirst, ReceivedWebhook
 from ordergate.spi.wire import WireResponse
 from ordergate.telemetry.log import note_account
 
@@ -39,7 +39,7 @@ _RESULTS = {
 _log = structlog.get_logger("ordergate.webhooks")
 
 
-async def receive(runtime: Runtime, account_name: str, delivery: Delivery) -> bool:
+async def receive(runtime: Runtime, account_name: str, delivery: ReceivedWebhook) -> bool:
     """Record a webhook; when this returns, it is durable. Return whether it was new.
 
     Raises:
@@ -79,7 +79,7 @@ def _unverified() -> Problem:
     )
 
 
-def _event(account: Account, delivery: Delivery) -> ProviderEvent:
+def _event(account: Account, delivery: ReceivedWebhook) -> ProviderEvent:
     event = account.adapter.read_event(delivery.body)
     if not storable(event):
         raise Problem("invalid_request", f"An id in the event cannot be kept. {NULL_CHARACTER}")
@@ -128,7 +128,7 @@ def _log_further_refused(runtime: Runtime, name: str) -> None:
         _log.warning("webhooks.refused", account=name, further=further)
 
 
-async def _verify(runtime: Runtime, account: Account, delivery: Delivery) -> None:
+async def _verify(runtime: Runtime, account: Account, delivery: ReceivedWebhook) -> None:
     """Verify a webhook. The keys for that are fetched from the provider, and cached.
 
     Raises:

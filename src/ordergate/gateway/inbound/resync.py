@@ -13,14 +13,14 @@ from typing import TypeVar
 
 import structlog
 
-from ordergate.domain.assembly import OrderRecord, seen_again
+from ordergate.domain.assembly import OrderRecord, with_snapshot
 from ordergate.domain.commands import RetrieveOrder
 from ordergate.domain.errors import Problem
 from ordergate.domain.provider_order import MERCHANT_MARK, OPERATION_MARK, ProviderOrder
 from ordergate.gateway.accounts.account import Account
-from ordergate.gateway.accounts.routing import home_of
+from ordergate.gateway.accounts.routing import account_of
 from ordergate.gateway.orders.confirm import confirm_if_due
-from ordergate.gateway.orders.imports import adopt_marked
+from ordergate.gateway.orders.imports import import_marked
 from ordergate.gateway.orders.read import read_command
 from ordergate.gateway.runtime.background import in_background
 from ordergate.gateway.runtime.order_log import refresh
@@ -142,7 +142,7 @@ async def _resync(runtime: Runtime, subject: ResyncJob) -> None:
             await _dead_letter(runtime, subject, "No merchant of this gateway has the order.")
             return
         erase = record.redacted_at is not None
-        await until_kept(
+        await until_recorded(
             lambda: runtime.journal.write(tx.resync.finish(subject, runtime.node, pace, erase=erase))
         )
 
@@ -162,13 +162,13 @@ async def _resync_order(runtime: Runtime, subject: ResyncJob) -> OrderRecord | N
     unsettled = await runtime.journal.read(tx.operations.find_unsettled(stored.record.id))
     if unsettled is not None and unsettled.state == "in_progress":
         raise _WriteUnderWay  # its response may be older than a read now
-    home = home_of(runtime.configuration, stored.record)
+    home = account_of(runtime.configuration, stored.record)
     if home is None:
         raise Problem("no_route", f"The account {subject.account!r} has become another's.")
-    return (await read_anew(runtime, home, stored)).record
+    return (await read_again(runtime, home, stored)).record
 
 
-async def read_anew(runtime: Runtime, account: Account, stored: StoredOrder) -> StoredOrder:
+async def read_again(runtime: Runtime, account: Account, stored: StoredOrder) -> StoredOrder:
     """Read an order at its provider and record it; confirm its payment if that is due.
 
     A concurrent write may have read the provider earlier than this job. Then the order is read once more, so that the
@@ -179,7 +179,7 @@ async def read_anew(runtime: Runtime, account: Account, stored: StoredOrder) -> 
     """
     for _ in range(_RACES):
         seen = await read_order(runtime, account, read_command(stored.record))
-        record = seen_again(stored.record, seen, runtime.steady_time())
+        record = with_snapshot(stored.record, seen, runtime.steady_time())
         kept = await refresh(runtime, record, stored)
         if kept.record == record:
             return await confirm_if_due(runtime, account, kept)
@@ -226,7 +226,7 @@ async def _import_unknown(runtime: Runtime, account: Account, subject: ResyncJob
 async def _import_marked(
     runtime: Runtime, account: Account, merchant: str, seen: ProviderOrder
 ) -> OrderRecord:
-    record = await adopt_marked(runtime, account, merchant, seen)
+    record = await import_marked(runtime, account, merchant, seen)
     _log.info("order.adopted", order_id=record.id, account=account.name, merchant=merchant)
     stored = await runtime.journal.read(tx.orders.find(record.id))
     assert stored is not None
@@ -261,13 +261,13 @@ async def _dead_letter(runtime: Runtime, subject: ResyncJob, reason: str) -> Non
         runtime.metrics.parked_event(subject.account)
         _log.warning("event.parked", account=subject.account, subject=subject.name, reason=reason)
     pace = runtime.configuration.inbound.pace
-    await until_kept(
+    await until_recorded(
         lambda: runtime.journal.write(tx.resync.finish(subject, runtime.node, pace, parked=True))
     )
 
 
 async def _postpone(runtime: Runtime, subject: ResyncJob, seconds: float) -> None:
-    await until_kept(lambda: runtime.journal.write(tx.resync.postpone(subject, runtime.node, seconds)))
+    await until_recorded(lambda: runtime.journal.write(tx.resync.postpone(subject, runtime.node, seconds)))
 
 
 def _backoff(subject: ResyncJob) -> float:
@@ -276,7 +276,7 @@ def _backoff(subject: ResyncJob) -> float:
     return pause * random.uniform(0.75, 1.25)  # noqa: S311 - jitter needs no secure randomness
 
 
-async def until_kept(write: Callable[[], Awaitable[T]]) -> T:
+async def until_recorded(write: Callable[[], Awaitable[T]]) -> T:
     """Repeat a write until it succeeds. While this process lives, no other process has the job."""
     while True:
         try:

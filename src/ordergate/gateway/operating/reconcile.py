@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from ordergate.domain.assembly import OrderRecord, order_from_record, seen_again
+from ordergate.domain.assembly import OrderRecord, order_from_record, with_snapshot
 from ordergate.domain.commands import ListFilters, ListOrders
 from ordergate.domain.errors import Problem
 from ordergate.domain.operation import OperationState
@@ -35,7 +35,7 @@ Advance = Callable[[int], None]
 """Called with the number of orders that were read."""
 
 
-class Difference(msgspec.Struct, frozen=True, kw_only=True):
+class FieldDifference(msgspec.Struct, frozen=True, kw_only=True):
     """One member of an order that is not the same on both sides."""
 
     field: str
@@ -61,7 +61,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     merchant: str | None
     operation: str | None = None
     operation_state: OperationState | None = None
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[FieldDifference, ...] = ()
     detail: str = ""
 
 
@@ -90,12 +90,12 @@ class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
         return self.complete and not self.findings
 
 
-def differences(record: OrderRecord, seen: ProviderOrder) -> tuple[Difference, ...]:
+def differences(record: OrderRecord, seen: ProviderOrder) -> tuple[FieldDifference, ...]:
     """Return the differences between the provider's order and the journal's last snapshot of it."""
     ours = order_from_record(record)
-    theirs = order_from_record(seen_again(record, seen, record.synced_at))
+    theirs = order_from_record(with_snapshot(record, seen, record.synced_at))
     return tuple(
-        Difference(field=name, journal=getattr(ours, name), provider=getattr(theirs, name))
+        FieldDifference(field=name, journal=getattr(ours, name), provider=getattr(theirs, name))
         for name in COMPARED
         if getattr(ours, name) != getattr(theirs, name)
     )
@@ -113,11 +113,11 @@ def stranger(seen: ProviderOrder, operation_state: OperationState | None) -> Fin
         merchant=None if merchant is None else str(merchant),
         operation=None if mark is None else str(mark),
         operation_state=operation_state,
-        detail=_stray(operation_state) if ours else "It was made without this gateway.",
+        detail=_stray_detail(operation_state) if ours else "It was made without this gateway.",
     )
 
 
-def _stray(operation_state: OperationState | None) -> str:
+def _stray_detail(operation_state: OperationState | None) -> str:
     if operation_state is None:
         return "A gateway wrote it, and this journal does not know that write."
     if operation_state in {"in_progress", "unknown"}:
@@ -132,7 +132,7 @@ def known(record: OrderRecord, seen: ProviderOrder) -> Finding | None:
 
 
 def _finding(
-    found: Found, record: OrderRecord, detail: str = "", differences: tuple[Difference, ...] = ()
+    found: Found, record: OrderRecord, detail: str = "", differences: tuple[FieldDifference, ...] = ()
 ) -> Finding:
     mark = record.seen.marks.get(OPERATION_MARK)
     return Finding(

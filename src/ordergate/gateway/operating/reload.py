@@ -56,7 +56,7 @@ async def reload(runtime: Runtime) -> Reloaded:
             before = runtime.configuration
             # Fixed settings keep their values from the start of the process.
             runtime.configuration = msgspec.structs.replace(new, fixed=before.fixed)
-            runtime.transport.keep_only(new.accounts.values())
+            runtime.transport.retain_only(new.accounts.values())
     if runtime.siblings is not None:
         runtime.siblings.reloaded()
     restart = tuple(_differences(before, new))

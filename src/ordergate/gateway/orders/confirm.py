@@ -33,7 +33,7 @@ async def confirm_if_due(runtime: Runtime, account: Account, stored: StoredOrder
     A confirmation that fails, or that another node is about, changes nothing: the next reading tries again.
     """
     seen = stored.record.seen
-    if not seen.confirmation_due or seen.amount_held != seen.total or stored.record.canceled_here is not None:
+    if not seen.confirmation_due or seen.amount_kept != seen.total or stored.record.canceled_here is not None:
         return stored
 
     async def prepare(operation: Operation) -> PreparedWrite:

@@ -15,7 +15,7 @@ from ordergate.domain.operation import Attempt
 from ordergate.domain.validation import summary
 from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.accounts.account import Account
-from ordergate.gateway.accounts.routing import asked_by, find_route, obstacle, require_route
+from ordergate.gateway.accounts.routing import find_route, ineligibility, require_route, route_request
 from ordergate.gateway.links.links import NATIVE, Wanted, resolve
 from ordergate.gateway.runtime.runtime import Answer, Runtime
 from ordergate.gateway.runtime.shadows import BUSY, Shadow
@@ -44,7 +44,7 @@ async def create_order(
     async def prepare(operation: Operation) -> PreparedWrite:
         configuration = runtime.configuration
         note_configuration(configuration.hash)
-        asked = asked_by(draft, operation.merchant, operation.world, operation.key)
+        asked = route_request(draft, operation.merchant, operation.world, operation.key)
         return await _prepare(runtime, draft, operation, require_route(configuration, asked).accounts)
 
     call = WriteCall(
@@ -91,7 +91,7 @@ async def create_for_comparison(
     """
 
     async def prepare(operation: Operation) -> PreparedWrite:
-        asked = asked_by(draft, operation.merchant, operation.world, operation.key)
+        asked = route_request(draft, operation.merchant, operation.world, operation.key)
         accounts = require_route(runtime.configuration, asked).accounts
         if (
             accounts[0].environment == "production"
@@ -114,7 +114,7 @@ async def create_for_comparison(
 
 def failover_as_routed(runtime: Runtime, operation: Operation, command: CreateOrder) -> Failover:
     """Return the failover of an accepted create: the accounts of its present route after its own."""
-    asked = asked_by(command.draft, operation.merchant, operation.world, operation.key)
+    asked = route_request(command.draft, operation.merchant, operation.world, operation.key)
     accounts = find_route(runtime.configuration, asked).accounts
     names = [account.name for account in accounts]
     behind = names.index(operation.account) + 1 if operation.account in names else 0
@@ -124,12 +124,12 @@ def failover_as_routed(runtime: Runtime, operation: Operation, command: CreateOr
 def _first_of(runtime: Runtime, draft: Draft, accounts: Sequence[Account]) -> Failover:
     """Return the function that prepares a create for the first account that does not refuse it."""
 
-    async def elsewhere(now: Operation) -> PreparedWrite | None:
+    async def next_account(now: Operation) -> PreparedWrite | None:
         if native_ids(draft):
             return None
         for position, routed in enumerate(accounts):
             account = runtime.configuration.accounts.get(routed.name)
-            if account is None or obstacle(account, now.merchant, now.world) is not None:
+            if account is None or ineligibility(account, now.merchant, now.world) is not None:
                 continue  # it is gone, or closed, since the order was routed
             with contextlib.suppress(Problem):  # an account that would refuse the draft is passed over
                 prepared = await _prepare(runtime, draft, now, [account, *accounts[position + 1 :]])
@@ -137,7 +137,7 @@ def _first_of(runtime: Runtime, draft: Draft, accounts: Sequence[Account]) -> Fa
                 return prepared
         return None
 
-    return elsewhere
+    return next_account
 
 
 async def _prepare(
@@ -157,8 +157,8 @@ async def _prepare(
         adapter=account.adapter.name,
         comparison=comparison,
     )
-    elsewhere = _first_of(runtime, draft, others)
-    return PreparedWrite(account=account, command=command, change=change, before=None, failover=elsewhere)
+    next_account = _first_of(runtime, draft, others)
+    return PreparedWrite(account=account, command=command, change=change, before=None, failover=next_account)
 
 
 async def creation(journal: Journal, draft: Draft, account: Account, operation: Operation) -> CreateOrder:

@@ -5,14 +5,14 @@ import contextlib
 import msgspec
 
 from ordergate.domain.account import Support
-from ordergate.domain.assembly import OrderRecord, review_reasons, seen_again, settled_status
+from ordergate.domain.assembly import OrderRecord, review_reasons, settled_status, with_snapshot
 from ordergate.domain.errors import Problem
 from ordergate.domain.lifecycle import WAYS_OUT, OperationKind, ReviewReason, refusal
 from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.accounts.account import Account
-from ordergate.gateway.accounts.routing import require_home
+from ordergate.gateway.accounts.routing import require_account_of
 from ordergate.gateway.orders.confirm import confirm_if_due
-from ordergate.gateway.orders.read import keep_told, read_command, visible_order
+from ordergate.gateway.orders.read import read_command, record_shown_total, visible_order
 from ordergate.gateway.runtime.order_log import refresh
 from ordergate.gateway.runtime.runtime import Answer, Runtime
 from ordergate.gateway.writes.plans import read_order
@@ -54,14 +54,14 @@ async def read_again(
             provider.
     """
     stored = await visible_order(runtime, caller, order_id)
-    account = require_home(runtime.configuration, stored.record)
+    account = require_account_of(runtime.configuration, stored.record)
     note_account(account.name)
     support(account, kind)
     unsettled = await runtime.journal.read(tx.operations.find_unsettled(order_id))
     if unsettled is not None:
         raise order_busy(unsettled)
     seen = await read_order(runtime, account, read_command(stored.record))
-    stored = await refresh(runtime, seen_again(stored.record, seen, runtime.steady_time()), stored)
+    stored = await refresh(runtime, with_snapshot(stored.record, seen, runtime.steady_time()), stored)
     stored = await confirm_if_due(runtime, account, stored)
     why = refusal(kind, settled_status(stored.record))
     if why is not None:
@@ -69,17 +69,19 @@ async def read_again(
     return account, stored
 
 
-async def note_told(runtime: Runtime, order_id: str, answer: Answer) -> None:
+async def note_shown_total(runtime: Runtime, order_id: str, answer: Answer) -> None:
     """Record that an answer showed the total to the merchant. The write stands even if this fails."""
     if answer.accepted or answer.response.status >= 400:
         return
     with contextlib.suppress(JournalUnavailableError):
         stored = await runtime.journal.read(tx.orders.find(order_id))
         if stored is not None:
-            await keep_told(runtime, stored, msgspec.json.decode(answer.response.body, type=_Told).total)
+            await record_shown_total(
+                runtime, stored, msgspec.json.decode(answer.response.body, type=_ShownTotal).total
+            )
 
 
-class _Told(msgspec.Struct):
+class _ShownTotal(msgspec.Struct):
     """The facts of an order that a merchant must know before a charge."""
 
     total: int

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ordergate.domain.assembly import OrderedLine, OrderRecord, order_from_record, seen_again
+from ordergate.domain.assembly import OrderedLine, OrderRecord, order_from_record, with_snapshot
 from ordergate.domain.commands import RetrieveOrder
 from ordergate.domain.draft import ImportBody
 from ordergate.domain.errors import Problem, invalid_request
@@ -12,7 +12,12 @@ from ordergate.domain.order import Customer, Order
 from ordergate.domain.provider_order import MERCHANT_MARK, OPERATION_MARK, ProviderLine, ProviderOrder
 from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.accounts.account import Account
-from ordergate.gateway.orders.read import keep_told, read_command, require_whole_account, visible_account
+from ordergate.gateway.orders.read import (
+    read_command,
+    record_shown_total,
+    require_whole_account,
+    visible_account,
+)
 from ordergate.gateway.runtime.order_log import log_status, refresh
 from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.gateway.writes.plans import read_order
@@ -46,9 +51,9 @@ async def import_order(runtime: Runtime, caller: Caller, account_name: str, body
     if known is not None:
         stored = await runtime.journal.read(tx.orders.find(known.id))
         assert stored is not None
-        again = await refresh(runtime, seen_again(stored.record, seen, runtime.steady_time()), stored)
+        again = await refresh(runtime, with_snapshot(stored.record, seen, runtime.steady_time()), stored)
         if caller.merchant is not None:
-            again = await keep_told(runtime, again, again.record.seen.total)
+            again = await record_shown_total(runtime, again, again.record.seen.total)
         return order_from_record(again.record)
     record = await _record(runtime, account, caller.world, merchant, seen)
     adopted = await _adopt(runtime, record)
@@ -58,7 +63,9 @@ async def import_order(runtime: Runtime, caller: Caller, account_name: str, body
     return order_from_record(adopted)
 
 
-async def adopt_marked(runtime: Runtime, account: Account, merchant: str, seen: ProviderOrder) -> OrderRecord:
+async def import_marked(
+    runtime: Runtime, account: Account, merchant: str, seen: ProviderOrder
+) -> OrderRecord:
     """Import an order that has a merchant's mark; return its record.
 
     The caller has made sure that no operation here is about to make it an order of its own.

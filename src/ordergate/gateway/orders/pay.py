@@ -30,7 +30,7 @@ async def pay_order(
     async def prepare(operation: Operation) -> PreparedWrite:
         account, stored = await read_again(runtime, caller, order_id, OperationKind.PAY)
         _refuse_other_currency(stored.record)
-        _judge_total(stored.record, body)
+        _check_total(stored.record, body)
         refuse_in_review(stored.record, except_for=ReviewReason.AMOUNT_MISMATCH)
         command = PayOrder(
             operation=operation.id,
@@ -54,12 +54,12 @@ def _refuse_other_currency(record: OrderRecord) -> None:
         raise Problem("amount_mismatch", detail, order=record.id)
 
 
-def _judge_total(record: OrderRecord, body: PayBody) -> None:
+def _check_total(record: OrderRecord, body: PayBody) -> None:
     """Refuse a total that differs from the caller's expected one, or from the last one shown.
 
     The caller must confirm it.
     """
-    total, told = record.seen.total, record.told_total
+    total, told = record.seen.total, record.shown_total
     as_told = told is None and ReviewReason.AMOUNT_MISMATCH not in review_reasons(record)
     if body.expected_total == total or (body.expected_total is None and as_told):
         return

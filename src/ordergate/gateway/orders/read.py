@@ -12,8 +12,8 @@ from ordergate.domain.assembly import (
     last_known,
     order_from_provider,
     order_from_record,
-    seen_again,
-    told_again,
+    with_shown_total,
+    with_snapshot,
 )
 from ordergate.domain.commands import ListFilters, ListOrders, RetrieveOrder
 from ordergate.domain.errors import FieldError, Problem
@@ -22,7 +22,7 @@ from ordergate.domain.outcome import OrderPage
 from ordergate.domain.provider_order import ProviderOrder
 from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.accounts.account import Account
-from ordergate.gateway.accounts.routing import require_home
+from ordergate.gateway.accounts.routing import require_account_of
 from ordergate.gateway.links.links import NATIVE, resolve
 from ordergate.gateway.orders.confirm import confirm_if_due
 from ordergate.gateway.runtime.order_log import refresh as refreshed
@@ -78,19 +78,19 @@ async def get_order(runtime: Runtime, caller: Caller, order_id: str, *, refresh:
     stored = await visible_order(runtime, caller, order_id)
     note_account(stored.record.account)
     if refresh:
-        account = require_home(runtime.configuration, stored.record)
+        account = require_account_of(runtime.configuration, stored.record)
         seen = await read_order(runtime, account, read_command(stored.record))
-        record = seen_again(stored.record, seen, runtime.steady_time())
+        record = with_snapshot(stored.record, seen, runtime.steady_time())
         stored = await refreshed(runtime, record, stored)
         stored = await confirm_if_due(runtime, account, stored)
     if caller.merchant is not None:
-        stored = await keep_told(runtime, stored, stored.record.seen.total)
+        stored = await record_shown_total(runtime, stored, stored.record.seen.total)
     return order_from_record(stored.record)
 
 
-async def keep_told(runtime: Runtime, stored: StoredOrder, total: int) -> StoredOrder:
+async def record_shown_total(runtime: Runtime, stored: StoredOrder, total: int) -> StoredOrder:
     """Record that the merchant was shown this total; usually it is recorded already."""
-    record = told_again(stored.record, total)
+    record = with_shown_total(stored.record, total)
     if record is stored.record:
         return stored
     return await runtime.journal.write(tx.orders.update(record, stored.revision))
@@ -242,7 +242,7 @@ async def _row(
 ) -> Order:
     now = runtime.clock()
     if record is not None and caller.sees(record.merchant, record.world):
-        return order_from_record(seen_again(record, seen, now))
+        return order_from_record(with_snapshot(record, seen, now))
     order = order_from_provider(seen, account=account.name, adapter=account.adapter.name, synced_at=now)
     if seen.customer is None or caller.merchant is None:
         return order

@@ -16,7 +16,7 @@ from ordergate.domain.operation import Resolution
 from ordergate.domain.outcome import Applied, NotApplied, Unknown
 from ordergate.domain.provider_order import MERCHANT_MARK, OPERATION_MARK, ProviderOrder
 from ordergate.gateway.access.caller import OPERATOR_SCOPE, Caller
-from ordergate.gateway.accounts.routing import require_home
+from ordergate.gateway.accounts.routing import require_account_of
 from ordergate.gateway.orders.create import failover_as_routed
 from ordergate.gateway.orders.read import get_operation, read_command
 from ordergate.gateway.runtime.order_log import log_status
@@ -42,8 +42,8 @@ async def recheck_operation(runtime: Runtime, caller: Caller, operation_id: str)
     operation = await get_operation(runtime, caller, operation_id)
     if operation.settled:
         return operation
-    require_home(runtime.configuration, operation)
-    acquired = await _take(runtime, operation)
+    require_account_of(runtime.configuration, operation)
+    acquired = await _acquire(runtime, operation)
     await asyncio.shield(runtime.work.run(recover(runtime, failover_as_routed, acquired), operation.id))
     _require_work(acquired)
     return await get_operation(runtime, caller, operation_id)
@@ -79,7 +79,7 @@ async def resolve_operation(
             f"The operation is settled as {operation.outcome}; there is nothing to resolve.",
             operation=operation.id,
         )
-    acquired = await _take(runtime, operation)
+    acquired = await _acquire(runtime, operation)
     runtime.work.hold(operation.id)
     try:
         if body.as_ == "applied":
@@ -91,7 +91,7 @@ async def resolve_operation(
     return await get_operation(runtime, caller, operation_id)
 
 
-async def _take(runtime: Runtime, operation: Operation) -> AcquiredOperation:
+async def _acquire(runtime: Runtime, operation: Operation) -> AcquiredOperation:
     acquired = await runtime.journal.write(tx.leases.acquire(operation.id, runtime.node))
     if acquired is None:
         raise Problem(
@@ -115,7 +115,7 @@ def _require_work(acquired: AcquiredOperation) -> Work:
 
 
 async def _claimed(runtime: Runtime, acquired: AcquiredOperation) -> ClaimedOperation:
-    account = require_home(runtime.configuration, acquired.operation)
+    account = require_account_of(runtime.configuration, acquired.operation)
     work = _require_work(acquired)
     before = await runtime.journal.read(tx.orders.find(acquired.operation.order))
     return ClaimedOperation(
@@ -124,7 +124,7 @@ async def _claimed(runtime: Runtime, acquired: AcquiredOperation) -> ClaimedOper
 
 
 @contextlib.asynccontextmanager
-async def _left_unless_settled(runtime: Runtime, operation: Operation) -> AsyncIterator[None]:
+async def _released_on_failure(runtime: Runtime, operation: Operation) -> AsyncIterator[None]:
     """Release an operation unchanged, if the block fails."""
     try:
         yield
@@ -140,19 +140,19 @@ async def _settle_as_not_applied(
     runtime: Runtime, acquired: AcquiredOperation, resolution: Resolution
 ) -> None:
     """Believe a person, unless the provider shows otherwise."""
-    async with _left_unless_settled(runtime, acquired.operation):
+    async with _released_on_failure(runtime, acquired.operation):
         claimed = await _claimed(runtime, acquired)
         if claimed.work.command is None:
             await settle_unsent(runtime, _resolved(runtime, claimed, resolution))
             return
         outcome = await probe(runtime, claimed.account, claimed.work.command, acquired.baseline)
     claimed = msgspec.structs.replace(claimed, operation=with_probe(runtime, claimed.operation, outcome))
-    async with _left_unless_settled(runtime, claimed.operation):
+    async with _released_on_failure(runtime, claimed.operation):
         if isinstance(outcome, Applied):
             await settle_applied(runtime, claimed, outcome)
         else:
             if isinstance(outcome, Unknown) and not resolution.unseen:
-                raise _cannot_be_seen(claimed.operation, outcome.reason)
+                raise _not_visible(claimed.operation, outcome.reason)
             if acquired.settles_in > 0 and not isinstance(outcome, NotApplied):
                 raise Problem(
                     "invalid_state",
@@ -175,7 +175,7 @@ async def _settle_as_not_applied(
         )
 
 
-def _cannot_be_seen(operation: Operation, reason: str) -> Problem:
+def _not_visible(operation: Operation, reason: str) -> Problem:
     detail = (
         f"{reason} So the provider does not show that it was not applied. Look again later; or, if you know it from "
         "elsewhere, say unseen: true (--unseen)."
@@ -195,7 +195,7 @@ async def _settle_as_applied(
     runtime: Runtime, acquired: AcquiredOperation, body: ResolveBody, resolution: Resolution
 ) -> None:
     """Read the order at the provider, and end the write as its caller wanted it."""
-    async with _left_unless_settled(runtime, acquired.operation):
+    async with _released_on_failure(runtime, acquired.operation):
         claimed = _resolved(runtime, await _claimed(runtime, acquired), resolution)
         command = _reading(claimed, body)
         seen = await read_order(runtime, claimed.account, command)

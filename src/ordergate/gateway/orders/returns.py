@@ -109,7 +109,7 @@ def _refuse_beyond_payment(record: OrderRecord, amount: int) -> None:
 def _wanted(record: OrderRecord, body: ReturnBody) -> Counter[str]:
     """Return the quantity of each line to return; refuse more than was ordered and is not returned yet."""
     ordered = _product_lines(record)
-    of_line, of_goods = _left(record)
+    of_line, of_goods = _returnable(record)
     wanted: Counter[str] = Counter()
     errors = []
     for index, asked in enumerate(body.lines):
@@ -135,7 +135,7 @@ def _wanted(record: OrderRecord, body: ReturnBody) -> Counter[str]:
     return wanted
 
 
-def _left(record: OrderRecord) -> tuple[Counter[str], Counter[str]]:
+def _returnable(record: OrderRecord) -> tuple[Counter[str], Counter[str]]:
     """Return the quantities that are not returned: of each line, and of the lines that share one product.
 
     A return outside the gateway names only the product, not the line.

@@ -16,7 +16,7 @@ from ordergate.domain.validation import explain, summary
 from ordergate.gateway.access.caller import Caller
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.links.links import Wanted, resolve
-from ordergate.gateway.orders.existing import call_on, note_told, read_again
+from ordergate.gateway.orders.existing import call_on, note_shown_total, read_again
 from ordergate.gateway.runtime.runtime import Answer, Runtime
 from ordergate.gateway.writes.prepared import PreparedWrite
 from ordergate.gateway.writes.write import CallOptions, write
@@ -55,7 +55,7 @@ async def update_order(
         )
 
     answer = await write(runtime, call_on(caller, OperationKind.UPDATE, order_id, body, options), prepare)
-    await note_told(runtime, order_id, answer)
+    await note_shown_total(runtime, order_id, answer)
     return answer
 
 

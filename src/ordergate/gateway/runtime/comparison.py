@@ -40,7 +40,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     operation: str | None = None
 
 
-class Compared(msgspec.Struct, frozen=True, kw_only=True):
+class ComparisonResult(msgspec.Struct, frozen=True, kw_only=True):
     """A comparison: the result of each account in the requested order, and the differences."""
 
     id: str

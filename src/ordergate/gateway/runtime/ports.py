@@ -61,7 +61,7 @@ class Transport(Protocol):
         """Keep rate limits together with so many processes that serve, this one included if it does."""
         ...
 
-    def keep_only(self, accounts: Iterable[Account]) -> None:
+    def retain_only(self, accounts: Iterable[Account]) -> None:
         """Let the connections to all other accounts end once they are idle."""
         ...
 

@@ -14,7 +14,7 @@ from aiorwlock import RWLock
 from ordergate.domain.errors import Problem
 from ordergate.domain.order import Order, Return
 from ordergate.gateway.accounts.configuration import Configuration
-from ordergate.gateway.runtime.comparison import Compared
+from ordergate.gateway.runtime.comparison import ComparisonResult
 from ordergate.gateway.runtime.concurrency import ConcurrencyLimit
 from ordergate.gateway.runtime.event_ports import WebhookSender
 from ordergate.gateway.runtime.key_use import KeyUse
@@ -56,7 +56,7 @@ class Renderer(Protocol):
         """Return the answer of a write that the provider refused."""
         ...
 
-    def comparison(self, compared: Compared) -> bytes:
+    def comparison(self, compared: ComparisonResult) -> bytes:
         """Return the document of a comparison."""
         ...
 

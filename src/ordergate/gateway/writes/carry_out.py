@@ -11,7 +11,7 @@ import structlog
 
 from ordergate.domain.errors import Problem, ProviderError
 from ordergate.domain.outcome import Applied, NotApplied, Outcome, Unknown
-from ordergate.gateway.accounts.routing import home_of
+from ordergate.gateway.accounts.routing import account_of
 from ordergate.gateway.runtime.concurrency import waiting
 from ordergate.gateway.runtime.runtime import Answer, Runtime
 from ordergate.gateway.writes.attempt import attempt_once, with_attempt
@@ -167,7 +167,7 @@ async def leave_to_recovery(
 
 
 def _all_attempts_over(runtime: Runtime, operation: Operation) -> bool:
-    account = home_of(runtime.configuration, operation)
+    account = account_of(runtime.configuration, operation)
     return account is not None and all_attempts_over(operation, account.settling)
 
 

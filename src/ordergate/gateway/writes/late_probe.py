@@ -1,7 +1,7 @@
 """Probes the provider once more before a retry, if the first request may have been applied after all."""
 
 from ordergate.domain.outcome import Applied, NotFound, Outcome, Unknown
-from ordergate.gateway.accounts.routing import require_home
+from ordergate.gateway.accounts.routing import require_account_of
 from ordergate.gateway.runtime.runtime import Answer, Runtime
 from ordergate.gateway.writes.plans import probe
 from ordergate.gateway.writes.prepared import ClaimedOperation
@@ -23,7 +23,7 @@ async def probe_before_retry(runtime: Runtime, operation: Operation) -> Answer |
     """
     if not may_still_arrive(operation):
         return None
-    account = require_home(runtime.configuration, operation)
+    account = require_account_of(runtime.configuration, operation)
     acquired = await runtime.journal.write(tx.leases.acquire(operation.id, runtime.node, late=True))
     if acquired is None:
         now = await runtime.journal.read(tx.operations.find(operation.id))

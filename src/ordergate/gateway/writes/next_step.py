@@ -7,7 +7,7 @@ from ordergate.domain.provider_order import OPERATION_MARK
 from ordergate.journal.records.operations import Existing, Operation
 
 
-def what_happens_next(existing: Existing, concerns: Collection[ReviewReason] = ()) -> str:
+def next_step_of(existing: Existing, concerns: Collection[ReviewReason] = ()) -> str:
     """Return one or two sentences.
 
     Args:

@@ -16,7 +16,7 @@ from ordergate.domain.commands import CreateOrder
 from ordergate.domain.errors import Problem
 from ordergate.domain.operation import Probe
 from ordergate.domain.outcome import Applied, NotApplied, NotFound, Unknown
-from ordergate.gateway.accounts.routing import home_of
+from ordergate.gateway.accounts.routing import account_of
 from ordergate.gateway.runtime.background import in_background
 from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.gateway.writes.carry_out import carry_out_accepted
@@ -103,7 +103,7 @@ async def recover(runtime: Runtime, failover: CreateFailover, acquired: Acquired
 async def _recover(runtime: Runtime, failover: CreateFailover, acquired: AcquiredOperation) -> None:
     """Settle an operation, or schedule its next probe."""
     operation, work = acquired.operation, acquired.work
-    account = home_of(runtime.configuration, operation)
+    account = account_of(runtime.configuration, operation)
     if work is None or account is None:
         await _postpone(runtime, acquired, operation)
         return

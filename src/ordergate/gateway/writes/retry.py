@@ -83,7 +83,7 @@ def after_attempt(
     """
     if isinstance(outcome, Unknown):
         return AfterAttempt.RETRY if idempotent else AfterAttempt.PROBE
-    if has_failover and isinstance(outcome, NotApplied) and _kept_out(operation, outcome):
+    if has_failover and isinstance(outcome, NotApplied) and _refused_without_effect(operation, outcome):
         return AfterAttempt.FAIL_OVER
     return AfterAttempt.SETTLE
 
@@ -163,5 +163,5 @@ def needs_new_key(code: str, kind: OperationKind) -> bool:
     return code == "provider_rejected" and kind is OperationKind.PAY
 
 
-def _kept_out(operation: Operation, refusal: NotApplied) -> bool:
+def _refused_without_effect(operation: Operation, refusal: NotApplied) -> bool:
     return operation.attempts[-1].sent == "no" or refusal.code == "provider_rate_limited"

@@ -17,7 +17,7 @@ from ordergate.domain.identifiers import new_id
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.operation import Attempt
 from ordergate.gateway.access.caller import Caller, key_revoked
-from ordergate.gateway.accounts.routing import home_of, obstacle
+from ordergate.gateway.accounts.routing import account_of, ineligibility
 from ordergate.gateway.runtime.runtime import Answer, Runtime
 from ordergate.gateway.writes.attempt import with_attempt
 from ordergate.gateway.writes.carry_out import carry_out, carry_out_accepted, leave_to_recovery, retry_lost
@@ -241,8 +241,8 @@ async def _claim(
 def _account_takes_it(runtime: Runtime, operation: Operation) -> bool:
     if operation.kind is OperationKind.CREATE:
         account = runtime.configuration.accounts.get(operation.account)
-        return obstacle(account, operation.merchant, operation.world) is None
-    return home_of(runtime.configuration, operation) is not None
+        return ineligibility(account, operation.merchant, operation.world) is None
+    return account_of(runtime.configuration, operation) is not None
 
 
 async def _answer_in_time(
@@ -286,7 +286,7 @@ async def _answer_repeated_key(runtime: Runtime, call: WriteCall, existing: Exis
 
 async def _find_out(runtime: Runtime, operation: Operation) -> None:
     """Start to find out an unknown outcome: retry the same bytes, or let recovery probe."""
-    account = home_of(runtime.configuration, operation)
+    account = account_of(runtime.configuration, operation)
     acquired = (
         None
         if account is None

@@ -30,7 +30,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     ended: bool = False
 
 
-def compared_key(comparison: str, account: str) -> str:
+def comparison_key(comparison: str, account: str) -> str:
     """Return the Idempotency-Key with which a comparison creates its order at one account."""
     return f"{comparison}.{account}"
 

@@ -157,7 +157,7 @@ def target_of(text: str, environment: Mapping[str, str] = os.environ) -> Target:
     fallback = given.pop("fallback_application_name", None) or _NAME
     given.setdefault("application_name", environment.get("PGAPPNAME") or fallback)
     options: dict[str, Any] = {}
-    _take_system_roots(given, options)
+    _use_system_roots(given, options)
     address = _with_host_address(address, given)
     attributes = given.setdefault("target_session_attrs", "") or environment.get("PGTARGETSESSIONATTRS", "")
     if not attributes:
@@ -221,7 +221,7 @@ def _socket_options(given: dict[str, str]) -> tuple[tuple[int, int, int], ...]:
     return tuple(options)
 
 
-def _take_system_roots(given: dict[str, str], options: dict[str, Any]) -> None:
+def _use_system_roots(given: dict[str, str], options: dict[str, Any]) -> None:
     """The roots that the system trusts: the driver's word for them is no file's name."""
     if given.get("sslrootcert") != "system":
         return

@@ -220,7 +220,7 @@ class PostgresqlJournal(Journal):
         connector = _Connector(target, session=_SESSION)
         try:
             pool, checks = [
-                await _with_patience(partial(connector.pool, least=least, most=most))
+                await _retry_without_slot(partial(connector.pool, least=least, most=most))
                 for least, most in ((1, connections), (0, 1))
             ]
         except (*_FAILURES, ValueError) as error:
@@ -261,12 +261,12 @@ class PostgresqlJournal(Journal):
         # A cancelled caller does not stop the write: it may be just about to be durable.
         task = asyncio.create_task(self._run(transaction))
         self._writing.add(task)
-        task.add_done_callback(self._forget)
+        task.add_done_callback(self._finished)
         result = await asyncio.shield(task)
         self._written(transaction)
         return result
 
-    def _forget(self, task: "asyncio.Task[Any]") -> None:
+    def _finished(self, task: "asyncio.Task[Any]") -> None:
         self._writing.discard(task)
         if not task.cancelled():
             task.exception()  # marks it as seen: the caller may be gone
@@ -364,7 +364,7 @@ class PostgresqlJournal(Journal):
                 with contextlib.suppress(asyncpg.TooManyConnectionsError):
                     return pool, await pool.acquire()
                 async with self._crowd:
-                    return self._pool, await _with_patience(self._pool.acquire)
+                    return self._pool, await _retry_without_slot(self._pool.acquire)
         except TimeoutError as error:
             raise JournalUnavailableError(
                 f"PostgreSQL: no connection became free, and none could be made, within {_PATIENCE:g} s"
@@ -441,7 +441,7 @@ async def upgrade(url: str) -> tuple[int, int]:
     limits = {name: most for name, most in _SESSION.items() if name != "statement_timeout"}
     connector = _Connector(_target(url), session=limits)
     try:
-        connection = await _with_patience(connector.connect)
+        connection = await _retry_without_slot(connector.connect)
     except (*_FAILURES, ValueError) as error:
         raise _unavailable(error) from error
     try:
@@ -475,7 +475,7 @@ def _target(url: str) -> Target:
         raise _unavailable(error) from error
 
 
-async def _with_patience(connect: Callable[[], Awaitable[T]]) -> T:
+async def _retry_without_slot(connect: Callable[[], Awaitable[T]]) -> T:
     """Connect; if the server has no slot left, wait for one: others may be about to end, as in a rolling deploy."""
     deadline = time.monotonic() + _PATIENCE
     while True:

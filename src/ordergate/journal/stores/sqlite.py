@@ -222,7 +222,7 @@ def upgrade(path: Path) -> tuple[int, int]:
         JournalUnavailableError: The file cannot be used, or a later release has upgraded it.
     """
     try:
-        _keep_private(path)
+        _make_private(path)
         connection = _connect(path)
         try:
             return _apply_migrations(connection, path)
@@ -232,7 +232,7 @@ def upgrade(path: Path) -> tuple[int, int]:
         raise _unavailable(path, error) from error
 
 
-def _keep_private(path: Path) -> None:
+def _make_private(path: Path) -> None:
     """Make the file, and SQLite's files beside it, readable for their owner only."""
     # An existing file is not opened here: closing it would release the locks that SQLite has on it for this process.
     with contextlib.suppress(FileExistsError):

@@ -26,7 +26,7 @@ def acquire(operation_id: str, owner: str, *, late: bool = False) -> Steps[Acqui
         late: One that was not applied, too.
     """
     rows = yield Query("unowned_operation", {"id": operation_id, "late": int(late)})
-    return (yield from _taken(rows[0], owner)) if rows else None
+    return (yield from _acquire(rows[0], owner)) if rows else None
 
 
 @transaction()
@@ -35,7 +35,7 @@ def acquire_due(owner: str, limit: int) -> Steps[list[AcquiredOperation]]:
     rows = yield Query("due_operations", {"limit": limit})
     taken = []
     for row in rows:
-        one = yield from _taken(row, owner)
+        one = yield from _acquire(row, owner)
         taken.append(one)
     return taken
 
@@ -80,7 +80,7 @@ def reap_expired(node: str, held: Collection[str]) -> Steps[int]:
     return len(abandoned)
 
 
-def _taken(row: Row, owner: str) -> Steps[AcquiredOperation]:
+def _acquire(row: Row, owner: str) -> Steps[AcquiredOperation]:
     record, work, request, settles_in, age, newest_order, newest_created_at = row
     found = _cut_off(codec.decode_operation(record))
     yield Query("acquire_operation", codec.operation_columns(found) | {"holder": owner})

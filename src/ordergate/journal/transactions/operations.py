@@ -50,7 +50,7 @@ def claim(intent: Intent) -> Steps[Claim]:
     # A single statement suffices if nothing conflicts and there is no order yet that could have changed.
     insert = Query("insert_operation", columns, single_statement=lock is None and intent.revision is None)
     if not (first and (yield insert)):
-        yield from _claim_what_is_taken(intent, columns)
+        yield from _claim_despite_conflict(intent, columns)
     # This comes after the insert: the operation before is settled, and its change is visible now.
     if intent.revision is not None:
         rows = yield Query("order_revision", {"id": operation.order})
@@ -61,7 +61,7 @@ def claim(intent: Intent) -> Steps[Claim]:
     return Claimed(operation)
 
 
-def _claim_what_is_taken(intent: Intent, columns: dict[str, Any]) -> Steps[None]:
+def _claim_despite_conflict(intent: Intent, columns: dict[str, Any]) -> Steps[None]:
     """Claim despite a conflicting row, if that is allowed: an expired key, or an earlier attempt.
 
     The conflicting row may be deleted and another one inserted. It is read after it has caused the conflict.
@@ -78,9 +78,9 @@ def _claim_what_is_taken(intent: Intent, columns: dict[str, Any]) -> Steps[None]
             raise RolledBack(Stale())  # a repeat of a key that has expired since: it is a new operation's
         if existing is not None and not _is_next_attempt(existing, operation):
             raise RolledBack(existing)
-        obstacle = yield from _obstacle(intent, columns)
-        if obstacle is not None:
-            raise RolledBack(obstacle)
+        ineligibility = yield from _conflict(intent, columns)
+        if ineligibility is not None:
+            raise RolledBack(ineligibility)
         if existing is None:
             if (yield Query("insert_operation", columns)):
                 return
@@ -155,7 +155,7 @@ def settle(
         False if the operation was settled otherwise, or has another attempt; ``Stale`` if the order has changed since
         that revision. Nothing changes then.
     """
-    said = yield from _said_so_far(operation, exchanges)
+    said = yield from _with_earlier_exchanges(operation, exchanges)
     columns = codec.operation_columns(operation) | {
         "response_status": response.status if response else None,
         "response_body": response.body if response else None,
@@ -174,7 +174,7 @@ def settle(
     return True
 
 
-def _said_so_far(operation: Operation, exchanges: Sequence[Exchange]) -> Steps[Sequence[Exchange]]:
+def _with_earlier_exchanges(operation: Operation, exchanges: Sequence[Exchange]) -> Steps[Sequence[Exchange]]:
     """Return the new exchanges after the stored ones of earlier attempts; empty if there is nothing to add."""
     if not exchanges or len(operation.attempts) == 1:
         return exchanges
@@ -204,7 +204,7 @@ def leave_unknown(
     Returns:
         False if it is settled, or another process has it.
     """
-    said = yield from _said_so_far(operation, exchanges)
+    said = yield from _with_earlier_exchanges(operation, exchanges)
     columns = codec.operation_columns(operation) | {
         "holder": owner,
         "settles_in": codec.duration(settles_in),
@@ -327,7 +327,7 @@ def _duplicate(intent: Intent, columns: dict[str, Any]) -> Steps[Duplicate | Non
     return Duplicate(codec.decode_operation(rows[0][0])) if rows else None
 
 
-def _obstacle(intent: Intent, columns: dict[str, Any]) -> Steps[Duplicate | Busy | None]:
+def _conflict(intent: Intent, columns: dict[str, Any]) -> Steps[Duplicate | Busy | None]:
     duplicate = yield from _duplicate(intent, columns)
     if duplicate is not None:
         return duplicate

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from ordergate.domain.assembly import OrderRecord, order_from_record
 from ordergate.domain.mode import World
 from ordergate.journal import codec
-from ordergate.journal.records.comparisons import compared_key
+from ordergate.journal.records.comparisons import comparison_key
 from ordergate.journal.records.operations import (
     Busy,
     Operation,
@@ -107,7 +107,7 @@ def _redact_comparisons(
     """Redact the comparison that created an order, with its exchanges, and those with the order's reference."""
     scope = {"merchant": merchant, "world": world}
     if comparison is not None:
-        keys = {**scope, "keys": compared_key(comparison, "%")}
+        keys = {**scope, "keys": comparison_key(comparison, "%")}
         yield Query("redact_comparison_operations", keys)
         under_way = yield Query("unsettled_comparison_operation", keys)
         if under_way:

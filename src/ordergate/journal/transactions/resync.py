@@ -36,7 +36,7 @@ def record_events(account: str, told: Sequence[ReceivedEvent], pace: Debounce) -
             continue
         new.append(each.event)
         if subject is not None:
-            yield _tell(account, subject, pace)
+            yield _queue(account, subject, pace)
         for operation in each.event.operations:
             rows = yield Query("probe_named_operation", {"id": operation, "account": account})
             named += [row[0] for row in rows]
@@ -140,14 +140,14 @@ def queue_stale_orders(account: str, before: datetime, limit: int, pace: Debounc
         "stale_orders", {"account": account, "before": codec.milliseconds(before), "limit": limit}
     )
     for (native,) in rows:
-        yield _tell(account, order_job_name(native), pace)
+        yield _queue(account, order_job_name(native), pace)
     return len(rows)
 
 
 @transaction()
 def queue_order(account: str, provider_order_id: str, pace: Debounce) -> Steps[None]:
     """Queue a resync job for one order."""
-    yield _tell(account, order_job_name(provider_order_id), pace)
+    yield _queue(account, order_job_name(provider_order_id), pace)
 
 
 @transaction()
@@ -218,7 +218,7 @@ def _subject(account: str, event: ProviderEvent) -> Generator[Query, Rows, str |
     return operation_job_name(event.operations[0]) if event.operations else None
 
 
-def _tell(account: str, subject: str, pace: Debounce) -> Query:
+def _queue(account: str, subject: str, pace: Debounce) -> Query:
     times = {"settle": codec.duration(pace.settle), "every": codec.duration(pace.every)}
     return Query("queue_resync_job", {"account": account, "subject": subject, **times})
 

@@ -12,7 +12,7 @@ from litestar.response.base import ASGIResponse
 from ordergate.domain.errors import Problem
 from ordergate.gateway.inbound.receive import count_refused, receive
 from ordergate.gateway.runtime.runtime import Runtime
-from ordergate.spi.webhooks import Delivery
+from ordergate.spi.webhooks import ReceivedWebhook
 from ordergate.telemetry.log import note_quiet
 from ordergate.web.openapi import RAW_BODY, READ_PROBLEMS, answers, problem
 
@@ -50,7 +50,7 @@ async def receive_webhook(request: Request[Any, Any, Any], account: FromPath[str
     runtime: Runtime = request.app.state.runtime
     try:
         headers = _headers(request.scope["headers"])
-        delivery = Delivery(headers=headers, body=await _body(runtime, request, account))
+        delivery = ReceivedWebhook(headers=headers, body=await _body(runtime, request, account))
         received = Received(duplicate=not await receive(runtime, account, delivery))
     except Problem:
         note_quiet()

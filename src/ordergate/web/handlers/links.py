@@ -89,7 +89,7 @@ async def get_link(
     key = _key(request, kind, merchant)
     links = await request.app.state.runtime.journal.read(tx.links.find(key))
     if not links:
-        raise _unlinked(key)
+        raise _not_linked(key)
     return dict(links)
 
 
@@ -111,7 +111,7 @@ async def delete_link(
     """Delete the links of one of the merchant's ids; orders still show them."""
     key = _key(request, kind, merchant)
     if not await request.app.state.runtime.journal.write(tx.links.delete(key)):
-        raise _unlinked(key)
+        raise _not_linked(key)
 
 
 def _key(request: Request[Any, Any, Any], kind: LinkKind, merchant: str | None) -> LinkKey:
@@ -127,5 +127,5 @@ def _key(request: Request[Any, Any, Any], kind: LinkKind, merchant: str | None) 
     return LinkKey(merchant=owner, world=caller.world, kind=kind, id=link_id)
 
 
-def _unlinked(key: LinkKey) -> Problem:
+def _not_linked(key: LinkKey) -> Problem:
     return Problem("not_found", f"{key.id!r} among the {key.kind} has no link.")

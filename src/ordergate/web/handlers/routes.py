@@ -7,7 +7,7 @@ from litestar.params import FromQuery, JSONBody
 
 from ordergate.api.documents import RouteDocument
 from ordergate.domain.draft import RouteBody
-from ordergate.gateway.accounts.routing import asked_by, find_route
+from ordergate.gateway.accounts.routing import find_route, route_request
 from ordergate.web.authentication import caller_of
 from ordergate.web.documents import route_document
 from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, answers
@@ -31,6 +31,6 @@ async def explain_route(
     the merchant by `?merchant=`.
     """
     caller = caller_of(request)
-    asked = asked_by(data.order, caller.merchant_named(merchant), caller.world, data.idempotency_key)
+    asked = route_request(data.order, caller.merchant_named(merchant), caller.world, data.idempotency_key)
     route = find_route(request.app.state.runtime.configuration, asked)
     return route_document(route, operator=caller.operator)

@@ -70,14 +70,14 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     refusal: Refusal | None = None
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
+class CheckedField(msgspec.Struct, frozen=True, kw_only=True):
     """One field at one account; `wrong` describes the error."""
 
     statement: Statement | None
     wrong: str | None = None
 
 
-View = dict[str, Told]
+View = dict[str, CheckedField]
 """The values of one account, by canonical pointer."""
 
 
@@ -148,7 +148,7 @@ def _judged(draft: Draft, side: Side, reading: Reading, what: str, meant: Mappin
     for index, (line, found) in enumerate(zip(lines, aligned.lines, strict=True)):
         place = f"/line_items/{index}"
         if found is None:
-            view[place] = Told(statement=None, wrong=f"{side.account}: the {what} has no such line.")
+            view[place] = CheckedField(statement=None, wrong=f"{side.account}: the {what} has no such line.")
             continue
         whole = {f"{place}{pointer}": statement for pointer, statement in found.items()}
         declared = frozenset(f"{place}{pointer}" for pointer in reading.line_declared)
@@ -167,17 +167,17 @@ def _fields_judged(
         if statement is not None and not same(statement.value, value):
             found, wanted = shown(statement.value), shown(value)
             wrong = f"{side.account}: the {what} says {found}, and the draft means {wanted}."
-            view[pointer] = Told(statement=statement, wrong=wrong)
+            view[pointer] = CheckedField(statement=statement, wrong=wrong)
         elif statement is not None:
-            view[pointer] = Told(statement=statement)
+            view[pointer] = CheckedField(statement=statement)
         elif _owed(side, pointer, declared, what):
-            view[pointer] = Told(
+            view[pointer] = CheckedField(
                 statement=None, wrong=f"{side.account}: the {what} does not say it, and no notice tells."
             )
     for pointer, statement in said.items():
         if pointer not in meant:
             own = statement.own or statement.made
-            view[pointer] = Told(
+            view[pointer] = CheckedField(
                 statement=msgspec.structs.replace(statement, own=own),
                 wrong=_unasked(side, statement, what),
             )
@@ -208,7 +208,7 @@ def _surplus(side: Side, lines: Sequence[Found], first: int, what: str) -> View:
         description = line.get("/description")
         wrong = f"{side.account}: the {what} has a line that the draft does not."
         pointer = f"/line_items/{first + offset}"
-        view[pointer] = Told(statement=description, wrong=wrong)
+        view[pointer] = CheckedField(statement=description, wrong=wrong)
     return view
 
 
