@@ -113,6 +113,16 @@ class ProviderOrder(msgspec.Struct, frozen=True, kw_only=True):
     returned: tuple[ReturnedGoods, ...] = ()
 
     @property
+    def marked_operation(self) -> Any:
+        """The operation in the order's mark, unverified; None without a mark."""
+        return self.marks.get(OPERATION_MARK)
+
+    @property
+    def marked_merchant(self) -> Any:
+        """The merchant in the order's mark, unverified; None without a mark."""
+        return self.marks.get(MERCHANT_MARK)
+
+    @property
     def amount_kept(self) -> int:
         """Received and not refunded, in minor units."""
         return self.amount_paid - self.amount_refunded

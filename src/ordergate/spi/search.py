@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from ordergate.domain.outcome import Applied, NotApplied, NotFound, Unknown
-from ordergate.domain.provider_order import OPERATION_MARK, ProviderOrder
+from ordergate.domain.provider_order import ProviderOrder
 from ordergate.spi.adapter import Baseline
 from ordergate.spi.paging import Cursor
 from ordergate.spi.proof import unread
@@ -146,4 +146,4 @@ def _walk(
 
 
 def _is_ours(order: ProviderOrder, operation: str) -> bool:
-    return bool(order.marks.get(OPERATION_MARK) == operation)
+    return bool(order.marked_operation == operation)

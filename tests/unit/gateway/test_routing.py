@@ -45,7 +45,7 @@ def _choose(configuration: Configuration, world: World, named: str | None) -> Ac
     return require_route(configuration, asked).accounts[0]
 
 
-def kept_at(name: str, world: World = "test", adapter: str | None = None) -> Operation:
+def kept_at(name: str, world: World = "test", adapter: str = "revkeen") -> Operation:
     """An operation that lives at an account."""
     return Operation(
         id="op_1",

@@ -121,7 +121,7 @@ def account_of(configuration: Configuration, kept: OrderRecord | Operation) -> A
     it would be asked with a key that must not reach it.
     """
     account = configuration.accounts.get(kept.account)
-    if account is None or account.world != kept.world or kept.adapter not in {None, account.adapter.name}:
+    if account is None or account.world != kept.world or kept.adapter != account.adapter.name:
         return None
     return account
 

@@ -16,7 +16,7 @@ import structlog
 from ordergate.domain.assembly import OrderRecord, with_snapshot
 from ordergate.domain.commands import RetrieveOrder
 from ordergate.domain.errors import Problem
-from ordergate.domain.provider_order import MERCHANT_MARK, OPERATION_MARK, ProviderOrder
+from ordergate.domain.provider_order import ProviderOrder
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.accounts.routing import account_of
 from ordergate.gateway.orders.confirm import confirm_if_due
@@ -214,7 +214,7 @@ async def _import_unknown(runtime: Runtime, account: Account, subject: ResyncJob
     if subject.age < GRACE:
         raise _WriteUnderWay
     seen = await read_order(runtime, account, RetrieveOrder(provider_order_id=native))
-    merchant, mark = seen.marks.get(MERCHANT_MARK), seen.marks.get(OPERATION_MARK)
+    merchant, mark = seen.marked_merchant, seen.marked_operation
     if isinstance(mark, str):
         creating = await _operations_here(runtime, account.name, [mark])
         _require_settled(runtime, creating, subject)

@@ -10,7 +10,7 @@ from ordergate.domain.assembly import OrderRecord, order_from_record, with_snaps
 from ordergate.domain.commands import ListFilters, ListOrders
 from ordergate.domain.errors import Problem
 from ordergate.domain.operation import OperationState
-from ordergate.domain.provider_order import MERCHANT_MARK, OPERATION_MARK, ProviderOrder
+from ordergate.domain.provider_order import ProviderOrder
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.orders.read import read_command
 from ordergate.gateway.runtime.runtime import Runtime
@@ -103,7 +103,7 @@ def differences(record: OrderRecord, seen: ProviderOrder) -> tuple[FieldDifferen
 
 def stranger(seen: ProviderOrder, operation_state: OperationState | None) -> Finding:
     """Return the finding of an order that the journal does not have."""
-    mark, merchant = seen.marks.get(OPERATION_MARK), seen.marks.get(MERCHANT_MARK)
+    mark, merchant = seen.marked_operation, seen.marked_merchant
     ours = mark is not None or merchant is not None
     return Finding(
         found="stray" if ours else "elsewhere",
@@ -134,7 +134,7 @@ def known(record: OrderRecord, seen: ProviderOrder) -> Finding | None:
 def _finding(
     found: Found, record: OrderRecord, detail: str = "", differences: tuple[FieldDifference, ...] = ()
 ) -> Finding:
-    mark = record.seen.marks.get(OPERATION_MARK)
+    mark = record.seen.marked_operation
     return Finding(
         found=found,
         order=record.id,
@@ -264,7 +264,7 @@ async def _read_both_again(runtime: Runtime, account: Account, record: OrderReco
 
 
 async def _state_of_mark(runtime: Runtime, seen: ProviderOrder) -> OperationState | None:
-    mark = seen.marks.get(OPERATION_MARK)
+    mark = seen.marked_operation
     operation = await runtime.journal.read(tx.operations.find(mark)) if isinstance(mark, str) else None
     return None if operation is None else operation.state
 
