@@ -11,7 +11,7 @@ from ordergate.spi.emulator_toolkit.identifiers import IdentifierStream
 from ordergate.spi.emulator_toolkit.paging import cut_page
 from ordergate.spi.emulator_toolkit.responses import json_response, with_default_headers
 from ordergate.spi.emulator_toolkit.switches import change_switches, switch_values
-from ordergate.spi.emulator_toolkit.tables import load_table
+from ordergate.spi.tables import load_table
 
 ROWS = "abcdef"
 

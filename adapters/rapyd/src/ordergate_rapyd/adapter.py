@@ -20,7 +20,7 @@ from ordergate.domain.commands import (
     UpdateOrder,
     WriteCommand,
 )
-from ordergate.domain.errors import FieldError, ProviderError
+from ordergate.domain.errors import FieldError
 from ordergate.domain.lifecycle import OperationKind, ReviewReason
 from ordergate.domain.outcome import Applied, NotApplied, Outcome, Unknown
 from ordergate.domain.provider_event import ProviderEvent
@@ -30,6 +30,7 @@ from ordergate.spi.capabilities import Capabilities, RateLimit
 from ordergate.spi.emulator import ProviderEmulator
 from ordergate.spi.fields import FieldMap
 from ordergate.spi.paging import page, read_cursor
+from ordergate.spi.plans import one_call, start, unreadable
 from ordergate.spi.webhooks import ReceivedWebhook
 from ordergate.spi.wire import NoAnswer, WireRequest, WireResponse
 from ordergate_rapyd import requests, responses, webhooks
@@ -77,18 +78,12 @@ class RapydAdapter:
     )
 
     def plan(self, command: Command, settings: RapydSettings) -> Plan:  # noqa: ARG002 - the interface's
-        """Begin the conversation for a command; nearly all are one request, since Rapyd needs no preparation."""
-        begin = _PLANS.get(type(command))
-        if begin is None:
-            raise TypeError(f"Rapyd declares nothing for {type(command).__name__}")
-        return begin(command)
+        """Start the plan of a command; nearly all are one request."""
+        return start(_PLANS, command)
 
     def probe(self, command: WriteCommand, baseline: Baseline, settings: RapydSettings) -> Plan:  # noqa: ARG002
-        """Begin to find out, reading only, whether a write was applied."""
-        begin = PROBES.get(type(command))
-        if begin is None:
-            raise TypeError(f"Rapyd declares nothing for {type(command).__name__}")
-        return begin(command, baseline)
+        """Start the probe of a write; it only reads."""
+        return start(PROBES, command, baseline)
 
     def idempotent_for(self, command: WriteCommand, settings: RapydSettings) -> timedelta:  # noqa: ARG002
         """Return that no repeat is safe.
@@ -133,7 +128,7 @@ class RapydAdapter:
 def _one_call(
     request: WireRequest, command: Command, before: Known | None
 ) -> Generator[WireRequest, WireResponse, Outcome]:
-    return _read_answer((yield request), command, before)
+    return (yield from one_call(request, lambda response: _read_answer(response, command, before)))
 
 
 def _read_answer(response: WireResponse, command: Command, before: Known | None) -> Outcome:
@@ -203,11 +198,11 @@ def _unread(response: WireResponse, command: Command, why: str) -> NotApplied | 
     failure = read_failure(response, command)
     if failure.provider is not None and failure.provider.code is not None:
         return failure
-    reason = f"Rapyd answered 200 with a body that is no order: {why}."
-    provider = ProviderError(http_status=200)
-    if isinstance(command, Read):
-        return NotApplied(code="provider_protocol_error", detail=reason, provider=provider)
-    return Unknown(reason=reason, provider=provider)
+    return unreadable(
+        f"Rapyd answered 200 with a body that is no order: {why}.",
+        response,
+        acts=not isinstance(command, Read),
+    )
 
 
 _PLANS: Mapping[type[Command], Callable[[Any], Plan]] = {

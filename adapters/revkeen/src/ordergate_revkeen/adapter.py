@@ -19,7 +19,7 @@ from ordergate.domain.commands import (
     UpdateOrder,
     WriteCommand,
 )
-from ordergate.domain.errors import FieldError, ProviderError
+from ordergate.domain.errors import FieldError
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.outcome import Applied, EventPage, NotApplied, Outcome, Unknown
 from ordergate.domain.provider_event import ProviderEvent
@@ -29,6 +29,7 @@ from ordergate.spi.capabilities import Capabilities, RateLimit
 from ordergate.spi.emulator import ProviderEmulator
 from ordergate.spi.fields import FieldMap
 from ordergate.spi.paging import Cursor, page, read_cursor, write_cursor
+from ordergate.spi.plans import one_call, start, unreadable
 from ordergate.spi.webhooks import ReceivedWebhook
 from ordergate.spi.wire import WireRequest, WireResponse
 from ordergate_revkeen import requests, responses, webhooks
@@ -72,18 +73,12 @@ class RevKeenAdapter:
     )
 
     def plan(self, command: Command, settings: RevKeenSettings) -> Plan:  # noqa: ARG002 - the interface's
-        """Begin the conversation for a command; nearly all are one request, since RevKeen needs no preparation."""
-        begin = _PLANS.get(type(command))
-        if begin is None:
-            raise TypeError(f"RevKeen declares nothing for {type(command).__name__}")
-        return begin(command)
+        """Start the plan of a command; nearly all are one request."""
+        return start(_PLANS, command)
 
     def probe(self, command: WriteCommand, baseline: Baseline, settings: RevKeenSettings) -> Plan:  # noqa: ARG002
-        """Begin to find out, reading only, whether a write was applied."""
-        begin = PROBES.get(type(command))
-        if begin is None:
-            raise TypeError(f"RevKeen declares nothing for {type(command).__name__}")
-        return begin(command, baseline)
+        """Start the probe of a write; it only reads."""
+        return start(PROBES, command, baseline)
 
     def idempotent_for(self, command: WriteCommand, settings: RevKeenSettings) -> timedelta:  # noqa: ARG002
         """Return for how long a repeat is safe: every write carries a key."""
@@ -120,13 +115,15 @@ class RevKeenAdapter:
 def _one_call(
     request: WireRequest, command: Command, before: ProviderOrder | None
 ) -> Generator[WireRequest, WireResponse, Outcome]:
-    response = yield request
-    if not 200 <= response.status < 300:
-        return read_failure(response, command)
-    try:
-        return Applied(order=responses.read_order(response.body, before))
-    except responses.UNREADABLE:
-        return _unreadable(response, "an order", acts=request.acts)
+    def read(response: WireResponse) -> Outcome:
+        if not 200 <= response.status < 300:
+            return read_failure(response, command)
+        try:
+            return Applied(order=responses.read_order(response.body, before))
+        except responses.UNREADABLE:
+            return _unreadable(response, "an order", acts=request.acts)
+
+    return (yield from one_call(request, read))
 
 
 def _update(command: UpdateOrder) -> Generator[WireRequest, WireResponse, Outcome]:
@@ -168,11 +165,9 @@ def _list_events(command: ListEvents) -> Generator[WireRequest, WireResponse, Ou
 
 
 def _unreadable(response: WireResponse, wanted: str, *, acts: bool) -> NotApplied | Unknown:
-    reason = f"RevKeen answered {response.status} with a body that is not {wanted}."
-    provider = ProviderError(http_status=response.status)
-    if acts:
-        return Unknown(reason=reason, provider=provider)
-    return NotApplied(code="provider_protocol_error", detail=reason, provider=provider)
+    return unreadable(
+        f"RevKeen answered {response.status} with a body that is not {wanted}.", response, acts=acts
+    )
 
 
 _PLANS: Mapping[type[Command], Callable[[Any], Plan]] = {

@@ -1,7 +1,6 @@
 """Maps RevKeen's refusals: by operation and code first, by HTTP status if the code is unknown.
 
-RevKeen's documentation spells its codes in two ways (schemas and reference pages); both are here. It recommends to
-branch on the status first and never on the message (docs, Errors).
+RevKeen's documentation recommends to branch on the status first and never on the message (docs, Errors).
 """
 
 from typing import Any
@@ -11,61 +10,27 @@ import msgspec
 from ordergate.domain.commands import Command, CreateOrder, PayOrder, Read
 from ordergate.domain.errors import FieldError, ProviderError
 from ordergate.domain.outcome import NotApplied, Unknown
+from ordergate.spi.tables import load_table
 from ordergate.spi.wire import WireResponse
 
 REFUSING_STATUSES = frozenset({400, 401, 402, 403, 404, 405, 409, 410, 413, 415, 422, 429})
 """Statuses with which RevKeen, or a proxy in front of it, states that it did nothing; others leave that open."""
 
-CODES: dict[str, str] = {
-    "validation_error": "provider_rejected",
-    "invalid_request": "provider_rejected",
-    "authentication_failed": "provider_unauthenticated",
-    "authentication_required": "provider_unauthenticated",
-    "merchant_api_key_required": "provider_unauthenticated",
-    "invalid_api_key": "provider_unauthenticated",
-    "expired_api_key": "provider_unauthenticated",
-    "unauthenticated": "provider_unauthenticated",
-    "insufficient_permissions": "provider_unauthenticated",
-    "forbidden": "provider_unauthenticated",
-    "permission_denied": "provider_unauthenticated",
-    "resource_not_found": "provider_rejected",
-    "resource_missing": "provider_rejected",
-    "conflict": "invalid_state",
-    "gone": "provider_rejected",
-    "unprocessable_entity": "provider_rejected",
-    "rate_limit_exceeded": "provider_rate_limited",
-}
-"""RevKeen's code to the problem's; one table serves every operation, since RevKeen's codes are general."""
 
-_STATUSES: dict[int, str] = {
-    401: "provider_unauthenticated",
-    402: "payment_declined",
-    403: "provider_unauthenticated",
-    429: "provider_rate_limited",
-}
-"""Statuses with the same meaning for any code."""
+class _Tables(msgspec.Struct, frozen=True):
+    codes: dict[str, str]
+    statuses: dict[int, str]
+    pointers: dict[str, str]
+    line_fields: dict[str, str]
+
+
+_TABLES = load_table(__package__, "errors.toml", _Tables)
+
+CODES = _TABLES.codes
+"""The problem code of each of RevKeen's codes."""
 
 _UNSETTLED_CODES = frozenset({"idempotency_in_progress", "idempotency_conflict"})
 """RevKeen has the operation already: its outcome must be read."""
-
-_REFERENCES = {
-    "customer_id": "/customer/id",
-    "invoice_id": "/extensions/revkeen/invoice_id",
-    "subscription_id": "/extensions/revkeen/subscription_id",
-    "currency": "/currency",
-    "notes": "/notes",
-    "expires_at": "/expires_at",
-    "billing_type": "/billing_type",
-    "metadata": "/metadata",
-    "payment_method_id": "/payment_method",
-    "payment_token": "/extensions/revkeen/payment_token",
-    "amount": "/amount",
-    "reason": "/reason",
-    "tracking_number": "/tracking_number",
-    "carrier": "/carrier",
-    "line_item_ids": "/line_item_ids",
-}
-_LINE_FIELDS = {"product_id": "sku", "unit_price": "unit_amount"}
 
 
 def read_failure(response: WireResponse, command: Command) -> NotApplied | Unknown:
@@ -74,7 +39,7 @@ def read_failure(response: WireResponse, command: Command) -> NotApplied | Unkno
     reads = isinstance(command, Read)
     if response.status not in REFUSING_STATUSES or error.code in _UNSETTLED_CODES:
         return _unsettled(error, reads=reads)
-    code = _STATUSES.get(response.status) or CODES.get(error.code or "")
+    code = _TABLES.statuses.get(response.status) or CODES.get(error.code or "")
     return NotApplied(
         code=code or "provider_rejected",
         detail=_sentence(error),
@@ -161,5 +126,5 @@ def _pointer(param: str) -> str:
     """RevKeen's dotted path (docs, Errors) to a pointer into the caller's body."""
     head, *rest = param.replace("[", ".").replace("]", "").split(".")
     if head == "line_items" and len(rest) == 2:
-        return f"/line_items/{rest[0]}/{_LINE_FIELDS.get(rest[1], rest[1])}"
-    return _REFERENCES.get(head, "/" + "/".join([head, *rest]))
+        return f"/line_items/{rest[0]}/{_TABLES.line_fields.get(rest[1], rest[1])}"
+    return _TABLES.pointers.get(head, "/" + "/".join([head, *rest]))

@@ -5,7 +5,7 @@ Source: Rapyd docs, "List Currencies", for the members of an entry. The data are
 
 import msgspec
 
-from ordergate.spi.emulator_toolkit.tables import load_table
+from ordergate.spi.tables import load_table
 from ordergate_rapyd.emulator.javascript import JsonObject
 from ordergate_rapyd.emulator.money import exponent_of
 

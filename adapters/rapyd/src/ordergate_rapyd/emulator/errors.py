@@ -5,7 +5,7 @@ Facts: Rapyd docs, "Error Messages": a success has ``status`` and ``data``, a fa
 
 from typing import Literal
 
-from ordergate.spi.emulator_toolkit.tables import load_table
+from ordergate.spi.tables import load_table
 from ordergate_rapyd.emulator.javascript import Json, JsonObject
 
 MESSAGES = load_table(__package__, "messages.toml", dict[str, str])

@@ -21,7 +21,7 @@ import msgspec
 
 from ordergate.spi.emulator import EmulatedResponse
 from ordergate.spi.emulator_toolkit.responses import json_response
-from ordergate.spi.emulator_toolkit.tables import load_table
+from ordergate.spi.tables import load_table
 
 from .switches import Switches
 

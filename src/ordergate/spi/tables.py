@@ -1,4 +1,4 @@
-"""Data files of an emulator, such as error texts and currencies."""
+"""Data files of adapters and emulators, such as error codes and currencies."""
 
 from importlib.resources import files
 from typing import TypeVar
