@@ -17,7 +17,7 @@ from tests.builders import provider_order
 from tests.postgresql import PostgreSQLMissing, start
 
 from campaigns.bench.figures import Figure, percentile
-from ordergate.console.listing import Cursor, OrderFilters
+from ordergate.console.listing import OrderFilters, PageCursor
 from ordergate.console.search import find_orders
 from ordergate.domain.assembly import OrderedLine, OrderRecord, order_from_record
 from ordergate.domain.identifiers import new_id
@@ -92,7 +92,7 @@ async def _slowest(
     for _ in range(ROUNDS):
         row = _chance.choice(rows)
         begun = perf_counter_ns()
-        await find_orders(gateway, caller, wishes(row), Cursor())
+        await find_orders(gateway, caller, wishes(row), PageCursor())
         taken.append(perf_counter_ns() - begun)
     return round(percentile(taken, 95) / 1e6, 1)
 
