@@ -90,7 +90,7 @@ def main(
     sizes: tuple[int, ...],
     requests: int,
 ) -> None:
-    """Measure the gateway, and what people would use instead, side by side; twelve minutes on a quiet machine.
+    """Measure the gateway and its alternatives side by side; twelve minutes on a quiet machine.
 
     \b
     uv run python -m campaigns.bench --json campaigns/bench/last-run.json
@@ -123,7 +123,7 @@ def main(
 
 
 def _end(number: int, _frame: object) -> None:
-    """End as Ctrl-C does, so that what was started ends, too."""
+    """End as Ctrl-C does, so that the started processes end, too."""
     sys.exit(128 + number)
 
 
@@ -132,7 +132,7 @@ def _tell(text: str) -> None:
 
 
 def _note(report: Report, text: str) -> None:
-    """Say what is not as it should be, and keep the sentence of it; what follows is a log."""
+    """Print and keep a warning about the run; a log may follow its first sentence."""
     _tell(text)
     report.told.append(text.partition("\n")[0])
 
@@ -140,7 +140,7 @@ def _note(report: Report, text: str) -> None:
 def _measurements(
     report: Report, *, short: bool, seconds: int, sizes: tuple[int, ...], requests: int
 ) -> Mapping[str, Callable[[], None]]:
-    """Return what each part does: it puts into the report what it found."""
+    """Return what each part does: the part writes its results into the report."""
 
     def say(text: str) -> None:
         _tell(f"  {text}")

@@ -55,7 +55,7 @@ def measure(rounds: int) -> Iterator[Figure]:
 
 
 def recorded_create(adapter: str) -> bytes:
-    """Return what a provider's emulator answers to the create of :data:`CHAIR`."""
+    """Return the answer of a provider's emulator to the create of :data:`CHAIR`."""
     provider = installed_adapters()[adapter]
     emulator = provider.emulator(0)
     return _answer(provider, _settings(provider, emulator), emulator, _create(emulator)).body

@@ -1,4 +1,4 @@
-"""What another caller notices while a gateway is attacked: ``uv run python -m campaigns.bench.attack``.
+"""The latency of another caller while a gateway is attacked: ``uv run python -m campaigns.bench.attack``.
 
 The attackers are those of :mod:`tests.attack`: slow heads, unfinished bodies, heads of many megabytes.
 """

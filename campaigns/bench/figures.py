@@ -1,4 +1,4 @@
-"""What a benchmark answers, and how it is shown."""
+"""The results of a benchmark, and their printed form."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ class Figure(msgspec.Struct, frozen=True):
     """One measured value.
 
     Attributes:
-        name: What was measured.
+        name: The measured quantity.
         measure: ``p50``, ``p99``, ``median``, ``rate``, ``at rest``.
         value: In `unit`.
         unit: ``µs``, ``ms``, ``/s``, ``MiB``.

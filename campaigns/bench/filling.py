@@ -25,10 +25,10 @@ KEPT = 6 * 86_400_000
 """Milliseconds for which an operation keeps everything: a day less than `retention_days`, so that none expires now."""
 
 REFERRED: Mapping[str, object] = {**DRAFT, "reference": "REFERENCE", "customer": {"id": "provider:cust-42"}}
-"""An order with all that is looked up by: each has a reference of its own."""
+"""An order with every indexed field; each copy has its own reference."""
 
 TABLES = ("orders", "operations", "events")
-"""Where an order has its rows, one in each."""
+"""The tables that have one row for each order."""
 
 _FORGOTTEN = ("idempotency_key", "request", "work", "exchanges", "response_status", "response_body")
 _chance = random.Random(1)
@@ -41,8 +41,8 @@ class Original(NamedTuple):
 
     Attributes:
         row: As it is.
-        documents: Formats of its documents, by column, with places for what is a copy's own.
-        names: What of a copy's own stands in a column.
+        documents: Formats of its documents, by column, with placeholders for the values of a copy.
+        names: The value of a copy in each column.
     """
 
     row: Row
@@ -88,7 +88,7 @@ def _create(peer: Peer, reference: str) -> None:
 
 def _multiply(file: Path, copies: int) -> None:
     connection = sqlite3.connect(file, isolation_level=None)
-    # Nobody else reads it, and what a power cut leaves of it is thrown away.
+    # This process is the only reader, and a journal damaged by a power cut is deleted.
     for pragma in (
         "journal_mode = DELETE",
         "journal_mode = OFF",
@@ -132,7 +132,7 @@ def _in_batches(copies: int) -> Iterator[range]:
 
 
 def _originals(connection: sqlite3.Connection) -> list[dict[str, Original]]:
-    """An order, its operation and its event, of each that was made, with places for what is a copy's own."""
+    """An order, its operation and its event as the gateway stored them, with placeholders for the values of a copy."""
     connection.row_factory = sqlite3.Row
     orders = connection.execute("SELECT * FROM orders ORDER BY id").fetchall()
     found = []
@@ -174,7 +174,7 @@ def _format(document: bytes, own: dict[str, str]) -> bytes:
 
 
 def _copy(originals: dict[str, Original], number: int, copies: int) -> dict[str, Row]:
-    """Return the rows of one more order; `number` says how late it came."""
+    """Return the rows of one more order; `number` is its place in time."""
     age = KEPT // 100 + SPAN * (copies - number) // copies
     at = round(time.time() * 1000) - age
     own = {

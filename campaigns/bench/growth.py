@@ -1,4 +1,4 @@
-"""What a create and a list of 100 cost as the journal grows: SQLite, with so many orders in it at the start."""
+"""The cost of a create and of a list of 100 as the journal grows: SQLite, filled with a given number of orders."""
 
 import http.client
 import re
@@ -23,7 +23,7 @@ LIST = f"{PATH}?limit=100"
 LIST_SECONDS = 2
 LISTS = 200
 BYTES_EACH = 12_000
-"""What an order takes on disk, with its operation, its event and their indexes, and some room."""
+"""Bytes on disk of an order with its operation, its event and their indexes, with a reserve."""
 
 
 class Grown(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +34,7 @@ class Grown(msgspec.Struct, frozen=True, kw_only=True):
         rate: Creates in a second over 32 connections: the median of several rounds, each through all sizes.
         p50: Microseconds of such a create; p99 likewise.
         list_p50: Microseconds of a list of 100 orders, over HTTP.
-        list_inside: Microseconds of it that the gateway says it took itself (``Server-Timing``), p50.
+        list_inside: Microseconds of it inside the gateway (``Server-Timing``), p50.
         failed: Creates and lists that were refused or broken.
     """
 

@@ -32,7 +32,7 @@ Write = Callable[[Journal], Awaitable[None]]
 
 
 def measure(together: int = TOGETHER) -> Iterator[Figure]:
-    """Measure both stores; PostgreSQL only where one can be started.
+    """Measure both stores; PostgreSQL only if it can be started.
 
     Args:
         together: How many writes many callers do together.
@@ -95,7 +95,7 @@ async def _claim(journal: Journal) -> None:
 
 
 async def _claim_and_settle(journal: Journal) -> None:
-    """What one write to a provider costs in the journal."""
+    """The cost in the journal of one write to a provider."""
     operation = await _claimed(journal)
     done = msgspec.structs.replace(operation, state="succeeded", outcome="applied")
     if not await journal.write(tx.operations.settle(done, _ANSWER, None)):

@@ -1,8 +1,8 @@
-"""Where the processor time of a create goes, by layer: a gateway with SQLite under 32 connections, sampled by py-spy.
+"""The processor time of a create by layer: a gateway with SQLite under 32 connections, sampled by py-spy.
 
-Each sample of the event loop's thread counts for the innermost function that belongs to a layer: what a layer calls in
-C, or in Python's own library, is its own time. What the other threads use is the system's own count: a sampler takes
-some waits for work.
+Each sample of the event loop's thread counts for the innermost function that belongs to a layer. Calls into C or into
+Python's standard library count for the layer that makes them. The time of the other threads is the system's own count,
+because a sampler takes some waits for work.
 """
 
 import re
@@ -60,7 +60,7 @@ LAYERS = {
     "logs": ("structlog/", "ordergate/telemetry/log.py", "ordergate/telemetry/redaction.py"),
     "metrics": ("ordergate/telemetry/metrics.py", "prometheus_client/", "ordergate/telemetry/tracing.py"),
 }
-"""Each layer, and where its code is."""
+"""Each layer, and the files of its code."""
 
 _WHERE = re.compile(r"\((?P<file>[^()]*):\d+\)$")
 
@@ -79,7 +79,7 @@ class Layer(msgspec.Struct, frozen=True):
 
 
 def installed() -> bool:
-    """Tell whether the sampler is here."""
+    """Return whether the sampler is installed."""
     return shutil.which(SAMPLER) is not None
 
 
@@ -87,7 +87,7 @@ def measure(tell: Callable[[str], None], seconds: int) -> list[Layer]:
     """Sample a gateway under load.
 
     Raises:
-        MeasuringFailedError: The sampler is missing, or may not look into the process.
+        MeasuringFailedError: The sampler is missing, or may not read the process.
     """
     sampler = shutil.which(SAMPLER)
     if sampler is None:

@@ -46,7 +46,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def create_orders(peer: Peer, connections: int, seconds: int, draft: Mapping[str, object] = DRAFT) -> Run:
-    """Send creates, each with a key of its own, and a reference where the draft has ``REFERENCE`` for one.
+    """Send creates, each with its own key, and its own reference if the draft contains ``REFERENCE``.
 
     Raises:
         MeasuringFailedError: Nothing was answered.

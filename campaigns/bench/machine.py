@@ -1,6 +1,6 @@
-"""What the figures were taken on: enough to compare them, nothing that names the machine or its owner.
+"""The machine of the figures: enough to compare them, nothing that names the machine or its owner.
 
-What a peer with an environment of its own takes stands in its file.
+The file of a peer with its own environment names the peer's packages.
 """
 
 import os
@@ -36,7 +36,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         memory: GiB.
         date: Of the run, UTC.
-        versions: Of what takes part in it.
+        versions: Versions of the programs that take part.
     """
 
     processor: str

@@ -1,4 +1,4 @@
-"""What was aimed at, beside what was measured: computed from one run, and said whether or not it is reached."""
+"""Aims beside measurements: each mark is computed from one run, with whether it is reached."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -16,9 +16,9 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     """One aim.
 
     Attributes:
-        name: What is measured, and of whom.
+        name: The measured quantity, and its owner.
         found: The measured value, or ratio, in `unit`.
-        wanted: What it should be at least, or at most.
+        wanted: The least or the greatest value that reaches the mark.
         at_least: Which of the two.
         unit: Empty for a ratio and for a count.
         how: The values that a ratio is of.
@@ -53,7 +53,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def measured(self) -> str:
-        """What was measured, with its unit."""
+        """The measurement, with its unit."""
         digits = 0 if self.found == round(self.found) else 1 if self.found >= 20 else 2
         return f"{self.found:.{digits}f}{self._unit}"
 
@@ -77,7 +77,7 @@ def computed(
 
 
 def _of_store(store: str, runs: dict[tuple[str, int], Run]) -> Iterator[Mark]:
-    """What is compared with a peer, or of a gateway by itself."""
+    """The marks that compare with a peer, and the marks of a gateway alone."""
     alone, busy, crowd = (runs.get((store, number)) for number in (1, 32, 128))
     peer_alone, peer_busy = (runs.get((HANDWRITTEN, number)) for number in (1, 32))
     framework, direct = runs.get((FRAMEWORK, 32)), runs.get((DIRECT, 1))

@@ -1,4 +1,4 @@
-"""How long a person waits for the console's list of orders, and for what is searched in it, among 100,000 of them."""
+"""The waiting time of a person for the console's list of orders, and for a search in it, among 100,000 orders."""
 
 import asyncio
 import random
@@ -40,7 +40,7 @@ _chance = random.Random(1)
 
 
 def measure() -> Iterator[Figure]:
-    """Measure both stores; PostgreSQL only where one can be started."""
+    """Measure both stores; PostgreSQL only if it can be started."""
     records = (_record(number) for number in range(ORDERS))
     rows = [codec.order_columns(record, order_from_record(record).status) for record in records]
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""What the command costs: to say what it can do, to begin to serve, and to serve while nobody asks."""
+"""The cost of the command: its help, its start as a server, and an idle server."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ SETTLE = 1.0
 
 
 def measure(runs: int = RUNS) -> Iterator[Figure]:
-    """Measure ``ordergate --help``, how soon ``ordergate serve`` is ready, and what it holds at rest.
+    """Measure ``ordergate --help``, the time until ``ordergate serve`` is ready, and its memory at rest.
 
     Raises:
         MeasuringFailedError: The server does not start.
@@ -69,7 +69,7 @@ def _start_time(folder: Path, environment: Mapping[str, str]) -> float:
 
 
 def _resident(command: str) -> int:
-    """Return the KiB that a server without accounts and orders holds, once it has said where it serves."""
+    """Return the KiB of a server without accounts and orders, after it has printed its address."""
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder, "empty.toml")
         config.touch()
@@ -91,7 +91,7 @@ def _resident(command: str) -> int:
 
 
 def _environment(folder: str) -> Mapping[str, str]:
-    """The environment without any configuration of ours, and a journal that goes away."""
+    """The environment without ordergate's variables, and a temporary journal."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("ORDERGATE_")}
     return {**inherited, "ORDERGATE_STORE_URL": f"sqlite:///{folder}/journal.db"}
 

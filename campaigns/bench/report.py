@@ -15,7 +15,7 @@ from campaigns.bench.marks import Mark
 from campaigns.bench.soak import Soak
 
 LAST_RUN = Path(__file__).parent / "last-run.json"
-"""The run whose figures stand in the README."""
+"""The run of the README's figures."""
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -29,12 +29,12 @@ class Judged(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, kw_only=True):
-    """What one run found; a part that was not run is empty.
+    """The results of one run; a part that was not run is empty.
 
     Attributes:
         seconds: How long each part took.
         load_seconds: How long each load of the peers lasted.
-        told: What was left out or failed, in sentences.
+        told: Omitted and failed parts, in sentences.
         marks: Computed from all else when it is written.
     """
 
@@ -50,7 +50,7 @@ class Report(msgspec.Struct, kw_only=True):
     marks: list[Judged] = []
 
     def judge(self) -> list[Mark]:
-        """Compare what was found with what was aimed at."""
+        """Compare the results with the aims."""
         return marks.computed(self.figures, self.throughput, self.growth, self.soak)
 
 
@@ -83,7 +83,7 @@ def tables(report: Report) -> Iterator[str]:
 
 
 def markdown(report: Report) -> str:
-    """Return the README's tables: the peers, the marks, growth and layers, and what they were measured on."""
+    """Return the README's tables: the peers, the marks, growth and layers, and the machine."""
     parts = [
         _peers(report.throughput),
         _marks(report.judge()),

@@ -1,4 +1,4 @@
-"""What is measured, as processes: a provider that answers at once, the gateway in front of it, and its peers."""
+"""The measured processes: a provider that answers at once, the gateway in front of it, and its peers."""
 
 import contextlib
 import http.client
@@ -28,16 +28,16 @@ _GATEWAY = [sys.executable, "-m", "ordergate"]
 
 
 class MeasuringFailedError(Exception):
-    """A tool is missing, or something that is measured did not start or answer; the message says what and why."""
+    """A tool is missing, or a measured process did not start or answer; the message names it and the reason."""
 
 
 class Peer(msgspec.Struct, frozen=True):
     """Something that takes orders at a URL.
 
     Attributes:
-        key: What its callers say who they are with.
+        key: The API key of its callers.
         process: The first of its processes; all of them are weighed.
-        log: What it says.
+        log: The log file of the process.
     """
 
     name: str
@@ -85,17 +85,17 @@ def require(*tools: str) -> None:
 
 
 def installed(name: str) -> bool:
-    """Tell whether a program is here."""
+    """Return whether a program is installed."""
     return _found(name) is not None
 
 
 def tool(name: str) -> str:
-    """Return where a program is that :func:`require` has found."""
+    """Return the path of a program that :func:`require` has found."""
     return _found(name) or name
 
 
 def _found(name: str) -> str | None:
-    """Return where a program is; Debian keeps servers where only root looks."""
+    """Return the path of a program; Debian keeps servers in a folder of root's search path."""
     return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
 
@@ -193,13 +193,13 @@ def serving(port: int, *options: str) -> list[str]:
 
 
 def serves_with(option: str) -> bool:
-    """Tell whether ``ordergate serve`` knows an option."""
+    """Return whether ``ordergate serve`` knows an option."""
     shown = subprocess.run([*_GATEWAY, "serve", "--help"], capture_output=True, text=True, check=True)
     return option in shown.stdout
 
 
 def is_ready(port: int) -> bool:
-    """Tell whether a gateway says that it can serve."""
+    """Return whether a gateway reports that it is ready."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
     try:
         connection.request("GET", "/health/ready")
@@ -223,7 +223,7 @@ def running(
     """Run a process until it is no longer needed, and yield its number once it is up.
 
     Raises:
-        MeasuringFailedError: It did not come up; the message ends with its log.
+        MeasuringFailedError: The process did not start; the message ends with its log.
     """
     with (
         log.open("wb") as output,
@@ -237,7 +237,7 @@ def running(
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:
-    """End a process in order, or, where it does not listen, at once."""
+    """End a process in order, or by SIGKILL if it ignores the signal."""
     process.terminate()
     try:
         process.wait(PATIENCE)

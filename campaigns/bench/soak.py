@@ -20,7 +20,7 @@ _LONGEST = 60
 
 
 class Weight(msgspec.Struct, frozen=True):
-    """What a gateway held after so many requests, in MiB."""
+    """The memory of a gateway after a number of requests, in MiB."""
 
     requests: int
     resident: float
@@ -31,8 +31,8 @@ class Soak(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         weights: After 10, 50 and 100 % of the requests.
-        largest: What it held at most, at the end of any of some twenty equal parts after the first 10 %; MiB.
-        smallest: What it held at least; likewise.
+        largest: The most memory at the end of any of some twenty equal parts after the first 10 %; MiB.
+        smallest: The least memory at the same moments; MiB.
         failed: Requests that were refused or broken.
     """
 
@@ -44,7 +44,7 @@ class Soak(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ratio(self) -> float:
-        """What it holds at the end, of what it held after the first tenth."""
+        """Memory at the end, divided by memory after the first tenth."""
         return self.weights[-1].resident / self.weights[0].resident
 
 
@@ -70,7 +70,7 @@ def measure(tell: Callable[[str], None], requests: int) -> Soak:
 
 
 def _seconds(requests: int, sent: int, rate: float) -> int:
-    """How long the next part takes: a twentieth of all, or what is left."""
+    """Seconds of the next part: a twentieth of the duration, or the rest."""
     if not rate:
         return 1
     return min(max(math.ceil(min(requests / CHUNKS, requests - sent) / rate), 1), _LONGEST)
@@ -91,7 +91,7 @@ def _judged(requests: int, seen: Sequence[Weight], failed: int) -> Soak:
 
 
 def table(soak: Soak) -> str:
-    """Return what was weighed as lines of equal columns."""
+    """Return the measurements as lines of equal columns."""
     head = (f"ordergate, SQLite, {CONNECTIONS} connections", "MiB", "ratio")
     first = soak.weights[0].resident
     rows = [

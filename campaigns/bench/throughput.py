@@ -1,6 +1,6 @@
-"""What a create costs through the gateway, beside what people would use instead: one provider, one load, one machine.
+"""The cost of a create through the gateway and through its alternatives: one provider, one load, one machine.
 
-The provider is nginx, which answers at once with what RevKeen's emulator answers. Ratios matter, not absolutes.
+The provider is nginx, which answers at once with an answer of RevKeen's emulator. Ratios matter, not absolutes.
 """
 
 import contextlib
@@ -28,13 +28,13 @@ Start = Callable[[], AbstractContextManager[Peer]]
 
 
 def measure(tell: Callable[[str], None], note: Callable[[str], None], seconds: int) -> list[Run]:
-    """Start every peer, then measure them by turns under each load; one that fails is told, and left out.
+    """Start every peer, then measure them by turns under each load; a peer that fails is reported and left out.
 
     By turns, so that the peers that are compared have the same minutes of a machine that may have others to serve.
 
     Args:
-        tell: Takes what is being done.
-        note: Takes what is left out, and what failed.
+        tell: Takes the current step.
+        note: Takes omitted and failed parts.
         seconds: How long each load lasts.
 
     Raises:

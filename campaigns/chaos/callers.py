@@ -22,19 +22,19 @@ END_WEIGHTS = (12, 20, 20, 24, 24)
 RIVALS = 0.12
 UPDATES = 0.2
 PATIENCE = 150.0
-"""Seconds after which a caller says that it got no answer."""
+"""Seconds without an answer after which a caller records a timeout."""
 
 
 @dataclass
 class Town:
-    """What all callers share.
+    """The state shared by all callers.
 
     Attributes:
         nodes: The gateway's URLs.
         wanted: Writes after which no new life begins.
         seconds: As long as new lives begin.
         providers: By account, whether it can take goods back.
-        started: Where `Answer.at` counts from.
+        started: The zero of `Answer.at`.
     """
 
     client: httpx.AsyncClient
@@ -68,7 +68,7 @@ class Town:
         """Send once.
 
         Raises:
-            httpx.HTTPError: No answer came.
+            httpx.HTTPError: No answer arrived.
         """
         headers = {"Authorization": f"Bearer {self.key}", **options.pop("headers", {})}
         response = await self.client.request(method, self.nodes[node] + path, headers=headers, **options)
@@ -76,7 +76,7 @@ class Town:
 
 
 class _Order:
-    """One order's life. What happens is drawn from the life's number, how often it is repeated is not."""
+    """One order's life. Its number decides its steps; timing decides its repeats."""
 
     def __init__(self, town: Town, number: int) -> None:
         self._town = town
@@ -89,7 +89,7 @@ class _Order:
         self._lines: list[Document] = []
 
     async def live(self) -> None:
-        """Create, and then whatever was drawn; a caller that gives up leaves the rest."""
+        """Create, then take the drawn steps; a caller that gives up skips the rest."""
         ends = ENDS if self._town.providers[self._provider] else ENDS[:-1]
         end = self._choose.choices(ends, END_WEIGHTS[: len(ends)])[0]
         updates = self._choose.random() < UPDATES
@@ -131,7 +131,7 @@ class _Order:
     async def _end(
         self, action: str, body: Document, *, rival: tuple[str, Document] | None = None
     ) -> Answer | None:
-        """Make one change, now and then against a rival; None where the life ends here."""
+        """Make one change, sometimes against a rival; None if the life ends here."""
         if rival is None or self._choose.random() >= RIVALS:
             return await self._write(action, "POST", f"/{action}", body)
         other, other_body = rival
@@ -150,7 +150,7 @@ class _Order:
     async def _write(
         self, kind: str, method: str, path: str, body: Document, *, whole: bool = False
     ) -> Answer | None:
-        """Write in one of the ways in which callers do; None where it was refused or given up."""
+        """Write in one of the ways of real callers; None if the write was refused or the caller gave up."""
         write = self._made(kind, method, path if whole else self._path(path), body)
         mode = self._choose.choices(MODES, MODE_WEIGHTS)[0]
         match mode:
@@ -224,7 +224,7 @@ class _Order:
         return False
 
     async def _read(self, path: str) -> Answer | None:
-        """Read once; None where that failed."""
+        """Read once; None if the read failed."""
         answer = await self._ask("GET", path)
         return answer if answer is not None and answer.status == 200 else None
 

@@ -33,7 +33,7 @@ from campaigns.chaos.verdict import Evidence, judge, longest_settle, may_be_behi
 from ordergate.gateway.accounts.registry import installed_adapter
 
 Progress = Callable[[str, int, int], None]
-"""Is told what happens, how much of it is done, and of how much."""
+"""Takes the current step, the number of finished items, and the number of all items."""
 Document = dict[str, Any]
 
 WEBHOOKS = {"duplicate": 0.3, "reorder": 0.2, "drop": 0.1, "retry_seconds": 0.3}
@@ -45,7 +45,7 @@ AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Report:
-    """What came of a campaign."""
+    """The result of a campaign."""
 
     plan: Plan
     ledger: Ledger
@@ -73,7 +73,7 @@ class Report:
 
 
 def run(plan: Plan, progress: Progress) -> Report:
-    """Carry out a campaign; whatever it starts ends with it."""
+    """Carry out a campaign; every process that it starts ends with it."""
     with compiled(plan.folder), database(plan) as store, emulators(plan.folder, plan.seed) as running:
         return asyncio.run(_run(plan, progress, store, running))
 
@@ -316,7 +316,7 @@ def _grew(before: Mapping[str, providers.Provider], after: Mapping[str, provider
 async def _read_moving(
     clerk: Clerk, orders: list[Document], seen: Mapping[str, providers.Provider]
 ) -> list[Document]:
-    """Read again what may be behind: a payment that closes by itself, a status that came with no figures."""
+    """Read again the orders that may be out of date: a payment that closes by itself, a status without figures."""
     there = {name: provider.by_id() for name, provider in seen.items()}
     read = []
     for order in orders:

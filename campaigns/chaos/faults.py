@@ -1,4 +1,4 @@
-"""What goes wrong at the providers: as rules for their emulators."""
+"""The faults of the providers, as rules for their emulators."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -43,7 +43,7 @@ ON_READS: list[Fault] = [
 
 
 def _for_method(method: str, faults: Sequence[Fault]) -> list[dict[str, Any]]:
-    """Rules are tried in order: each gets its share of what the earlier ones have left."""
+    """Rules are tried in order: each takes its share of the requests that the earlier rules left."""
     made = []
     left = 1.0
     for share, rule in faults:

@@ -1,4 +1,4 @@
-"""What was asked of the gateway, and everything that it answered."""
+"""Every request to the gateway, and every answer."""
 
 import json
 from collections import Counter
@@ -8,13 +8,13 @@ from typing import Any
 import httpx
 
 WAIT = frozenset({"order_busy", "idempotency_in_progress"})
-"""Refusals with 409 that go away by themselves."""
+"""Refusals with 409 that end by themselves."""
 STORED = frozenset({"payment_declined", "provider_rejected", "invalid_state"})
-"""Refusals that a repeat gets again, where the provider decided them."""
+"""Refusals that a repeat receives again if the provider decided them."""
 
 
 UNREADABLE = "(no problem)"
-"""Stands for the code of an error that is not told as a problem."""
+"""Replaces the code of an error that is no problem document."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Answer:
 
     @classmethod
     def of(cls, response: httpx.Response, node: int, at: float) -> "Answer":
-        """Keep what matters of a response."""
+        """Keep the parts of a response that the verdict needs."""
         replayed = response.headers.get("idempotent-replayed") == "true"
         return cls(response.status_code, response.content, replayed, node, at)
 
@@ -44,12 +44,12 @@ class Answer:
 
     @property
     def code(self) -> str | None:
-        """The problem's code; None where it is no problem."""
+        """The problem's code; None if the answer is no problem."""
         return None if self.status < 400 else str(self.document.get("code", UNREADABLE))
 
     @property
     def applied(self) -> bool:
-        """Whether it says that the write was applied."""
+        """Whether the answer reports that the write was applied."""
         return self.status in {200, 201}
 
     @property
@@ -77,7 +77,7 @@ class Write:
 
     Attributes:
         explainable: Codes of final refusals that are no surprise.
-        tries: How often it was sent, whether or not an answer came.
+        tries: Number of requests, answered or not.
         gave_up: Its caller has gone away after one try.
         operation: The last operation that an answer named.
     """
@@ -110,7 +110,7 @@ class Write:
 
 @dataclass
 class Ledger:
-    """Every write, and what was counted on the way."""
+    """Every write, and the counts of the campaign."""
 
     writes: list[Write] = field(default_factory=list)
     rivals: list[tuple[Write, ...]] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Logs that cannot be written for a while: nobody reads them, or whoever did is gone."""
+"""Logs that cannot be written for a while: nothing reads them, or their reader has ended."""
 
 import asyncio
 import contextlib
@@ -39,7 +39,7 @@ class LogPipe:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[int]:
-        """A descriptor for a process that is started; it opens only while somebody reads."""
+        """A descriptor for a process to start; it opens only while a reader is open."""
         reader = os.open(self._pipe, os.O_RDONLY | os.O_NONBLOCK)
         writer = os.open(self._pipe, os.O_WRONLY)
         fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
@@ -59,7 +59,7 @@ class LogPipe:
         self._outage = None
 
     def close(self) -> None:
-        """Copy what is left, and end."""
+        """Copy the rest, and end."""
         self.recover()
         self._ends.set()
         self._thread.join()

@@ -18,24 +18,24 @@ Document = dict[str, Any]
 FAILS = 0.3
 """The share of the deliveries that the receiver refuses."""
 ONCE = frozenset({"order.created", "order.paid", "order.fulfilled", "order.canceled", "order.refunded"})
-"""What happens to an order once at most."""
+"""Events that an order has once at most."""
 PROMISED: Mapping[str, Mapping[str, str]] = {
     "payment_status": {"paid": "order.paid", "refunded": "order.refunded"},
     "fulfillment_status": {"fulfilled": "order.fulfilled"},
     "status": {"canceled": "order.canceled"},
 }
-"""By field and value of an order as it stands in the end, the event that must have told it."""
+"""By field and value of an order's last state, the event that must have reported it."""
 
 
 @dataclass
 class Merchant:
-    """What the merchant's receiver took.
+    """The deliveries that the merchant's receiver took.
 
     Attributes:
-        receiver: Where deliveries go.
+        receiver: The receiver of the deliveries.
         taken: Those that were answered with 200, in the order in which they were.
-        unsigned: Ids of those whose signature did not hold when they came: it counts for a few minutes only.
-        secret: What the endpoint's deliveries are signed with.
+        unsigned: Ids of deliveries whose signature was wrong on arrival: a signature is valid for a few minutes only.
+        secret: The signing secret of the endpoint.
     """
 
     receiver: Receiver
@@ -51,7 +51,7 @@ class Merchant:
 
 @contextlib.asynccontextmanager
 async def listening(plan: Plan) -> AsyncIterator[Merchant]:
-    """Serve a receiver that refuses some of what comes."""
+    """Serve a receiver that refuses some of the deliveries."""
     draw = random.Random(f"{plan.seed}/receiver")
     async with receiving() as receiver:
         merchant = Merchant(receiver)
@@ -80,7 +80,7 @@ async def wait_for(merchant: Merchant, feed: Sequence[Document], seconds: float)
 def disagreements(
     merchant: Merchant, feed: Sequence[Document], orders: Sequence[Document]
 ) -> list[tuple[str, str]]:
-    """Return where the receiver, the feed and the orders do not agree, each by its class."""
+    """Return the disagreements between the receiver, the feed and the orders, by class."""
     return [
         *_deliveries(merchant, feed),
         *_order_kept(merchant, feed),
@@ -114,7 +114,7 @@ def _order_kept(merchant: Merchant, feed: Sequence[Document]) -> list[tuple[str,
 
 
 def _stories(feed: Sequence[Document], orders: Sequence[Document]) -> list[tuple[str, str]]:
-    """Each order's events tell what became of it: once, and all of it."""
+    """The events of each order report each change: once, and all of them."""
     stories: dict[str, list[str]] = defaultdict(list)
     for event in feed:
         if event["type"] != "operation.settled":

@@ -55,7 +55,7 @@ class Node:
                 return time.monotonic() - began
 
     def kill(self) -> None:
-        """End it in the midst of whatever it does."""
+        """End the process in the middle of its work."""
         if self._command is not None:
             self._command.kill()
             self.kills += 1
@@ -143,7 +143,7 @@ class Database:
             await asyncio.sleep(0.2)
 
     def crash(self) -> None:
-        """Kill the server and start it again: whatever it has confirmed must still be there."""
+        """Kill the server and start it again: every confirmed commit must still be there."""
         if self._server.owned:
             self._server.kill()
             self._server.restart()
@@ -152,7 +152,7 @@ class Database:
 
 @contextlib.contextmanager
 def compiled(folder: Path) -> Iterator[None]:
-    """Let the processes keep what they compile: without it, that would be most of what a node does."""
+    """Keep the compiled modules of the processes: compiling would be most of a node's work."""
     before = dict(os.environ)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ.setdefault("PYTHONPYCACHEPREFIX", str(folder / "compiled"))

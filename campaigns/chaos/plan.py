@@ -1,4 +1,4 @@
-"""What a campaign is made of, and the configuration that its gateway runs with."""
+"""The parts of a campaign, and the configuration of its gateway."""
 
 import tomllib
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from tests.scenarios.shop import Emulator, write_config
 
 Store = Literal["sqlite", "postgres"]
 Outage = Literal["read-only", "no slots"]
-"""What a PostgreSQL that answers may suffer from."""
+"""The faults of a PostgreSQL that answers."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Timing:
     Attributes:
         account: Keys of every account.
         sections: Keys of other tables.
-        late_answer: Seconds after which an answer comes too late for the gateway to hear.
-        slow_commit: Seconds by which a commit is held up; shorter than the settling time.
+        late_answer: Seconds after which an answer is too late for the gateway.
+        slow_commit: Seconds by which a commit is delayed; shorter than the settling time.
         settles_within: Seconds that a write may take to settle once all is well again.
     """
 
@@ -44,7 +44,7 @@ SHORT_TIMING = Timing(
     slow_commit=2.8,
     settles_within=60.0,
 )
-"""A node that is killed keeps its lease for 15 s, whatever is configured."""
+"""A killed node keeps its lease for 15 s, in every configuration."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,12 @@ class Plan:
     """One campaign.
 
     Attributes:
-        folder: Where its files are: configuration, journal, logs.
+        folder: The folder of its files: configuration, journal, logs.
         seconds: As long as new orders are begun, should the writes not be done by then.
         uptime: Seconds between which a node lives before it is killed.
         orderly: The share of its ends that are no kills: it is asked to stop.
-        kills_until: The share of the writes after which nodes live on; only the rest goes on failing.
-        outages: What the database suffers from, in turn.
+        kills_until: The share of the writes after which nodes are no longer killed; the other faults continue.
+        outages: The faults of the database, in turn.
         between_outages: Seconds between which it is well in between.
         outage_seconds: Seconds between which an outage lasts.
         log_level: The nodes'.
@@ -88,9 +88,9 @@ def write_configuration(
 
     Args:
         plan: The campaign.
-        emulators: What the accounts lead to.
+        emulators: The emulators of the accounts.
         store_url: The journal; a file in the campaign's folder if None.
-        hooks: Where the providers deliver their webhooks.
+        hooks: The addresses of the providers' webhooks.
     """
     file = write_config(plan.folder, emulators, account=plan.timing.account, hooks=hooks)
     document = tomllib.loads(file.read_text())

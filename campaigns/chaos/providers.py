@@ -16,8 +16,8 @@ class Seen:
 
     Attributes:
         mark: The operation that made it.
-        payments: What was taken, each with the operation that took it where the provider keeps it.
-        returns: What went back.
+        payments: Money taken, each with its operation if the provider keeps the operation.
+        returns: Money and goods returned.
     """
 
     id: str
@@ -38,7 +38,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Provider:
-    """A provider's orders, and its payments that belong to none of them as far as it says."""
+    """A provider's orders, and the payments that it assigns to no order."""
 
     name: str
     orders: list[Seen]

@@ -13,9 +13,9 @@ from campaigns.chaos.campaign import Report
 from campaigns.chaos.verdict import settled_after, told
 
 SHOWN = 10
-"""Violations of a class that are told in full."""
+"""Violations of a class that are printed in full."""
 EVERY = 5.0
-"""Seconds between lines where there is no terminal."""
+"""Seconds between lines if the output is no terminal."""
 
 
 class Ticker:
@@ -69,7 +69,7 @@ def show(report: Report) -> None:
 
 
 def slow_ones(report: Report, seconds: float = 60.0) -> list[str]:
-    """Tell the operations that took longer than this to settle."""
+    """Print the operations that took longer than this to settle."""
     return [told(one) for one in report.operations if one["attempts"] and settled_after(one) > seconds]
 
 

@@ -1,4 +1,4 @@
-"""Compares what callers were told, what the journal says and what the providers have."""
+"""Compares the answers to callers, the journal and the providers."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -61,7 +61,7 @@ Found = Iterator[tuple[str, str]]
 
 
 def judge(evidence: Evidence) -> dict[str, list[str]]:
-    """Return every violation by its class; each is told with all that is known of it."""
+    """Return every violation by its class, each with all known details."""
     violations: dict[str, list[str]] = {name: [] for name in CLASSES}
     for check in (_answers, _rivals, _settling, _creates, _changes, _orders):
         for name, what in check(evidence):
@@ -150,7 +150,7 @@ def _creates(evidence: Evidence) -> Found:
 
 
 def _changes(evidence: Evidence) -> Found:
-    """Compare the changes of each order with what its provider has."""
+    """Compare the changes of each order with the provider's order."""
     of_order: dict[str, list[Document]] = defaultdict(list)
     for operation in evidence.operations:
         of_order[operation["order"]].append(operation)
@@ -278,7 +278,7 @@ def _known(evidence: Evidence, operation: Document) -> str:
 
 
 def told(operation: Document | None) -> str:
-    """Tell an operation with its attempts and probes."""
+    """Describe an operation with its attempts and probes."""
     if operation is None:
         return "    no operation"
     attempts = "\n".join(

@@ -21,13 +21,13 @@ SLOW_ANSWER = {"match": {"method": "POST"}, "at": "after", "do": "delay", "secon
 
 @dataclass(frozen=True)
 class Way:
-    """How webhooks come, and what else goes on.
+    """The delivery of webhooks, and the disturbance beside it.
 
     Attributes:
         webhooks: The emulators' settings.
         inbound: Keys of ``[inbound]``.
         faults: Rules of the emulators.
-        kills: The server is killed while the stories go on, and started again.
+        kills: The server is killed during the stories, and started again.
     """
 
     webhooks: Mapping[str, Any] = field(default_factory=dict)
@@ -49,7 +49,7 @@ WAYS: Mapping[str, Way] = {
 
 @dataclass(frozen=True)
 class Cell:
-    """What came of one story in one way: `wrong` says why it is not as it should be."""
+    """The result of one story in one way: `wrong` is its first fault."""
 
     way: str
     account: str
@@ -140,7 +140,7 @@ async def _served(
 async def _verdict(
     client: httpx.AsyncClient, merchant: Merchant, order: Document, story: str, end: object
 ) -> str | None:
-    """What is wrong with a story's end, its feed, or what the merchant heard; None for nothing."""
+    """Return the fault in a story's end, its feed, or the merchant's events; None if there is none."""
     if isinstance(end, BaseException):
         return str(end) or type(end).__name__
     feed = (await client.get(f"/v1/orders/{order['id']}/events")).json()["data"]

@@ -111,8 +111,8 @@ class Story:
 
     Attributes:
         live: Leads it, to an end that the journal shows.
-        heard: What the merchant hears, in this order; not what only says that something is under way.
-        accounts: Where it can happen.
+        heard: The events that the merchant receives, in this order; without the events of work in progress.
+        accounts: Accounts that can have this story.
     """
 
     live: Callable[[Teller], Awaitable[None]]
@@ -129,7 +129,7 @@ STORIES: Mapping[str, Story] = {
     "3-D Secure failed": Story(_challenge_failed, ("order.created", "order.payment_failed"), ("rapyd",)),
 }
 ON_THE_WAY = frozenset({"order.updated", "order.payment_pending"})
-"""Events that a story may have or not: a reading that comes late finds the order beyond them."""
+"""Optional events of a story: a late read finds the order in a later state."""
 
 
 async def begin(client: httpx.AsyncClient, account: str, emulator: Emulator, name: str) -> Teller:

@@ -1,4 +1,4 @@
-"""``uv run python -m campaigns.overload [--json FILE]``: prints a table of what becomes of ten times too much."""
+"""``uv run python -m campaigns.overload [--json FILE]``: prints a table of the answers to ten times the peak load."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from campaigns.overload import run
 )
 @click.option("--seconds", type=click.FloatRange(min=1), default=run.SECONDS, show_default=True)
 def main(file: Path | None, seconds: float) -> None:
-    """Offer the gateway ten times what it can do; print how much of that it still does, and in what time."""
+    """Offer the gateway ten times its peak load; print its throughput and its latency."""
     try:
         rows = run.measure(lambda text: click.echo(f"measuring {text}", err=True), seconds)
     except MeasuringFailedError as missing:

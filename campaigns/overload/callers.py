@@ -30,8 +30,8 @@ class Crowd(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         wanted: Requests a second, all callers together; 0: each wants its next one at once.
-        patient: Who is refused waits as long as ``Retry-After`` says and up to a quarter longer, as the typed client
-            does, and then sends the same request again; else the next one is sent when it is due.
+        patient: A refused caller waits for ``Retry-After`` and up to a quarter longer, as the typed client does, and
+            then sends the same request again. Other callers send the next request when it is due.
         run: Makes the keys of this run differ from all others'.
         gateway: The first of its processes.
     """
@@ -48,12 +48,12 @@ class Crowd(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """What they saw.
+    """The measurements of the callers.
 
     Attributes:
         answers: How many there were of each status.
         admitted: Microseconds at 50 and 99 % of the requests that were let in.
-        refused: The same of those that were not; None where there were none.
+        refused: The same of the refusals; None if there were none.
         processor: Seconds of processor time that the callers themselves took.
         gateway: The same that the gateway took.
     """
@@ -141,7 +141,7 @@ class _Caller(asyncio.Protocol):
         self._next()
 
     def _next(self) -> None:
-        """Send the next one when it is due; what was not sent in time meanwhile is wanted all the same."""
+        """Send the next request when it is due; a request that was not sent in time still counts as wanted."""
         wait = self._due - self._loop.time() if self._pause or not self._began else 0.0
         self._due += self._pause
         if wait > 0:

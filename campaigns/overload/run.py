@@ -1,18 +1,18 @@
-"""Ten times as much as the gateway can do: how much of what it can do it still does, and how long that takes.
+"""Ten times the load that the gateway can serve: the share of its peak that it still serves, and its latency.
 
-The provider is nginx, which answers at once; the journal is SQLite. *Peak* is what 32 callers get who each send the
-next create when the last is answered. Beyond that, what "ten times" means depends on what callers do who are refused,
-so it is shown three times:
+The provider is nginx, which answers at once; the journal is SQLite. *Peak* is the throughput of 32 callers who each
+send the next create after the answer to the last one. Above the peak, "ten times" depends on the reaction of refused
+callers, so the run shows three reactions:
 
 - *ten times wanted*: 2,000 callers want ten times peak together, each at an even pace, and make up for what was late.
-  Who is refused comes back when ``Retry-After`` says, as the typed client does; so fewer arrive than are wanted.
+  A refused caller repeats after ``Retry-After``, as the typed client does; so fewer requests arrive than are wanted.
 - *ten times arriving*: 320 callers send ten times peak together, whatever is answered: nobody waits when told to. If
   fewer arrive, the gateway takes longer for the refusals than they leave between two.
 - *without a pause*: 320 callers, ten times those of peak, each sending the next request when the last is answered, or
   refused: as much as the connections can carry.
 
-Goodput is compared in requests a second, and so holds only where nothing else runs; processor time for each answered
-request, refusals included, is beside it.
+Goodput is compared in requests a second, and is comparable only on a machine without other work. The processor time of
+each answered request, with the refusals, is printed beside it.
 """
 
 import json
@@ -49,8 +49,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         admitted: Milliseconds at 50 and 99 % of those that were let in.
         refused_in: The same of those that were not.
         cpu: Microseconds of the gateway's processor time for each 2xx.
-        cpu_refused: The same for each refusal: what is left without what the answered ones took at peak.
-        gateway_share: The share of a processor that the gateway had; where something else runs, it has less.
+        cpu_refused: The processor time of each refusal: the total without the cost of the answered requests at peak.
+        gateway_share: The share of a processor that the gateway had; other work on the machine lowers it.
         callers_share: The share of a processor that the callers took.
     """
 

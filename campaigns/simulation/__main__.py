@@ -35,7 +35,7 @@ _console = Console()
     "--stops/--no-stops", default=False, help="Also every stop of every operation, with every fault."
 )
 def main(seeds: int, seed: int | None, steps: int, providers: tuple[str, ...], *, stops: bool) -> None:
-    """Walk from many seeds, and print a table of what happened, and what was wrong."""
+    """Walk from many seeds, and print a table of the events and the violations."""
     listen_for_alarms()
     chosen = range(seeds) if seed is None else [seed]
     names = providers or tuple(sorted(OPERATIONS))
@@ -55,7 +55,7 @@ def main(seeds: int, seed: int | None, steps: int, providers: tuple[str, ...], *
 
 
 def _told(report: Report) -> Report:
-    """Say what was wrong with a walk, and how to walk so again."""
+    """Print the violations of a walk, and the command that repeats it."""
     if report.wrong:
         click.echo("\n".join([report.command, *(f"  {wrong}" for wrong in report.wrong)]), err=True)
     return report

@@ -1,4 +1,4 @@
-"""Time that stands still while anything can happen, and jumps when nothing can."""
+"""Virtual time: it stops while any task can run, and jumps if none can."""
 
 import asyncio
 import selectors
@@ -43,7 +43,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class _Jump(selectors.SelectSelector):
-    """Waits for nothing: where a loop would sleep, the clock moves on."""
+    """Never blocks: if a loop would sleep, the clock moves on."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class _Jump(selectors.SelectSelector):
 
 
 def at_once(work: Coroutine[Any, Any, T]) -> T:
-    """Return what work comes to that waits for nothing."""
+    """Return the result of work that never waits."""
     try:
         work.send(None)
     except StopIteration as end:

@@ -9,10 +9,10 @@ T = TypeVar("T")
 
 
 class ImmediateJournal(SqliteJournal):
-    """The same file, statements and transactions, run by whoever asks.
+    """The same file, statements and transactions, run in the caller's thread.
 
-    A commit in another thread would take real time, in which virtual time must not pass; and which of two comes
-    first would depend on the disk.
+    A commit in another thread would take real time, and virtual time must not pass meanwhile. The order of two commits
+    would depend on the disk.
     """
 
     async def write(self, transaction: Transaction[T]) -> T:
@@ -32,7 +32,7 @@ class ImmediateJournal(SqliteJournal):
         return self._run(self._reading_connection(), transaction)
 
     def abandon(self) -> None:
-        """Let go of the file, as the end of a process does."""
+        """Close the file, as the end of a process does."""
         self._writer.close()
         for connection in self._opened:
             connection.close()

@@ -1,4 +1,4 @@
-"""A provider behind a network that goes wrong: answers are lost, spoiled and late; what acted is counted."""
+"""A provider behind a faulty network: answers are lost, damaged and late; every applied request is counted."""
 
 import asyncio
 import pickle
@@ -21,7 +21,7 @@ from ordergate.spi.wire import WireRequest, WireResponse
 TIMEOUT = 45.0
 """Seconds after which the gateway's own time-out ends an attempt."""
 LATEST = 49.0
-"""Seconds after sending when a request that nobody heard of may still arrive: within the settling time."""
+"""Seconds after sending within which a lost request may still arrive: less than the settling time."""
 AFTER_CLOSING = 8.0
 """The same, after the provider's side has closed the connection."""
 
@@ -30,7 +30,7 @@ Shows = Literal["answer", "nothing", "silence", "failure", "half", "page", "empt
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """What becomes of a request, and of its answer."""
+    """The fate of a request, and of its answer."""
 
     acts: Acts
     shows: Shows
@@ -64,8 +64,8 @@ class Network:
     Attributes:
         effects: By operation, how often the provider has changed for it.
         arrived: Every request that may change something, when it arrived.
-        violations: What must never be sent.
-        choose: Decides what becomes of each request.
+        violations: Requests that must never be sent.
+        choose: Decides the fate of each request.
         delay: Decides how long each way takes, in seconds.
     """
 
@@ -85,7 +85,7 @@ class Network:
         return pickle.dumps(self.provider.emulator)
 
     def restore(self, snapshot: bytes) -> None:
-        """Make the provider what it was; nothing has been sent since."""
+        """Restore the provider's state; forget the sent requests."""
         self.provider.emulator = pickle.loads(snapshot)
         self.effects.clear()
         self.faults.clear()
@@ -119,7 +119,7 @@ class Network:
         return seconds
 
     def arrive_later(self, request: WireRequest, signed: WireRequest, seconds: float) -> None:
-        """Let a request arrive when nobody waits for it any more."""
+        """Let a request arrive after its caller has given up."""
         number, context = len(self._under_way), copy_context()
         self._under_way[number] = (
             self.clock.elapsed + seconds,
@@ -128,7 +128,7 @@ class Network:
         asyncio.get_running_loop().call_later(seconds, self._arrive_now, number)
 
     def stand_still(self, seconds: float) -> None:
-        """Let time pass in which no process does anything, while the network and the provider go on."""
+        """Let time pass in which no process acts, while the network and the provider continue."""
         until = self.clock.elapsed + seconds
         for due, number in sorted((due, number) for number, (due, _) in self._under_way.items()):
             if self.clock.elapsed <= due <= until:
@@ -155,7 +155,7 @@ class Network:
         return answer
 
     def state(self) -> dict[str, Any]:
-        """Return what the provider has now."""
+        """Return the provider's present state."""
         self.provider.now = int(self.clock.unix())
         return dict(self.provider.state())
 

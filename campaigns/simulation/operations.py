@@ -1,4 +1,4 @@
-"""What a merchant asks for in a simulation, and which orders that takes."""
+"""The operations of a merchant in a simulation, and the orders that they need."""
 
 from collections.abc import Awaitable, Callable
 
@@ -40,7 +40,7 @@ CALLER = Caller(
 OPERATOR = Caller(key="key_2", merchant=None, world="test", operator=True, scopes=frozenset({OPERATOR_SCOPE}))
 
 State = str
-"""What an operation needs of its order: ``none``, ``open``, ``paid``, ``fulfilled``, ``received``."""
+"""The state of the order that an operation needs: ``none``, ``open``, ``paid``, ``fulfilled``, ``received``."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -111,7 +111,7 @@ async def give_back(gateway: Runtime, target: Target, options: CallOptions) -> A
 
 
 async def confirm(gateway: Runtime, target: Target, _options: CallOptions) -> Answer:
-    """Read the order, which makes the gateway tell the provider that it is paid."""
+    """Read the order; then the gateway reports the payment to the provider."""
     order: Order = await get_order(gateway, CALLER, target.order, refresh=True)
     if order.provider_status != "paid":
         raise Problem("order_busy", "The provider has not been told yet.", retry_after=1)

@@ -31,7 +31,7 @@ _STEPS = frozenset(
         "orders.update",
     }
 )
-"""What a process writes about operations and orders."""
+"""The journal's transactions that write operations and orders."""
 
 
 class Stopped(BaseException):
@@ -39,7 +39,7 @@ class Stopped(BaseException):
 
 
 class Stop(msgspec.Struct, frozen=True):
-    """Where a process ends: at its nth step, counted from 1.
+    """The last step of a process: its nth, counted from 1.
 
     Attributes:
         moment: Before the step takes effect, after it did, or while the request is on its way still.
@@ -53,10 +53,10 @@ class Life:
     """How long a process lives.
 
     Attributes:
-        steps: What it has done, durable steps and sends.
-        stop: Where it ends; None for never.
+        steps: The steps so far, durable steps and sends.
+        stop: The number of the last step; None for no end.
         over: Set once it has ended by itself.
-        note: Is told of each step.
+        note: Takes each step.
         pace: Decides how long each call of the journal takes on its way there and back, in seconds.
     """
 
@@ -75,7 +75,7 @@ class Life:
             await asyncio.sleep(seconds)
 
     def check(self) -> None:
-        """End whatever a dead process still tries.
+        """End the remaining tasks of a dead process.
 
         Raises:
             Stopped: It is dead.
@@ -101,7 +101,7 @@ class Life:
         Args:
             name: For the list of steps.
             take: Takes it.
-            set_off: Begins it in a way that goes on without this process.
+            set_off: Starts a coroutine that continues without this process.
 
         Raises:
             Stopped: The process ended here, or is dead already.
@@ -189,7 +189,7 @@ class Process:
 
     Attributes:
         gateway: The gateway that runs in it.
-        journal: The journal as nobody can take it away, for looking.
+        journal: The journal for inspection, without the stops.
     """
 
     def __init__(
@@ -221,7 +221,7 @@ class Process:
         return task
 
     async def end(self) -> None:
-        """Be gone: every task ends where it stands, the connections are closed."""
+        """End the process: every task ends at its current step, the connections are closed."""
         self.life.alive = False
         # In the order in which they began: that of a set is another one each time.
         tasks = sorted({*self._tasks, *self.gateway.work.running}, key=_number)

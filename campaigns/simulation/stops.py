@@ -47,8 +47,8 @@ class Ended(msgspec.Struct, frozen=True):
     """How a run ended.
 
     Attributes:
-        steps: What the first process did.
-        wrong: What must not be.
+        steps: The steps of the first process.
+        wrong: The violations.
     """
 
     case: Case
@@ -58,7 +58,7 @@ class Ended(msgspec.Struct, frozen=True):
 
 
 class Stops:
-    """Every stop of one operation at one provider; what comes before the operation is done once."""
+    """Every stop of one operation at one provider; the preparation of the operation is done once."""
 
     def __init__(self, provider: str, operation: str, folder: Path) -> None:
         self._provider, self._operation = provider, operation
@@ -147,7 +147,7 @@ class _Run:
             await self._repeat(process)
 
     async def _call(self, process: Process) -> bool:
-        """WriteCall once; tell whether the answer is final."""
+        """Call once; return whether the answer is final."""
         try:
             answer = await self._kind.ask(process.gateway, self._stage.target, self._options)
         except Problem as problem:
@@ -180,7 +180,7 @@ class _Run:
         self._wrong.append(f"unsettled after {_ROUNDS} rounds")
 
     async def _round(self, process: Process) -> None:
-        """Let everything under way end, then recovery look once."""
+        """Let everything under way end, then let recovery run once."""
         await self._finish(process)
         await run_due(process.gateway, failover_as_routed)
         await self._finish(process)
@@ -196,7 +196,7 @@ class _Run:
         """Compare everything that is known at the end."""
         world = self._world
         await asyncio.sleep(120)
-        # A payment goes on at the provider by itself.
+        # A payment continues at the provider by itself.
         read_again(world, process)
         self._wrong += alarms
         self._wrong += world.network.violations

@@ -45,7 +45,7 @@ _ORDERS = 4
 _MOMENTS: tuple[Moment, ...] = ("before", "after", "in flight")
 _ROUNDS = 40
 _UNTELLABLE = {("revkeen", OperationKind.FULFILL)}
-"""Where some lines are fulfilled, RevKeen does not say which: whether others were, a person has to find out."""
+"""If some lines are fulfilled, RevKeen does not report which: a person has to check the others."""
 
 
 class Request(msgspec.Struct):
@@ -70,11 +70,11 @@ class Request(msgspec.Struct):
 
 
 class Report(msgspec.Struct, kw_only=True):
-    """What a walk was like.
+    """The record of a walk.
 
     Attributes:
-        trace: Tells whether another walk was the same.
-        wrong: What must not be.
+        trace: Equal traces mean equal walks.
+        wrong: The violations.
     """
 
     provider: str
@@ -175,7 +175,7 @@ class _Walk:
         self._trace.update(f"{self._world.clock.elapsed:.6f} {what}\n".encode())
 
     def disk(self) -> float:
-        """Return how long the journal takes; now and then so long that the process seems to stand still."""
+        """Return the journal's delay in seconds; sometimes so long that the process seems to hang."""
         if self._calm:
             return 0.0
         return 7.0 if self.draw.random() < _SLOW_DISK else self.draw.random() * 0.02
@@ -222,7 +222,7 @@ class _Walk:
         )
 
     async def _disturb(self) -> None:
-        """Stop processes and stand still, for as long as the callers call."""
+        """Stop and suspend processes as long as the callers call."""
         while True:
             await asyncio.sleep(self.draw.expovariate(1 / 30))
             up = [node.process for node in self._nodes if node.process is not None]
@@ -258,7 +258,7 @@ class _Walk:
         if not self._targets or self.draw.random() < 0.25:
             return self.draw.choice(("create", "create_accepted")), Target("", "")
         others = [name for name, kind in self._kinds.items() if kind.needs != "none"]
-        # Paying comes first for most that can be done with an order.
+        # Most operations on an order need its payment first.
         name = self.draw.choice([*others, "pay"])
         return name, self.draw.choice(self._targets[-_ORDERS:])[0]
 
@@ -309,7 +309,7 @@ class _Walk:
             self._targets.append((Target(made["id"], made["line_items"][0]["id"]), made["provider_order_id"]))
 
     async def _settle(self) -> None:
-        """Let recovery end its work, then let every caller learn what became of each call."""
+        """Let recovery end its work, then let every caller learn the outcome of each call."""
         await self._recover()
         await asyncio.sleep(120)
         for request in self._requests:
@@ -323,7 +323,7 @@ class _Walk:
         await self._recover()
 
     async def _recover(self) -> None:
-        """Give recovery all the time that it needs; what it cannot tell by reading, a person finds out."""
+        """Give recovery all the time that it needs; an operation that no read can decide is resolved by a person."""
         for _ in range(_ROUNDS):
             process = await self._process()  # one may be ending still
             left = unsettled(process)

@@ -45,7 +45,7 @@ _ALARMS = frozenset(
 )
 
 alarms: list[str] = []
-"""What the gateway has complained of in its log and should never have to."""
+"""Log events that the gateway should never write."""
 
 
 def listen_for_alarms() -> None:
@@ -61,13 +61,13 @@ def listen_for_alarms() -> None:
 
 
 def quick_folder() -> Path | None:
-    """Return a folder in memory, where a commit takes no time; None where there is none."""
+    """Return a folder in memory, whose commits take no time; None if there is none."""
     memory = Path("/dev/shm")
     return memory if memory.is_dir() else None
 
 
 class Stage(msgspec.Struct, frozen=True):
-    """Everything durable at one moment: where a simulation begins."""
+    """All durable state at one moment: the start of a simulation."""
 
     elapsed: float
     file: bytes
@@ -110,7 +110,7 @@ class World:
             await process.end()
 
     def restore(self, stage: Stage) -> None:
-        """Make everything what it was at that moment."""
+        """Restore the state of that moment."""
         for leftover in ("-wal", "-shm"):
             self.file.with_name(self.file.name + leftover).unlink(missing_ok=True)
         self.file.write_bytes(stage.file)
@@ -160,12 +160,12 @@ def operations(process: Process, *states: OperationState) -> list[Operation]:
 
 
 def unsettled(process: Process) -> list[Operation]:
-    """Return the operations whose outcome is not known yet."""
+    """Return the operations of unknown outcome."""
     return operations(process, "in_progress", "unknown")
 
 
 def disagreements(world: World, process: Process) -> list[str]:
-    """Return where the journal's orders are not the provider's."""
+    """Return the differences between the journal's orders and the provider's."""
     records = at_once(process.journal.read(tx.orders.search(OrderQuery(world="test", limit=10_000))))
     found = []
     theirs = {order["id"] for order in world.network.state()["orders"]}
@@ -185,7 +185,7 @@ def disagreements(world: World, process: Process) -> list[str]:
 
 
 def read_again(world: World, process: Process) -> None:
-    """Let the journal see what payments have come to at the provider by themselves."""
+    """Let the journal read the payments that changed at the provider by themselves."""
     for record in at_once(process.journal.read(tx.orders.search(OrderQuery(world="test", limit=10_000)))):
         stored = at_once(process.journal.read(tx.orders.find(record.id)))
         if stored is not None and stored.record.seen.payments:

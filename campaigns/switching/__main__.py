@@ -26,7 +26,7 @@ from campaigns.switching.report import show_faults, show_flips
 @click.option("--seed", type=int, default=0, show_default=True, help="Other seeds make other orders.")
 @click.option("--faults", "fails", is_flag=True, help="Let each provider fail in every way instead.")
 def main(flips: int, rate: float, seconds_per_flip: float, seed: int, *, fails: bool) -> None:
-    """Let orders come in while accounts are switched, or fail; then compare answers, journal and providers."""
+    """Create orders while accounts are switched, or fail; then compare answers, journal and providers."""
     with _stage(seed) as (folder, running), Ticker() as ticker:
         if fails:
             reports = asyncio.run(_fail(folder, running, seed, ticker))

@@ -1,4 +1,4 @@
-"""A provider fails under load: orders go on to the next account where that is safe, settle, and come back."""
+"""A provider fails under load: orders fail over to the next account if that is safe, settle, and return."""
 
 import asyncio
 import contextlib
@@ -46,7 +46,7 @@ class Fault:
     """One way for a provider to be down.
 
     Attributes:
-        rule: For its emulator; None where no connection to it can be made.
+        rule: For its emulator; None if no connection to it can be made.
         unreachable: How it cannot be reached: it refuses connections, or lets them wait.
     """
 
@@ -66,7 +66,7 @@ FAULTS = (
 
 @dataclass
 class Course:
-    """When what happened; seconds of the monotonic clock."""
+    """The moments of a run; seconds of the monotonic clock."""
 
     fails: float = 0.0
     opens: float | None = None
@@ -87,7 +87,7 @@ class Course:
 
 @dataclass(frozen=True)
 class Report:
-    """What came of one fault at the account that new orders go to first.
+    """The result of one fault at the first account for new orders.
 
     Attributes:
         answers: The first one to each key.
@@ -108,7 +108,7 @@ class Report:
 
     @property
     def during(self) -> list[Answer]:
-        """The answers to what became due while the provider failed."""
+        """The answers to the requests that were due while the provider failed."""
         return [answer for answer in self.answers if self.course.fails <= answer.due < self.course.well]
 
     @property
@@ -137,7 +137,7 @@ async def fail(stage: Stage, fault: Fault, first: str, seed: int = 0, *, seconds
         fault: How it fails.
         first: The account that gets new orders while all is well.
         seed: Decides the orders.
-        seconds: How long it goes on failing once the breaker is open.
+        seconds: Seconds for which the account still fails after the breaker has opened.
     """
     await stage.take_into_force(lambda document: _prefer(document, first, fault))
     known = {operation["id"] for operation in await stage.operations()}
@@ -214,7 +214,7 @@ async def _failing(stage: Stage, fault: Fault, first: str) -> AsyncIterator[None
 
 @contextlib.contextmanager
 def _unreachable(fault: Fault) -> Iterator[str]:
-    """Where no connection can be made: nobody listens, or the queue of those who wait is full."""
+    """An account without connections: nothing listens, or its queue of connections is full."""
     if fault.unreachable == "refuses":
         yield f"http://127.0.0.1:{free_port()}"
         return
@@ -265,7 +265,7 @@ def _of_an_unreachable(report: Report) -> dict[str, list[str]]:
 
 
 def _of_a_failing(report: Report) -> dict[str, list[str]]:
-    """Whatever may have happened there is unknown, and stays there; the breaker sends the next ones on."""
+    """Outcomes at the failing account stay unknown; the breaker sends the next creates to the other account."""
     course = report.course
     unknown = [each for each in report.during if each.status == 504]
     odd = [each for each in report.answers if each.status not in {201, 504}]

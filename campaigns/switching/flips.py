@@ -1,4 +1,4 @@
-"""The default route changes again and again under load: no order fails, and each is where its answer says."""
+"""The default route changes repeatedly under load: no order fails, and each is at the account of its answer."""
 
 import asyncio
 import time
@@ -14,12 +14,12 @@ from campaigns.switching.stage import Document, InForce, Stage, served
 from campaigns.switching.verdict import orders_once
 
 Progress = Callable[[str, int, int], None]
-"""Is told what happens, how much of it is done, and of how much."""
+"""Takes the current step, the number of finished items, and the number of all items."""
 
 
 @dataclass(frozen=True)
 class Flips:
-    """What is to be done; the rate is of creates in a second."""
+    """The plan of a run; the rate is creates per second."""
 
     flips: int = 10
     rate: float = 50.0
@@ -32,7 +32,7 @@ class Period:
     """The time from one flip to the next.
 
     Attributes:
-        account: Where the configuration sends new orders.
+        account: The account that the configuration gives new orders.
         ends: When the next one was confirmed; monotonic seconds.
         answers: Those that this configuration gave.
     """
@@ -45,7 +45,7 @@ class Period:
 
 @dataclass(frozen=True)
 class Report:
-    """What came of it."""
+    """The result of the run."""
 
     periods: Sequence[Period]
     answers: Sequence[Answer]
@@ -59,7 +59,7 @@ class Report:
 
 
 async def flip(plan: Flips, folder: Path, emulators: Mapping[str, Emulator], progress: Progress) -> Report:
-    """Serve, let orders come in, and switch the account that gets them."""
+    """Serve, create orders, and switch their account."""
     names = sorted(emulators, reverse=True)
     began = time.monotonic()
     async with served(folder, emulators, routing={"default": names[:1]}) as stage:
@@ -107,7 +107,7 @@ def _route_to(account: str) -> Callable[[Document], object]:
 
 
 def _astray(answers: Sequence[Answer], periods: Sequence[Period]) -> list[str]:
-    """Tell the orders that are not where the configuration that answered them sends orders."""
+    """Return the orders that are not at the account of the configuration that answered them."""
     owner = {period.in_force.hash: period.account for period in periods}
     return [
         f"{answer.key}: at {answer.body['account']}, told {answer.account} by {answer.configuration}, which names "
@@ -119,7 +119,7 @@ def _astray(answers: Sequence[Answer], periods: Sequence[Period]) -> list[str]:
 
 
 async def _moved(stage: Stage, periods: Sequence[Period]) -> list[str]:
-    """Read an order of each period at its provider, and tell those that are not where they were made."""
+    """Read an order of each period at its provider, and return those that are missing there."""
     orders = [answer.body for period in periods for answer in period.answers[:1] if answer.status == 201]
     now = [await stage.shop.read(order, refresh=True) for order in orders]
     return [
@@ -130,7 +130,7 @@ async def _moved(stage: Stage, periods: Sequence[Period]) -> list[str]:
 
 
 def _out_of_force(answers: Sequence[Answer], periods: Sequence[Period]) -> list[str]:
-    """Tell the answers of configurations that cannot have been in force while their requests lasted."""
+    """Return the answers of configurations that cannot have been in force during their requests."""
     found = []
     for answer in answers:
         period = _period_of(answer, periods)
@@ -156,7 +156,7 @@ def _with_answers(periods: Sequence[Period], answers: Sequence[Answer]) -> list[
 
 
 def _period_of(answer: Answer, periods: Sequence[Period]) -> Period | None:
-    """The period whose configuration answered; where none came, the one in which it was due."""
+    """The period whose configuration answered; without an answer, the period in which the request was due."""
     those = [
         period for period in periods if not answer.status or period.in_force.hash == answer.configuration
     ]

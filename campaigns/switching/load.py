@@ -16,11 +16,11 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of one create; times in seconds of the monotonic clock.
+    """The outcome of one create; times in seconds of the monotonic clock.
 
     Attributes:
         due: When it was to be sent: a client that falls behind makes the gateway no faster.
-        status: 0 where no answer came.
+        status: 0 if no answer arrived.
         configuration: The answer's ``Ordergate-Config``.
         account: The answer's ``Ordergate-Account``.
         body: The order, or the problem.
@@ -41,7 +41,7 @@ class Answer:
 
     @property
     def told(self) -> str:
-        """What it said, in a line."""
+        """The answer, in one line."""
         what = self.body.get("code") or self.body.get("id")
         return f"{self.key}: {self.status} {what}: {self.body.get('detail', '')}"
 
@@ -50,7 +50,7 @@ class Load:
     """One merchant's orders, with references and figures that the seed decides."""
 
     def __init__(self, shop: Shop, rate: float, seed: int, name: str) -> None:
-        """Prepare orders at so many a second, whose keys begin with the name."""
+        """Prepare orders at a constant rate; their keys begin with the name."""
         self.answers: list[Answer] = []
         self._shop = shop
         self._rate = rate
@@ -59,7 +59,7 @@ class Load:
         self._sent = 0
 
     async def run(self, goes_on: Callable[[], bool]) -> None:
-        """Send as long as it goes on, and wait for every answer."""
+        """Send during the given time, and wait for every answer."""
         began, first = time.monotonic(), self._sent
         async with asyncio.TaskGroup() as tasks:
             while goes_on():
@@ -69,7 +69,7 @@ class Load:
                 self._sent += 1
 
     async def send(self, key: str, due: float) -> Answer:
-        """Send the create of this key, and keep what came of it."""
+        """Send the create of this key, and keep its outcome."""
         try:
             response = await self._shop.create(self._draft(key), key)
         except httpx.HTTPError as error:

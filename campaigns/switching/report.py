@@ -1,4 +1,4 @@
-"""What the runs came to, as tables and as violations in full."""
+"""The results of the runs, as tables and as violations in full."""
 
 import sys
 from collections import Counter
@@ -13,7 +13,7 @@ from campaigns.switching import faults, flips
 from campaigns.switching.load import Answer
 
 SHOWN = 10
-"""Violations of a kind that are told in full."""
+"""Violations of a kind that are printed in full."""
 
 
 def show_flips(report: flips.Report) -> None:

@@ -1,4 +1,4 @@
-"""The gateway as a process of its own, whose configuration can be changed while it serves."""
+"""The gateway as its own process, whose configuration can change while it serves."""
 
 import asyncio
 import os
@@ -51,7 +51,7 @@ class Stage:
         """Change the configuration's file, signal it, and wait until it is in force.
 
         Raises:
-            TimeoutError: It did not come into force.
+            TimeoutError: The configuration did not take effect.
         """
         file = self.shop.config
         document = tomllib.loads(file.read_text())
@@ -91,8 +91,8 @@ async def served(folder: Path, emulators: Mapping[str, Emulator], **settings: An
     """Serve a configuration with one account for each emulator.
 
     Args:
-        folder: Where configuration, journal and log are.
-        emulators: What its accounts lead to.
+        folder: The folder of configuration, journal and log.
+        emulators: The emulators of its accounts.
         settings: As :func:`tests.scenarios.shop.write_config` takes them.
     """
     config = write_config(folder, emulators, **settings)

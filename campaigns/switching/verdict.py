@@ -18,7 +18,7 @@ def orders_once(
     answers: Sequence[Answer],
     earlier: Collection[str] = (),
 ) -> list[str]:
-    """Tell every order that is not, exactly once, at the account that its caller was told.
+    """Return every order that is not, exactly once, at the account that its caller was given.
 
     Args:
         emulators: The providers, by account.

@@ -68,7 +68,7 @@ def _emulator(stack: ExitStack, name: str, folder: Path) -> Emulator:
 
 
 def _agrees(walk: type[Walk], number: int) -> bool:
-    """Walk a few times; say what disagreed, and how to walk so again."""
+    """Walk a few times; print the disagreements, and the command that repeats a walk."""
     config = settings(
         max_examples=WALKS_OF_A_SEED,
         stateful_step_count=STEPS_OF_A_WALK,

@@ -1,4 +1,4 @@
-"""What the gateway should say of an order, told from the emulator's own form of it and nothing of ours."""
+"""The expected order, computed from the emulator's own state without the gateway's code."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 State = Mapping[str, Any]
 
 WRITES: Mapping[str, tuple[str, ...]] = {"revkeen": ("POST", "PATCH"), "rapyd": ("POST", "PUT")}
-"""The methods of a provider's writes: what a fault has to hit."""
+"""The methods of a provider's writes: the target of a fault."""
 
 SWITCHES: Mapping[str, Mapping[str, Any]] = {
     "revkeen": {"pending_payment_seconds": 600},
@@ -19,7 +19,7 @@ SWITCHES: Mapping[str, Mapping[str, Any]] = {
 
 @dataclass(frozen=True)
 class Said:
-    """What both sides must agree on; amounts in minor units of a currency with two decimals."""
+    """The values on which both sides must agree; amounts in minor units of a currency with two decimals."""
 
     status: str
     total: int
@@ -30,12 +30,12 @@ class Said:
 
 @dataclass
 class Memory:
-    """What a provider cannot know of an order.
+    """The merchant's part of an order, which a provider cannot know.
 
     Attributes:
-        expected_total: What the merchant said it should cost; None for nothing.
+        expected_total: The merchant's expected total; None for no total.
         canceled_here: The gateway canceled it, at a provider that cannot.
-        unrecorded: The provider took the money and its order does not say so.
+        unrecorded: The provider took the money and its order does not show it.
     """
 
     expected_total: int | None = None
@@ -61,7 +61,7 @@ def revkeen(order: State, _state: State, memory: Memory) -> Said:
 
 
 def rapyd(order: State, _state: State, memory: Memory) -> Said:
-    """Rapyd keeps the money in the payment, in major units, and forgets in its word what came before."""
+    """Rapyd keeps the money in the payment, in major units, and its status forgets the earlier ones."""
     payment = order["payment"] or {"status": "", "amount": 0, "refunded_amount": 0}
     total, paid, refunded = (
         _minor(figure) for figure in (order["amount"], payment["amount"], payment["refunded_amount"])
@@ -97,7 +97,7 @@ def _surprising(memory: Memory, total: int) -> bool:
 
 
 def _minor(figure: float) -> int:
-    """Minor units of a figure that JSON made a float: its shortest form is what stood there."""
+    """Minor units of a number that JSON made a float: its shortest form is the original text."""
     amount = Decimal(str(figure)) * 100
     assert amount == int(amount), figure
     return int(amount)

@@ -1,4 +1,4 @@
-"""The walk: rules that a merchant, a shopper, a bank and a bad network follow, and what must hold after each."""
+"""The walk: rules of a merchant, a shopper, a bank and a bad network, and the laws after each step."""
 
 import asyncio
 import tempfile
@@ -25,7 +25,7 @@ Answer = httpx.Response
 
 @dataclass
 class Tally:
-    """What happened in all walks so far."""
+    """The counts of all walks so far."""
 
     steps: int = 0
     rules: Counter[str] = field(default_factory=Counter)
@@ -34,7 +34,7 @@ class Tally:
 
 @dataclass
 class Sent:
-    """A write as it was sent, and how it was answered; what a repeat must get."""
+    """A write as it was sent, and its answer; the expected answer of a repeat."""
 
     method: str
     path: str
@@ -54,7 +54,7 @@ class Sent:
 
 @dataclass
 class Known:
-    """An order that the gateway has told of."""
+    """An order that the gateway has reported."""
 
     id: str
     provider_order_id: str
@@ -166,7 +166,7 @@ MOVES: st.SearchStrategy[Move] = st.one_of(
         ),
     ),
 )
-"""What can happen next; all in one rule, since hypothesis would leave whole rules out of a walk."""
+"""The next steps; all in one rule, because hypothesis would leave whole rules out of a walk."""
 
 
 class World:
@@ -191,7 +191,7 @@ class World:
         self._loop.close()
 
     def happen(self, provider_order_id: str, action: str, amount: int | None = None) -> None:
-        """Let something happen at the provider without us; where its state forbids that, nothing does."""
+        """Change the provider's state without the gateway; a step that the state forbids changes nothing."""
         body = {"action": action} if amount is None else {"action": action, "amount": amount}
         done = self.emulator._control.post(f"orders/{provider_order_id}/do", json=body)
         assert done.status_code in {200, 409}, done.text
@@ -209,7 +209,7 @@ class World:
 
 
 class Walk(RuleBasedStateMachine):
-    """Orders at one provider; a subclass says which, and where its emulator is."""
+    """Orders at one provider; a subclass names it, and the address of its emulator."""
 
     emulators: ClassVar[Mapping[str, Emulator]]
     provider: ClassVar[str]
@@ -262,7 +262,7 @@ class Walk(RuleBasedStateMachine):
         self._pay(self._pick(pick), None, share, "right")
 
     def pay_at_once(self, pick: int) -> None:
-        """The usual way: what is due, with the default method, and then it closes."""
+        """The usual way: payment of the due amount with the default method, then closing."""
         self._step("pay_at_once")
         order = self._pick(pick)
         self._pay(order, None, None, "right")
@@ -316,7 +316,7 @@ class Walk(RuleBasedStateMachine):
         self._agree(order)
 
     def let_time_pass(self, seconds: int) -> None:
-        """Go ahead and back again: what is due happens, and the provider still takes our signatures."""
+        """Move time forward and back: due events happen, and the provider still accepts the signatures."""
         self._step("let_time_pass")
         self.world.clock(seconds)
         self.world.clock(0)
@@ -469,7 +469,7 @@ class Walk(RuleBasedStateMachine):
         self._told_the_truth(answer.json(), before)
 
     def _told_the_truth(self, problem: dict[str, Any], before: dict[str, Any]) -> None:
-        """The operation says what the problem said, and "not applied" means that nothing has happened."""
+        """The operation reports the outcome of the problem, and "not applied" means that nothing has happened."""
         if problem["outcome"] == "not_applied":
             assert self._orders_there() == before, f"applied, but told: {problem}"
         if problem["operation"] is None or problem["code"] in {"order_busy", "possible_duplicate"}:
@@ -485,7 +485,7 @@ class Walk(RuleBasedStateMachine):
         answer = self._answered(method, path, body, key)
         self.sent.append(Sent(method, path, body, key, answer))
         for order in self.orders:
-            # An order whose write is of unknown outcome takes no other one.
+            # An order whose write has an unknown outcome takes no other write.
             order.ended = order.ended or (answer.status_code == 504 and order.id in path)
         return answer
 
@@ -518,7 +518,7 @@ class Walk(RuleBasedStateMachine):
         return current
 
     def _agree(self, order: Known) -> None:
-        """The gateway and the provider say the same of this order."""
+        """The gateway and the provider agree on this order."""
         shown = self._current(order)
         state = self.world.emulator.state()
         there = next(row for row in state["orders"] if row["id"] == order.provider_order_id)
@@ -542,7 +542,7 @@ class Walk(RuleBasedStateMachine):
         self._none_exists_twice()
 
     def _none_exists_twice(self) -> None:
-        """Each order there belongs to one create, told of or of unknown outcome; none was made twice."""
+        """Each order at the provider belongs to one create, of known or unknown outcome; none was made twice."""
         there = self._orders_there()
         marks = Counter(row["metadata"][MARK] for row in there.values())
         twice = [mark for mark, count in marks.items() if count > 1]

@@ -8,9 +8,9 @@
 #   "uvloop==0.23.0",
 # ]
 # ///
-"""What a merchant writes without a gateway: FastAPI, pydantic and httpx in front of RevKeen, nothing durable.
+"""The code of a merchant without a gateway: FastAPI, pydantic and httpx in front of RevKeen, nothing durable.
 
-It has an environment of its own, as it would have at a merchant's: what it needs is none of the gateway's.
+It has its own environment, as it would have at a merchant: it shares no package with the gateway.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""A handler that calls nobody and keeps nothing: what the framework alone costs."""
+"""A handler without calls and without storage: the cost of the framework alone."""
 
 import sys
 from typing import Any
