@@ -286,8 +286,8 @@ def _show_attempts(screen: Console, attempts: Sequence[Any]) -> None:
         screen.print("\n[dim]not sent yet[/]")
         return
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("attempt", "began", "took", "sent", "answer", "request id", "what was seen"):
-        table.add_column(name, no_wrap=name not in {"request id", "what was seen"})
+    for name in ("attempt", "began", "took", "sent", "answer", "request id", "evidence"):
+        table.add_column(name, no_wrap=name not in {"request id", "evidence"})
     for attempt in attempts:
         ended = attempt.finished_at
         table.add_row(
@@ -315,8 +315,8 @@ def _show_probes(screen: Console, probes: Sequence[Any]) -> None:
     if not probes:
         return
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("looked at", "found", "what was seen"):
-        table.add_column(name, no_wrap=name != "what was seen")
+    for name in ("probed", "found", "evidence"):
+        table.add_column(name, no_wrap=name != "evidence")
     for probe in probes:
         table.add_row(_time(probe.at), probe.found.replace("_", " "), plain(probe.detail or ""))
     screen.print()

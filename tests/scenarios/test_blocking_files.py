@@ -109,7 +109,7 @@ def test_a_check_names_what_of_the_environment_is_not_looked_at(
 
     assert checked.returncode == 0
     assert (
-        'warning: the environment variable HTTPS_PROXY is not looked at; set proxy = { env = "HTTPS_PROXY" }'
+        'warning: the environment variable HTTPS_PROXY has no effect; set proxy = { env = "HTTPS_PROXY" }'
         in (checked.stderr)
     )
     assert "hidden" not in checked.stderr

@@ -90,7 +90,7 @@ def test_operations_for_people(config: Path, emulator: Emulator, provider: str, 
         "none, closed",
     ):
         assert fact in shown.stdout, fact
-    assert "Looked at again by itself" in shown.stdout
+    assert "probes it again without your help" in shown.stdout
     assert "resolved as not applied by cli" in resolved.stdout
     assert "Canceled [there]." in resolved.stdout
     assert "A repeat of its key sends it again" in resolved.stdout

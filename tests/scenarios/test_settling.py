@@ -432,7 +432,7 @@ async def test_of_two_repeats_one_looks_and_sends(open_another: OpenShop) -> Non
 
 
 async def test_unseen_makes_no_sense_of_what_was_applied(open_another: OpenShop) -> None:
-    """Only what was not applied can be unseen."""
+    """Only an operation that was not applied can be unseen."""
     shop = await open_another(**HASTY_ALONE)
     operation, _ = await _lost_with_its_provider(shop, LOST_AFTER)
 

@@ -311,7 +311,7 @@ def test_a_real_account_has_no_address_of_its_own(tmp_path: Path) -> None:
     """Where a sandbox or production lives is the adapter's knowledge, not the file's."""
     (told,) = _refused(tmp_path, SANDBOX.replace('merchants = ["acme"]', 'base_url = "https://x"'), VARIABLES)
 
-    assert told.startswith("13: accounts.rapyd-eu.base_url: The address comes from environment = 'sandbox'")
+    assert told.startswith("13: accounts.rapyd-eu.base_url: environment = 'sandbox'")
 
 
 def test_no_sentence_and_no_print_shows_a_secret(tmp_path: Path) -> None:

@@ -453,5 +453,5 @@ def test_what_is_not_declared_has_no_probe() -> None:
     """Rapyd cancels no unpaid order, so none can have been canceled."""
     command = CancelOrder(operation=OPERATION, order=seen(), reason=None)
 
-    with pytest.raises(TypeError, match="Rapyd declares nothing for CancelOrder"):
+    with pytest.raises(TypeError, match="no plan for CancelOrder"):
         adapter.probe(command, NOTHING_KNOWN, SETTINGS)

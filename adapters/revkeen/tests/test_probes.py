@@ -320,5 +320,5 @@ def test_what_is_not_declared_has_no_probe() -> None:
     """RevKeen takes no returns, so none can have been applied."""
     command = ReturnGoods(operation=OPERATION, order=seen(), lines=(), shipping=None)
 
-    with pytest.raises(TypeError, match="RevKeen declares nothing for ReturnGoods"):
+    with pytest.raises(TypeError, match="no plan for ReturnGoods"):
         adapter.probe(command, NOTHING_KNOWN, SETTINGS)

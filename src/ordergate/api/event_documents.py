@@ -7,7 +7,7 @@ import msgspec
 
 from ordergate.domain.delivery import DeliveryState, DeliveryTry
 
-_TYPE = msgspec.Meta(description="`order.created`, …; later releases may tell more.")
+_TYPE = msgspec.Meta(description="`order.created`, …; later releases may add types.")
 
 
 class EventDocument(msgspec.Struct, frozen=True, kw_only=True):

@@ -144,8 +144,8 @@ async def _of_store(settings: "Settings") -> tuple[list[str], list[str]]:
 def _unencrypted(secrets: int) -> str:
     secret = "secret" if secrets == 1 else "secrets"
     return (
-        f"{secrets} signing {secret} of webhook endpoints can be read in the store: nothing encrypts them. Keep the "
-        "store, and its backups, from whoever must not sign as the gateway."
+        f"{secrets} signing {secret} of webhook endpoints can be read in the store: the gateway does not encrypt "
+        "them. Give access to the store and its backups only to people who may sign as the gateway."
     )
 
 

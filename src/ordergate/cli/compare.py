@@ -125,4 +125,4 @@ def _show_results(compared: dict[str, Any]) -> None:
         took = "" if result["latency_ms"] is None else f"{result['latency_ms']} ms"
         costs = "" if fee is None else amount(fee["amount"], fee["currency"])
         rows.append((result["account"], came, str(result["calls"]), took, costs))
-    show_rows(("account", "came to", "calls", "took", "fee"), rows, "no accounts")
+    show_rows(("account", "result", "calls", "took", "fee"), rows, "no accounts")

@@ -37,7 +37,7 @@ def demo(store: str | None, port: int, extra_config: Path | None, *, keep: bool,
     from ordergate.journal.errors import JournalUnavailableError
 
     if as_json and not keep:
-        raise click.UsageError("--json goes with --keep: it prints where everything is")
+        raise click.UsageError("--json needs --keep: it prints the addresses and the folder")
     try:
         asyncio.run(_run(store, port, extra_config, keep=keep, as_json=as_json))
     except asyncio.CancelledError:

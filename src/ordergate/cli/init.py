@@ -75,7 +75,7 @@ def _account(adapter: "Adapter", taken: frozenset[str], accept_defaults: bool) -
     variables = {key: f"{name}_{key}".upper().replace("-", "_") for key in _secrets(adapter)}
     lines = [f"[accounts.{name}]", f'adapter = "{adapter.name}"', f'environment = "{environment}"']
     if environment == "emulator":
-        lines.append(f'base_url = "http://127.0.0.1:{_EMULATOR_PORT}"    # as ordergate emulate says it')
+        lines.append(f'base_url = "http://127.0.0.1:{_EMULATOR_PORT}"    # as ordergate emulate prints it')
     lines += [f'{key} = {{ env = "{variable}" }}' for key, variable in variables.items()]
     return {"name": name, "lines": lines, "variables": list(variables.values())}
 
@@ -124,11 +124,11 @@ def _with_accounts(template: str, url: str, accounts: list[dict[str, Any]]) -> s
             shown = f'{{ env = "{_DATABASE}" }}' if database else f'"{url}"'
             comment = f"{_DATABASE_URL};" if database else line.partition("#")[2].strip()
             lines.append(f"url = {shown}   # {comment}")
-        elif line.startswith("# Where new orders go."):
+        elif line.startswith("# The account of new orders."):
             lines += [text for account in accounts for text in [*account["lines"], ""]] + [line]
         elif line.startswith("default = []"):
             names = ", ".join(f'"{account["name"]}"' for account in accounts)
-            lines.append(f"default = [{names}]   # where no rule holds, in order of preference")
+            lines.append(f"default = [{names}]   # if no rule matches, in order of preference")
         else:
             lines.append(line)
     return "\n".join(lines) + "\n"

@@ -99,7 +99,7 @@ class LinkFile:
         self._header = header
         for row in rows:
             if len(row.cells) != len(header):
-                detail = f"{len(row.cells)} cells, where the header has {len(header)}."
+                detail = f"{len(row.cells)} cells, but the header has {len(header)}."
                 self.errors.append(LineError(row.line, None, "wrong_cells", detail))
             else:
                 self._take(row.line, dict(zip(header, row.cells, strict=True)))
@@ -138,7 +138,7 @@ def _csv(rows: Iterable[Sequence[Any]]) -> str:
 def _header_problem(header: list[str]) -> str | None:
     names = set(header)
     if len(names) != len(header):
-        return "A column stands twice."
+        return "A column occurs twice."
     if "" in names:
         return "A column has no name."
     if names == set(COLUMNS):

@@ -243,9 +243,7 @@ async def _only_merchant(runtime: "Runtime", world: "World") -> str:
 
     known = await runtime.journal.read(tx.links.merchants(world))
     if len(known) != 1:
-        raise click.UsageError(
-            f"say which merchant, with --merchant ({', '.join(known) or 'none has links'})"
-        )
+        raise click.UsageError(f"name the merchant with --merchant ({', '.join(known) or 'none has links'})")
     return known[0]
 
 

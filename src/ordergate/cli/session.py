@@ -149,7 +149,7 @@ async def merchant_of(runtime: "Runtime", named: str | None) -> str:
     known = sorted({key.merchant for key in await runtime.journal.read(tx.keys.list_all()) if key.merchant})
     if len(known) != 1:
         names = ", ".join(known) or "none has a key"
-        raise click.UsageError(f"say which merchant, with --merchant ({names})")
+        raise click.UsageError(f"name the merchant with --merchant ({names})")
     return known[0]
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command(name="switch-check")
-@click.option("--to", "target", required=True, help="The account that new orders would go to.")
+@click.option("--to", "target", required=True, help="The account that would receive new orders.")
 @click.option("--from", "source", help="Only orders of this account; else of every other one.")
 @click.option("--days", type=click.IntRange(1, 3650), default=30, show_default=True)
 @click.option("--merchant", help="Only this merchant's orders.")
@@ -50,7 +50,7 @@ def switch_check(
             raise click.UsageError("--from and --to name the same account: orders there would not move")
         if source is not None and accounts[source].world != accounts[target].world:
             raise click.UsageError(
-                f"{source} and {target} are of two worlds, test and live: no order goes from one to the other"
+                f"{source} and {target} are of two worlds, test and live: no order moves from one to the other"
             )
         with progress("orders") as advance:
             return await check_switch(

@@ -152,9 +152,9 @@ def replay(
     if (delivery is None) == (endpoint is None):
         raise click.UsageError("Name one DELIVERY, or an --endpoint.")
     if endpoint is not None and not failed and since is None:
-        raise click.UsageError("Say which deliveries to the endpoint: --failed, or --since.")
+        raise click.UsageError("Choose the deliveries to the endpoint: --failed, or --since.")
     if endpoint is None and (failed or since is not None or until is not None):
-        raise click.UsageError("--failed, --since and --until go with --endpoint.")
+        raise click.UsageError("--failed, --since and --until need --endpoint.")
 
     from ordergate.domain.webhook_bodies import ReplayBody
     from ordergate.gateway.outbound.replay import replay_many, replay_one

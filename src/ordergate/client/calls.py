@@ -166,7 +166,7 @@ def begun(write: Call[T], wait: int = 0) -> Call[OperationDocument | T]:
     """
     if write.key is None:
         raise ValueError(
-            "What is begun is a write of an order: create, pay, cancel, fulfill, update or return."
+            "Only a write of an order can begin: create, pay, cancel, fulfill, update or return."
         )
     if not 0 <= wait <= _LONGEST_WAIT:
         raise ValueError(f"wait is whole seconds, 0 to {_LONGEST_WAIT}")

@@ -91,7 +91,7 @@ class OutcomeUnknown(OrdergateError):  # noqa: N818 - the gateway's own word
     ) -> None:
         """Store the facts of the write."""
         advice = (
-            "look before you send it again"
+            "read the order or the operation before you send it again"
             if idempotency_key is None
             else f"repeat it with the Idempotency-Key {idempotency_key}, never with another"
         )

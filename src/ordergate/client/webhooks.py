@@ -53,7 +53,7 @@ def verify_webhook(
     expected = hmac.digest(key, f"{message_id}.{signed_at}.".encode() + body, "sha256")
     if not _signed(expected, signatures):
         raise WebhookVerificationError(
-            "No signature fits; is it this endpoint's secret, and the body as it came?"
+            "No signature matches. Check that the secret is this endpoint's, and that the body is unchanged."
         )
     _refuse_untimely(signed_at, now or datetime.now(UTC))
     try:
@@ -78,7 +78,7 @@ def _header(headers: Mapping[str, str], name: str) -> str:
     if not value:
         raise WebhookVerificationError(f"The header {name} is missing.")
     if not value.isascii():
-        raise WebhookVerificationError(f"The header {name} holds characters that stand in no signature.")
+        raise WebhookVerificationError(f"The header {name} contains characters that no signature has.")
     return value
 
 
@@ -93,4 +93,6 @@ def _refuse_untimely(signed_at: str, now: datetime) -> None:
         raise WebhookVerificationError("The header webhook-timestamp holds no Unix time.")
     age = now.timestamp() - int(signed_at)
     if abs(age) > _TOLERANCE:
-        raise WebhookVerificationError(f"It was signed {age:.0f} seconds ago, and counts for {_TOLERANCE}.")
+        raise WebhookVerificationError(
+            f"It was signed {age:.0f} seconds ago, and a signature is valid for {_TOLERANCE}."
+        )

@@ -150,7 +150,7 @@ class InProcess:
     def apply(self, command: Command) -> Applied:
         """Carry out a command that has to be applied."""
         outcome = self.carry_out(command)
-        assert isinstance(outcome, Applied), f"{type(command).__name__} came to {outcome}"
+        assert isinstance(outcome, Applied), f"{type(command).__name__} returned {outcome}"
         return outcome
 
     def create(self, draft: Draft, *, extension: dict[str, Any] | None = None) -> Outcome:
@@ -179,13 +179,13 @@ class InProcess:
     def list(self, limit: int, cursor: str | None = None, **filters: Any) -> OrderPage:
         """Read one page of the provider's list."""
         page = self.carry_out(ListOrders(limit=limit, cursor=cursor, filters=ListFilters(**filters)))
-        assert isinstance(page, OrderPage), f"a list came to {page}"
+        assert isinstance(page, OrderPage), f"a list returned {page}"
         return page
 
     def events(self, limit: int, cursor: str | None = None, *, since: datetime | None = None) -> EventPage:
         """Read one page of the provider's feed of events."""
         page = self.carry_out(ListEvents(limit=limit, since=since, cursor=cursor))
-        assert isinstance(page, EventPage), f"a page of events came to {page}"
+        assert isinstance(page, EventPage), f"a page of events returned {page}"
         return page
 
     def pay(self, order: ProviderOrder, amount: int) -> ProviderOrder:
@@ -290,7 +290,7 @@ class InProcess:
         signed = self.sign(request)
         response = self.send(signed)
         assert response.status != 401, (
-            f"the emulator does not let in {signed.method} {signed.path}: {response.body!r}"
+            f"the emulator refuses {signed.method} {signed.path}: {response.body!r}"
         )
         return Exchange(request, signed, heard(response))
 

@@ -83,7 +83,7 @@ def timeless_world() -> Iterator[None]:
         sys.setprofile(before)
     if seen:
         calls = ", ".join(sorted(set(seen)))
-        raise WorldlyError(f"an adapter is told the time and the nonce; this one asked {calls}")
+        raise WorldlyError(f"an adapter receives the time and the nonce; this one called {calls}")
 
 
 def _tells(function: Any) -> bool:

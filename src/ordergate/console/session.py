@@ -74,7 +74,7 @@ async def checked_form(request: Request[Any, Any, Any], cookie: str = SESSION_CO
         if isinstance(given, str) and _same(given, _form_token(secret)):
             return form
     raise Problem(
-        "forbidden", "This form was not made in this session. Go back, load the page again, and repeat."
+        "forbidden", "This form belongs to another session. Return to the page, load it again, and repeat."
     )
 
 

@@ -98,7 +98,7 @@ def _milestones(order: Order) -> Iterator[HistoryEntry]:
     )
     for at, title, tone in named:
         if at is not None:
-            yield HistoryEntry(at=at, title=title, tone=tone, note="as the order says")
+            yield HistoryEntry(at=at, title=title, tone=tone, note="as in the order")
     for payment in order.payments:
         if payment.created_at is not None:
             failed = payment.decline is not None

@@ -198,7 +198,7 @@ async def _first_line(stdout: asyncio.StreamReader | None, log: Path) -> str:
     except TimeoutError:
         line = b""
     if not line:
-        raise StageError(f"{log.stem} did not come up:\n{_tail(log)}")
+        raise StageError(f"{log.stem} did not start:\n{_tail(log)}")
     return line.decode()
 
 

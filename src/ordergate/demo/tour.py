@@ -100,7 +100,7 @@ class Tour:
             _expect(same, f"{account} answers another order than was created")
             self._show_step(
                 f"read again at [bold]{account}[/]",
-                "the provider has what was created, field by field",
+                "the order at the provider equals the created one, field by field",
                 response,
             )
 
@@ -236,7 +236,7 @@ def _expect(holds: bool, otherwise: str) -> None:
 
 def _answers(orders: Mapping[str, dict[str, Any]], raw: Mapping[str, dict[str, Any]]) -> Table:
     """One row for each fact: each provider's form, and the gateway's single form."""
-    table = Table("", *(f"{name} says" for name in orders), "ordergate says", header_style="bold", box=None)
+    table = Table("", *(f"at {name}" for name in orders), "in ordergate", header_style="bold", box=None)
     first = next(iter(orders.values()))
     rows = (
         ("total", ("total", "amount"), f"{first['total']}  ({amount(first['total'], first['currency'])})"),

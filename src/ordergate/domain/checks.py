@@ -166,13 +166,14 @@ def _fields_judged(
         statement = said.get(pointer)
         if statement is not None and not same(statement.value, value):
             found, wanted = shown(statement.value), shown(value)
-            wrong = f"{side.account}: the {what} says {found}, and the draft means {wanted}."
+            wrong = f"{side.account}: the {what} has {found}, and the draft means {wanted}."
             view[pointer] = CheckedField(statement=statement, wrong=wrong)
         elif statement is not None:
             view[pointer] = CheckedField(statement=statement)
         elif _owed(side, pointer, declared, what):
             view[pointer] = CheckedField(
-                statement=None, wrong=f"{side.account}: the {what} does not say it, and no notice tells."
+                statement=None,
+                wrong=f"{side.account}: the {what} does not contain it, and no notice reports it.",
             )
     for pointer, statement in said.items():
         if pointer not in meant:
@@ -199,14 +200,14 @@ def _unasked(side: Side, statement: Statement, what: str) -> str | None:
             return f"{side.account}: {shown(statement.value)} is far from the call at {shown(first)}."
     if what == "answer" or statement.value in ("one_time", "product", 0):
         return None
-    return f"{side.account}: the {what} says {shown(statement.value)}, which the draft does not."
+    return f"{side.account}: the {what} has {shown(statement.value)}, which the draft does not have."
 
 
 def _surplus(side: Side, lines: Sequence[Found], first: int, what: str) -> View:
     view: View = {}
     for offset, line in enumerate(lines):
         description = line.get("/description")
-        wrong = f"{side.account}: the {what} has a line that the draft does not."
+        wrong = f"{side.account}: the {what} has a line that the draft does not have."
         pointer = f"/line_items/{first + offset}"
         view[pointer] = CheckedField(statement=description, wrong=wrong)
     return view
@@ -225,7 +226,7 @@ def _misread(side: Side) -> Iterator[tuple[str, str]]:
         unread = unknown and name in _MAY_BE_UNKNOWN
         if unread or same(value, statement.value) or value is OrderStatus.REVIEW:
             continue
-        sentence = f"the answer says {shown(statement.value)}, and the order as it was read {shown(value)}"
+        sentence = f"the answer has {shown(statement.value)}, and the order as read has {shown(value)}"
         yield statement.pointer, f"{side.account}: {sentence}."
 
 

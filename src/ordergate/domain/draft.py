@@ -36,7 +36,7 @@ Reference = Annotated[
         min_length=1,
         max_length=64,
         pattern=PRINTABLE,
-        description="The merchant's own order number; it also goes to the provider.",
+        description="The merchant's own order number; the gateway sends it to the provider, too.",
     ),
 ]
 CurrencyCode = Annotated[

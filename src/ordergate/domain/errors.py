@@ -61,10 +61,10 @@ class ProblemKind(msgspec.Struct, frozen=True):
 PROBLEMS: Mapping[str, ProblemKind] = MappingProxyType(
     {
         "invalid_json": ProblemKind("The body is not valid JSON", "caller", "after_fix"),
-        "repeated_header": ProblemKind("A header stands more than once", "caller", "after_fix"),
+        "repeated_header": ProblemKind("A header occurs more than once", "caller", "after_fix"),
         "idempotency_key_missing": ProblemKind("An Idempotency-Key is required", "caller", "after_fix"),
         "idempotency_key_invalid": ProblemKind("The Idempotency-Key is malformed", "caller", "after_fix"),
-        "request_timeout": ProblemKind("The request did not come in time", "caller", "after_fix"),
+        "request_timeout": ProblemKind("The request did not arrive in time", "caller", "after_fix"),
         "headers_too_large": ProblemKind("The request's head is too large", "caller", "after_fix"),
         "unauthenticated": ProblemKind("No valid API key", "caller", "after_fix"),
         "bad_signature": ProblemKind("The signature does not match", "caller", "after_fix"),

@@ -68,33 +68,34 @@ class ReviewReason(StrEnum):
 
 WAYS_OUT: dict[ReviewReason, str] = {
     ReviewReason.UNMAPPED_STATUS: (
-        "the provider's status is not known here: look at the order there; reading it again clears this once the "
-        "status is a known one"
+        "the gateway does not know the provider's status: check the order at the provider; a read clears this once "
+        "the status is a known one"
     ),
     ReviewReason.AMOUNT_MISMATCH: (
-        "the order does not cost what was expected: pay with expected_total equal to its total, or cancel it; one in "
-        "another currency can only be canceled; one that is paid already has to be refunded at the provider"
+        "the order's total is not the expected one: pay with expected_total equal to its total, or cancel it; an "
+        "order in another currency can only be canceled; a paid order has to be refunded at the provider"
     ),
     ReviewReason.CANCELED_WITH_MONEY_HELD: (
         "the order is canceled and its money was not given back: refund it at the provider, then read it again"
     ),
     ReviewReason.PAYMENT_MISMATCH: (
-        "what was received is not the total: refund what is too much, or all of it, or mark the order as paid at the "
-        "provider; then read it again"
+        "the received amount is not the total: refund the excess, or the whole payment, or mark the order as paid "
+        "at the provider; then read the order again"
     ),
     ReviewReason.PAYMENT_NOT_RECORDED: (
-        "the provider took the money and its order does not say so: do not pay again; once the order there is "
-        "paid, reading it again clears this; if the money was given back instead, an operator clears this by "
+        "the provider took the money and its order does not show it: do not pay again; once the order at the "
+        "provider is paid, a read clears this; if the money was refunded instead, an operator clears this by "
         "resolving the payment's operation as applied"
     ),
     ReviewReason.UPDATE_MISMATCH: (
-        "the provider did not keep the metadata as it was sent: look at the order there; the next change of metadata "
-        "that is kept clears this, or reading it again once it is as it was sent; an operator accepts what is there "
-        "by resolving the change's operation as applied"
+        "the provider did not keep the metadata as sent: check the order at the provider; the next change of "
+        "metadata that the provider keeps clears this, or a read once the metadata is as it was sent; an operator "
+        "accepts the present metadata by resolving the change's operation as applied"
     ),
     ReviewReason.LATE_WRITE: (
-        "the provider applied a write that had been taken for not applied: look at what was done in its place, and "
-        "cancel or refund what is too much; then an operator clears this by resolving the operation as applied"
+        "the provider applied a write that had been recorded as not applied: check the writes that were made in "
+        "its place, and cancel or refund the excess; then an operator clears this by resolving the operation as "
+        "applied"
     ),
 }
 """A person's options for each reason."""

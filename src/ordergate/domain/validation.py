@@ -77,11 +77,11 @@ def _refuse_repeated_names(content: bytes, document: Any) -> None:
     if b"\\u003" not in content and _encode(document).count(b":") == content.count(b":"):
         return
     errors = [
-        FieldError(pointer=pointer, code="repeated_name", detail="The name stands twice in one object.")
+        FieldError(pointer=pointer, code="repeated_name", detail="The name occurs twice in one object.")
         for pointer in islice(_repeated_names(content), MAX_ERRORS)
     ]
     if errors:
-        detail = f"{errors[0].pointer} stands twice in the body; send each name of an object once."
+        detail = f"{errors[0].pointer} occurs twice in the body; send each name of an object once."
         raise Problem("invalid_json", detail, errors=errors)
 
 

@@ -15,7 +15,11 @@ Url = Annotated[
 ]
 Types = Annotated[
     list[EventType],
-    Meta(min_length=1, max_length=100, description="Of which events to tell; leave it out for all."),
+    Meta(
+        min_length=1,
+        max_length=100,
+        description="The types of events to deliver; leave it out for all types.",
+    ),
 ]
 Description = Annotated[str, Meta(max_length=255)]
 

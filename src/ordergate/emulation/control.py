@@ -186,4 +186,4 @@ def _show_refusal(_: AnyRequest, error: InvalidControlError) -> Response[dict[st
 
 def _show_defect(_: AnyRequest, error: Exception) -> Response[dict[str, str]]:
     _log.error("the emulator failed", exc_info=error)
-    return _error(500, "The emulator failed; its log says why.")
+    return _error(500, "The emulator failed; its log has the reason.")

@@ -11,6 +11,7 @@ class ListTooSlowError(JournalUnavailableError):
     def __init__(self, seconds: float) -> None:
         """Name the limit, and the filters that make the list shorter."""
         super().__init__(
-            f"The list took longer than {seconds:g} seconds and was ended. Ask for fewer rows: give the reference, the "
-            "customer or the order, or one filter instead of several, or go on from a row with starting_after"
+            f"The list took longer than {seconds:g} seconds and was ended. Ask for fewer rows: give the reference, "
+            "the customer or the order, or one filter instead of several, or continue from a row with "
+            "starting_after"
         )

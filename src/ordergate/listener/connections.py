@@ -30,7 +30,7 @@ _LINGER = 2.0
 """Seconds in which a refused client may still send, so that it reads the answer."""
 
 _MALFORMED = ("invalid_request", "This is not HTTP/1.1, or not as the standard writes it.", 400)
-_OVERLOADED = ("overloaded", "Every connection that this gateway may have is in use; come back.", None)
+_OVERLOADED = ("overloaded", "The gateway has reached its limit of connections; repeat later.", None)
 
 Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 """A status, headers and a body."""
@@ -85,7 +85,7 @@ class Connections:
             self.works(oldest)
             oldest.transport.close()
         elif self._unfinished:
-            self._give_up_oldest("More connections came than this gateway may have")
+            self._give_up_oldest("There are more connections than the gateway's limit")
         else:
             return False
         return True
@@ -112,7 +112,9 @@ class Connections:
     def _give_up_oldest(self, why: str) -> None:
         oldest = next(iter(self._unfinished))
         self.finishes(oldest)
-        oldest.give_up(f"{why}, and this one had been coming for the longest time; send it in one go.")
+        oldest.give_up(
+            f"{why}, and this one had been incomplete for the longest time; send the request without pauses."
+        )
 
 
 class _RefusedError(Exception):
@@ -297,7 +299,9 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
         else:
             part = "body" if self._head is None else "head"
-            self.give_up(f"The request's {part} did not come whole within {seconds:g} s; send it in one go.")
+            self.give_up(
+                f"The request's {part} was not complete within {seconds:g} s; send it without pauses."
+            )
 
     def _others_are_answered_first(self) -> bool:
         """Whether a client waits for us, and not we for it: it has sent requests before this one."""

@@ -172,7 +172,7 @@ def base_url_errors(table: Mapping[str, Any], adapter: Adapter) -> list[FieldErr
     if environment == "emulator" and not given:
         return [_error("/base_url", "required", "An emulator has no fixed address: set base_url.")]
     if environment in _REAL and given:
-        detail = f"The address comes from environment = {environment!r}; remove base_url."
+        detail = f"environment = {environment!r} determines the address; remove base_url."
         return [_error("/base_url", "invalid_value", detail)]
     url = table.get("base_url")
     wrong = _address_error(url, adapter) if isinstance(url, str) and url.startswith("http") else None
@@ -225,7 +225,7 @@ def recovery_errors(content: Mapping[str, Any], settling: Mapping[str, float]) -
     slowest = max(real, key=lambda name: real[name])
     whose = f"[accounts.{slowest}], which is no emulator, settles after {real[slowest]:g} s"
     limits = (
-        ("closed_settling", 1, SAFE_CLOSED_SETTLING, "a provider may still finish what it began"),
+        ("closed_settling", 1, SAFE_CLOSED_SETTLING, "a provider may still finish the request"),
         ("person_after_hours", 3600, real[slowest], f"no person is needed before: {whose}"),
         ("late_look_minutes", 60, real[slowest], f"a later trace would be missed: {whose}"),
     )

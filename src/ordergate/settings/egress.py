@@ -199,7 +199,7 @@ def ignored_variables(environment: Mapping[str, str], referred: Collection[str])
         environment.get(name) for name in VARIABLES
     )  # the operator then knows the variables that ordergate reads
     return [
-        f"the environment variable {name} is not looked at; {cure.format(name)} in [accounts.NAME] or [webhooks]"
+        f"the environment variable {name} has no effect; {cure.format(name)} in [accounts.NAME] or [webhooks]"
         for variable, cure in _IGNORED.items()
         for name in (variable, variable.lower())
         if environment.get(name) and name not in referred and not (trusted and variable in _AUTHORITIES)

@@ -156,7 +156,7 @@ def _digits(form: Form, document: Any) -> int:
     try:
         return minor_unit_digits(field.notation.read(at_pointer(document, field.at or ""), 0))
     except (ValueError, TypeError, AttributeError) as error:
-        raise UnreadableDocumentError(f"it says no currency at {field.at}: {error}") from None
+        raise UnreadableDocumentError(f"it has no currency at {field.at}: {error}") from None
 
 
 def _statements(fields: Sequence[Field], document: Any, prefix: str, digits: int) -> list[Statement]:

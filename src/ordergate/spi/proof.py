@@ -41,7 +41,7 @@ def judge_changes(order: ProviderOrder, changes: Sequence[Change]) -> Applied | 
         return Applied(order=order)
     if all(change.found == change.before for change in changes):
         return NotFound(order=order)
-    return Unknown(reason="The order was changed since, but not to what was asked for.")
+    return Unknown(reason="The order has changed since, but not as requested.")
 
 
 def unread(failure: NotApplied | Unknown) -> Unknown:

@@ -142,7 +142,7 @@ def _walk(
             return _Way(failure=Unknown(reason="The provider's list of orders answers the same page again."))
         seen |= ids
         cursor = Cursor(direction, far.provider_order_id)
-    return _Way(failure=Unknown(reason="There are too many orders since the write to look through."))
+    return _Way(failure=Unknown(reason="There are too many orders since the write to search."))
 
 
 def _is_ours(order: ProviderOrder, operation: str) -> bool:

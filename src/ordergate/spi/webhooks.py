@@ -70,7 +70,7 @@ def single_header(delivery: ReceivedWebhook, name: str) -> str:
     if len(values) > 1:
         raise bad_signature(f"The header {name} is there more than once.")
     if not (values[0].isascii() and values[0].isprintable()):
-        raise bad_signature(f"The header {name} holds characters that stand in no signature.")
+        raise bad_signature(f"The header {name} contains characters that no signature has.")
     return values[0]
 
 
@@ -90,7 +90,8 @@ def refuse_untimely(signed_at: int, now: int, *, past: int, ahead: int) -> None:
     age = now - signed_at
     if age > past:
         raise bad_signature(
-            f"It was signed {age} seconds ago, and counts for {past}: it is an old delivery, or a clock is wrong."
+            f"It was signed {age} seconds ago, and a signature is valid for {past}: "
+            "it is an old delivery, or a clock is wrong."
         )
     if -age > ahead:
         raise bad_signature(

@@ -152,7 +152,7 @@ class Metrics:
     def _make_provider_metrics(self) -> None:
         self._attempts = Counter(
             "ordergate_attempts",
-            "Attempts at providers, by what came of them; probes look for what became of a write.",
+            "Attempts at providers by outcome; a probe reads the outcome of a write.",
             ["account", "operation", "outcome"],
             registry=self._registry,
         )
@@ -176,14 +176,13 @@ class Metrics:
     def _make_webhook_metrics(self) -> None:
         self._webhooks = Counter(
             "ordergate_webhooks",
-            "Webhooks that came, and what became of them.",
+            "Webhooks of providers, by result.",
             ["account", "result"],
             registry=self._registry,
         )
         self._deliveries = Counter(
             "ordergate_webhook_deliveries",
-            "Tries to deliver webhooks to merchants, by what came of them; failed ones are tried again, gave_up were "
-            "the last.",
+            "Attempts to deliver webhooks to merchants, by result; failed ones are retried, gave_up were the last.",
             ["result"],
             registry=self._registry,
         )
@@ -202,7 +201,7 @@ class Metrics:
         )
         self._parked = Counter(
             "ordergate_parked_provider_events",
-            "Orders that providers told of and that nobody here knows.",
+            "Orders in webhooks of providers that the gateway does not know.",
             ["account"],
             registry=self._registry,
         )

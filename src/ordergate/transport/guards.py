@@ -199,7 +199,7 @@ class GuardedTransport:
         now = self._monotonic()
         if guard.paused_until > now:
             left = guard.paused_until - now
-            reason = f"{account.adapter.title} has asked to be left alone; {left:.0f} s are left."
+            reason = f"{account.adapter.title} has asked for a pause; {left:.0f} s are left."
             raise TransportError("no", reason, code="provider_rate_limited", retry_after=left)
         left_open = blocked_for(guard.breaker, account.trips, now)
         if left_open is not None:

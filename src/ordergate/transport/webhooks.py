@@ -48,7 +48,7 @@ _CONNECT_TIMEOUT = 4.0
 _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (httpcore.ConnectTimeout, "the receiver could not be connected to in time"),
     (httpcore.ConnectError, "the receiver could not be connected to"),
-    (httpcore.RemoteProtocolError, "what the receiver sent is no HTTP"),
+    (httpcore.RemoteProtocolError, "the receiver's answer is no HTTP"),
     (httpcore.NetworkError, "the connection broke"),
 )
 _CERTIFICATE = "the receiver's certificate does not hold for this host"
@@ -222,7 +222,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 
     async def connect_unix_socket(self, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
         """Never."""
-        raise AddressRefusedError("A webhook goes to no socket file.")
+        raise AddressRefusedError("A webhook cannot be sent to a socket file.")
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""

@@ -23,7 +23,7 @@ _LINKS = b"/v1/links/"
 def refusal(scope: Any) -> Problem | None:
     """Return why a request is refused at the door; None for nearly every one."""
     if not _plain_address(scope["path"], scope["raw_path"]):
-        return Problem("not_found", "There is nothing at this address; /schema lists what there is.")
+        return Problem("not_found", "This address does not exist; /schema lists all addresses.")
     if b"%00" in scope["query_string"] or b"\0" in scope["query_string"]:
         return _null_in_query(scope["query_string"])
     return _repeated_header(scope["headers"])

@@ -104,23 +104,23 @@ CHAIR_LINKS = {
 
 TRANSLATION = [
     Example(
-        summary="What one account would be sent for two chairs",
+        summary="The request to one account for two chairs",
         value={"order": CHAIR_DRAFT, "accounts": ["main"]},
     )
 ]
 COMPARISON = [
     Example(
-        summary="What an account would be sent for two chairs, held against the draft",
+        summary="The request to an account for two chairs, compared with the draft",
         value={"order": CHAIR_DRAFT, "accounts": ["main"], "mode": "translate"},
     )
 ]
 DRAFT = [Example(summary="Two chairs and shipping: 410.00 USD", value=CHAIR_DRAFT)]
 ORDER = [Example(summary="Two chairs and shipping: 410.00 USD", value=CHAIR_ORDER)]
-LINK = [Example(summary="What CHAIR-1 is called at the account main", value=CHAIR_LINK)]
-LINKS = [Example(summary="What a product and a customer are called at the account main", value=CHAIR_LINKS)]
+LINK = [Example(summary="The id of CHAIR-1 at the account main", value=CHAIR_LINK)]
+LINKS = [Example(summary="The ids of a product and a customer at the account main", value=CHAIR_LINKS)]
 ENDPOINT = [
     Example(
-        summary="Be told of payments",
+        summary="Receive events of payments",
         value={"url": "https://shop.example.com/webhooks", "types": ["order.paid", "order.payment_failed"]},
     )
 ]

@@ -57,10 +57,10 @@ def problem(description: str) -> ResponseSpec:
 
 
 READ_PROBLEMS: dict[int, ResponseSpec] = {
-    400: problem("A header stands more than once"),
+    400: problem("A header occurs more than once"),
     401: problem("No valid API key"),
     403: problem("The key may not do this"),
-    404: problem("There is no such thing"),
+    404: problem("The object does not exist"),
     422: problem("A parameter is invalid"),
     429: problem("The key, or an address that presents unknown keys, makes too many requests"),
     431: problem("The request's head is too large"),
@@ -72,8 +72,8 @@ READ_PROBLEMS: dict[int, ResponseSpec] = {
 
 PLAIN_WRITE_PROBLEMS: dict[int, ResponseSpec] = {
     **READ_PROBLEMS,
-    400: problem("The body is not JSON, or a header is missing, or stands more than once"),
-    408: problem("The body did not come in time"),
+    400: problem("The body is not JSON, or a header is missing, or occurs more than once"),
+    408: problem("The body did not arrive in time"),
     413: problem("The body is too large"),
     415: problem("The body is not JSON"),
     422: problem("The body is invalid"),
@@ -83,7 +83,7 @@ PLAIN_WRITE_PROBLEMS: dict[int, ResponseSpec] = {
 WRITE_PROBLEMS: dict[int, ResponseSpec] = {
     **PLAIN_WRITE_PROBLEMS,
     402: problem("The payment was declined"),
-    409: problem("The order's state, its amount, or another write stands against it"),
+    409: problem("The order's state, its amount, or another write prevents it"),
     422: problem("The body is invalid, or the provider refuses it"),
     504: problem("Whether the provider acted is not known yet"),
 }
@@ -127,13 +127,16 @@ def openapi_config(version: str, root_path: str) -> OpenAPIConfig:
         ),
         tags=[
             Tag(name="orders", description="Create an order, and carry it through its life."),
-            Tag(name="operations", description="What became of a write."),
-            Tag(name="events", description="What happened to your orders, in order and without gaps."),
-            Tag(name="webhooks", description="Where you are told of events, and how that went."),
-            Tag(name="accounts", description="The configured accounts, and what the providers have there."),
-            Tag(name="comparisons", description="What providers make of one order, side by side."),
-            Tag(name="links", description="What your own ids are called at each account."),
-            Tag(name="hooks", description="What providers tell; signed by them, no key needed."),
+            Tag(name="operations", description="The outcomes of writes."),
+            Tag(name="events", description="The events of your orders, in order and without gaps."),
+            Tag(name="webhooks", description="Your endpoints, and the deliveries to them."),
+            Tag(name="accounts", description="The configured accounts, and the orders at their providers."),
+            Tag(
+                name="comparisons",
+                description="Translations of one order by several providers, side by side.",
+            ),
+            Tag(name="links", description="Your own ids and the providers' ids for them."),
+            Tag(name="hooks", description="Webhooks of providers; signed by them, no key needed."),
             Tag(name="service", description="Health; no key needed."),
         ],
         use_handler_docstrings=True,
@@ -197,7 +200,5 @@ def _parameters(description: OpenAPI) -> Iterator[Parameter]:
 def _no_html_404(response: Response[Any]) -> Response[Any]:
     """Litestar answers an unknown path under /schema in HTML; here it is a problem as everywhere."""
     if response.status_code == 404:
-        raise Problem(
-            "not_found", "There is nothing at this address; /schema/openapi.json is the description."
-        )
+        raise Problem("not_found", "This address does not exist; /schema/openapi.json is the description.")
     return response

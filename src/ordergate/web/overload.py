@@ -24,7 +24,7 @@ and some providers retry only after hours.
 """
 
 _EVERY = 1.0
-_DETAIL = "More is asked of this gateway than it can do in time; repeat this a little later."
+_DETAIL = "The gateway has more requests than it can answer in time; repeat this later."
 _log = structlog.get_logger("ordergate.web")
 
 

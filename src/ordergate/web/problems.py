@@ -63,7 +63,7 @@ NEXT_STEPS: Mapping[Retry, str] = MappingProxyType(
         "never": "Repeating the request cannot help.",
         "same_key": "Repeat it later, with the same Idempotency-Key.",
         "new_key": "Try again with a new Idempotency-Key.",
-        "after_fix": "Mend the request, then send it; with a new Idempotency-Key if the answer was a stored one.",
+        "after_fix": "Correct the request, then send it; with a new Idempotency-Key if the answer was a stored one.",
     }
 )
 """The next step, for people."""
@@ -71,7 +71,7 @@ NEXT_STEPS: Mapping[Retry, str] = MappingProxyType(
 OUTCOMES: Mapping[OutcomeWord, str] = MappingProxyType(
     {
         "not_applied": "The provider has not acted.",
-        "unknown": "The provider may have acted; the gateway will find out.",
+        "unknown": "The provider may have acted; the gateway probes it.",
         "applied": "The provider has acted.",
     }
 )
@@ -183,7 +183,7 @@ def problem_of(error: Exception, names: Mapping[str, str] = MappingProxyType({})
 def _http_problem(error: HTTPException) -> Problem:
     code = _CODE_OF_STATUS.get(error.status_code)
     sentences = {
-        "not_found": "There is nothing at this address; /schema lists what there is.",
+        "not_found": "This address does not exist; /schema lists all addresses.",
         "method_not_allowed": "This address does not take this method; the Allow header names those it takes.",
         "payload_too_large": "The body is larger than this gateway accepts.",
     }

@@ -142,7 +142,9 @@ async def test_a_try_that_breaks_counts(journal: SqliteJournal) -> None:
     await _make(gateway)
 
     (row,) = await journal.read(tx.deliveries.search(DeliveryQuery(world="test")))
-    assert [made.detail for made in row.tries] == ["The gateway could not make this try; its log says why."]
+    assert [made.detail for made in row.tries] == [
+        "The gateway could not make this attempt; its log has the reason."
+    ]
     assert row.next_try_at is not None
     assert row.next_try_at > row.created_at
 

@@ -16,9 +16,9 @@ ANSWER = StoredResponse(status=422, body=b"{}")
 @pytest.mark.parametrize(
     ("state", "changes", "response", "concerns", "said"),
     [
-        ("in_progress", {}, None, (), "being sent at this moment"),
-        ("in_progress", {"attempts": ()}, None, (), "accepted, and is sent by itself"),
-        ("unknown", {}, None, (), "Looked at again by itself"),
+        ("in_progress", {}, None, (), "another one takes it over"),
+        ("in_progress", {"attempts": ()}, None, (), "accepted; a gateway that serves"),
+        ("unknown", {}, None, (), "probes it again without your help"),
         ("unknown", {"needs_person": True}, None, (), "ordergate_operation = op_"),
         ("unknown", {"needs_person": True, "kind": OperationKind.PAY}, None, (), "whether the pay of ord_"),
         ("succeeded", {}, ANSWER, (), "it was applied"),

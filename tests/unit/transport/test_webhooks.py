@@ -287,7 +287,7 @@ async def test_nothing_of_what_a_receiver_says_is_repeated() -> None:
     async with server, sender(Names(["127.0.0.1"])) as sending:
         reply = await sending.post(f"http://shop.example.com:{port}/", [], b"{}")
 
-    assert reply.detail == "There was no answer: what the receiver sent is no HTTP."
+    assert reply.detail == "There was no answer: the receiver's answer is no HTTP."
 
 
 async def test_what_is_no_http_is_a_reply_too() -> None:

@@ -57,14 +57,16 @@ class RapydAdapter:
                 "Needs a customer, and a SKU and a price above zero on each product line; no expiry.",
             ),
             OperationKind.RETRIEVE: Support("yes"),
-            OperationKind.LIST: Support("partly", "No filters; Rapyd does not say whether there are more."),
+            OperationKind.LIST: Support(
+                "partly", "No filters; Rapyd does not report whether there are more orders."
+            ),
             OperationKind.UPDATE: Support("partly", "Metadata; tax and coupon while nothing is paid."),
             OperationKind.PAY: Support("partly", "In full only."),
             OperationKind.CANCEL: Support(
                 "gateway", "Rapyd cannot cancel an unpaid order; it is abandoned there."
             ),
             OperationKind.FULFILL: Support("partly", "The whole order only."),
-            OperationKind.RETURN: Support("partly", "Not where the order has tax or a coupon."),
+            OperationKind.RETURN: Support("partly", "Not for an order with tax or a coupon."),
         },
         list_filters=frozenset(),
         partial_pay=False,

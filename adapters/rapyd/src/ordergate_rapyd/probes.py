@@ -126,9 +126,9 @@ def _judge_unmarked(
     ]
     moved = _money(order) != _money(command.order)
     if any(_mark(payment) is None for payment in new) or (moved and not new):
-        return Unknown(reason="The order has a payment at Rapyd that does not say whose it is.")
+        return Unknown(reason="The order has a payment at Rapyd without an operation's mark.")
     if len(payments) >= PAGE_SIZE:
-        return Unknown(reason="The order has too many payments at Rapyd to look through.")
+        return Unknown(reason="The order has too many payments at Rapyd to search.")
     return NotFound(order=order)
 
 
@@ -226,7 +226,7 @@ def _return_goods(command: ReturnGoods, baseline: Baseline) -> _Conversation:  #
         return _judge_returns(command, order, returns, wanted)
     if moved:
         return Applied(order=order)
-    return Unknown(reason="Rapyd's list of returns, where it would show first, cannot be read.")
+    return Unknown(reason="Rapyd's list of returns, which would show it first, cannot be read.")
 
 
 def _judge_returns(
@@ -241,7 +241,7 @@ def _judge_returns(
         newest = [made for made in alike if made.created_at == alike[0].created_at]
         return Applied(order=order, returned=newest[0] if len(newest) == 1 else None)
     if new == wanted:
-        return Unknown(reason="Rapyd's list has other returns that come to this amount.")
+        return Unknown(reason="Rapyd's list has other returns of this amount.")
     if order.amount_refunded > before:
         return Applied(order=order)
     if new == 0 or not alike:

@@ -209,12 +209,12 @@ def fulfill(command: FulfillOrder) -> WireRequest:
         raise unsupported_field("/line_item_ids", "Rapyd fulfills an order as a whole; leave the lines out.")
     if command.notify_customer:
         raise unsupported_field(
-            "/notify_customer", "Rapyd notifies nobody of a fulfilment; tell them yourself."
+            "/notify_customer", "Rapyd sends no notification of a fulfilment; notify the customer yourself."
         )
     if command.order.provider_status == RETURNED:
         raise Problem(
             "invalid_state",
-            "Goods of this order came back, and Rapyd fulfills no order after a return; nothing was sent.",
+            "Goods of this order were returned, and Rapyd fulfills no order after a return; nothing was sent.",
         )
     return _write(
         _order_path(command.order.provider_order_id), UpdateBody(status="fulfilled"), command.provider_key

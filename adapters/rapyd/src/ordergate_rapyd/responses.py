@@ -391,7 +391,7 @@ def _returned_goods(item: wire.Returned, digits: int) -> ReturnedGoods:
     quantity = int(item.quantity or 1)
     amount = _minor(item.amount, digits)
     if quantity < 1 or amount < 0:
-        raise ValueError("what came back is less than nothing")
+        raise ValueError("the returned amount is negative")
     shipping = item.type == "shipping"
     return ReturnedGoods(
         type="shipping" if shipping else "product",

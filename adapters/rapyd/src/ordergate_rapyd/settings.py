@@ -36,7 +36,7 @@ def settings_errors(settings: RapydSettings, environment: Environment) -> list[F
     """Return the errors of the keys and of the webhook's URL; the keys do not name an environment."""
     errors = []
     if settings.access_key == settings.secret_key:
-        detail = "It is the access key; the secret key stands beside it in Rapyd's portal."
+        detail = "It is the access key; Rapyd's portal shows the secret key beside it."
         errors.append(FieldError(pointer="/secret_key", code="duplicate", detail=detail))
     wrong = _webhook_url_error(settings.webhook_url, environment)
     if wrong is not None:
@@ -54,7 +54,9 @@ def _webhook_url_error(url: str | None, environment: Environment) -> str | None:
     except ValueError as error:
         return f"It is no URL: {error}."
     if parts.scheme not in {"http", "https"} or not host or any(letter.isspace() for letter in url):
-        return "It is the whole URL of the webhook as it stands in Rapyd's portal: https://…/hooks/ACCOUNT."
+        return (
+            "It is the whole URL of the webhook, exactly as Rapyd's portal shows it: https://…/hooks/ACCOUNT."
+        )
     if parts.scheme == "http" and environment != "emulator":
         return "It begins with https://: Rapyd delivers to nothing else."
     return None

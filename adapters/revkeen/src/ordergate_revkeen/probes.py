@@ -110,9 +110,7 @@ def _judge_payment(
         return Unknown(reason=f"RevKeen knows the payment, and not how it ended: {', '.join(sorted(types))}.")
     if _money(order) == _money(command.order):
         return NotFound(order=order)
-    return Unknown(
-        reason="A payment has reached the order, and no event at RevKeen says that it is this one."
-    )
+    return Unknown(reason="The order has a payment, and no event at RevKeen identifies it as this one.")
 
 
 def _money(order: ProviderOrder) -> tuple[int, bool, bool]:
@@ -156,9 +154,7 @@ def _fulfilled(command: FulfillOrder, order: ProviderOrder) -> Applied | NotFoun
     if found is not before and found is FulfillmentStatus.PARTIAL and command.lines is not None:
         return Applied(order=order)
     if found is FulfillmentStatus.PARTIAL:
-        return Unknown(
-            reason="Some lines are fulfilled at RevKeen, which does not say which: these cannot be told."
-        )
+        return Unknown(reason="Some lines are fulfilled at RevKeen, which does not report which ones.")
     return _unmapped(order) or NotFound(order=order)
 
 
@@ -218,7 +214,7 @@ def _read_events(command: Any) -> Generator[WireRequest, WireResponse, _Events]:
         if page.data[-1].id == after:
             break
         after = page.data[-1].id
-    return Unknown(reason="RevKeen's events of the order come to no end: there are too many to look through.")
+    return Unknown(reason="RevKeen's events of the order do not end: there are too many to search.")
 
 
 def _unreadable(response: WireResponse, wanted: str) -> Unknown:

@@ -135,7 +135,7 @@ def pay(command: PayOrder) -> WireRequest:
         raise invalid_request(
             "/extensions/revkeen/payment_token",
             "conflicting_fields",
-            "Give either payment_method or payment_token: RevKeen does not say which it would charge.",
+            "Give either payment_method or payment_token: RevKeen does not define which one it charges.",
         )
     body = PayBody(
         payment_method_id=command.payment_method,

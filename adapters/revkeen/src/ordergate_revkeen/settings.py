@@ -45,7 +45,7 @@ def _key_errors(key: Secret, environment: Environment) -> list[FieldError]:
         return []
     detail = f"A key for {environment} begins with {prefix}; this one does not."
     if key.reveal() == prefix:
-        detail = f"A key goes on after {prefix}; this one does not."
+        detail = f"A key continues after {prefix}; this one does not."
     return [FieldError(pointer="/api_key", code="wrong_environment", detail=detail)]
 
 

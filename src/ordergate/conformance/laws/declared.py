@@ -138,7 +138,7 @@ class DeclarationLaws(Laws):
                 )
             return
         refused = provider.refusal(lambda: provider.begin(provider.fulfilment(order, 0)))
-        assert refused is not None, "a part of the lines is fulfilled, and no capability says so"
+        assert refused is not None, "some of the lines are fulfilled, and no capability declares it"
         assert refused.code == "unsupported_field"
 
     @law
@@ -183,7 +183,7 @@ class DeclarationLaws(Laws):
         assert (order.metadata, order.billing_type) == (CHAIRS.metadata, "one_time")
         assert order.customer == command.customer
         assert order.marks[OPERATION_MARK] == command.operation, "nothing proves which operation made it"
-        assert order.marks[MERCHANT_MARK] == MERCHANT, "nothing says whose order it is"
+        assert order.marks[MERCHANT_MARK] == MERCHANT, "the order does not name its merchant"
 
     @law
     def test_lines_of_one_product_add_up(self) -> None:
@@ -208,7 +208,7 @@ class DeclarationLaws(Laws):
                 assert [error.pointer for error in refused.errors] == ["/tax_percent"]
                 continue
             order = provider.read(provider.apply(command).order)
-            assert (order.tax, order.discount) == (tax, 0), f"{percent} % came to a tax of {order.tax}"
+            assert (order.tax, order.discount) == (tax, 0), f"{percent} % resulted in a tax of {order.tax}"
             assert provider.facts(self.case, order).total == order.total == CHAIRS.lines_total + tax
         neutral = provider.creation(msgspec.structs.replace(CHAIRS, tax_percent="0.00"))
         assert provider.apply(neutral).order.total == CHAIRS.lines_total
@@ -227,7 +227,7 @@ class DeclarationLaws(Laws):
             order = provider.read(provider.apply(command).order)
             kept = {notice.pointer for notice in request.notices if notice.kind == "kept"}
             assert look(order) == value or pointer in kept, (
-                f"{pointer} was sent as {value!r}, is {look(order)!r} at the provider, and no notice says so"
+                f"{pointer} was sent as {value!r}, is {look(order)!r} at the provider, and no notice reports it"
             )
 
     @law

@@ -84,7 +84,7 @@ class ErrorLaws(Laws):
                 for exchange in told.exchanges
             ]
             assert _reply(provider, told.command, replies) == told.outcome, (
-                f"{type(told.command).__name__} stumbles over members that are new"
+                f"{type(told.command).__name__} fails on unknown members"
             )
 
     @law
@@ -116,7 +116,7 @@ class ErrorLaws(Laws):
             )
             _is(outcome, "provider_rate_limited")
             assert isinstance(outcome, NotApplied)
-            assert outcome.retry_after, "a rate limit says how long to wait"
+            assert outcome.retry_after, "a rate limit has a time to wait"
 
     @law
     def test_what_is_not_there_is_not_found(self) -> None:
@@ -125,8 +125,8 @@ class ErrorLaws(Laws):
         order = provider.apply(provider.creation(CHAIRS)).order.provider_order_id
         gone = order[:-4] + ("0000" if order[-4:] != "0000" else "1111")
         outcome = provider.carry_out(RetrieveOrder(provider_order_id=gone))
-        assert isinstance(outcome, NotApplied), f"an order that never was came to {outcome}"
-        assert outcome.mapped, f"nobody has mapped {outcome.provider.code}"
+        assert isinstance(outcome, NotApplied), f"an order that does not exist returned {outcome}"
+        assert outcome.mapped, f"{outcome.provider.code} is not mapped"
         assert (outcome.provider.http_status or 0) > 0
         assert outcome.provider.code, "the provider's own code is lost"
 
@@ -174,13 +174,13 @@ def _reply(provider: InProcess, command: Command, replies: list[WireResponse]) -
         raise AssertionError(
             f"{type(command).__name__}: {type(error).__name__} at {answer.status} {answer.body[:300]!r}: {error}"
         ) from error
-    raise AssertionError(f"{type(command).__name__} goes on asking")
+    raise AssertionError(f"{type(command).__name__} does not stop sending requests")
 
 
 def _judge(provider: InProcess, command: Command, response: WireResponse, *, readable: bool) -> Outcome:
     """Check the outcome of a response; `readable` means that it may contain an order."""
     outcome = _reply(provider, command, [response])
-    said = f"{type(command).__name__}: {response.status} {response.body[:200]!r} came to {outcome!r:.300}"
+    said = f"{type(command).__name__}: {response.status} {response.body[:200]!r} returned {outcome!r:.300}"
     good = 200 <= response.status < 300
     if isinstance(command, READS):
         _judge_read(outcome, said, applied=good and readable)
@@ -207,8 +207,8 @@ def _check_form(order: ProviderOrder, said: str) -> None:
     try:
         again = msgspec.json.decode(msgspec.json.encode(order), type=ProviderOrder)
     except Exception as error:
-        raise AssertionError(f"what was read cannot be journaled ({error}); {said}") from error
-    assert again == order, f"what was read is no order ({said})"
+        raise AssertionError(f"the read value cannot be journaled ({error}); {said}") from error
+    assert again == order, f"the read value is no order ({said})"
 
 
 def _is(outcome: Outcome, code: str) -> None:

@@ -35,7 +35,7 @@ class FieldLaws(Laws):
             sent = read(fields.request, exchange.signed.body)
             _stands_there(sent, exchange.signed.body)
             side = _side(provider, command, exchange, sent=sent)
-            assert _wrong(compare(command.draft, [side])) == {}, "the request says otherwise than its draft"
+            assert _wrong(compare(command.draft, [side])) == {}, "the request differs from its draft"
 
     @law
     def test_an_answer_reads_back_as_its_draft(self) -> None:
@@ -47,7 +47,7 @@ class FieldLaws(Laws):
             pointers = {statement.pointer for statement in answered.fields}
             assert {"/provider_order_id", "/status", "/currency", "/total", "/created_at"} <= pointers
             side = _side(provider, command, exchange, answered=answered)
-            assert _wrong(compare(command.draft, [side])) == {}, "the answer says otherwise than the draft"
+            assert _wrong(compare(command.draft, [side])) == {}, "the answer differs from the draft"
 
     @law
     def test_what_is_changed_on_the_way_is_noticed(self) -> None:
@@ -61,7 +61,7 @@ class FieldLaws(Laws):
                 continue
             changed = _changed(body, statement)
             assert _notices(form, provider, command, changed, statement.pointer), (
-                f"{statement.at} was changed, and {statement.pointer} is said to be the same"
+                f"{statement.at} was changed, and {statement.pointer} is reported as equal"
             )
 
 

@@ -59,10 +59,10 @@ class LifecycleLaws(Laws):
         outcome = provider.carry_out(provider.payment(order, order.total, method))
         read = provider.read(order)
 
-        assert not isinstance(outcome, Unknown), f"a decline is certain, and came to {outcome}"
+        assert not isinstance(outcome, Unknown), f"a decline is certain, and returned {outcome}"
         if isinstance(outcome, NotApplied):
             assert outcome.code in {"payment_declined", "provider_rejected"}
-            assert outcome.mapped, f"nobody has mapped {outcome.provider.code}"
+            assert outcome.mapped, f"{outcome.provider.code} is not mapped"
         assert (read.amount_paid, read.paid_in_full, provider.facts(case, order).paid) == (0, False, 0)
         assert _canonical(case, read).payment_status in {PaymentStatus.UNPAID, PaymentStatus.FAILED}
 

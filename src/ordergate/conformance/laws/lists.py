@@ -30,7 +30,7 @@ class ListLaws(Laws):
             forth = list(chain.from_iterable(rows))
             assert sorted(forth) == sorted(made), f"pages of {limit} are {rows}"
             assert all(len(row) <= limit for row in rows)
-            assert pages[0].previous_cursor is None, "something is said to come before the first page"
+            assert pages[0].previous_cursor is None, "the first page has a previous page"
             full = [page for page in pages if page.orders]
             back = [_ids(page) for page in reversed(_back(provider, full[-1], limit))]
             assert list(chain.from_iterable(back)) == forth, (
@@ -132,7 +132,7 @@ def _id(order: ProviderOrder) -> str:
 def _forth(provider: InProcess, limit: int) -> list[OrderPage]:
     pages = [provider.list(limit)]
     while (cursor := pages[-1].next_cursor) is not None:
-        assert len(pages) <= MANY + 1, f"pages of {limit} do not come to an end"
+        assert len(pages) <= MANY + 1, f"pages of {limit} do not end"
         pages.append(provider.list(limit, cursor))
     return pages
 
@@ -140,6 +140,6 @@ def _forth(provider: InProcess, limit: int) -> list[OrderPage]:
 def _back(provider: InProcess, last: OrderPage, limit: int) -> list[OrderPage]:
     pages = [last]
     while (cursor := pages[-1].previous_cursor) is not None:
-        assert len(pages) <= MANY + 1, f"pages of {limit} do not come to a beginning"
+        assert len(pages) <= MANY + 1, f"pages of {limit} do not reach a beginning"
         pages.append(provider.list(limit, cursor))
     return pages

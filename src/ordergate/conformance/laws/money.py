@@ -67,7 +67,7 @@ class MoneyLaws(Laws):
             for name, amount in meant.items():
                 facts = case.facts(state, name)
                 assert (facts.currency, facts.total) == (currency, amount), (
-                    f"{amount} {currency} stands at the provider as {facts.total} {facts.currency}"
+                    f"{amount} {currency} is {facts.total} {facts.currency} at the provider"
                 )
 
     @law
@@ -137,7 +137,7 @@ class MoneyLaws(Laws):
             command: ReturnGoods = provider.giving_back(order, quantity=2, shipping=501)
             outcome = provider.apply(command)
             facts = provider.facts(case, outcome.order)
-            assert outcome.returned is not None, "a return answers what was returned"
+            assert outcome.returned is not None, "a return answers the returned lines"
             assert (outcome.returned.amount, facts.refunded) == (4_499, 4_499), (
                 f"4499 {currency} were to return; read {outcome.returned.amount}, given {facts.refunded}"
             )
@@ -171,7 +171,7 @@ class MoneyLaws(Laws):
             leave_out("takes no order without a price")
         order = provider.apply(free).order
         outcome = provider.carry_out(provider.payment(order, 0))
-        assert isinstance(outcome, Applied | NotApplied), f"paying nothing came to {outcome}"
+        assert isinstance(outcome, Applied | NotApplied), f"a payment of nothing returned {outcome}"
         facts = provider.facts(case, order)
         assert (facts.paid, facts.total) == (0, 0)
 
@@ -198,11 +198,11 @@ def _ordered(case: Case, provider: InProcess, draft: Draft) -> ProviderOrder | N
     (outcome,) = outcomes
     assert taken, f"{what} was sent, though the provider takes no {draft.currency}"
     assert draft.lines_total <= case.max_amount, f"{what} was sent, though the provider cannot hold it"
-    assert isinstance(outcome, Applied), f"{what} came to {outcome}"
+    assert isinstance(outcome, Applied), f"{what} returned {outcome}"
     order = outcome.order
     for amount in (order.total, order.subtotal + order.shipping):
         assert amount == draft.lines_total, f"{what} was read back as {amount}"
     assert order.currency == draft.currency, f"{what} was read back in {order.currency}"
     assert (order.discount, order.tax, order.amount_paid, order.amount_refunded) == (0, 0, 0, 0)
-    assert provider.read(order) == order, f"{what} is another when it is read again"
+    assert provider.read(order) == order, f"{what} differs when it is read again"
     return order

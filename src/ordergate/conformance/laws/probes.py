@@ -110,7 +110,7 @@ class ProbeLaws(Laws):
                 provider.now += seconds
                 outcome = provider.probe(command, baseline).outcome
                 assert isinstance(outcome, Applied), (
-                    f"{_name(command)}: applied, and the probe says {outcome}"
+                    f"{_name(command)}: applied, and the probe returned {outcome}"
                 )
                 assert outcome.order.provider_order_id == meant.provider_order_id
                 assert outcome.order == provider.read(meant), f"{_name(command)}: that is not the order"
@@ -122,7 +122,9 @@ class ProbeLaws(Laws):
         for provider, command, baseline in _each(self.case):
             provider.now += 60
             outcome = provider.probe(command, baseline).outcome
-            assert isinstance(outcome, NotFound), f"{_name(command)}: not sent, and the probe says {outcome}"
+            assert isinstance(outcome, NotFound), (
+                f"{_name(command)}: not sent, and the probe returned {outcome}"
+            )
             before: ProviderOrder | None = getattr(command, "order", None)
             assert outcome.order == (before and provider.read(before))
 
@@ -136,7 +138,7 @@ class ProbeLaws(Laws):
             _crowd(provider, MORE_THAN_A_PAGE)
             for known in (baseline, provider.baseline(None), _forgotten(baseline)):
                 outcome = provider.probe(command, known).outcome
-                assert isinstance(outcome, Applied), f"created, and the probe says {outcome}"
+                assert isinstance(outcome, Applied), f"created, and the probe returned {outcome}"
                 assert outcome.order == provider.read(meant)
 
     @law
@@ -196,7 +198,7 @@ class ProbeLaws(Laws):
         command = provider.payment(order, order.total, case.declining_method(provider.emulator.catalog()))
         provider.carry_out(command)
         outcome = provider.probe(command, provider.baseline(order)).outcome
-        assert isinstance(outcome, NotApplied | NotFound), f"declined, and the probe says {outcome}"
+        assert isinstance(outcome, NotApplied | NotFound), f"declined, and the probe returned {outcome}"
         assert isinstance(outcome, NotFound) or outcome.code in {"payment_declined", "provider_rejected"}
 
     @law
@@ -209,7 +211,7 @@ class ProbeLaws(Laws):
                 for broken in (None, *_broken(provider, exchange.answer)):
                     outcome = _reply(provider, told, baseline, heard_before, broken)
                     assert isinstance(outcome, Unknown) or outcome == _undetailed(told.outcome), (
-                        f"{_name(told.command)}: {_said(broken)} at step {step} came to {outcome!r:.300}"
+                        f"{_name(told.command)}: {_said(broken)} at step {step} returned {outcome!r:.300}"
                     )
                     assert not isinstance(outcome, Unknown) or outcome.reason
 
@@ -233,7 +235,9 @@ class ProbeLaws(Laws):
                 gone = msgspec.structs.replace(order, provider_order_id=_mangled(order.provider_order_id))
                 lost = msgspec.structs.replace(command, order=gone)
                 outcome = provider.probe(lost, baseline).outcome
-                assert isinstance(outcome, Unknown), f"{_name(command)}: gone, and the probe says {outcome}"
+                assert isinstance(outcome, Unknown), (
+                    f"{_name(command)}: gone, and the probe returned {outcome}"
+                )
 
     @law
     def test_an_idempotent_repeat_acts_once(self) -> None:
@@ -354,7 +358,7 @@ def _reply(
         raise AssertionError(
             f"the probe of {_name(told.command)}: {type(error).__name__} at {_said(broken)}: {error}"
         ) from error
-    raise AssertionError(f"the probe of {_name(told.command)} goes on asking")
+    raise AssertionError(f"the probe of {_name(told.command)} does not stop sending requests")
 
 
 def _said(answer: WireResponse | None) -> str:

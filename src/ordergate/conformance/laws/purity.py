@@ -91,7 +91,7 @@ class PurityLaws(Laws):
         provider = InProcess.of(self.case)
         before = provider.begin(provider.creation(CHAIRS))[1]
         refused = provider.refusal(lambda: provider.create(CHAIRS, extension={"no_such_field": 1}))
-        assert refused is not None, "a field of extensions that nobody knows was taken"
+        assert refused is not None, "an unknown field of extensions was taken"
         pointer = f"/extensions/{self.case.adapter.name}/no_such_field"
         assert [error.pointer for error in refused.errors] == [pointer]
         assert provider.begin(provider.creation(CHAIRS))[1] == before

@@ -146,9 +146,9 @@ class WebhookLaws(Laws):
         assert made <= {event.provider_order_id for event in whole.events}, "an order has no event"
         for limit in (1, 2, 3, len(whole.events)):
             told = list(chain.from_iterable(page.events for page in _pages(provider, limit)))
-            assert told == list(whole.events), f"pages of {limit} tell something else"
+            assert told == list(whole.events), f"pages of {limit} differ"
         ids = [event.id for event in whole.events]
-        assert len(ids) == len(set(ids)), "an event comes twice"
+        assert len(ids) == len(set(ids)), "an event is listed twice"
         assert all(event.known and event.occurred_at for event in whole.events)
 
     @law
@@ -195,7 +195,7 @@ def _refused(provider: InProcess, webhook: GenuineWebhook, delivery: ReceivedWeb
     """Check that a delivery is refused, with a sentence that gives no secret away."""
     said = why or f"{dict(delivery.headers)} {delivery.body[:200]!r}"
     problem = _refusal(provider, msgspec.structs.replace(webhook, delivery=delivery), said)
-    assert problem is not None, f"a delivery that is not the provider's was let in: {said}"
+    assert problem is not None, f"a delivery that is not the provider's was accepted: {said}"
     assert problem.code == "bad_signature", f"{said} was refused with {problem}"
     assert problem.detail.endswith("."), f"{problem.detail!r} is no sentence"
     shown = [secret for secret in notations(webhook.settings) if secret and secret in str(problem)]
@@ -262,6 +262,6 @@ def _required_alone(settings: AdapterSettings) -> AdapterSettings:
 def _pages(provider: InProcess, limit: int) -> list[EventPage]:
     pages = [provider.events(limit)]
     while (cursor := pages[-1].next_cursor) is not None:
-        assert len(pages) <= 100 * MANY, f"pages of {limit} do not come to an end"
+        assert len(pages) <= 100 * MANY, f"pages of {limit} do not end"
         pages.append(provider.events(limit, cursor))
     return pages

@@ -30,7 +30,7 @@ async def identify(runtime: Runtime, authorization: str | None, address: str) ->
     """
     key = await runtime.access.known_keys.find(runtime.journal, presented_hash(authorization))
     if key is None:
-        detail = "Too many unknown API keys came from this address; wait, and send a key that exists."
+        detail = "Too many unknown API keys were sent from this address; wait, and send an existing key."
         runtime.access.unknown_keys.require_room(address, UNKNOWN_KEYS_PER_MINUTE, detail)
         await runtime.access.unknown_keys.count(address, UNKNOWN_KEYS_PER_MINUTE)
     now = runtime.clock()

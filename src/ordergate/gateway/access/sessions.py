@@ -72,7 +72,7 @@ async def confirm_session(runtime: Runtime, token: str) -> Caller:
     """
     key = await runtime.journal.read(tx.sessions.find_key(_hash(token)))
     if key is None:
-        raise Problem("unauthenticated", "Nobody is signed in, or the session is over; sign in again.")
+        raise Problem("unauthenticated", "There is no session, or it has ended; sign in again.")
     return caller_with(key, runtime.clock())
 
 

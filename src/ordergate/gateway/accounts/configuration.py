@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 _OneOf = Annotated[
     list[T],
-    Meta(min_length=1, description="An empty list never holds; leave the key out where any value will do."),
+    Meta(min_length=1, description="An empty list never matches; leave the key out to match every value."),
 ]
 _Total = Annotated[int, Meta(ge=0, le=MAX_AMOUNT)]
 

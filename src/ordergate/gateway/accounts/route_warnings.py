@@ -65,8 +65,8 @@ def _shut_out(configuration: Configuration, rule: Rule) -> Iterator[str]:
     for merchant in rule.when.merchant or ():
         if not any(account.open_to(merchant, account.world) for account in accounts):
             yield (
-                f"routing: the rule {rule.name} is for {merchant}, to whom none of its accounts is open; his "
-                "orders are refused"
+                f"routing: the rule {rule.name} is for {merchant}, who may use none of its accounts; the "
+                "merchant's orders are refused"
             )
 
 

@@ -138,7 +138,7 @@ def require_account_of(configuration: Configuration, kept: OrderRecord | Operati
     if account is not None:
         state = "is closed (accept = none)"
     elif kept.account in configuration.accounts:
-        state = "has become another provider's or environment's"
+        state = "now belongs to another provider or environment"
     else:
         state = "is not configured any more"
     raise Problem("no_route", f"The order lives at the account {kept.account!r}, which {state}.")

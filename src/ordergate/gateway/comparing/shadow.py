@@ -152,7 +152,7 @@ async def _counts_at(runtime: Runtime, shadow: Shadow, name: str) -> list[Shadow
         return [count("refused"), *(count(*reason) for reason in _reasons(draft, translation.problem))]
     wrong = {general(each.pointer) for each in compare(draft, [translation.side]) if each.kind == "different"}
     # Values are not stored: they may be personal data, which an erasure would not find here.
-    why = "The request does not say what the draft means; compare such an order to see how."
+    why = "The request differs from the draft here; compare such an order to see the values."
     return [count("accepted"), *(count("difference", "", pointer, why) for pointer in sorted(wrong))]
 
 

@@ -75,7 +75,7 @@ def _unverified() -> Problem:
     """Return the problem of every forged webhook. It does not reveal whether the account exists."""
     return Problem(
         "bad_signature",
-        "No account of this name has signed this just now; what is wrong with it, the gateway's log tells.",
+        "No account of this name has signed this recently; the gateway's log has the reason.",
     )
 
 
@@ -143,7 +143,7 @@ async def _verify(runtime: Runtime, account: Account, delivery: ReceivedWebhook)
             delivery = msgspec.structs.replace(delivery, fetched=fetched)
         else:
             return
-    raise Problem("bad_signature", "What verifying it takes leads to more and more that has to be read.")
+    raise Problem("bad_signature", "Verifying it needs more keys than the gateway fetches.")
 
 
 async def _fetch(runtime: Runtime, account: Account, wanted: FetchFirst) -> WireResponse:
@@ -154,7 +154,7 @@ async def _fetch(runtime: Runtime, account: Account, wanted: FetchFirst) -> Wire
     if wanted.request.acts:
         raise TypeError("verifying a webhook only reads")
     name = f"webhook {account.name}"
-    detail = "Verifying it takes a look at the provider, and too many were taken lately."
+    detail = "Verifying it needs a request to the provider, and too many were sent in the last minute."
     runtime.access.unknown_keys.require_room(name, _FETCHES_A_MINUTE, detail)
     await runtime.access.unknown_keys.count(name, _FETCHES_A_MINUTE)
     try:

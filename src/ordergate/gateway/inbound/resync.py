@@ -164,7 +164,9 @@ async def _resync_order(runtime: Runtime, subject: ResyncJob) -> OrderRecord | N
         raise _WriteUnderWay  # its response may be older than a read now
     home = account_of(runtime.configuration, stored.record)
     if home is None:
-        raise Problem("no_route", f"The account {subject.account!r} has become another's.")
+        raise Problem(
+            "no_route", f"The account {subject.account!r} now belongs to another provider or environment."
+        )
     return (await read_again(runtime, home, stored)).record
 
 

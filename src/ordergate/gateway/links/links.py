@@ -194,7 +194,7 @@ def _objections(
         yield _Objection("native", "invalid_value", "A link cannot be empty; delete it instead.")
     elif not _is_plain(native) or native.startswith(NATIVE):
         detail = (
-            f"A provider's own id has 1 to {_MAX_LENGTH} printable characters, and stands without {NATIVE}."
+            f"A provider's own id has 1 to {_MAX_LENGTH} printable characters, without the prefix {NATIVE}."
         )
         yield _Objection("native", "invalid_value", detail)
 

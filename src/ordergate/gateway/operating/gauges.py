@@ -50,13 +50,13 @@ async def _of_journal(runtime: Runtime) -> list[Metric]:
         up.add_metric((), 0)
         return [up]
     up.add_metric((), 1)
-    number = _gauge("ordergate_unknown_operations", "Operations of which it is not known yet what became.")
+    number = _gauge("ordergate_unknown_operations", "Operations of unknown outcome.")
     number.add_metric((), unknown.number)
     oldest = _gauge(
-        "ordergate_oldest_unknown_operation_seconds", "Age of the oldest of them; 0 where there is none."
+        "ordergate_oldest_unknown_operation_seconds", "Age of the oldest of them; 0 if there is none."
     )
     oldest.add_metric((), unknown.oldest)
-    person = _gauge("ordergate_operations_needing_person", "Those of them that the gateway has given up on.")
+    person = _gauge("ordergate_operations_needing_person", "Those of them that an operator must resolve.")
     person.add_metric((), unknown.need_person)
     waiting = _gauge("ordergate_waiting_deliveries", "Webhooks to merchants that are not delivered yet.")
     waiting.add_metric((), outgoing.waiting)
@@ -74,7 +74,7 @@ async def _of_journal(runtime: Runtime) -> list[Metric]:
 def _of_release() -> Metric:
     return _info(
         "ordergate_build",
-        "What runs.",
+        "The running release.",
         version=version("ordergate"),
         python=platform.python_version(),
     )
@@ -83,7 +83,7 @@ def _of_release() -> Metric:
 def _of_accounts(runtime: Runtime) -> Iterator[Metric]:
     breaker = _gauge(
         "ordergate_breaker_state",
-        "0: calls go through. 1: it was open, and no call has gone through since. 2: nothing is sent.",
+        "0: closed, calls are sent. 1: it was open, and no call has succeeded since. 2: open, no call is sent.",
         "account",
     )
     in_flight = _gauge(
@@ -93,7 +93,7 @@ def _of_accounts(runtime: Runtime) -> Iterator[Metric]:
     )
     paused = _gauge(
         "ordergate_provider_paused_seconds",
-        "Seconds for which the provider asked to be left alone.",
+        "Seconds until the pause that the provider asked for ends.",
         "account",
     )
     for name, account in runtime.configuration.accounts.items():
@@ -117,13 +117,13 @@ def _of_process(runtime: Runtime) -> Iterator[Metric]:
         ),
         "ordergate_requests_limit": (
             runtime.concurrency.limit,
-            "From how many such requests on further ones are refused; the gateway finds it out.",
+            "Number of such requests above which the gateway refuses more; it adapts to the load.",
         ),
         "ordergate_clock_ahead_seconds": (
             runtime.steady.ahead.total_seconds() if runtime.steady is not None else 0.0,
             "By how much the host's clock was set since this process started; keys expire as if it had not been.",
         ),
-        "ordergate_running_writes": (len(runtime.work.running), "Writes and looks at providers under way."),
+        "ordergate_running_writes": (len(runtime.work.running), "Writes and probes in progress."),
         "ordergate_waiting_shadows": (
             len(runtime.shadows.waiting),
             "New orders that wait to be translated for the accounts of [routing] shadow.",

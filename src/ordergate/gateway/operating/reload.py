@@ -99,7 +99,7 @@ def _refuse_for(number: int, answer: bytes | None) -> NoReturn:
     code, detail = ("overloaded", "It did not answer.") if answer is None else _refusal.decode(answer)
     raise Problem(
         code,
-        f"Worker {number} goes on with the configuration that it had, and the one that answers has the new one. "
+        f"Worker {number} keeps its earlier configuration, and the worker of this answer has the new one. "
         f"{detail} Reload again.",
     )
 
@@ -131,8 +131,8 @@ async def _refuse_orphans(runtime: Runtime, new: Configuration) -> None:
         if use.open_orders or use.unsettled:
             what = "removed" if kept is None else "turned into another provider's or environment's"
             detail = (
-                f"[accounts.{name}] cannot be {what}: {use.open_orders} open orders and {use.unsettled} unsettled "
-                'operations live there. Keep it with accept = "existing" until they are over.'
+                f"[accounts.{name}] cannot be {what}: it has {use.open_orders} open orders and {use.unsettled} "
+                'unsettled operations. Keep it with accept = "existing" until they have ended.'
             )
             errors.append(FieldError(pointer=f"/accounts/{name}", code="account_in_use", detail=detail))
     if errors:

@@ -63,7 +63,7 @@ def _check_total(record: OrderRecord, body: PayBody) -> None:
     as_told = told is None and ReviewReason.AMOUNT_MISMATCH not in review_reasons(record)
     if body.expected_total == total or (body.expected_total is None and as_told):
         return
-    since = f", and was {told} when this gateway told it last" if told is not None else ""
+    since = f", and was {told} in this gateway's last answer" if told is not None else ""
     detail = (
         f"The order's total at the provider is {total}{since}. "
         f"If {total} is right, pay with expected_total {total}."
@@ -79,7 +79,7 @@ def _amount(account: Account, seen: ProviderOrder, body: PayBody) -> int:
     if body.amount > due:
         raise invalid_request("/amount", "amount_too_large", f"Only {due} is due.")
     if not account.adapter.capabilities.partial_pay:
-        detail = f"{account.adapter.title} takes only the whole of what is due, {due}; leave the amount out."
+        detail = f"{account.adapter.title} takes only the whole amount due, {due}; leave the amount out."
         error = FieldError(pointer="/amount", code="unsupported_field", detail=detail)
         raise Problem("unsupported_field", detail, errors=[error])
     return body.amount

@@ -193,8 +193,8 @@ def require_whole_account(account: Account, caller: Caller) -> None:
         return
     raise Problem(
         "forbidden",
-        f"The account {account.name} is open to more than one merchant, so only an operator's key may list "
-        "what the provider has there.",
+        f"The account {account.name} is open to more than one merchant, so only an operator's key may list the "
+        "provider's orders.",
     )
 
 

@@ -69,8 +69,8 @@ def _busy(runtime: Runtime, operation: Operation) -> Problem:
     minutes = runtime.configuration.late_look.total_seconds() / 60
     return Problem(
         "order_busy",
-        f"The {operation.kind} of this order counts as not applied, and is looked at once more {minutes:g} minutes "
-        "after that, by a gateway that serves; what that needs is erased afterwards. Try again then.",
+        f"The {operation.kind} of this order is recorded as not applied, and a running gateway probes it once "
+        f"more {minutes:g} minutes later; the data for that probe is erased afterwards. Try again then.",
         operation=operation.id,
         order=operation.order,
         retry_after=60,

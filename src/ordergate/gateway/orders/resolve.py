@@ -65,7 +65,9 @@ async def resolve_operation(
     """
     caller.require(OPERATOR_SCOPE)
     if body.unseen and body.as_ == "applied":
-        raise invalid_request("/unseen", "conflicting_fields", "Only what was not applied can be unseen.")
+        raise invalid_request(
+            "/unseen", "conflicting_fields", "Only an operation that was not applied can be unseen."
+        )
     operation = await get_operation(runtime, caller, operation_id)
     resolution = Resolution(
         at=runtime.clock(), key=caller.key, outcome=body.as_, evidence=body.evidence, unseen=body.unseen
@@ -156,7 +158,7 @@ async def _settle_as_not_applied(
             if acquired.settles_in > 0 and not isinstance(outcome, NotApplied):
                 raise Problem(
                     "invalid_state",
-                    "What was sent may still arrive; say so once nothing can.",
+                    "The request may still arrive at the provider; resolve the operation when it no longer can.",
                     operation=claimed.operation.id,
                     retry_after=ceil(acquired.settles_in),
                 )
@@ -177,8 +179,8 @@ async def _settle_as_not_applied(
 
 def _not_visible(operation: Operation, reason: str) -> Problem:
     detail = (
-        f"{reason} So the provider does not show that it was not applied. Look again later; or, if you know it from "
-        "elsewhere, say unseen: true (--unseen)."
+        f"{reason} So the provider does not prove that it was not applied. Probe again later; or, if you have "
+        "other evidence, give unseen: true (--unseen)."
     )
     error = FieldError(pointer="/unseen", code="required", detail=detail)
     return Problem("invalid_state", detail, errors=[error], operation=operation.id)
@@ -210,7 +212,9 @@ def _reading(claimed: ClaimedOperation, body: ResolveBody) -> RetrieveOrder:
         return read_command(claimed.before.record)
     if body.provider_order_id is None:
         raise invalid_request(
-            "/provider_order_id", "required", "Say which order at the provider the create has made."
+            "/provider_order_id",
+            "required",
+            "Give the id of the order that the create has made at the provider.",
         )
     return RetrieveOrder(provider_order_id=body.provider_order_id)
 
@@ -226,7 +230,8 @@ async def _refuse_foreign(runtime: Runtime, operation: Operation, seen: Provider
         raise invalid_request(
             "/provider_order_id",
             "another_order",
-            "That order was made by another operation, or is known here already: it is not what this create made.",
+            "That order was made by another operation, or the gateway knows it already: this create did not make "
+            "it.",
         )
 
 

@@ -89,9 +89,9 @@ def _refuse_unaccounted(record: OrderRecord, provider: str) -> None:
     if seen.amount_refunded > accounted:
         raise Problem(
             "invalid_state",
-            f"{provider} has given back {seen.amount_refunded} of this order, and the goods that are known to have "
-            f"come back account for {accounted}: how much of each line is left cannot be told. Return the rest in "
-            f"{provider}'s own portal.",
+            f"{provider} has refunded {seen.amount_refunded} of this order, and the known returned goods account "
+            f"for {accounted}: the returnable quantity of each line is unknown. Return the rest in {provider}'s "
+            "own portal.",
             order=record.id,
         )
 
@@ -101,7 +101,7 @@ def _refuse_beyond_payment(record: OrderRecord, amount: int) -> None:
     if amount > left:
         raise Problem(
             "invalid_state",
-            f"The goods cost {amount}, and of what was paid {max(left, 0)} has not been given back; return less.",
+            f"The goods cost {amount}, and {max(left, 0)} of the payment has not been refunded; return less.",
             order=record.id,
         )
 

@@ -203,7 +203,7 @@ class DeliveryWorker:
             self._wake()
 
     async def _record_failed_try(self, due: DueDelivery) -> None:
-        detail = "The gateway could not make this try; its log says why."
+        detail = "The gateway could not make this attempt; its log has the reason."
         made = DeliveryTry(at=self._runtime.steady_time(), milliseconds=0, http_status=None, detail=detail)
         try:
             await _record(self._runtime, due, made, self._next_try_in(due, Reply(status=None)))

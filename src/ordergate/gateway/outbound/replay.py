@@ -58,7 +58,9 @@ async def replay_many(
     """
     if not body.failed and body.since is None and body.after is None:
         raise invalid_request(
-            "/failed", "required", "Say which: failed = true, since a time, or after an event's number."
+            "/failed",
+            "required",
+            "Choose the deliveries: failed = true, since a time, or after an event's number.",
         )
     endpoint = await visible_endpoint(runtime, caller, body.endpoint)
     await number_feed(runtime, Feed(merchant=endpoint.merchant, world=endpoint.world))

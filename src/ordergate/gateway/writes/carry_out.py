@@ -85,8 +85,8 @@ async def carry_out(
             await _give_up(runtime, claimed, "internal_error")
         raise Problem(
             "internal_error",
-            f"The gateway failed after the request was sent; GET /v1/operations/{claimed.operation.id} says what is "
-            "known.",
+            f"The gateway failed after the request was sent; GET /v1/operations/{claimed.operation.id} has the "
+            "known facts.",
             sent="maybe",
             outcome="unknown",
             operation=claimed.operation.id,
@@ -248,7 +248,7 @@ async def _conclude(runtime: Runtime, claimed: ClaimedOperation, outcome: Outcom
         case Unknown():
             return await _wait_for_recovery(runtime, claimed, outcome)
         case _:
-            raise TypeError(f"a write came to {type(outcome).__name__}")
+            raise TypeError(f"a write returned {type(outcome).__name__}")
 
 
 async def _wait_for_recovery(runtime: Runtime, claimed: ClaimedOperation, outcome: Unknown) -> Answer:

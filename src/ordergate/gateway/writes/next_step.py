@@ -20,21 +20,21 @@ def next_step_of(existing: Existing, concerns: Collection[ReviewReason] = ()) ->
     if operation.state == "unknown":
         return _unknown(operation)
     if operation.attempts:
-        return (
-            "It is being sent at this moment; if the process that does so dies, it is looked after by itself."
-        )
-    return "It was accepted, and is sent by itself as soon as a gateway serves from this journal."
+        return "It is in progress; if its process dies, another one takes it over without your help."
+    return "It was accepted; a gateway that serves from this journal sends it without your help."
 
 
 def _settled(existing: Existing, concerns: Collection[ReviewReason]) -> str:
     operation = existing.operation
     if operation.state == "succeeded" and ReviewReason.LATE_WRITE in concerns:
         return (
-            "Needs a person: the provider applied it after it had been taken for not applied. Look at what was "
-            f"done in its place, and cancel or refund what is too much. Then: {_acceptance(operation)}"
+            "Needs a person: the provider applied it after it had been recorded as not applied. Check the writes "
+            f"that were made in its place, and cancel or refund the excess. Then: {_acceptance(operation)}"
         )
     if operation.state == "succeeded" and accepted_with(operation.kind, concerns):
-        return f"Its order stands in review for it. An operator accepts that with: {_acceptance(operation)}"
+        return (
+            f"Its order is in review because of it. An operator accepts that with: {_acceptance(operation)}"
+        )
     if operation.state == "succeeded":
         return "Nothing: it was applied. A repeat of its key gets the same answer."
     if existing.response is not None:
@@ -48,14 +48,14 @@ def _acceptance(operation: Operation) -> str:
 
 def _unknown(operation: Operation) -> str:
     if not operation.needs_person:
-        return "Looked at again by itself, while a gateway serves from this journal; nothing is sent by that."
+        return "A gateway that serves from this journal probes it again without your help; a probe changes nothing."
     where = (
-        f"whether there is an order whose metadata has {OPERATION_MARK} = {operation.id}"
+        f"whether an order has the metadata {OPERATION_MARK} = {operation.id}"
         if operation.kind is OperationKind.CREATE
         else f"whether the {operation.kind} of {operation.order} happened"
     )
     return (
-        f"Needs a person: let it be looked at again, with ordergate operations recheck {operation.id}, or look at the "
+        f"Needs a person: have it probed again with ordergate operations recheck {operation.id}, or check at the "
         f"provider {where}. Then: ordergate operations resolve {operation.id} --as applied or --as not-applied, "
         "--evidence TEXT"
     )

@@ -102,7 +102,7 @@ def _refuse_if_stalled(runtime: Runtime, started_at: float) -> None:
     """
     now = asyncio.get_running_loop().time()
     if now - started_at > SEND_WITHIN:
-        raise TransportError("no", "The gateway stood still before it could send; nothing was sent.")
+        raise TransportError("no", "The gateway was suspended before it could send; nothing was sent.")
     if now + _LEFT_WITHIN > runtime.work.lease.until:
         raise TransportError("no", "The journal does not know this gateway as alive; nothing was sent.")
 
@@ -152,9 +152,9 @@ async def _run_probe(
         step = end.value
     except Exception:  # noqa: BLE001 - recovery must continue with other operations
         _log.exception("adapter.failed", adapter=account.adapter.name, operation_id=command.operation)
-        return Unknown(reason=f"The adapter for {account.adapter.title} failed to look for it.")
+        return Unknown(reason=f"The probe of the adapter for {account.adapter.title} failed.")
     if not isinstance(step, Applied | NotApplied | NotFound | Unknown):
-        return Unknown(reason="The probe found what no probe looks for.")
+        return Unknown(reason="The probe found a result that belongs to no probe.")
     asked = None if isinstance(command, CreateOrder) else command.order.provider_order_id
     return _checked(step, account, command.operation, asked)
 
@@ -194,7 +194,7 @@ async def read_order(runtime: Runtime, account: Account, command: Read) -> Provi
     """
     outcome = await _read(runtime, account, command)
     if not isinstance(outcome, Applied):
-        raise TypeError(f"reading an order came to {type(outcome).__name__}")
+        raise TypeError(f"reading an order returned {type(outcome).__name__}")
     asked = command.provider_order_id if isinstance(command, RetrieveOrder) else None
     why = _mismatch(outcome.order, asked)
     if why is not None:
@@ -210,7 +210,7 @@ async def read_page(runtime: Runtime, account: Account, command: Read) -> OrderP
     """
     outcome = await _read(runtime, account, command)
     if not isinstance(outcome, OrderPage):
-        raise TypeError(f"reading a page came to {type(outcome).__name__}")
+        raise TypeError(f"reading a page returned {type(outcome).__name__}")
     return outcome
 
 
@@ -222,7 +222,7 @@ async def read_events(runtime: Runtime, account: Account, command: ListEvents) -
     """
     outcome = await _read(runtime, account, command)
     if not isinstance(outcome, EventPage):
-        raise TypeError(f"reading events came to {type(outcome).__name__}")
+        raise TypeError(f"reading events returned {type(outcome).__name__}")
     return outcome
 
 

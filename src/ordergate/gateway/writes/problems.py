@@ -23,8 +23,8 @@ def no_trace(operation: Operation) -> Problem:
     """Return the problem of a write that was sent, had no answer, and is proven not applied."""
     return Problem(
         NO_TRACE,
-        "The provider did not answer, and shows no trace of it: it was not applied. Repeat the same "
-        "Idempotency-Key to send it again.",
+        "The provider did not answer, and has no trace of it: it was not applied. Repeat the same Idempotency-Key "
+        "to send it again.",
         sent="maybe",
         operation=operation.id,
         retry_after=1,
@@ -47,7 +47,7 @@ def probe_in_progress(operation: Operation) -> Problem:
     """Return the problem of a retry that arrives while another process probes the provider for the first request."""
     return Problem(
         "idempotency_in_progress",
-        "The gateway is asking the provider what became of the first request; repeat it later.",
+        "The gateway is probing the outcome of the first request at the provider; repeat it later.",
         operation=operation.id,
         order=operation.order,
         retry_after=2,

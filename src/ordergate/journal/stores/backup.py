@@ -70,7 +70,7 @@ def _refuse(source: Path, target: Path, *, overwrite: bool) -> None:
     }:
         raise BackupRefusedError(f"{target} is the journal itself; name another file.")
     if target.exists() and not (overwrite and target.is_file()):
-        raise BackupRefusedError(f"{target} is there already; name another file, or say --force.")
+        raise BackupRefusedError(f"{target} already exists; name another file, or give --force.")
 
 
 def _copy(source: Path, partial: Path, advance: Advance) -> int:

@@ -56,14 +56,14 @@ _CANNOT = {
         "require_auth",
         None,
     ): "the driver cannot restrict how the server authenticates; use sslmode=verify-full",
-    ("requirepeer", None): "the driver cannot check whose process serves a socket",
+    ("requirepeer", None): "the driver cannot check the owner of a socket's process",
     ("replication", None): "a journal is no replication connection",
 }
 """A parameter, or a value of it, that the driver does not support and must not ignore."""
 
 _UNBOUND = (
-    "channel_binding=require is not kept: the driver cannot bind to the channel. Let the server's certificate be "
-    "checked instead: sslmode=verify-full, with sslrootcert=system for one that the public knows."
+    "channel_binding=require is not kept: the driver cannot bind to the channel. Have the server's certificate "
+    "checked instead: sslmode=verify-full, with sslrootcert=system for a public certificate authority."
 )
 _FILES = ("sslrootcert", "sslcrl", "sslcert", "sslkey")
 
@@ -128,7 +128,7 @@ def as_url(text: str) -> str:
         pair = _PAIR.match(rest, at)
         if pair is None:
             raise ConninfoError(
-                "what stands after the first pairs is no key=value; put values with spaces in quotes"
+                "the text after the first pairs is no key=value; put values with spaces in quotes"
             )
         value = pair[2][1:-1] if pair[2].startswith("'") else pair[2]
         pairs.append((pair[1], _ESCAPED.sub(r"\1", value)))

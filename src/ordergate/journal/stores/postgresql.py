@@ -158,7 +158,7 @@ class _Connector:
         connection.terminate()
         self.pooled = True
         _log.info(
-            "journal.pooler", detail="A pooler stands before PostgreSQL; statements are not prepared ahead."
+            "journal.pooler", detail="A pooler is in front of PostgreSQL; statements are not prepared ahead."
         )
         return await self.connect(command_timeout=command_timeout)
 
@@ -367,7 +367,7 @@ class PostgresqlJournal(Journal):
                     return self._pool, await _retry_without_slot(self._pool.acquire)
         except TimeoutError as error:
             raise JournalUnavailableError(
-                f"PostgreSQL: no connection became free, and none could be made, within {_PATIENCE:g} s"
+                f"PostgreSQL: no connection became free, and none could be opened, within {_PATIENCE:g} s"
             ) from error
 
     async def _transact(self, connection: Any, steps: Steps[T]) -> T:

@@ -75,7 +75,7 @@ async def list_provider_orders(
     created_gte: FromQuery[datetime | None] = None,
     created_lte: FromQuery[datetime | None] = None,
     cursor: Annotated[
-        str | None, QueryParameter(description="What an earlier page answered, unread.")
+        str | None, QueryParameter(description="The cursor of an earlier page, unchanged.")
     ] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=100, description="Rows per page.")] = 20,
 ) -> ProviderPage:

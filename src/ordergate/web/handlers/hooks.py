@@ -36,9 +36,10 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
         200: answers(Received, "Recorded"),
         400: problem("The body is not JSON"),
         401: problem(
-            "The provider did not sign it, or not just now; or the account has no secret to tell; or there is none"
+            "The provider did not sign it, or not recently; or the account has no webhook secret; or there is no "
+            "such account"
         ),
-        408: problem("The body did not come in time"),
+        408: problem("The body did not arrive in time"),
         413: problem("The body is too large"),
     },
 )

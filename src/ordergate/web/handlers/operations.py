@@ -71,7 +71,7 @@ async def list_operations(
     status_code=200,
     responses={
         **PLAIN_WRITE_PROBLEMS,
-        200: answers(OperationDocument, "As it is after the look"),
+        200: answers(OperationDocument, "The operation after the probe"),
         409: problem("The operation is being worked on at this moment"),
     },
 )
@@ -98,7 +98,7 @@ async def recheck_operation(
         **PLAIN_WRITE_PROBLEMS,
         200: answers(OperationDocument, "As it is settled now"),
         409: problem(
-            "The operation is settled or being worked on, or the provider does not show what you say"
+            "The operation is settled or in progress, or the provider contradicts the given outcome"
         ),
     },
 )

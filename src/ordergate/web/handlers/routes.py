@@ -16,7 +16,7 @@ from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, answers
 @post(
     "/v1/routes/explain",
     operation_id="explain_route",
-    summary="Explain where an order would go",
+    summary="Explain the route of an order",
     tags=["accounts"],
     opt={"scope": "orders:read"},
     status_code=200,

@@ -74,9 +74,9 @@ async def problem_page(code: FromPath[str]) -> str:
         raise Problem("not_found", "There is no such problem; /problems lists them all.")
     rows = (
         ("HTTP status", str(STATUSES[code])),
-        ("Whose fault", FAULTS[kind.fault]),
-        ("What became of it", OUTCOMES[kind.outcome]),
-        ("What to do", NEXT_STEPS[kind.retry]),
+        ("Fault", FAULTS[kind.fault]),
+        ("Outcome", OUTCOMES[kind.outcome]),
+        ("Next step", NEXT_STEPS[kind.retry]),
     )
     table = "".join(f"<tr><th>{name}<td>{escape(value)}" for name, value in rows)
     return _page(

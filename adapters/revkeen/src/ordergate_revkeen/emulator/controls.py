@@ -66,7 +66,7 @@ def _refund(account: Account, order: Order, amount: int | None, cause: Cause) ->
     left = sum(map(refundable, payments))
     wanted = left if amount is None else amount
     if not 0 < wanted <= left:
-        raise InvalidControlError(f"Cannot refund {wanted}: {left} is left of what was paid")
+        raise InvalidControlError(f"Cannot refund {wanted}: {left} of the payment is left")
     for payment in reversed(payments):
         share = min(wanted, refundable(payment))
         if share:
