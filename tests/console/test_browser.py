@@ -69,7 +69,7 @@ class Watched:
 async def visiting(browser: Browser, shop: Shop, **options: Any) -> AsyncIterator[Watched]:
     """A page of its own, with cookies of its own."""
     async with await browser.new_context(base_url=shop.url, **options) as context:
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(60_000)
         visitor = Watched(await context.new_page(), shop.url)
         await visitor.guard()
         yield visitor

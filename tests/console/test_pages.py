@@ -12,6 +12,7 @@ from tests.console.visitor import LOST, MARKED, hostile, lose_a_create, text_of
 from tests.scenarios.shop import (
     CUSTOMER,
     MERCHANT,
+    PATIENCE,
     Shop,
     add_key,
     body_of,
@@ -415,7 +416,7 @@ async def test_what_needs_a_person_comes_first(open_another: OpenShop, visit: Vi
     lost = (await shop.create()).json()
     shop.emulator.faults({"match": {"method": "GET"}, "at": "before", "do": "status", "status": 500})
     visitor = await visit(shop).sign_in((await shop.another(None)).key)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         if (await shop.operation(lost["operation"]))["needs_person"]:
             break

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 PORT = 6432
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class PoolerMissing(Exception):  # noqa: N818 - a reason to skip, and not always an error

@@ -860,7 +860,7 @@ async def test_a_write_outlives_a_caller_that_goes_away(journal: Journal) -> Non
     await asyncio.sleep(0)
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await journal.read(tx.operations.find(begun.id)) is None:  # noqa: ASYNC110 - nothing tells when it is durable
             await asyncio.sleep(0.01)
 

@@ -82,7 +82,7 @@ async def test_a_connection_to_a_server_that_cannot_write_is_not_kept(
     await asyncio.gather(*(journal.read(tx.operations.find_by_key(operation())) for _ in range(20)))
     await _alter(postgresql_url, "RESET default_transaction_read_only")
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             with contextlib.suppress(JournalUnavailableError):
                 await STATEMENTS[what](journal)
@@ -121,7 +121,7 @@ async def test_a_host_that_dies_inside_a_transaction_lets_go_before_its_lease_is
         await claimed(dying, operation(reference="A-0"))  # its statements are prepared
         wire.sent.clear()
         last = asyncio.create_task(dying.write(tx.operations.claim(intent(begun))))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             # It has begun, locked the reference, looked for it, and recorded the write.
             while len(wire.sent) < 4:  # noqa: ASYNC110 - the moment counts
                 await asyncio.sleep(0)

@@ -97,7 +97,7 @@ async def test_an_intent_survives_the_death_of_its_process(path: Path) -> None:
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(_lines(begun))
-    told = await asyncio.wait_for(process.stdout.readline(), 30)
+    told = await asyncio.wait_for(process.stdout.readline(), 60)
     os.kill(process.pid, signal.SIGKILL)
     await process.communicate()
 

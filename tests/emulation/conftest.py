@@ -51,16 +51,23 @@ class Running:
         reader, writer = await asyncio.open_connection(self.host, self.port)
         try:
             writer.write(sent)
-            return await asyncio.wait_for(reader.read(), 3)
+            return await asyncio.wait_for(reader.read(), 60)
         finally:
             writer.close()
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
 
 
+async def first_request(client: httpx.AsyncClient) -> dict[str, Any]:
+    """Wait until the provider has received a request, and return its state then."""
+    while not (state := (await client.get("/_emulator/state")).json())["requests"]:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    return state
+
+
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait until the condition holds, three seconds at most."""
-    for _ in range(300):
+    """Wait until the condition holds, a minute at most."""
+    for _ in range(6000):
         if condition():
             return
         await asyncio.sleep(0.01)
@@ -76,9 +83,9 @@ async def running(seed: int = 1, secret: str | None = None, **options: Any) -> A
         serve_emulator(provider, host="127.0.0.1", port=0, seed=seed, on_ready=ready.set_result, **options)
     )
     try:
-        await asyncio.wait([serving, ready], timeout=3, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([serving, ready], timeout=60, return_when=asyncio.FIRST_COMPLETED)
         base_url = ready.result() if ready.done() else await serving
-        async with httpx.AsyncClient(base_url=base_url.removesuffix("/v2"), timeout=3) as client:
+        async with httpx.AsyncClient(base_url=base_url.removesuffix("/v2"), timeout=60) as client:
             yield Running(provider, base_url, client)
     finally:
         serving.cancel()

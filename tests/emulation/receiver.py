@@ -45,8 +45,8 @@ class Receiver:
         return [delivery.json["type"] for delivery in self.received]
 
     async def expect(self, count: int) -> list[Received]:
-        """Wait until so many deliveries have come, three seconds at most, and return them."""
-        for _ in range(300):
+        """Wait until so many deliveries have come, a minute at most, and return them."""
+        for _ in range(6000):
             if len(self.received) >= count:
                 return self.received
             await asyncio.sleep(0.01)

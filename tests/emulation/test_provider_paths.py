@@ -115,7 +115,7 @@ async def test_a_client_that_leaves_during_a_delay_has_still_ordered(server: Run
     await server.faults({"do": "delay", "seconds": 0.2})
 
     with pytest.raises(httpx.ReadTimeout):
-        await server.client.post("/v2/orders", json={}, timeout=0.05)
+        await server.client.post("/v2/orders", json={}, timeout=httpx.Timeout(60, read=0.05))
 
     await until(lambda: len(server.provider.orders) == 1)
 

@@ -31,7 +31,7 @@ async def log(server: Running) -> list[dict[str, Any]]:
 
 async def delivered(server: Running, count: int) -> list[dict[str, Any]]:
     """Wait until the log has so many attempts."""
-    for _ in range(300):
+    for _ in range(6000):
         if len(entries := await log(server)) >= count:
             return entries
         await asyncio.sleep(0.01)
@@ -274,7 +274,7 @@ async def test_equal_seeds_have_equal_fates(receiver: Receiver) -> None:
         await server.tell("ord_1", *(f"k{number}" for number in range(24)))
         await server.webhooks(receiver.url)
         await server.tell("ord_1", "last")
-        for _ in range(300):
+        for _ in range(3000):
             if not (await server.client.get("/_emulator/webhooks")).json()["waiting"]:
                 break
             await asyncio.sleep(0.02)

@@ -65,7 +65,7 @@ class Receiver:
         """What was told, in the order in which it came."""
         return [each.type for each in self.came if order is None or each.order == order["id"]]
 
-    async def until(self, count: int, seconds: float = 5) -> list[Came]:
+    async def until(self, count: int, seconds: float = 60) -> list[Came]:
         """Wait until so much came."""
         deadline = time.monotonic() + seconds
         while len(self.came) < count:

@@ -42,6 +42,9 @@ from ordergate.server.running import limits_of
 from ordergate.settings import load_settings
 from ordergate.web.app import create_app
 
+PATIENCE = 60.0
+"""Seconds that a test waits at most for what comes soon: much, because a machine may be busy."""
+
 MERCHANT = "acme"
 CUSTOMER = "cust-42"
 SKUS = ("CHAIR-1", "DESK-1", "LAMP-1")
@@ -234,7 +237,7 @@ class Shop:
         return await self.until_paid(order)
 
     async def until_paid(self, order: dict[str, Any]) -> dict[str, Any]:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             now = await self.read(order, refresh=True)
             if now["payment_status"] == "paid":
@@ -245,7 +248,7 @@ class Shop:
     async def operation(self, operation_id: str) -> dict[str, Any]:
         return body_of(await self.get(f"/v1/operations/{operation_id}"), 200)
 
-    async def settled(self, operation_id: str, seconds: float = 20) -> dict[str, Any]:
+    async def settled(self, operation_id: str, seconds: float = PATIENCE) -> dict[str, Any]:
         """The operation, once it is known what became of it."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -322,7 +325,7 @@ def verdict(problem: Mapping[str, Any]) -> tuple[str, str | None, str]:
     return problem["sent"], problem["outcome"], problem["retry"]
 
 
-async def eventually(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+async def eventually(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
     """Wait until the condition holds."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -76,7 +76,7 @@ async def test_a_start_and_a_check_with_a_secret_that_blocks(
 
     checked = run("check", "--config", str(config))
     gateway = start("serve", "--config", str(config), "--port", "0")
-    await eventually(lambda: gateway.process.poll() is not None, seconds=30)
+    await eventually(lambda: gateway.process.poll() is not None)
 
     assert (checked.returncode, gateway.process.returncode) == (1, 1)
     for told in (checked.stderr, gateway.log.read_text()):

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from tests.scenarios.conftest import Start
 from tests.scenarios.shop import (
     CUSTOMER,
+    PATIENCE,
     Emulator,
     chairs,
     free_port,
@@ -192,7 +193,7 @@ def test_orders_from_the_command_line(
     assert early["code"] == "invalid_state"
     paid = orders("pay", order["id"], "--expected-total", "41000")
     assert paid["payment_status"] in {"pending", "paid"}
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while paid["payment_status"] != "paid" and time.monotonic() < deadline:
         paid = orders("get", order["id"], "--refresh")
     late = orders("cancel", order["id"], code=1)

@@ -102,7 +102,7 @@ class Call:
         if self.method != "GET":
             head += ["Idempotency-Key: x", "Content-Type: application/json", "Content-Length: 100"]
         writer.write("\r\n".join([*head, "", ""]).encode())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             answer = await reader.read()
         writer.close()
         await writer.wait_closed()

@@ -11,6 +11,7 @@ import pytest
 from tests.scenarios.conftest import OpenShop, Start
 from tests.scenarios.shop import (
     CUSTOMER,
+    PATIENCE,
     SKUS,
     Emulator,
     Shop,
@@ -285,7 +286,7 @@ def test_import_that_is_killed(
     command = ("links", "import", str(file), "--merchant", "acme", "--config", str(config))
 
     importing = start(*command)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while not is_writing():
         assert importing.process.poll() is None, importing.log.read_text()
         assert time.monotonic() < deadline
@@ -294,9 +295,7 @@ def test_import_that_is_killed(
     importing.kill()
 
     assert asyncio.run(_count(url)) == 0
-    began = time.monotonic()
     assert f"{MANY} links imported" in links_of(config, *command[1:-2])
-    assert time.monotonic() - began < 30
     assert asyncio.run(_count(url)) == MANY
 
 

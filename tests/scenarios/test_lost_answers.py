@@ -96,12 +96,12 @@ async def test_create_that_arrives_late(hasty: Shop) -> None:
 async def test_slow_drip_is_cut_off(open_another: OpenShop) -> None:
     """The total timeout ends what the read timeout would let go on."""
     shop = await open_another(account={"total_timeout": 0.3}, server={"idempotency_wait": 0})
-    shop.emulator.faults({"match": CREATE, "at": "after", "do": "delay", "seconds": 0.8})
+    shop.emulator.faults({"match": CREATE, "at": "after", "do": "delay", "seconds": 20})
 
     began = time.monotonic()
     problem_of(await shop.create(), 504, "outcome_unknown")
 
-    assert time.monotonic() - began < 0.8
+    assert time.monotonic() - began < 15
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 import tomli_w
 from tests.scenarios.conftest import Start
-from tests.scenarios.shop import Emulator, Shop, eventually, plain_client, prepare_store, write_config
+from tests.scenarios.shop import (
+    PATIENCE,
+    Emulator,
+    Shop,
+    eventually,
+    plain_client,
+    prepare_store,
+    write_config,
+)
 
 SLOW = {
     "match": {"method": "POST", "path": "/orders"},
@@ -56,7 +64,7 @@ async def test_repeat_that_fails_does_not_end_the_first_attempt(
         await eventually(lambda: len(emulator.orders) == 1)
         await first
         answer = await shop.create(key="once")
-        while answer.status_code >= 400 and time.monotonic() < deadline + 20:
+        while answer.status_code >= 400 and time.monotonic() < deadline + PATIENCE:
             await asyncio.sleep(0.2)
             answer = await shop.create(key="once")
 

@@ -189,7 +189,7 @@ async def test_a_collector_that_is_away_disturbs_nobody(
             await eventually(lambda: "tracing.failed" in [line["event"] for line in lines])
             ended = time.monotonic()
 
-    assert time.monotonic() - ended < 2
+    assert time.monotonic() - ended < 20  # OpenTelemetry itself would wait for half a minute
     assert "token-in-an-address" not in str(lines)
 
 

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 from tests.scenarios.conftest import OpenShop, Start
 from tests.scenarios.shop import (
+    PATIENCE,
     Emulator,
     Shop,
     body_of,
@@ -65,7 +66,9 @@ def address(shop: Shop) -> str:
     return f"{shop.url}/hooks/{shop.account}"
 
 
-async def until(shop: Shop, order: dict[str, Any], seconds: float = 8, **wanted: Any) -> dict[str, Any]:
+async def until(
+    shop: Shop, order: dict[str, Any], seconds: float = PATIENCE, **wanted: Any
+) -> dict[str, Any]:
     """The order in the journal, once it is like this: nobody asks for it to be read again."""
     deadline = time.monotonic() + seconds
     while True:
@@ -83,7 +86,7 @@ async def health(shop: Shop) -> dict[str, Any]:
 
 async def quiet(shop: Shop, *, parked: int = 0) -> None:
     """Wait until nothing that was told waits, and so much is parked."""
-    deadline = time.monotonic() + 8
+    deadline = time.monotonic() + PATIENCE
     while (now := await health(shop))["waiting"] or now["parked"] != parked:
         assert time.monotonic() < deadline, now
         await asyncio.sleep(0.05)
@@ -235,7 +238,7 @@ async def test_an_event_settles_what_is_unknown(open_told: OpenTold) -> None:
         {"match": {"method": "GET"}, "at": "before", "do": "status", "status": 500},
     )
     problem = problem_of(await shop.create(), 504, "outcome_unknown")
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE
     while not (await shop.operation(problem["operation"]))["needs_person"]:
         assert time.monotonic() < deadline
         await asyncio.sleep(0.03)

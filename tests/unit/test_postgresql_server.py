@@ -147,7 +147,7 @@ def test_a_killed_parent_leaves_no_server(own_postgresql_server: Server, user: s
         processes = [int(number), *children_of(int(number))]
         running = [process for process in processes if alive(process)]
         parent.send_signal(signal.SIGKILL)
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while any(alive(process) for process in processes) and time.monotonic() < end:
         time.sleep(0.01)
     shutil.rmtree(_folder(url))

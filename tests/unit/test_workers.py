@@ -53,7 +53,7 @@ class Parent:
     def end(self) -> tuple[int, list[str]]:
         """How it ends, and what it says until then."""
         with self.process:
-            code = self.process.wait(20)
+            code = self.process.wait(60)
             assert self.process.stdout is not None
             return code, self.process.stdout.read().splitlines()
 

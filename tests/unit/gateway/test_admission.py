@@ -159,7 +159,7 @@ async def test_use_is_written_down_by_the_way(journal: Journal, monkeypatch: pyt
 
     async with (
         recording_key_use(gateway.workers, gateway.access.key_use, gateway.journal),
-        asyncio.timeout(5),
+        asyncio.timeout(60),
     ):
         await _knock(gateway, token)
         await written.wait()

@@ -81,7 +81,7 @@ async def test_pruning_goes_on_after_a_failure() -> None:
     """A journal that does not answer for a moment is asked again, and the end stops it."""
     journal = Counted(3, fails=True)
 
-    async with pruning(_gateway(journal), every=0.01), asyncio.timeout(5):
+    async with pruning(_gateway(journal), every=0.01), asyncio.timeout(60):
         await journal.done.wait()
     asked = len(journal.asked)
     await asyncio.sleep(0.05)

@@ -61,7 +61,7 @@ async def _to(
 
 async def _failure(transport: HttpTransport, where: Account) -> TransportError:
     with pytest.raises(TransportError) as failed:
-        await asyncio.wait_for(transport.send(where, POST), 10)
+        await asyncio.wait_for(transport.send(where, POST), 60)
     return failed.value
 
 

@@ -42,7 +42,7 @@ def _at(wire: Wire, **changes: float) -> Account:
 
 async def _failure(transport: HttpTransport, where: Account, request: WireRequest = POST) -> TransportError:
     with pytest.raises(TransportError) as failed:
-        await asyncio.wait_for(transport.send(where, request), 10)
+        await asyncio.wait_for(transport.send(where, request), 60)
     assert failed.value.reason.startswith("Plain Pay did not answer: ") or "longer" in failed.value.reason
     return failed.value
 
@@ -313,7 +313,7 @@ async def test_a_kept_connection_that_was_closed_is_replaced(transport: HttpTran
         for _ in range(2):
             idle.clear()
             answer = await transport.send(_at(wire), POST)
-            await asyncio.wait_for(idle.wait(), 5)
+            await asyncio.wait_for(idle.wait(), 60)
 
     assert answer.status == 200
     assert (len(wire.requests), wire.connections) == (2, 2)
