@@ -17,7 +17,7 @@ from tests.builders import provider_order
 from tests.postgresql import PostgreSQLMissing, start
 
 from campaigns.bench.figures import Figure, percentile
-from ordergate.console.listing import OrderFilters, PageCursor
+from ordergate.console.listing import OrderFilters
 from ordergate.console.search import find_orders
 from ordergate.domain.assembly import OrderedLine, OrderRecord, order_from_record
 from ordergate.domain.identifiers import new_id
@@ -30,6 +30,7 @@ from ordergate.gateway.accounts.registry import installed_adapter, installed_ada
 from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.journal import codec
 from ordergate.journal.journal import Journal
+from ordergate.journal.records.paging import PageCursor
 from ordergate.server.bootstrap import open_journal
 
 ORDERS = 100_000

@@ -66,9 +66,9 @@ def list_deliveries(config: Path | None, world: str, *, as_json: bool, **filters
     import msgspec
 
     from ordergate.api.event_documents import DeliveryList
-    from ordergate.gateway.orders.read import trim
     from ordergate.journal import transactions as tx
     from ordergate.journal.records.deliveries import DeliveryQuery
+    from ordergate.journal.records.paging import page_of
     from ordergate.terminal import show_deliveries
     from ordergate.web.event_documents import delivery_document
 
@@ -77,7 +77,7 @@ def list_deliveries(config: Path | None, world: str, *, as_json: bool, **filters
     async def work(runtime: "Runtime") -> "list[Delivery]":
         return await runtime.journal.read(tx.deliveries.search(query))
 
-    rows, has_more = trim(with_gateway(config, work), query.limit, backwards=False)
+    rows, has_more = page_of(with_gateway(config, work), query)
     if as_json:
         page = DeliveryList(data=[delivery_document(row) for row in rows], has_more=has_more)
         print_json(msgspec.json.encode(page))
@@ -102,9 +102,9 @@ def endpoints(config: Path | None, world: str, *, as_json: bool, **filters: Any)
     import msgspec
 
     from ordergate.api.event_documents import EndpointList
-    from ordergate.gateway.orders.read import trim
     from ordergate.journal import transactions as tx
     from ordergate.journal.records.deliveries import EndpointQuery
+    from ordergate.journal.records.paging import page_of
     from ordergate.terminal import show_endpoints
     from ordergate.web.event_documents import endpoint_document
 
@@ -113,7 +113,7 @@ def endpoints(config: Path | None, world: str, *, as_json: bool, **filters: Any)
     async def work(runtime: "Runtime") -> "list[Endpoint]":
         return await runtime.journal.read(tx.endpoints.search(query))
 
-    rows, has_more = trim(with_gateway(config, work), query.limit, backwards=False)
+    rows, has_more = page_of(with_gateway(config, work), query)
     if as_json:
         page = EndpointList(data=[endpoint_document(row) for row in rows], has_more=has_more)
         print_json(msgspec.json.encode(page))

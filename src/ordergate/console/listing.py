@@ -8,6 +8,7 @@ import msgspec
 
 from ordergate.console.pages import to_page
 from ordergate.domain.identifiers import Prefix, is_id
+from ordergate.journal.records.paging import PageCursor
 
 T = TypeVar("T", bound=str)
 
@@ -40,13 +41,6 @@ class OrderFilters(msgspec.Struct, frozen=True, kw_only=True):
         named = {"q": self.text, **msgspec.structs.asdict(self)}
         del named["text"]
         return {name: value for name, value in named.items() if value}
-
-
-class PageCursor(msgspec.Struct, frozen=True, kw_only=True):
-    """The start or the end of a page of a list; at most one is given."""
-
-    starting_after: str | None = None
-    ending_before: str | None = None
 
 
 class Pager(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from ordergate.console.listing import ROWS, OrderFilters, PageCursor, begins, ends
+from ordergate.console.listing import ROWS, OrderFilters, begins, ends
 from ordergate.domain.assembly import OrderRecord
 from ordergate.domain.lifecycle import OrderStatus
 from ordergate.gateway.access.caller import Caller
@@ -12,6 +12,7 @@ from ordergate.gateway.orders import read
 from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.journal import transactions as tx
 from ordergate.journal.records.orders import OrderQuery
+from ordergate.journal.records.paging import PageCursor
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,8 +37,7 @@ async def find_orders(runtime: Runtime, caller: Caller, filters: OrderFilters, a
         created_gte=begins(filters.since),
         created_lte=ends(filters.until),
         limit=ROWS,
-        starting_after=asked.starting_after,
-        ending_before=asked.ending_before,
+        **msgspec.structs.asdict(asked),
     )
     if not filters.text:
         return await _page(runtime, query, None)

@@ -81,10 +81,13 @@ def refuse_loose_query(request: Request[Any, Any, Any]) -> None:
 
 
 def _query_fields(handler: BaseRouteHandler) -> dict[str, Any]:
-    """The handler's query parameters, and the type of each."""
+    """Return the query parameters of a handler and of its dependencies, and the type of each."""
+    provided = [provider.parsed_fn_signature for provider in handler.resolve_dependencies().values()]
+    signatures = [handler.parsed_fn_signature, *provided]
     return {
         field.kwarg_definition.name or name: field.annotation
-        for name, field in handler.parsed_fn_signature.parameters.items()
+        for signature in signatures
+        for name, field in signature.parameters.items()
         if isinstance(field.kwarg_definition, QueryParameter)
     }
 

@@ -1,6 +1,7 @@
 """What a list's address asks for."""
 
-from ordergate.console.listing import OrderFilters, PageCursor, begins, cursor, ends, order_filters, pager
+from ordergate.console.listing import OrderFilters, begins, cursor, ends, order_filters, pager
+from ordergate.journal.records.paging import PageCursor
 
 FIRST, LAST = "ord_" + "1" * 32, "ord_" + "0" * 32
 

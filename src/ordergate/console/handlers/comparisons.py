@@ -181,8 +181,7 @@ async def _show(request: Page, asked: ComparisonForm, *, refused: Problem | None
         world=caller.world,
         merchant=caller.merchant,
         limit=_ROWS,
-        starting_after=at.starting_after,
-        ending_before=at.ending_before,
+        **msgspec.structs.asdict(at),
     )
     bodies, has_more = await compare.list_comparisons(runtime, query)
     past = read_past(bodies)

@@ -46,8 +46,7 @@ async def list_operations(request: Page) -> Response[Any]:
         merchant=caller.merchant,
         state=state or None,  # type: ignore[arg-type]
         limit=ROWS,
-        starting_after=asked.starting_after,
-        ending_before=asked.ending_before,
+        **msgspec.structs.asdict(asked),
     )
     found = await read.list_operations(runtime, query)
     unknown = OperationQuery(

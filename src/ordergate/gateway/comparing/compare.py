@@ -123,23 +123,22 @@ async def list_comparisons(runtime: Runtime, query: ComparisonQuery) -> tuple[li
 
     A page ends before its limit if its documents are large.
     """
-    backwards = query.ending_before is not None
     page: list[bytes] = []
     size, at = 0, query
     while True:
         at = msgspec.structs.replace(at, limit=min(_CHUNK, query.limit - len(page)))
         found = await runtime.journal.read(tx.comparisons.search(at))
-        outwards = found[::-1] if backwards else found
+        outwards = found[::-1] if query.backwards else found
         for each in outwards[: at.limit]:
             body = each.body or b""
             size += len(body)
             if page and size > _PAGE_BYTES:
-                return page[::-1] if backwards else page, True
+                return page[::-1] if query.backwards else page, True
             page.append(body)
         if len(found) <= at.limit or len(page) == query.limit:
-            return page[::-1] if backwards else page, len(found) > at.limit
+            return page[::-1] if query.backwards else page, len(found) > at.limit
         beyond = outwards[at.limit - 1].id
-        at = msgspec.structs.replace(at, **{"ending_before" if backwards else "starting_after": beyond})
+        at = msgspec.structs.replace(at, **{"ending_before" if query.backwards else "starting_after": beyond})
 
 
 def _unless_erased(comparison: Comparison) -> bytes:

@@ -31,6 +31,7 @@ from ordergate.gateway.writes.plans import read_order, read_page
 from ordergate.journal import transactions as tx
 from ordergate.journal.records.operations import Operation, OperationQuery
 from ordergate.journal.records.orders import OrderQuery, StoredOrder
+from ordergate.journal.records.paging import page_of
 from ordergate.telemetry.log import note_account, note_order
 
 T = TypeVar("T")
@@ -105,7 +106,7 @@ async def list_orders(runtime: Runtime, query: OrderQuery) -> Page:
 async def list_records(runtime: Runtime, query: OrderQuery) -> tuple[Sequence[OrderRecord], bool]:
     """Return one page of orders as the journal keeps them, newest first, and whether there are more."""
     records = await runtime.journal.read(tx.orders.search(query))
-    return trim(records, query.limit, backwards=query.ending_before is not None)
+    return page_of(records, query)
 
 
 async def get_operation(runtime: Runtime, caller: Caller, operation_id: str) -> Operation:
@@ -123,7 +124,7 @@ async def get_operation(runtime: Runtime, caller: Caller, operation_id: str) -> 
 async def list_operations(runtime: Runtime, query: OperationQuery) -> OperationPage:
     """Return one page of operations, newest first."""
     operations = await runtime.journal.read(tx.operations.search(query))
-    shown, has_more = trim(operations, query.limit, backwards=query.ending_before is not None)
+    shown, has_more = page_of(operations, query)
     return OperationPage(data=list(shown), has_more=has_more)
 
 
@@ -173,14 +174,6 @@ async def list_at_provider(
         next_cursor=_wrap(page.next_cursor, account),
         previous_cursor=_wrap(page.previous_cursor, account),
     )
-
-
-def trim(rows: Sequence[T], limit: int, *, backwards: bool) -> tuple[Sequence[T], bool]:
-    """Drop the extra row that shows whether there are more: the one farthest from the cursor."""
-    has_more = len(rows) > limit
-    if not has_more:
-        return rows, False
-    return (rows[-limit:] if backwards else rows[:limit]), True
 
 
 def require_whole_account(account: Account, caller: Caller) -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from ordergate.domain.mode import World
+from ordergate.journal.records.paging import PageQuery
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,14 +36,8 @@ def comparison_key(comparison: str, account: str) -> str:
     return f"{comparison}.{account}"
 
 
-class ComparisonQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which comparisons to list; newest first by id."""
-
-    world: World
-    merchant: str | None = None
-    limit: int = 20
-    starting_after: str | None = None
-    ending_before: str | None = None
+class ComparisonQuery(PageQuery, frozen=True, kw_only=True):
+    """Which comparisons to list."""
 
 
 ShadowKind = Literal["accepted", "refused", "difference", "link_missing", "dropped"]

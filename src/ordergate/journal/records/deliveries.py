@@ -8,6 +8,7 @@ import msgspec
 from ordergate.domain.delivery import DeliveryState, DeliveryTry
 from ordergate.domain.mode import World
 from ordergate.journal.records.events import Event
+from ordergate.journal.records.paging import PageQuery
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,28 +116,17 @@ class DeliveryBatch(msgspec.Struct, frozen=True, kw_only=True):
     due: tuple[DueDelivery, ...]
 
 
-class EndpointQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which endpoints to list; newest first by id."""
-
-    world: World
-    merchant: str | None = None
-    limit: int = 20
-    starting_after: str | None = None
-    ending_before: str | None = None
+class EndpointQuery(PageQuery, frozen=True, kw_only=True):
+    """Which endpoints to list."""
 
 
-class DeliveryQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which deliveries to list; newest first by id."""
+class DeliveryQuery(PageQuery, frozen=True, kw_only=True):
+    """Which deliveries to list."""
 
-    world: World
-    merchant: str | None = None
     endpoint: str | None = None
     state: DeliveryState | None = None
     event: str | None = None
     order: str | None = None
-    limit: int = 20
-    starting_after: str | None = None
-    ending_before: str | None = None
 
 
 class ReplayRange(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from ordergate.domain.lifecycle import OperationKind
 from ordergate.domain.mode import World
 from ordergate.domain.operation import Attempt, OperationState, Probe, Resolution
 from ordergate.domain.order import Notice
+from ordergate.journal.records.paging import PageQuery
 from ordergate.spi.adapter import Baseline
 
 _KEPT_BY_NOBODY = frozenset({None, 401, 403, 408, 429})
@@ -199,18 +200,13 @@ class UnknownOperations(msgspec.Struct, frozen=True, kw_only=True):
     need_person: int
 
 
-class OperationQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which operations to list; newest first by id.
+class OperationQuery(PageQuery, frozen=True, kw_only=True):
+    """Which operations to list.
 
     Attributes:
         unattended: Only operations that no process works on or will work on.
     """
 
-    world: World
-    merchant: str | None = None
     state: OperationState | None = None
     order: str | None = None
     unattended: bool = False
-    limit: int = 20
-    starting_after: str | None = None
-    ending_before: str | None = None

@@ -7,7 +7,7 @@ import msgspec
 
 from ordergate.domain.assembly import OrderRecord
 from ordergate.domain.lifecycle import OrderStatus
-from ordergate.domain.mode import World
+from ordergate.journal.records.paging import PageQuery
 
 
 class StoredOrder(msgspec.Struct, frozen=True):
@@ -29,11 +29,9 @@ class AccountUse(msgspec.Struct, frozen=True, kw_only=True):
     unsettled: int
 
 
-class OrderQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which orders to list; newest first by id. Those made for comparisons are listed only when asked for."""
+class OrderQuery(PageQuery, frozen=True, kw_only=True):
+    """Which orders to list. Those made for comparisons are listed only when asked for."""
 
-    world: World
-    merchant: str | None = None
     status: OrderStatus | None = None
     account: str | None = None
     provider: str | None = None
@@ -42,6 +40,3 @@ class OrderQuery(msgspec.Struct, frozen=True, kw_only=True):
     created_gte: datetime | None = None
     created_lte: datetime | None = None
     purpose: Literal["comparison"] | None = None
-    limit: int = 20
-    starting_after: str | None = None
-    ending_before: str | None = None

@@ -42,7 +42,7 @@ def find(comparison_id: str) -> Steps[Comparison | None]:
 def search(query: ComparisonQuery) -> Steps[list[Comparison]]:
     """Return up to ``limit + 1`` comparisons that have a result; one more than the limit shows that there are more."""
     rows = yield Query(*list_queries.comparisons(query))
-    return list_queries.in_order([_comparison(row) for row in rows], query.ending_before)
+    return list_queries.in_order([_comparison(row) for row in rows], query)
 
 
 def _comparison(row: Row) -> Comparison:

@@ -135,7 +135,7 @@ def find(delivery_id: str) -> Steps[Delivery | None]:
 def search(query: DeliveryQuery) -> Steps[list[Delivery]]:
     """Return up to ``limit + 1`` deliveries; one more than the limit shows that there are more."""
     rows = yield Query(*list_queries.deliveries(query))
-    return list_queries.in_order([_delivery(row) for row in rows], query.ending_before)
+    return list_queries.in_order([_delivery(row) for row in rows], query)
 
 
 @transaction()

@@ -51,7 +51,7 @@ def find(endpoint_id: str) -> Steps[Endpoint | None]:
 def search(query: EndpointQuery) -> Steps[list[Endpoint]]:
     """Return up to ``limit + 1`` endpoints; one more than the limit shows that there are more."""
     rows = yield Query(*list_queries.endpoints(query))
-    return list_queries.in_order([codec.decode_endpoint(row[0]) for row in rows], query.ending_before)
+    return list_queries.in_order([codec.decode_endpoint(row[0]) for row in rows], query)
 
 
 @transaction()

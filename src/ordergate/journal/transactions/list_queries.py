@@ -10,6 +10,7 @@ from ordergate.journal.records.events import EventQuery
 from ordergate.journal.records.links import LinkQuery
 from ordergate.journal.records.operations import OperationQuery
 from ordergate.journal.records.orders import OrderQuery
+from ordergate.journal.records.paging import PageQuery
 
 T = TypeVar("T")
 
@@ -118,16 +119,16 @@ def links(query: LinkQuery) -> tuple[str, dict[str, Any]]:
     return sql, parameters
 
 
-def in_order(rows: list[T], ending_before: str | None) -> list[T]:
+def in_order(rows: list[T], query: PageQuery) -> list[T]:
     """Return rows newest first: a page before a row is read away from it."""
-    return rows if ending_before is None else rows[::-1]
+    return rows[::-1] if query.backwards else rows
 
 
 def _statement(
     table: str,
     equal: Mapping[str, Any],
     bounds: Mapping[str, Any],
-    query: OrderQuery | OperationQuery | ComparisonQuery | EndpointQuery | DeliveryQuery,
+    query: PageQuery,
     *always: str,
     columns: str = "record",
 ) -> tuple[str, dict[str, Any]]:
@@ -143,7 +144,7 @@ def _statement(
         **{condition.rpartition(":")[2]: value for condition, value in {**bounds, **cursors}.items()},
         "limit": query.limit + 1,
     }
-    direction = "ASC" if query.ending_before is not None else "DESC"
+    direction = "ASC" if query.backwards else "DESC"
     sql = (
         f"SELECT {columns} FROM {table} WHERE {' AND '.join(conditions)} ORDER BY id {direction} LIMIT :limit"  # noqa: S608
     )

@@ -256,7 +256,7 @@ def find(operation_id: str) -> Steps[Operation | None]:
 def search(query: OperationQuery) -> Steps[list[Operation]]:
     """Return up to ``limit + 1`` operations; one more than the limit shows that there are more."""
     rows = yield Query(*list_queries.operations(query))
-    return list_queries.in_order([codec.decode_operation(row[0]) for row in rows], query.ending_before)
+    return list_queries.in_order([codec.decode_operation(row[0]) for row in rows], query)
 
 
 @transaction()

@@ -29,7 +29,7 @@ def find(order_id: str) -> Steps[StoredOrder | None]:
 def search(query: OrderQuery) -> Steps[list[OrderRecord]]:
     """Return up to ``limit + 1`` orders; one more than the limit shows that there are more."""
     rows = yield Query(*list_queries.orders(query))
-    return list_queries.in_order([codec.decode_order(row[0]) for row in rows], query.ending_before)
+    return list_queries.in_order([codec.decode_order(row[0]) for row in rows], query)
 
 
 @transaction(inline=True, records_events=True)

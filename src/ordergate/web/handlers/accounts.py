@@ -18,6 +18,7 @@ from ordergate.journal import transactions as tx
 from ordergate.web.authentication import caller_of
 from ordergate.web.documents import account_document
 from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, READ_PROBLEMS, answers
+from ordergate.web.paging import Limit
 from ordergate.web.strictness import require_zone
 
 
@@ -77,7 +78,7 @@ async def list_provider_orders(
     cursor: Annotated[
         str | None, QueryParameter(description="The cursor of an earlier page, unchanged.")
     ] = None,
-    limit: Annotated[int, QueryParameter(ge=1, le=100, description="Rows per page.")] = 20,
+    limit: Limit = 20,
 ) -> ProviderPage:
     """Read one page of the provider's own list; orders that were not made here have no `id`.
 

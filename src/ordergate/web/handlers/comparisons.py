@@ -2,14 +2,17 @@
 
 from typing import Annotated, Any
 
+import msgspec
 from litestar import Request, Response, get, post
-from litestar.params import BodyKwarg, FromPath, FromQuery, HeaderParameter, QueryParameter
+from litestar.di import NamedDependency
+from litestar.params import BodyKwarg, FromPath, FromQuery, HeaderParameter
 
 from ordergate.api.documents import ComparisonDocument, ComparisonList, TranslationList
 from ordergate.domain.draft import ComparisonBody, TranslationBody
 from ordergate.gateway.comparing import compare
 from ordergate.gateway.comparing.translate import translate
 from ordergate.journal.records.comparisons import ComparisonQuery
+from ordergate.journal.records.paging import PageQuery
 from ordergate.web import examples
 from ordergate.web.authentication import caller_of
 from ordergate.web.documents import translation_document
@@ -20,7 +23,7 @@ from ordergate.web.openapi import (
     WRITE_PROBLEMS,
     answers,
 )
-from ordergate.web.strictness import refuse_bad_cursors
+from ordergate.web.paging import paged
 
 Merchant = FromQuery[str | None]
 _JSON = "application/json"
@@ -116,24 +119,15 @@ async def get_comparison(request: Request[Any, Any, Any], comparison_id: FromPat
     summary="List comparisons",
     tags=["comparisons"],
     opt={"scope": "orders:read"},
+    dependencies=paged("cmp"),
     responses={**READ_PROBLEMS, 200: answers(ComparisonList, "One page, newest first")},
 )
 async def list_comparisons(
     request: Request[Any, Any, Any],
-    limit: Annotated[int, QueryParameter(ge=1, le=100, description="Rows per page.")] = 20,
-    starting_after: FromQuery[str | None] = None,
-    ending_before: FromQuery[str | None] = None,
+    page: NamedDependency[PageQuery],
 ) -> Response[bytes]:
     """List comparisons, newest first; `starting_after` and `ending_before` are their ids."""
-    refuse_bad_cursors(starting_after, ending_before, "cmp")
-    caller = caller_of(request)
-    query = ComparisonQuery(
-        world=caller.world,
-        merchant=caller.merchant,
-        limit=limit,
-        starting_after=starting_after,
-        ending_before=ending_before,
-    )
+    query = ComparisonQuery(**msgspec.structs.asdict(page))
     rows, has_more = await compare.list_comparisons(request.app.state.runtime, query)
     more = b"true" if has_more else b"false"
     return Response(b'{"data":[' + b",".join(rows) + b'],"has_more":' + more + b"}", media_type=_JSON)

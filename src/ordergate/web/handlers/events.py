@@ -12,6 +12,7 @@ from ordergate.journal.records.events import EventQuery, Feed
 from ordergate.web.authentication import caller_of
 from ordergate.web.event_documents import event_document
 from ordergate.web.openapi import READ_PROBLEMS
+from ordergate.web.paging import Limit
 
 
 @get(
@@ -28,7 +29,7 @@ async def list_order_events(
     after: Annotated[
         str | None, QueryParameter(description="The `id` of the last event of this order that you have.")
     ] = None,
-    limit: Annotated[int, QueryParameter(ge=1, le=100, description="Rows per page.")] = 100,
+    limit: Limit = 100,
 ) -> EventList:
     """Read the events of one order, the oldest first."""
     runtime, caller = request.app.state.runtime, caller_of(request)
@@ -51,7 +52,7 @@ async def list_events(
         QueryParameter(description="The `number`, or the id, of the last event that you have; 0 for all."),
     ] = None,
     event_type: Annotated[EventType | None, QueryParameter(name="type")] = None,
-    limit: Annotated[int, QueryParameter(ge=1, le=100, description="Rows per page.")] = 20,
+    limit: Limit = 20,
     purpose: Annotated[
         Literal["comparison"] | None,
         QueryParameter(description="`comparison`: the feed of orders that comparisons made."),

@@ -2,8 +2,10 @@
 
 from typing import Annotated, Any
 
+import msgspec
 from litestar import Request, get, post
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from ordergate.api.documents import OperationDocument, OperationList
 from ordergate.domain.draft import ResolveBody
@@ -12,10 +14,11 @@ from ordergate.gateway.orders import read
 from ordergate.gateway.orders.resolve import recheck_operation as recheck
 from ordergate.gateway.orders.resolve import resolve_operation as resolve
 from ordergate.journal.records.operations import OperationQuery
+from ordergate.journal.records.paging import PageQuery
 from ordergate.web.authentication import caller_of
 from ordergate.web.documents import operation_document
 from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, READ_PROBLEMS, answers, problem
-from ordergate.web.strictness import refuse_bad_cursors
+from ordergate.web.paging import paged
 
 
 @get(
@@ -38,28 +41,18 @@ async def get_operation(request: Request[Any, Any, Any], operation_id: FromPath[
     summary="List operations",
     tags=["operations"],
     opt={"scope": "orders:read"},
+    dependencies=paged("op"),
     responses=READ_PROBLEMS,
 )
 async def list_operations(
     request: Request[Any, Any, Any],
+    page: NamedDependency[PageQuery],
     operation_state: Annotated[OperationState | None, QueryParameter(name="state")] = None,
-    limit: Annotated[int, QueryParameter(ge=1, le=100, description="Rows per page.")] = 20,
-    starting_after: FromQuery[str | None] = None,
-    ending_before: FromQuery[str | None] = None,
 ) -> OperationList:
     """List operations, newest first; `state=unknown` lists those with an unknown outcome."""
-    refuse_bad_cursors(starting_after, ending_before, "op")
-    caller = caller_of(request)
-    query = OperationQuery(
-        world=caller.world,
-        merchant=caller.merchant,
-        state=operation_state,
-        limit=limit,
-        starting_after=starting_after,
-        ending_before=ending_before,
-    )
-    page = await read.list_operations(request.app.state.runtime, query)
-    return OperationList(data=[operation_document(row) for row in page.data], has_more=page.has_more)
+    query = OperationQuery(**msgspec.structs.asdict(page), state=operation_state)
+    found = await read.list_operations(request.app.state.runtime, query)
+    return OperationList(data=[operation_document(row) for row in found.data], has_more=found.has_more)
 
 
 @post(

@@ -3,7 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
+import msgspec
 from litestar import Request, get, patch, post
+from litestar.di import NamedDependency
 from litestar.openapi.spec import Example
 from litestar.params import BodyKwarg, FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 from litestar.response.base import ASGIResponse
@@ -19,11 +21,13 @@ from ordergate.gateway.orders import cancel, create, fulfill, pay, read, receipt
 from ordergate.gateway.runtime.runtime import Answer, Runtime
 from ordergate.gateway.writes.write import CallOptions
 from ordergate.journal.records.orders import OrderQuery
+from ordergate.journal.records.paging import PageQuery
 from ordergate.telemetry.log import note_account
 from ordergate.web import examples
 from ordergate.web.authentication import caller_of
 from ordergate.web.openapi import IDEMPOTENCY_KEY, READ_PROBLEMS, WRITE_PROBLEMS, answers
-from ordergate.web.strictness import refuse_bad_cursors, require_zone
+from ordergate.web.paging import paged
+from ordergate.web.strictness import require_zone
 
 _DIGITS = 4
 """Of the seconds that a caller prefers to wait, at most."""
@@ -52,8 +56,6 @@ Prefer = Annotated[
     ),
 ]
 ACCEPTED = {202: answers(OperationDocument, "Accepted: the operation, with `Prefer: respond-async`")}
-
-Limit = Annotated[int, QueryParameter(ge=1, le=100, description="Rows per page.")]
 
 
 @post(
@@ -94,10 +96,12 @@ async def create_order(
     summary="List orders",
     tags=["orders"],
     opt={"scope": "orders:read"},
+    dependencies=paged("ord"),
     responses=READ_PROBLEMS,
 )
 async def list_orders(
     request: Request[Any, Any, Any],
+    page: NamedDependency[PageQuery],
     status: FromQuery[OrderStatus | None] = None,
     account: FromQuery[str | None] = None,
     provider: FromQuery[str | None] = None,
@@ -106,19 +110,13 @@ async def list_orders(
     created_gte: FromQuery[datetime | None] = None,
     created_lte: FromQuery[datetime | None] = None,
     purpose: FromQuery[Literal["comparison"] | None] = None,
-    limit: Limit = 20,
-    starting_after: FromQuery[str | None] = None,
-    ending_before: FromQuery[str | None] = None,
 ) -> Page:
     """List orders from the journal, newest first; `starting_after` and `ending_before` are ids of orders.
 
     Orders that comparisons have made are listed only with `purpose=comparison`.
     """
-    refuse_bad_cursors(starting_after, ending_before, "ord")
-    caller = caller_of(request)
     query = OrderQuery(
-        world=caller.world,
-        merchant=caller.merchant,
+        **msgspec.structs.asdict(page),
         status=status,
         account=account,
         provider=provider,
@@ -127,9 +125,6 @@ async def list_orders(
         created_gte=require_zone(created_gte, "created_gte"),
         created_lte=require_zone(created_lte, "created_lte"),
         purpose=purpose,
-        limit=limit,
-        starting_after=starting_after,
-        ending_before=ending_before,
     )
     return await read.list_orders(_runtime(request), query)
 

@@ -2,7 +2,9 @@
 
 from typing import Annotated, Any
 
+import msgspec
 from litestar import Request, delete, get, patch, post
+from litestar.di import NamedDependency
 from litestar.params import BodyKwarg, FromPath, FromQuery, JSONBody, QueryParameter
 
 from ordergate.api.event_documents import (
@@ -16,10 +18,10 @@ from ordergate.api.event_documents import (
 )
 from ordergate.domain.delivery import DeliveryState
 from ordergate.domain.webhook_bodies import EndpointBody, EndpointUpdate, ReplayBody, RotateBody
-from ordergate.gateway.orders.read import trim
 from ordergate.gateway.outbound import endpoints, replay
 from ordergate.journal import transactions as tx
 from ordergate.journal.records.deliveries import DeliveryQuery, EndpointQuery
+from ordergate.journal.records.paging import PageQuery, page_of
 from ordergate.web import examples
 from ordergate.web.authentication import caller_of
 from ordergate.web.event_documents import (
@@ -29,9 +31,8 @@ from ordergate.web.event_documents import (
     ping_document,
 )
 from ordergate.web.openapi import PLAIN_WRITE_PROBLEMS, READ_PROBLEMS, answers, problem
-from ordergate.web.strictness import refuse_bad_cursors
+from ordergate.web.paging import paged
 
-Limit = Annotated[int, QueryParameter(ge=1, le=100, description="Rows per page.")]
 SCOPE = {"scope": "webhooks:write"}
 
 
@@ -68,26 +69,17 @@ async def create_webhook_endpoint(
     summary="List endpoints",
     tags=["webhooks"],
     opt={"scope": "orders:read"},
+    dependencies=paged("wh"),
     responses=READ_PROBLEMS,
 )
 async def list_webhook_endpoints(
     request: Request[Any, Any, Any],
-    limit: Limit = 20,
-    starting_after: FromQuery[str | None] = None,
-    ending_before: FromQuery[str | None] = None,
+    page: NamedDependency[PageQuery],
 ) -> EndpointList:
     """List endpoints, newest first."""
-    refuse_bad_cursors(starting_after, ending_before, "wh")
-    caller = caller_of(request)
-    query = EndpointQuery(
-        world=caller.world,
-        merchant=caller.merchant,
-        limit=limit,
-        starting_after=starting_after,
-        ending_before=ending_before,
-    )
+    query = EndpointQuery(**msgspec.structs.asdict(page))
     rows = await request.app.state.runtime.journal.read(tx.endpoints.search(query))
-    shown, has_more = trim(rows, limit, backwards=ending_before is not None)
+    shown, has_more = page_of(rows, query)
     return EndpointList(data=[endpoint_document(row) for row in shown], has_more=has_more)
 
 
@@ -211,34 +203,27 @@ async def ping_webhook_endpoint(request: Request[Any, Any, Any], endpoint_id: Fr
     summary="List deliveries",
     tags=["webhooks"],
     opt={"scope": "orders:read"},
+    dependencies=paged("dlv"),
     responses=READ_PROBLEMS,
 )
 async def list_webhook_deliveries(
     request: Request[Any, Any, Any],
+    page: NamedDependency[PageQuery],
     endpoint: FromQuery[str | None] = None,
     delivery_state: Annotated[DeliveryState | None, QueryParameter(name="state")] = None,
     event: FromQuery[str | None] = None,
     order: FromQuery[str | None] = None,
-    limit: Limit = 20,
-    starting_after: FromQuery[str | None] = None,
-    ending_before: FromQuery[str | None] = None,
 ) -> DeliveryList:
     """List deliveries with their tries, newest first; those that ended are forgotten after the retention."""
-    refuse_bad_cursors(starting_after, ending_before, "dlv")
-    caller = caller_of(request)
     query = DeliveryQuery(
-        world=caller.world,
-        merchant=caller.merchant,
+        **msgspec.structs.asdict(page),
         endpoint=endpoint,
         state=delivery_state,
         event=event,
         order=order,
-        limit=limit,
-        starting_after=starting_after,
-        ending_before=ending_before,
     )
     rows = await request.app.state.runtime.journal.read(tx.deliveries.search(query))
-    shown, has_more = trim(rows, limit, backwards=ending_before is not None)
+    shown, has_more = page_of(rows, query)
     return DeliveryList(data=[delivery_document(row) for row in shown], has_more=has_more)
 
 
