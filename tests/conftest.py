@@ -9,11 +9,16 @@ from typing import Any
 import pytest
 import pytest_asyncio
 import structlog
+from hypothesis import HealthCheck, settings
 from tests import postgresql
 from tests.postgresql import VARIABLE, PostgreSQLMissing, Server
 from tests.scenarios.shop import Command, Emulator, Shop, open_shop, start_emulator, write_config
 
 from ordergate.gateway.accounts.registry import installed_adapters
+
+# A machine may be busy: no example has to be drawn, or to end, within a time.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 OpenShop = Callable[..., Awaitable[Shop]]
 Start = Callable[..., Command]

@@ -376,7 +376,7 @@ async def test_a_lost_create_is_resolved_as_not_applied(shop: Shop, visit: Visit
     refused = await visitor.submit(f"{path}/resolve", path, **said)
     shop.emulator.faults()
     assert refused.status_code == 409
-    assert "say unseen" in text_of(refused.text)
+    assert "give unseen" in text_of(refused.text)
     settled = await visitor.submit(f"{path}/resolve", path, **said)
     again = await visitor.submit(f"{path}/resolve", "/orders", **said)
 
@@ -427,5 +427,5 @@ async def test_what_needs_a_person_comes_first(open_another: OpenShop, visit: Vi
 
     assert text_of(listed).index("Waiting for a person") < text_of(listed).index("needs a person")
     assert listed.index("Waiting for a person") < listed.index(lost["operation"]) < listed.index("<h2>All")
-    assert "Needs a person: let it be looked at again" in page
+    assert "Needs a person: have it probed again" in page
     assert "Say what became of it" in page

@@ -195,7 +195,7 @@ async def test_forms_of_others_do_nothing(shop: Shop, visit: Visit) -> None:
         for path in ("/sign-out", again):
             answer = await visitor.post(path, **fields)
             assert answer.status_code == 403, fields
-            assert "This form was not made in this session" in text_of(answer.text)
+            assert "This form belongs to another session" in text_of(answer.text)
     for site in ("cross-site", "same-site"):
         answer = await visitor.post("/sign-out", {"sec-fetch-site": site}, form_token=token)
         assert answer.status_code == 403, site

@@ -70,7 +70,7 @@ def cases(account: str) -> dict[str, list[Case]]:
         "OrdergateOperationNeedsPerson": [
             Case(
                 [Set("ordergate_operations_needing_person", "2x60")],
-                "2 operations wait for a person: nobody knows whether they were applied",
+                "2 operations need an operator: it is unknown whether they were applied",
             )
         ],
         "OrdergateUnknownOperationOld": [
@@ -92,7 +92,7 @@ def cases(account: str) -> dict[str, list[Case]]:
         "OrdergateBreakerOpen": [
             Case(
                 [Set("ordergate_breaker_state", values, mine)],
-                f"{account} has failed again and again, and no call to it has gone through since",
+                f"{account} has failed repeatedly, and no call to it has succeeded since",
                 mine,
             )
             for values in ("2x60", "2 1 1 2 1 1 2 1 1 2 1 1 2 1 1 2 1 1 2 1 1 2 1 1 2 1 1 2 1 1 2 1 1")
@@ -100,7 +100,7 @@ def cases(account: str) -> dict[str, list[Case]]:
         "OrdergateProviderSlow": [
             Case(
                 buckets("ordergate_provider_call_duration_seconds", mine, ("30.0", "+Inf")),
-                f"{account} takes 29s to answer (p95)",
+                f"{account} answers within 29s (p95)",
                 mine,
             )
         ],
@@ -129,7 +129,7 @@ def cases(account: str) -> dict[str, list[Case]]:
         "OrdergateJournalBacklog": [
             Case(
                 [Set("ordergate_journal_waiting_writes", "150x60")],
-                "150 writes wait for the journal on 10.0.0.1:8080: it stands still, or nearly so",
+                "150 writes wait for the journal on 10.0.0.1:8080: it is blocked or very slow",
                 instance,
             )
         ],
@@ -166,7 +166,7 @@ def cases(account: str) -> dict[str, list[Case]]:
         "OrdergateOverloaded": [
             Case(
                 [Set("ordergate_requests_shed_total", "0+10x60")],
-                "100% of the requests are refused: more is asked than can be done",
+                "100% of the requests are refused: the gateway is overloaded",
             )
         ],
         "OrdergateSlow": [
@@ -200,7 +200,7 @@ def cases(account: str) -> dict[str, list[Case]]:
         "OrdergateWebhookEndpointDisabled": [
             Case(
                 [Set("ordergate_webhook_endpoints_disabled_total", "0x25 1x35")],
-                "A merchant's endpoint was disabled: nothing could be delivered there",
+                "A merchant's endpoint was disabled: no delivery to it succeeded",
             )
         ],
         "OrdergateLogLost": [

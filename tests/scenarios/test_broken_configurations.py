@@ -283,7 +283,7 @@ KINDS: dict[str, Broken] = {
         'api_key = "{api_key}"', 'api_key = "rk_live_kept_out"', "accounts.revkeen.api_key", "begins with rk_sandbox_"
     ),
     "nothing but the prefix": Broken(
-        "", "", "accounts.live.api_key", LIVE_KEY, "goes on after rk_live_", {"LIVE_KEY": "rk_live_"}
+        "", "", "accounts.live.api_key", LIVE_KEY, "continues after rk_live_", {"LIVE_KEY": "rk_live_"}
     ),
     "one webhook secret twice": Broken(
         "",
@@ -401,7 +401,7 @@ KINDS: dict[str, Broken] = {
         "weight = 50", 'billing_type = ["often"]', "routing.rules.0.when.billing_type.0", "Invalid enum"
     ),
     "condition that nothing meets": _other(
-        'currency = ["EUR", "GBP"]', "currency = []", "routing.rules.0.when.currency", "An empty list never holds"
+        'currency = ["EUR", "GBP"]', "currency = []", "routing.rules.0.when.currency", "An empty list never matches"
     ),
     "range from above to below": _other(
         "total_lte = 10000", "total_lte = 99", "routing.rules.0.when.total_lte", "at least 100 and at most 99"

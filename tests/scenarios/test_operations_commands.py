@@ -110,7 +110,7 @@ def test_a_lost_create_is_looked_for_again(
     emulator.faults()
     settled = said(config, "operations", "recheck", lost["operation"])
 
-    assert nameless.stderr.count("Say which order at the provider") == 1
+    assert nameless.stderr.count("Give the id of the order") == 1
     assert (unclear["state"], unclear["probes"][-1]["found"]) == ("unknown", "unclear")
     assert (refused["code"], refused["errors"][0]["pointer"]) == ("invalid_state", "/unseen")
     assert (settled["state"], settled["outcome"]) == ("succeeded", "applied")

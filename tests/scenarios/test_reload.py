@@ -120,7 +120,7 @@ async def test_account_that_became_another_is_not_asked(open_another: OpenShop) 
     refused = await shop.get(f"/v1/orders/{order['id']}?refresh=true")
 
     problem = problem_of(refused, 422, "no_route")
-    assert "has become another" in problem["detail"]
+    assert "now belongs to another" in problem["detail"]
 
 
 async def test_order_made_while_its_account_goes(

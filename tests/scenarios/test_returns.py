@@ -247,7 +247,7 @@ async def test_fulfilment_after_a_return_is_not_sent(shop: Shop) -> None:
     problem = problem_of(await shop.fulfill(order), 409, "invalid_state")
 
     assert verdict(problem) == ("no", "not_applied", "after_fix")
-    assert "came back" in problem["detail"]
+    assert "were returned" in problem["detail"]
 
 
 @at_rapyd

@@ -217,42 +217,42 @@ _BOTH: dict[ReviewReason, list[Way]] = {
         Way("refunded at the provider", _other_total_paid, REFUND, "refunded"),
     ],
     ReviewReason.UPDATE_MISMATCH: [
-        Way("next change of metadata that is kept", _not_kept, _change_again, "open"),
-        Way("reading it again once it is as it was sent", _not_kept, _mend_metadata, "open"),
+        Way("next change of metadata that the provider keeps", _not_kept, _change_again, "open"),
+        Way("a read once the metadata is as it was sent", _not_kept, _mend_metadata, "open"),
         Way("resolving the change's operation as applied", _not_kept, _accept("update"), "open"),
     ],
     ReviewReason.LATE_WRITE: [
         Way("resolving the operation as applied", _late, _accept("create"), "open"),
-        Way("cancel or refund what is too much", _late, _cancel_and_accept, "canceled"),
+        Way("cancel or refund the excess", _late, _cancel_and_accept, "canceled"),
     ],
 }
 WAYS: dict[str, dict[ReviewReason, list[Way]]] = {
     "revkeen": {
         **_BOTH,
-        ReviewReason.UNMAPPED_STATUS: [Way("reading it again", _unmapped, _known_status, "canceled")],
+        ReviewReason.UNMAPPED_STATUS: [Way("a read clears this", _unmapped, _known_status, "canceled")],
         ReviewReason.CANCELED_WITH_MONEY_HELD: [
             Way("refund it at the provider", _canceled_with_money, REFUND, "refunded")
         ],
     },
     "rapyd": {
         **_BOTH,
-        ReviewReason.UNMAPPED_STATUS: [Way("reading it again", _unmapped, _known_status, "open")],
+        ReviewReason.UNMAPPED_STATUS: [Way("a read clears this", _unmapped, _known_status, "open")],
         ReviewReason.CANCELED_WITH_MONEY_HELD: [
             Way("refund it at the provider", _canceled_with_money, REFUND, "refunded"),
             Way("refund it at the provider", _canceled_here_and_paid_there, REFUND, "refunded"),
         ],
         ReviewReason.PAYMENT_MISMATCH: [
             Way(
-                "refund what is too much",
+                "refund the excess",
                 _transferred(42000),
                 _do("refund", amount=1000),
                 "partially_refunded",
             ),
-            Way("or all of it", _transferred(40000), REFUND, "refunded"),
+            Way("or the whole payment", _transferred(40000), REFUND, "refunded"),
             Way("mark the order as paid", _transferred(40000), _mark_as_paid, "paid"),
         ],
         ReviewReason.PAYMENT_NOT_RECORDED: [
-            Way("once the order there is paid", _not_recorded, _mark_as_paid, "paid"),
+            Way("once the order at the provider is paid", _not_recorded, _mark_as_paid, "paid"),
             Way("resolving the payment's operation as applied", _not_recorded, _accept("pay"), "open"),
         ],
     },

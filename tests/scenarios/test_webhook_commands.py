@@ -95,7 +95,7 @@ async def test_what_failed_is_listed_and_replayed_and_survives_a_kill(
         ((), "Name one DELIVERY, or an --endpoint"),
         (("dlv_1", "--endpoint", "wh_1"), "Name one DELIVERY, or an --endpoint"),
         (("--endpoint", "wh_1"), "--failed, or --since"),
-        (("dlv_1", "--failed"), "go with --endpoint"),
+        (("dlv_1", "--failed"), "need --endpoint"),
         (("--endpoint", "wh_1", "--since", "yesterday"), "is not a date"),
     ],
 )

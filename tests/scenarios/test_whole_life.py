@@ -821,7 +821,7 @@ async def test_status_that_nobody_knows(shop: Shop) -> None:
     now = await shop.read(order, refresh=True)
     in_review(now, "unmapped_status")
     assert now["provider_status"] == "quarantined"
-    await refused_in_review(shop, order, "reading it again")
+    await refused_in_review(shop, order, "a read clears this")
     shop.emulator.switch(unknown_order_status=None)
     assert (await shop.read(order, refresh=True))["status"] == "open"
     body_of(await shop.pay(order), 200)
@@ -834,7 +834,7 @@ async def test_status_of_a_new_order_that_nobody_knows(shop: Shop) -> None:
     order = await shop.order()
     in_review(order, "unmapped_status")
 
-    await refused_in_review(shop, order, "reading it again")
+    await refused_in_review(shop, order, "a read clears this")
 
     shop.emulator.act(order["provider_order_id"], "dashboard_cancel")
     assert (await shop.read(order, refresh=True))["status"] == "canceled"

@@ -148,7 +148,7 @@ MISTAKES = [
     ('[store]\nurl = { env = "STORE" }\n', "2: store.url: The environment variable STORE is not set."),
     ('[store]\nurl = { var = "STORE" }\n', "2: store.url: A reference is { env = "),
     ('[store]\nurl = "host=db password=pw"\n', "2: store.url: The file must not contain a password"),
-    ('[store]\nurl = "host=db nonsense"\n', "2: store.url: The URL of the database is invalid: what stands"),
+    ('[store]\nurl = "host=db nonsense"\n', "2: store.url: The URL of the database is invalid: the text after"),
     ('[store]\nurl = "host=db gssencmode=require"\n', "2: store.url: The URL of the database is invalid: gssencmode"),
     ('[store]\nurl = "postgresql://db/x?y"\n', "2: store.url: The parameters of the database's URL are invalid"),
     ("[surprise]\nx = 1\n", "1: surprise: There is no such field here; known are accounts,"),

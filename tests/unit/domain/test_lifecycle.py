@@ -202,10 +202,10 @@ def test_a_refusal_says_one_thing_once() -> None:
 @pytest.mark.parametrize(
     ("reason", "word"),
     [
-        (ReviewReason.UNMAPPED_STATUS, "reading it again"),
+        (ReviewReason.UNMAPPED_STATUS, "a read clears this"),
         (ReviewReason.AMOUNT_MISMATCH, "expected_total"),
         (ReviewReason.CANCELED_WITH_MONEY_HELD, "refund"),
-        (ReviewReason.PAYMENT_MISMATCH, "refund what is too much"),
+        (ReviewReason.PAYMENT_MISMATCH, "refund the excess"),
         (ReviewReason.PAYMENT_NOT_RECORDED, "do not pay again"),
         (ReviewReason.UPDATE_MISMATCH, "next change"),
     ],

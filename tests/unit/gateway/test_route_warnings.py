@@ -77,8 +77,8 @@ def test_a_merchant_who_is_shut_out() -> None:
     """A rule for a merchant to whom none of its accounts is open refuses his orders."""
     told = _warnings(_rule("shut", ("others",), merchant=["acme", "other"]), default=())
 
-    assert any("the rule shut is for acme, to whom none of its accounts is open" in each for each in told)
-    assert not any("other, to whom" in each for each in told)
+    assert any("the rule shut is for acme, who may use none of its accounts" in each for each in told)
+    assert not any("other, who may" in each for each in told)
 
 
 def test_what_is_right_is_not_told() -> None:
