@@ -36,11 +36,11 @@ CLASSES = (
 
 @dataclass
 class Evidence:
-    """All that a verdict is about.
+    """The evidence of a verdict.
 
     Attributes:
-        again: For each write that was asked once more at the end, that answer.
-        orders: The journal's orders, those at rest read again.
+        again: For each write that was repeated at the end, the answer to the repeat.
+        orders: The journal's orders; settled ones were read again at the end.
     """
 
     ledger: Ledger

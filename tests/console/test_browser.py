@@ -114,7 +114,7 @@ async def test_from_signing_in_to_a_resolved_operation(open_another: OpenShop, b
         await page.get_by_role("link", name="Operations").click()
         await visitor.check()
         await page.get_by_role("link", name=lost["operation"]).click()
-        await expect(page.get_by_text("What happens next")).to_be_visible()
+        await expect(page.get_by_text("Next step")).to_be_visible()
         await visitor.check()
         await page.get_by_role("radio", name="not applied").check()
         await page.get_by_role("radio", name="applied: the order").check()
@@ -133,7 +133,7 @@ async def test_from_signing_in_to_a_resolved_operation(open_another: OpenShop, b
 
 
 async def read_receipt(visitor: Watched) -> None:
-    """From an order's page: requests beside answers, and where each field stands."""
+    """From an order's page: requests beside answers, and place of each field."""
     page = visitor.page
     await page.get_by_role("link", name="Receipt", exact=True).click()
     await expect(page.get_by_role("heading", name="Receipt of INV-1")).to_be_visible()
@@ -142,7 +142,7 @@ async def read_receipt(visitor: Watched) -> None:
     await expect(attempt.get_by_label("answer 1: body")).to_contain_text("41000")
     await attempt.get_by_text("Headers").first.click()
     await expect(attempt.get_by_label("request 1: headers")).to_be_visible()
-    await attempt.get_by_text("Where each field stands").click()
+    await attempt.get_by_text("Place of each field").click()
     await expect(attempt.get_by_role("row", name="/line_items/0/unit_amount")).to_be_visible()
     await visitor.check()
 
@@ -171,7 +171,7 @@ async def compare_order(visitor: Watched) -> None:
         await each.click()
     await expect(page.get_by_label("Request to rapyd: body")).to_contain_text('"amount": 200')
     await visitor.check()
-    await page.get_by_role("link", name="Only what differs").click()
+    await page.get_by_role("link", name="Differences only").click()
     await expect(row).to_have_count(0)
 
 

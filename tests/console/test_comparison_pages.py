@@ -267,7 +267,7 @@ async def test_comparisons_stay_small_and_hostile_text_stays_text(shop: Shop, vi
         assert "<img src=x" not in each
         assert re.findall(r"<script(?! src=\"/console/static/)", each) == []
         assert "\u202e" not in each
-    assert "more fields, none graver than these" in page
+    assert "more fields, none more severe than these" in page
     assert "too long for a page" in text_of(taken)
     assert 'rel="next"' in listed
 

@@ -326,7 +326,7 @@ async def test_a_refusal_is_explained(shop: Shop, visit: Visit) -> None:
     page = text_of(await visitor.page(f"/operations/{declined.json()['operation']}"))
 
     assert "The provider refused" in page
-    assert f"The provider said: {declined.json()['provider']['message']}" in page
+    assert f"The provider answered: {declined.json()['provider']['message']}" in page
     assert declined.json()["detail"] in page
     assert "Try again with a new Idempotency-Key" in page
 
@@ -392,8 +392,8 @@ async def test_a_lost_create_is_looked_for_again(shop: Shop, visit: Visit) -> No
     path = f"/operations/{lost['operation']}"
     merchant = await visit(shop).sign_in(shop.key)
     reader = await visit(shop).sign_in((await shop.another(scopes=("orders:read",))).key)
-    assert "Look at the provider now" in text_of(await merchant.page(path))
-    assert "Look at the provider now" not in text_of(await reader.page(path))
+    assert "Probe the provider now" in text_of(await merchant.page(path))
+    assert "Probe the provider now" not in text_of(await reader.page(path))
 
     forbidden = await reader.submit(f"{path}/recheck", "/orders")
     looked = await merchant.submit(f"{path}/recheck", path)
@@ -402,7 +402,7 @@ async def test_a_lost_create_is_looked_for_again(shop: Shop, visit: Visit) -> No
     assert (looked.status_code, looked.headers["location"]) == (303, f"/console{path}")
     after = text_of(await merchant.page(path))
     assert "State succeeded" in after
-    assert "Look at the provider now" not in after
+    assert "Probe the provider now" not in after
 
 
 async def test_what_needs_a_person_comes_first(open_another: OpenShop, visit: Visit) -> None:
@@ -425,7 +425,7 @@ async def test_what_needs_a_person_comes_first(open_another: OpenShop, visit: Vi
     listed = await visitor.page("/operations")
     page = text_of(await visitor.page(f"/operations/{lost['operation']}"))
 
-    assert text_of(listed).index("Waiting for a person") < text_of(listed).index("needs a person")
-    assert listed.index("Waiting for a person") < listed.index(lost["operation"]) < listed.index("<h2>All")
+    assert text_of(listed).index("Operations that need an operator") < text_of(listed).index("needs a person")
+    assert listed.index("Operations that need an operator") < listed.index(lost["operation"]) < listed.index("<h2>All")
     assert "Needs a person: have it probed again" in page
-    assert "Say what became of it" in page
+    assert "Resolve this operation" in page

@@ -81,8 +81,8 @@ async def test_a_refusal_and_a_lost_answer_are_explained(shop: Shop, visit: Visi
     without_answer = text_of(await visitor.page(f"/orders/{lost['order']}/receipt"))
 
     assert refused["detail"] in page
-    assert f"The provider said: {refused['provider']['message']}" in page
-    assert "No answer came" in without_answer
+    assert f"The provider answered: {refused['provider']['message']}" in page
+    assert "No answer" in without_answer
     assert "INV-2" in without_answer
     assert "outcome_unknown" in without_answer
 
@@ -103,9 +103,9 @@ async def test_a_receipt_that_is_gone_says_so(shop: Shop, visit: Visit) -> None:
     after_retention = await visitor.page(f"/orders/{forgotten['id']}/receipt")
 
     assert "The personal data of this order were erased" in after_erasure
-    assert "What was said was erased" in after_erasure
-    assert "What was said is no longer kept" in text_of(after_retention)
-    assert "forgotten after 7 days" in text_of(after_retention)
+    assert "The exchanges were erased" in after_erasure
+    assert "The exchanges are no longer kept" in text_of(after_retention)
+    assert "deleted after 7 days" in text_of(after_retention)
     assert "<pre" not in after_retention
 
 

@@ -55,7 +55,7 @@ class AsyncOrders:
     """Orders, at whichever provider they are."""
 
     def __init__(self, connection: AsyncConnection) -> None:
-        """Belong to a client."""
+        """Send the calls through a client."""
         self._connection = connection
 
     async def create(self, draft: Draft, **options: Unpack[CreateOptions]) -> Order:
@@ -127,7 +127,7 @@ class AsyncOperations:
     """Operations: the writes and their outcomes."""
 
     def __init__(self, connection: AsyncConnection) -> None:
-        """Belong to a client."""
+        """Send the calls through a client."""
         self._connection = connection
 
     async def get(self, operation_id: str, **options: Unpack[ReadOptions]) -> OperationDocument:
@@ -178,7 +178,7 @@ class AsyncAccounts:
     """Accounts at providers."""
 
     def __init__(self, connection: AsyncConnection) -> None:
-        """Belong to a client."""
+        """Send the calls through a client."""
         self._connection = connection
 
     async def list(self, **options: Unpack[ReadOptions]) -> Sequence[AccountDocument]:
@@ -208,7 +208,7 @@ class AsyncLinks:
     """Links: the provider's ids of the merchant's own ids."""
 
     def __init__(self, connection: AsyncConnection) -> None:
-        """Belong to a client."""
+        """Send the calls through a client."""
         self._connection = connection
 
     async def put(
@@ -234,7 +234,7 @@ class AsyncComparisons:
     """Accounts side by side."""
 
     def __init__(self, connection: AsyncConnection) -> None:
-        """Belong to a client."""
+        """Send the calls through a client."""
         self._connection = connection
 
     async def create(

@@ -23,7 +23,7 @@ class AsyncEvents:
     """The merchant's feed: complete, in an order that never changes, the oldest first."""
 
     def __init__(self, connection: AsyncConnection) -> None:
-        """Belong to a client."""
+        """Send the calls through a client."""
         self._connection = connection
 
     async def list(self, **filters: Unpack[EventFilters]) -> EventList:
@@ -39,7 +39,7 @@ class AsyncWebhookEndpoints:
     """Webhook endpoints: the URLs for events."""
 
     def __init__(self, connection: AsyncConnection) -> None:
-        """Belong to a client."""
+        """Send the calls through a client."""
         self._connection = connection
 
     async def create(self, body: EndpointBody, **options: Unpack[OwnedOptions]) -> EndpointSecretDocument:
@@ -98,7 +98,7 @@ class AsyncWebhookDeliveries:
     """AsyncEvents on their way to endpoints."""
 
     def __init__(self, connection: AsyncConnection) -> None:
-        """Belong to a client."""
+        """Send the calls through a client."""
         self._connection = connection
 
     async def list(self, **filters: Unpack[DeliveryFilters]) -> DeliveryList:

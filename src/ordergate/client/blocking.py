@@ -56,7 +56,7 @@ class Orders:
     """Orders, at whichever provider they are."""
 
     def __init__(self, connection: Connection) -> None:
-        """Belong to a client."""
+        """Send the calls through a client."""
         self._connection = connection
 
     def create(self, draft: Draft, **options: Unpack[CreateOptions]) -> Order:
@@ -122,7 +122,7 @@ class Operations:
     """Operations: the writes and their outcomes."""
 
     def __init__(self, connection: Connection) -> None:
-        """Belong to a client."""
+        """Send the calls through a client."""
         self._connection = connection
 
     def get(self, operation_id: str, **options: Unpack[ReadOptions]) -> OperationDocument:
@@ -171,7 +171,7 @@ class Accounts:
     """Accounts at providers."""
 
     def __init__(self, connection: Connection) -> None:
-        """Belong to a client."""
+        """Send the calls through a client."""
         self._connection = connection
 
     def list(self, **options: Unpack[ReadOptions]) -> Sequence[AccountDocument]:
@@ -199,7 +199,7 @@ class Links:
     """Links: the provider's ids of the merchant's own ids."""
 
     def __init__(self, connection: Connection) -> None:
-        """Belong to a client."""
+        """Send the calls through a client."""
         self._connection = connection
 
     def put(
@@ -225,7 +225,7 @@ class Comparisons:
     """Accounts side by side."""
 
     def __init__(self, connection: Connection) -> None:
-        """Belong to a client."""
+        """Send the calls through a client."""
         self._connection = connection
 
     def create(

@@ -24,7 +24,7 @@ class Events:
     """The merchant's feed: complete, in an order that never changes, the oldest first."""
 
     def __init__(self, connection: Connection) -> None:
-        """Belong to a client."""
+        """Send the calls through a client."""
         self._connection = connection
 
     def list(self, **filters: Unpack[EventFilters]) -> EventList:
@@ -40,7 +40,7 @@ class WebhookEndpoints:
     """Webhook endpoints: the URLs for events."""
 
     def __init__(self, connection: Connection) -> None:
-        """Belong to a client."""
+        """Send the calls through a client."""
         self._connection = connection
 
     def create(self, body: EndpointBody, **options: Unpack[OwnedOptions]) -> EndpointSecretDocument:
@@ -95,7 +95,7 @@ class WebhookDeliveries:
     """AsyncEvents on their way to endpoints."""
 
     def __init__(self, connection: Connection) -> None:
-        """Belong to a client."""
+        """Send the calls through a client."""
         self._connection = connection
 
     def list(self, **filters: Unpack[DeliveryFilters]) -> DeliveryList:

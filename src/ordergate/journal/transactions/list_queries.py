@@ -119,9 +119,9 @@ def links(query: LinkQuery) -> tuple[str, dict[str, Any]]:
     return sql, parameters
 
 
-def in_order(rows: list[T], query: PageQuery) -> list[T]:
+def in_order(rows: list[T], page: PageQuery) -> list[T]:
     """Return rows newest first: a page before a row is read away from it."""
-    return rows[::-1] if query.backwards else rows
+    return rows[::-1] if page.backwards else rows
 
 
 def _statement(
