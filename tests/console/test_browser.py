@@ -16,6 +16,7 @@ from ordergate.gateway.comparing.shadow import translate_waiting
 
 PHONE = {"width": 390, "height": 844}
 _axe = Axe()
+expect.set_options(timeout=60_000)
 
 
 class Watched:
@@ -102,7 +103,8 @@ async def test_from_signing_in_to_a_resolved_operation(open_another: OpenShop, b
             "document.dispatchEvent(new Event('visibilitychange'))"
         )  # as one who comes back to it
         await expect(page.get_by_role("link", name="Pay", exact=True)).to_be_visible()
-        await expect(page.get_by_label("Where it stands").get_by_text("paid").first).to_be_visible()
+        state = page.get_by_role("region", name="State", exact=True)
+        await expect(state.get_by_text("paid").first).to_be_visible()
         await visitor.check()
 
         await read_receipt(visitor)
@@ -117,9 +119,9 @@ async def test_from_signing_in_to_a_resolved_operation(open_another: OpenShop, b
         await expect(page.get_by_text("Next step")).to_be_visible()
         await visitor.check()
         await page.get_by_role("radio", name="not applied").check()
-        await page.get_by_role("radio", name="applied: the order").check()
-        await page.get_by_label("The order that it made there").fill(made["id"])
-        await page.get_by_label("How you know").fill("Seen in the dashboard")
+        await page.get_by_role("radio", name="applied: the gateway").check()
+        await page.get_by_label("The id of the created order").fill(made["id"])
+        await page.get_by_label("Evidence; it is kept with the operation").fill("Seen in the dashboard")
         await page.get_by_role("button", name="Resolve").click()
         await expect(page.get_by_text("Seen in the dashboard")).to_be_visible()
         await page.get_by_role("link", name=lost["order"]).click()

@@ -241,7 +241,7 @@ async def test_an_order_or_a_comparison_is_compared_again(shop: Shop, visit: Vis
     for query in (f"order={order['id']}", f"again={compared['id']}", "order=x"):
         assert draft_on(await stranger.page(f"/comparisons?{query}", 404)) == ""
     await stranger.page(f"/comparisons/{compared['id']}", 404)
-    assert "Nothing was compared yet" in await stranger.page("/comparisons")
+    assert "There are no comparisons yet" in await stranger.page("/comparisons")
 
 
 async def test_comparisons_stay_small_and_hostile_text_stays_text(shop: Shop, visit: Visit) -> None:

@@ -426,6 +426,10 @@ async def test_what_needs_a_person_comes_first(open_another: OpenShop, visit: Vi
     page = text_of(await visitor.page(f"/operations/{lost['operation']}"))
 
     assert text_of(listed).index("Operations that need an operator") < text_of(listed).index("needs a person")
-    assert listed.index("Operations that need an operator") < listed.index(lost["operation"]) < listed.index("<h2>All")
+    assert (
+        listed.index("Operations that need an operator")
+        < listed.index(lost["operation"])
+        < listed.index("<h2>All")
+    )
     assert "Needs a person: have it probed again" in page
     assert "Resolve this operation" in page
