@@ -1,6 +1,7 @@
 """What tests of every layer may use; what lasts for the run is there once for each process that runs tests."""
 
 import json
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -16,9 +17,12 @@ from tests.scenarios.shop import Command, Emulator, Shop, open_shop, start_emula
 
 from ordergate.gateway.accounts.registry import installed_adapters
 
-# A machine may be busy: no example has to be drawn, or to end, within a time.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
+# A machine may be busy: no example has to be drawn, or to end, within a time. Hypothesis's own 100 examples for each law
+# run with: HYPOTHESIS_PROFILE=default uv run pytest
+settings.register_profile(
+    "short", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 
 OpenShop = Callable[..., Awaitable[Shop]]
 Start = Callable[..., Command]

@@ -19,11 +19,18 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Flips:
-    """The plan of a run; the rate is creates per second."""
+    """The plan of a run.
+
+    Attributes:
+        rate: Creates per second.
+        seconds: Least duration of a period.
+        answers: Least number of answers in a period: a slow machine gets longer periods.
+    """
 
     flips: int = 10
     rate: float = 50.0
     seconds: float = 3.0
+    answers: int = 20
     seed: int = 0
 
 
@@ -87,15 +94,18 @@ async def _under_load(
 ) -> list[Period]:
     """Return the periods, the first of which begins with the first order."""
     begins: list[tuple[InForce, str]] = []
+    enough = asyncio.Event()
     loading: asyncio.Task[None] | None = None
     for number, account in enumerate(islice(cycle(names), plan.flips + 1)):
         progress("flips", number, plan.flips)
         begins.append((await stage.take_into_force(_route_to(account)), account))
         if loading is None:
-            ends = time.monotonic() + plan.seconds * (plan.flips + 1)
-            loading = asyncio.create_task(load.run(lambda ends=ends: time.monotonic() < ends))
-        left = plan.seconds - (time.monotonic() - begins[-1][0].signalled)
-        await asyncio.wait([loading], timeout=max(left, 0.0))
+            loading = asyncio.create_task(load.run(lambda: not enough.is_set()))
+        earlier = len(load.answers)
+        await asyncio.sleep(plan.seconds)
+        while len(load.answers) < earlier + plan.answers and not loading.done():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    enough.set()
     if loading is not None:
         await loading
     over = [begin.confirmed for begin, _ in begins[1:]] + [time.monotonic()]

@@ -69,7 +69,7 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
         concerns: Review reasons that the provider's snapshot does not show.
         redacted_at: When its personal data were erased: from then on none are taken in again.
         comparison: Id of the comparison that it was made for.
-        told_total: The total that the merchant was last shown; None if it is the total of `seen`.
+        shown_total: The total that the merchant was last shown; None if it is the total of `seen`.
         paid_here: Time at which the gateway itself marked the order as paid: it costs nothing, and its provider does
             not report it as paid.
     """

@@ -105,7 +105,7 @@ def _merged(record: OrderRecord, body: UpdateBody) -> dict[str, Any] | UnsetType
         FieldError(
             pointer=f"/metadata/{name}",
             code="reserved",
-            detail="Keys that start_plan with ordergate_ are the gateway's own; choose another name.",
+            detail="Keys that begin with ordergate_ are the gateway's own; choose another name.",
         )
         for name in changes
         if name.startswith("ordergate_")
