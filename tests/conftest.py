@@ -17,8 +17,8 @@ from tests.scenarios.shop import Command, Emulator, Shop, open_shop, start_emula
 
 from ordergate.gateway.accounts.registry import installed_adapters
 
-# A machine may be busy: no example has to be drawn, or to end, within a time. Hypothesis's own 100 examples for each law
-# run with: HYPOTHESIS_PROFILE=default uv run pytest
+# A machine may be busy, so no example has a deadline. For Hypothesis's own 100 examples of each law:
+# HYPOTHESIS_PROFILE=default uv run pytest
 settings.register_profile(
     "short", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
 )
