@@ -29,6 +29,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         rate: Answers in a second.
         p50: Microseconds; p95 and p99 likewise.
         cpu: Microseconds of processor time of the peer's processes for each request.
+        database_cpu: The same of its database's server, if that is known.
         resident: MiB of the largest of its processes afterwards.
         failed: Requests that were refused or broken.
     """
@@ -43,6 +44,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     cpu: float
     resident: float
     failed: int
+    database_cpu: float | None = None
 
 
 def create_orders(peer: Peer, connections: int, seconds: int, draft: Mapping[str, object] = DRAFT) -> Run:
@@ -64,11 +66,12 @@ def read(peer: Peer, path: str, connections: int, seconds: int) -> Run:
 
 
 def _load(peer: Peer, connections: int, seconds: int, path: str, body: str) -> Run:
-    before = peer.processor_seconds()
+    before, database_before = peer.processor_seconds(), peer.database_seconds()
     seen = _wrk(peer, connections, seconds, path, body)
-    used = peer.processor_seconds() - before
+    used, database_after = peer.processor_seconds() - before, peer.database_seconds()
     if not seen["requests"]:
         raise peer.failed(f"not one of the requests of {connections} connections was answered")
+    database = None if database_before is None or database_after is None else database_after - database_before
     return Run(
         peer=peer.name,
         connections=connections,
@@ -80,6 +83,7 @@ def _load(peer: Peer, connections: int, seconds: int, path: str, body: str) -> R
         cpu=round(used / seen["requests"] * 1e6, 1),
         resident=peer.resident(),
         failed=seen["refused"] + seen["broken"],
+        database_cpu=None if database is None else round(database / seen["requests"] * 1e6, 1),
     )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 import psutil
+from tests.postgresql import Server
 from tests.scenarios.shop import free_port
 
 from campaigns.bench.adapters import recorded_create
@@ -38,6 +39,7 @@ class Peer(msgspec.Struct, frozen=True):
         key: The API key of its callers.
         process: The first of its processes; all of them are weighed.
         log: The log file of the process.
+        database: The first process of its database's server, if that is known.
     """
 
     name: str
@@ -45,10 +47,15 @@ class Peer(msgspec.Struct, frozen=True):
     key: str
     process: int
     log: Path
+    database: int | None = None
 
     def processor_seconds(self) -> float:
         """Return the processor time that its processes have used."""
         return processor_seconds(self.process)
+
+    def database_seconds(self) -> float | None:
+        """Return the processor time that its database's server has used."""
+        return None if self.database is None else processor_seconds(self.database)
 
     def resident(self) -> float:
         """Return the MiB of the largest of its processes: of a gateway, of one worker."""
@@ -149,6 +156,13 @@ def script(name: str, folder: Path, file: str, *arguments: str) -> Iterator[Peer
 
 
 @contextlib.contextmanager
+def with_database(started: contextlib.AbstractContextManager[Peer], server: Server) -> Iterator[Peer]:
+    """A peer whose database's processor time is counted, too, if the server was started here."""
+    with started as peer:
+        yield msgspec.structs.replace(peer, database=server.process_id) if server.owned else peer
+
+
+@contextlib.contextmanager
 def gateway(name: str, folder: Path, base_url: str, store: str, *options: str) -> Iterator[Peer]:
     """``ordergate serve`` as a merchant runs it: with a key, a durable journal and its log on disk."""
     own = Path(tempfile.mkdtemp(dir=folder))
@@ -179,6 +193,8 @@ environment = "emulator"
 base_url = "{base_url}"
 api_key = "rk_sandbox_0UAqFzWsDK4FrUMp48Y3tT3QDgAL47D1"
 max_in_flight = 1000
+[webhooks]
+allow_networks = ["127.0.0.0/8"]
 [routing]
 default = ["revkeen"]
 """
@@ -190,12 +206,6 @@ default = ["revkeen"]
 def serving(port: int, *options: str) -> list[str]:
     """Return the command that serves a gateway."""
     return [*_GATEWAY, "serve", "--port", str(port), *options]
-
-
-def serves_with(option: str) -> bool:
-    """Return whether ``ordergate serve`` knows an option."""
-    shown = subprocess.run([*_GATEWAY, "serve", "--help"], capture_output=True, text=True, check=True)
-    return option in shown.stdout
 
 
 def is_ready(port: int) -> bool:

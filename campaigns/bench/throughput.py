@@ -14,15 +14,15 @@ from tests.postgresql import PostgreSQLMissing, start
 
 from campaigns.bench.figures import columns
 from campaigns.bench.load import Run, create_orders
-from campaigns.bench.servers import MeasuringFailedError, Peer, gateway, provider, script, serves_with
+from campaigns.bench.servers import MeasuringFailedError, Peer, gateway, provider, script, with_database
 
 CONNECTIONS = (1, 8, 32, 128)
 DIRECT, PROXY = "direct call", "nginx, reverse proxy"
-FRAMEWORK, HANDWRITTEN = "Litestar, no call", "FastAPI, hand-written"
+HANDWRITTEN, DURABLE = "hand-written, nothing durable", "hand-written, durable"
+FLOOR, FLOOR_POSTGRESQL = "floor, SQLite", "floor, PostgreSQL"
 SQLITE, POSTGRESQL = "ordergate, SQLite", "ordergate, PostgreSQL"
-WORKERS = "ordergate, PostgreSQL, 2 workers"
 WARM_UP = 2
-_HEAD = ("req/s", "p50 ms", "p95 ms", "p99 ms", "CPU µs", "MiB", "failed")
+_HEAD = ("req/s", "p50 ms", "p95 ms", "p99 ms", "CPU µs", "database's", "MiB", "failed")
 
 Start = Callable[[], AbstractContextManager[Peer]]
 
@@ -85,19 +85,21 @@ def _peers(stack: ExitStack, folder: Path, note: Callable[[str], None]) -> Itera
     stub, proxy = stack.enter_context(provider(folder))
     yield lambda: contextlib.nullcontext(stub)
     yield lambda: contextlib.nullcontext(proxy)
-    yield lambda: script(FRAMEWORK, folder, "noop.py")
     yield lambda: script(HANDWRITTEN, folder, "handwritten.py", stub.url)
+    yield lambda: script(DURABLE, folder, "durable.py", stub.url, f"{folder}/durable.db")
+    yield lambda: script(FLOOR, folder, "floor.py", stub.url, f"sqlite:///{folder}/floor.db")
     yield lambda: gateway(SQLITE, folder, stub.url, f"sqlite:///{folder}/journal.db")
     try:
         server = stack.enter_context(start(durable=True))
     except PostgreSQLMissing as missing:
-        note(f"left out: {POSTGRESQL}: {missing}")
+        note(f"left out: {FLOOR_POSTGRESQL} and {POSTGRESQL}: {missing}")
         return
-    yield lambda: gateway(POSTGRESQL, folder, stub.url, server.new_database())
-    if serves_with("--workers"):
-        yield lambda: gateway(WORKERS, folder, stub.url, server.new_database(), "--workers", "2")
-    else:
-        note(f"left out: {WORKERS}: serve knows no --workers")
+
+    def of_server(started: AbstractContextManager[Peer]) -> AbstractContextManager[Peer]:
+        return with_database(started, server)
+
+    yield lambda: of_server(script(FLOOR_POSTGRESQL, folder, "floor.py", stub.url, server.new_database()))
+    yield lambda: of_server(gateway(POSTGRESQL, folder, stub.url, server.new_database()))
 
 
 def table(runs: Sequence[Run]) -> str:
@@ -115,6 +117,7 @@ def _row(run: Run) -> tuple[str, ...]:
         f"{run.rate:,.0f}",
         *(f"{micro / 1000:.2f}" for micro in (run.p50, run.p95, run.p99)),
         f"{run.cpu:,.0f}",
+        f"{run.database_cpu:,.0f}" if run.database_cpu is not None else "",
         f"{run.resident:.1f}",
         str(run.failed),
     )

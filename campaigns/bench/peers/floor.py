@@ -4,34 +4,37 @@ Litestar, msgspec, aiohttp, and a database: one commit before the provider is ca
 its answer, for the response, the order and the event. There are no keys, no routing, no recovery, no logs, no metrics.
 """
 
-import asyncio
-import sqlite3
 import sys
-import threading
-import uuid
-from collections.abc import Sequence
-from queue import SimpleQueue
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import aiohttp
 import msgspec
 import uvicorn
+from group_commit import GroupCommit
 from litestar import Litestar, Request, Response, post
+from uuid_utils import uuid7
 
 PORT, PROVIDER, STORE = int(sys.argv[1]), sys.argv[2], sys.argv[3]
-BEFORE = ("INSERT INTO operations (id, request) VALUES (?, ?)",)
-AFTER = (
-    "UPDATE operations SET response = ? WHERE id = ?",
-    "INSERT INTO orders (id, operation, record) VALUES (?, ?, ?)",
-    "INSERT INTO events (id, order_id, record) VALUES (?, ?, ?)",
-)
 TABLES = (
     "CREATE TABLE operations (id TEXT PRIMARY KEY, request BLOB, response BLOB)",
     "CREATE TABLE orders (id TEXT PRIMARY KEY, operation TEXT, record BLOB)",
     "CREATE TABLE events (id TEXT PRIMARY KEY, order_id TEXT, record BLOB)",
 )
-
-Rows = Sequence[tuple[Any, ...]]
+CLAIM = "INSERT INTO operations (id, request) VALUES (?, ?)"
+SETTLE = (
+    "UPDATE operations SET response = ? WHERE id = ?",
+    "INSERT INTO orders (id, operation, record) VALUES (?, ?, ?)",
+    "INSERT INTO events (id, order_id, record) VALUES (?, ?, ?)",
+)
+POSTGRESQL_CLAIM = "INSERT INTO operations (id, request) VALUES ($1, $2)"
+POSTGRESQL_SETTLE = """
+WITH operation AS (UPDATE operations SET response = $1 WHERE id = $2),
+     made AS (INSERT INTO orders (id, operation, record) VALUES ($3, $2, $1))
+INSERT INTO events (id, order_id, record) VALUES ($4, $3, $1)
+"""
+"""All of a transaction in one statement, which needs one way to the server and back."""
+CONNECTIONS = 10
+"""To PostgreSQL: as many as the gateway's."""
 
 
 class Line(msgspec.Struct):
@@ -62,65 +65,52 @@ class Order(msgspec.Struct):
     provider_order_id: str
 
 
-class Store(Protocol):
-    """Makes statements durable, those of a call together."""
+class Work(NamedTuple):
+    """The ids of one create, and its request to the provider."""
 
-    async def commit(self, statements: Sequence[str], rows: Rows) -> None: ...
+    operation: str
+    order: str
+    event: str
+    request: bytes
+
+
+class Store(Protocol):
+    """Makes a create durable, before its request and after its answer."""
+
+    async def claim(self, work: Work) -> None: ...
+
+    async def settle(self, work: Work, order: bytes) -> None: ...
 
 
 class Sqlite:
-    """A thread that commits the statements of all waiting calls at once."""
+    """One transaction for each call, which shares its commit with others."""
 
     def __init__(self, path: str) -> None:
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        for statement in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", *TABLES):
-            self._connection.execute(statement)
-        self._waiting: SimpleQueue[tuple[Sequence[str], Rows, asyncio.Future[None]]] = SimpleQueue()
-        threading.Thread(target=self._run, args=(asyncio.get_running_loop(),), daemon=True).start()
+        self._commits = GroupCommit(path, TABLES)
 
-    async def commit(self, statements: Sequence[str], rows: Rows) -> None:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.put((statements, rows, future))
-        await future
+    async def claim(self, work: Work) -> None:
+        await self._commits.commit((CLAIM, (work.operation, work.request)))
 
-    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
-        while True:
-            calls = [self._waiting.get()]
-            while not self._waiting.empty():
-                calls.append(self._waiting.get())
-            self._connection.execute("BEGIN IMMEDIATE")
-            for statements, rows, _ in calls:
-                for statement, row in zip(statements, rows, strict=True):
-                    self._connection.execute(statement, row)
-            self._connection.execute("COMMIT")
-            loop.call_soon_threadsafe(_done, [future for _, _, future in calls])
-
-
-def _done(futures: Sequence["asyncio.Future[None]"]) -> None:
-    for future in futures:
-        future.set_result(None)
+    async def settle(self, work: Work, order: bytes) -> None:
+        update, insert_order, insert_event = SETTLE
+        await self._commits.commit(
+            (update, (order, work.operation)),
+            (insert_order, (work.order, work.operation, order)),
+            (insert_event, (work.event, work.order, order)),
+        )
 
 
 class PostgreSQL:
-    """A pool of connections; a transaction for each call."""
+    """A pool of connections; a statement, and so a transaction, for each call."""
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool
 
-    async def commit(self, statements: Sequence[str], rows: Rows) -> None:
-        async with self._pool.acquire() as connection:
-            if len(statements) == 1:
-                await connection.execute(_numbered(statements[0]), *rows[0])
-                return
-            async with connection.transaction():
-                for statement, row in zip(statements, rows, strict=True):
-                    await connection.execute(_numbered(statement), *row)
+    async def claim(self, work: Work) -> None:
+        await self._pool.execute(POSTGRESQL_CLAIM, work.operation, work.request)
 
-
-def _numbered(statement: str) -> str:
-    """PostgreSQL numbers its parameters."""
-    first, *others = statement.split("?")
-    return first + "".join(f"${number}{part}" for number, part in enumerate(others, 1))
+    async def settle(self, work: Work, order: bytes) -> None:
+        await self._pool.execute(POSTGRESQL_SETTLE, order, work.operation, work.order, work.event)
 
 
 async def open_store() -> Store:
@@ -128,10 +118,14 @@ async def open_store() -> Store:
         return Sqlite(STORE.removeprefix("sqlite:///"))
     import asyncpg
 
-    pool = await asyncpg.create_pool(STORE, min_size=10, max_size=10)
+    pool = await asyncpg.create_pool(STORE, min_size=CONNECTIONS, max_size=CONNECTIONS, reset=_reset_nothing)
     for table in TABLES:
         await pool.execute(table.replace("BLOB", "BYTEA"))
     return PostgreSQL(pool)
+
+
+async def _reset_nothing(_connection: Any) -> None:
+    """Leave a connection as it is: no call changes its session."""
 
 
 async def start(app: Litestar) -> None:
@@ -148,28 +142,45 @@ decode_created = msgspec.json.Decoder(Created).decode
 
 @post("/v1/orders", status_code=201)
 async def create(request: Request[Any, Any, Any]) -> Response[bytes]:
-    draft = decode_draft(await request.body())
-    operation, order_id, event = (str(uuid.uuid4()) for _ in range(3))
-    sent = encode(
-        {
-            "currency": draft.currency.lower(),
-            "line_items": [
-                {"name": line.description, "quantity": line.quantity, "unit_amount_minor": line.unit_amount}
-                for line in draft.line_items
-            ],
-        }
-    )
+    draft = parse(await request.body())
+    work = begin(draft)
     store: Store = request.app.state.store
-    await store.commit(BEFORE, [(operation, sent)])
-    async with request.app.state.session.post(
-        f"{PROVIDER}/orders",
-        data=sent,
-        headers={"X-API-Key": "rk_sandbox_x", "Content-Type": "application/json"},
-    ) as answer:
-        created = decode_created(await answer.read())
-    order = encode(
+    await store.claim(work)
+    created = read(await send(request.app.state.session, work.request))
+    order = order_document(work, draft, created)
+    await store.settle(work, order)
+    return answer(order)
+
+
+def parse(body: bytes) -> Draft:
+    return decode_draft(body)
+
+
+def begin(draft: Draft) -> Work:
+    request = {
+        "currency": draft.currency.lower(),
+        "line_items": [
+            {"name": line.description, "quantity": line.quantity, "unit_amount_minor": line.unit_amount}
+            for line in draft.line_items
+        ],
+    }
+    return Work(str(uuid7()), str(uuid7()), str(uuid7()), encode(request))
+
+
+async def send(session: aiohttp.ClientSession, request: bytes) -> bytes:
+    headers = {"X-API-Key": "rk_sandbox_x", "Content-Type": "application/json"}
+    async with session.post(f"{PROVIDER}/orders", data=request, headers=headers) as response:
+        return await response.read()
+
+
+def read(response: bytes) -> Created:
+    return decode_created(response)
+
+
+def order_document(work: Work, draft: Draft, created: Created) -> bytes:
+    return encode(
         Order(
-            id=order_id,
+            id=work.order,
             status="open",
             currency=draft.currency,
             total=sum(line.quantity * line.unit_amount for line in draft.line_items),
@@ -177,7 +188,9 @@ async def create(request: Request[Any, Any, Any]) -> Response[bytes]:
             provider_order_id=created.id,
         )
     )
-    await store.commit(AFTER, [(order, operation), (order_id, operation, order), (event, order_id, order)])
+
+
+def answer(order: bytes) -> Response[bytes]:
     return Response(order, media_type="application/json")
 
 
@@ -187,4 +200,5 @@ if __name__ == "__main__":
         port=PORT,
         log_level="error",
         access_log=False,
+        proxy_headers=False,
     )
