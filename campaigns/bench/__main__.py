@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -11,31 +11,37 @@ import click
 
 from campaigns.bench import (
     adapters,
+    events,
     growth,
     hooks,
     journal,
-    layers,
     machine,
     orders,
     processes,
+    receivers,
+    scaling,
     soak,
+    steps,
     throughput,
 )
 from campaigns.bench.figures import Figure
-from campaigns.bench.report import Report, tables, write
+from campaigns.bench.report import Report, continued, tables, write
 from campaigns.bench.servers import MeasuringFailedError, require
 
-SECONDS = 8
+SECONDS = 6
 PARTS = {
     "adapters": "an adapter's plan, signature and reading; 5 s",
     "journal": "a durable write on each store; 15 s",
-    "webhooks": "the intake of webhooks; 10 s",
+    "webhooks": "the intake of webhooks, and its floor; 15 s",
     "command": "--help, the start of serve, its memory at rest; 15 s",
-    "lists": "the console's lists and searches among 100,000 orders on each store; 60 s",
-    "peers": "a create through the gateway and its peers; 4 min",
+    "lists": "the console's lists and searches among 100,000 orders on each store; 15 s",
+    "peers": "a create through the gateway, its floors and its peers; 4 min",
+    "workers": "a create with 1, 2 and 4 workers on PostgreSQL; 1 min",
+    "receivers": "a create while 0, 1, 4 and 16 endpoints get its events; 1 min",
+    "events": "the delivery of events, and its floor; 20 s",
     "growth": "a create and a list of 100 as the journal grows, each load for half as long; 4 min",
     "soak": "memory over many requests; 2 min",
-    "profile": "processor time by layer; 20 s",
+    "profile": "processor time of a create by step, and its floor's; 30 s",
 }
 SHORT = ("adapters", "journal", "webhooks", "command")
 """Parts that need neither nginx nor wrk."""
@@ -53,12 +59,15 @@ def _sizes(_context: click.Context, _option: click.Parameter, value: str) -> tup
 
 @click.command(epilog="\n".join(["\b", "Parts:", *(f"  {name:<10}{what}" for name, what in PARTS.items())]))
 @click.option(
-    "--json", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here."
+    "--json",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the figures here. With --only, an existing file of the same machine keeps its other parts.",
 )
 @click.option(
-    "--short", is_flag=True, help="Only what needs no nginx and wrk, with fewer rounds: 20 seconds."
+    "--short", is_flag=True, help="Only what needs no nginx and wrk, with fewer rounds: 30 seconds."
 )
-@click.option("--profile", is_flag=True, help="Only the processor time of a create, by layer.")
+@click.option("--profile", is_flag=True, help="Only the processor time of a create, by step.")
 @click.option(
     "--only", multiple=True, type=click.Choice(list(PARTS)), help="Only this part; may be repeated."
 )
@@ -90,16 +99,17 @@ def main(
     sizes: tuple[int, ...],
     requests: int,
 ) -> None:
-    """Measure the gateway and its alternatives side by side; twelve minutes on a quiet machine.
+    """Measure the gateway, its floors and its alternatives side by side; 14 minutes on a quiet machine.
 
     \b
     uv run python -m campaigns.bench --json campaigns/bench/last-run.json
     uv run python -m campaigns.bench --short
     uv run --with py-spy python -m campaigns.bench --profile
+    uv run python -m campaigns.bench --json campaigns/bench/last-run.json --only soak --soak 1000000
     """  # noqa: D301 - click wants a real \b
     signal.signal(signal.SIGTERM, _end)
     chosen = SHORT if short else ("profile",) if profile else only or tuple(PARTS)
-    report = Report(machine=machine.describe(), load_seconds=seconds)
+    report = _begun(file, chosen, seconds)
     measurements = _measurements(report, short=short, seconds=seconds, sizes=sizes, requests=requests)
     try:
         if not set(chosen) <= {*SHORT, "lists"}:
@@ -112,7 +122,7 @@ def main(
         try:
             measurements[part]()
         except MeasuringFailedError as failed:
-            _note(report, f"{part} left out: {failed}")
+            _note(report, part, f"{part} left out: {failed}")
         report.seconds[part] = round(perf_counter() - began, 1)
     shown = "\n\n".join(tables(report))
     if not shown:
@@ -120,6 +130,17 @@ def main(
     click.echo(shown)
     if file is not None:
         write(report, file)
+
+
+def _begun(file: Path | None, parts: Collection[str], seconds: int) -> Report:
+    """A new report; or, if only some parts are run for a file that is there, the one in the file without them."""
+    described = machine.describe()
+    if file is None or not file.exists() or set(parts) == set(PARTS):
+        return Report(machine=described, load_seconds=seconds)
+    try:
+        return continued(file, described, parts)
+    except MeasuringFailedError as failed:
+        raise click.ClickException(str(failed)) from failed
 
 
 def _end(number: int, _frame: object) -> None:
@@ -131,10 +152,10 @@ def _tell(text: str) -> None:
     click.echo(text, err=True)
 
 
-def _note(report: Report, text: str) -> None:
-    """Print and keep a warning about the run; a log may follow its first sentence."""
+def _note(report: Report, part: str, text: str) -> None:
+    """Print and keep a warning about a part; a log may follow its first sentence."""
     _tell(text)
-    report.told.append(text.partition("\n")[0])
+    report.told.setdefault(part, []).append(text.partition("\n")[0])
 
 
 def _measurements(
@@ -145,14 +166,20 @@ def _measurements(
     def say(text: str) -> None:
         _tell(f"  {text}")
 
-    def of(measure: Callable[..., Iterable[Figure]], rounds: int) -> Callable[[], None]:
-        return lambda: report.figures.extend(measure(rounds))
+    def of(part: str, measure: Callable[[], Iterable[Figure]]) -> Callable[[], None]:
+        def measured() -> None:
+            report.figures[part] = list(measure())
 
-    def lists() -> None:
-        report.figures += orders.measure()
+        return measured
 
     def peers() -> None:
-        report.throughput = throughput.measure(say, partial(_note, report), seconds)
+        report.throughput = throughput.measure(say, partial(_note, report, "peers"), seconds)
+
+    def workers() -> None:
+        report.scaling = scaling.measure(say, seconds)
+
+    def received() -> None:
+        report.receivers = receivers.measure(say, seconds)
 
     def grow() -> None:
         report.growth = growth.measure(say, sizes, max(seconds // 2, 1))
@@ -160,19 +187,23 @@ def _measurements(
     def soaked() -> None:
         report.soak = soak.measure(say, requests)
 
-    def by_layer() -> None:
-        report.layers = layers.measure(say, seconds)
+    def by_step() -> None:
+        report.profile = steps.measure(say, seconds)
 
+    less = 8 if short else 1
     return {
-        "adapters": of(adapters.measure, adapters.ROUNDS // (8 if short else 1)),
-        "journal": of(journal.measure, journal.TOGETHER // (8 if short else 1)),
-        "webhooks": of(hooks.measure, hooks.WEBHOOKS // (8 if short else 1)),
-        "command": of(processes.measure, 1 if short else processes.RUNS),
-        "lists": lists,
+        "adapters": of("adapters", lambda: adapters.measure(adapters.ROUNDS // less)),
+        "journal": of("journal", lambda: journal.measure(journal.TOGETHER // less)),
+        "webhooks": of("webhooks", lambda: hooks.measure(hooks.WEBHOOKS // less)),
+        "command": of("command", lambda: processes.measure(1 if short else processes.RUNS)),
+        "lists": of("lists", orders.measure),
         "peers": peers,
+        "workers": workers,
+        "receivers": received,
+        "events": of("events", lambda: events.measure(say)),
         "growth": grow,
         "soak": soaked,
-        "profile": by_layer,
+        "profile": by_step,
     }
 
 

@@ -1,19 +1,18 @@
-"""How many verified webhooks one process takes in a second, over HTTP, each durable in SQLite before its answer."""
+"""How many verified webhooks one process takes in a second, each durable in SQLite before its answer; and a floor."""
 
 import asyncio
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import tomli_w
+from tests.scenarios.shop import free_port
 
 from campaigns.bench.figures import Figure
-from campaigns.bench.servers import processor_seconds
+from campaigns.bench.servers import is_ready, processor_seconds, running, script, serving
 from ordergate.gateway.accounts.registry import installed_adapter
 from ordergate.spi.emulator import DeliveryAttempt, WebhookEvent
 
@@ -25,31 +24,29 @@ _OK = b"HTTP/1.1 200"
 
 
 def measure(webhooks: int = WEBHOOKS) -> list[Figure]:
-    """Measure the intake of a gateway that does nothing else."""
-    with tempfile.TemporaryDirectory() as folder:
-        return _measured(Path(folder), webhooks)
+    """Measure the intake of a gateway that does nothing else, and its floor.
+
+    Raises:
+        MeasuringFailedError: A process does not start.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        port, environment = free_port(), {**os.environ, "ORDERGATE_CONFIG": str(_config(folder))}
+        log = folder / "gateway.log"
+        with running(serving(port), log, lambda: is_ready(port), environment) as process:
+            ours = _figures("ordergate", process, f"http://127.0.0.1:{port}", webhooks)
+        secret = installed_adapter(ADAPTER).emulator(1).describe().webhook_secret
+        with script("floor", folder, "intake.py", secret, f"{folder}/floor.db") as peer:
+            return [*ours, *_figures("floor", peer.process, peer.url, webhooks)]
 
 
-def _measured(folder: Path, webhooks: int) -> list[Figure]:
-    command = [sys.executable, "-m", "ordergate", "serve", "--port", "0", "--announce", "--stop-with-stdin"]
-    environment = {**os.environ, "ORDERGATE_CONFIG": str(_config(folder))}
-    with (
-        (folder / "gateway.log").open("wb") as log,
-        subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environment
-        ) as gateway,
-    ):
-        assert gateway.stdout is not None
-        url = gateway.stdout.readline().decode().strip()
-        try:
-            asyncio.run(_deliver(_requests(url, 0, WARM_UP)))
-            prepared = list(_requests(url, WARM_UP, webhooks))
-            before, began = processor_seconds(gateway.pid), time.perf_counter()
-            asyncio.run(_deliver(iter(prepared)))
-            took, used = time.perf_counter() - began, processor_seconds(gateway.pid) - before
-        finally:
-            gateway.terminate()
-    name = f"webhooks verified and durable, sqlite, {CONNECTIONS} at once"
+def _figures(who: str, process: int, url: str, webhooks: int) -> list[Figure]:
+    asyncio.run(_deliver(_requests(url, 0, WARM_UP)))
+    prepared = list(_requests(url, WARM_UP, webhooks))
+    before, began = processor_seconds(process), time.perf_counter()
+    asyncio.run(_deliver(iter(prepared)))
+    took, used = time.perf_counter() - began, processor_seconds(process) - before
+    name = f"{who}: webhooks verified and durable, sqlite, {CONNECTIONS} at once"
     return [
         Figure(name, "rate", round(webhooks / took, 1), "/s"),
         Figure(name, "CPU each", round(used / webhooks * 1e6, 1), "µs"),

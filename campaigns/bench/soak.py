@@ -31,6 +31,7 @@ class Soak(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         weights: After 10, 50 and 100 % of the requests.
+        course: From the start, after each of some twenty parts.
         largest: The most memory at the end of any of some twenty equal parts after the first 10 %; MiB.
         smallest: The least memory at the same moments; MiB.
         failed: Requests that were refused or broken.
@@ -38,6 +39,7 @@ class Soak(msgspec.Struct, frozen=True, kw_only=True):
 
     requests: int
     weights: list[Weight]
+    course: list[Weight]
     largest: float
     smallest: float
     failed: int
@@ -84,6 +86,7 @@ def _judged(requests: int, seen: Sequence[Weight], failed: int) -> Soak:
     return Soak(
         requests=seen[-1].requests,
         weights=reached,
+        course=list(seen),
         largest=max(later),
         smallest=min(later),
         failed=failed,

@@ -6,8 +6,9 @@ from campaigns.bench.figures import Figure
 from campaigns.bench.growth import Grown
 from campaigns.bench.load import Run
 from campaigns.bench.marks import Mark, computed
+from campaigns.bench.scaling import Scaled
 from campaigns.bench.soak import Soak, Weight
-from campaigns.bench.throughput import DIRECT, FRAMEWORK, HANDWRITTEN, SQLITE
+from campaigns.bench.throughput import FLOOR, FLOOR_POSTGRESQL, HANDWRITTEN, POSTGRESQL, SQLITE
 
 
 @pytest.mark.parametrize(
@@ -28,53 +29,74 @@ def test_a_mark_is_reached_or_tells_how_near_it_is(
     assert Mark(name="x", found=found, wanted=wanted, at_least=at_least).verdict == verdict
 
 
-def test_marks_compare_a_store_with_its_peers() -> None:
-    """Throughput and p99 are compared at 32 connections, p50 alone, and failures at 128."""
+def test_marks_compare_a_store_with_its_floor_and_with_the_hand_written_peer() -> None:
+    """Throughput, processor time and p99 are compared at 32 connections, p50 alone, and failures at 128."""
     runs = [
-        *_runs(DIRECT, rate=9_000, p50=100, p99=200),
-        *_runs(FRAMEWORK, rate=8_000, p50=100, p99=200),
-        *_runs(HANDWRITTEN, rate=500, p50=1_500, p99=100_000),
-        *_runs(SQLITE, rate=1_000, p50=1_200, p99=25_000),
+        *_runs(FLOOR, rate=2_000, p50=1_000, p99=20_000, cpu=400),
+        *_runs(HANDWRITTEN, rate=500, p50=1_500, p99=100_000, cpu=2_000),
+        *_runs(SQLITE, rate=1_000, p50=1_200, p99=25_000, cpu=1_000),
+        *_runs(FLOOR_POSTGRESQL, rate=1_000, p50=2_000, p99=20_000, cpu=500),
+        *_runs(POSTGRESQL, rate=600, p50=3_000, p99=40_000, cpu=1_500),
     ]
 
-    found = {mark.name.removeprefix(f"{SQLITE}: "): mark for mark in computed([], runs, [], None)}
+    found = {mark.name: (mark.found, mark.reached) for mark in computed(runs=runs)}
 
-    assert found["throughput at 32 connections, times the hand-written peer's"].found == 2
-    assert found["throughput at 32 connections, times that of Litestar without a call"].found == 0.125
-    assert found["failed at 128 connections"].found == 1
-    assert found["p50 alone, times the hand-written peer's"].found == pytest.approx(0.8)
-    assert found["p99 at 32 connections, times the hand-written peer's"].found == 0.25
-    assert found["p50 alone over that of a direct call"].found == pytest.approx(1.1)
-    assert found["memory of a worker (RSS), the most"].found == pytest.approx(94.4, abs=0.05)
+    assert found == {
+        f"{SQLITE}: throughput at 32 connections, times the floor's": (0.5, False),
+        f"{SQLITE}: throughput at 32 connections, times the hand-written peer's": (2, False),
+        f"{SQLITE}: processor time at 32 connections, times the floor's": (2.5, False),
+        f"{SQLITE}: failed at 128 connections": (1, False),
+        f"{SQLITE}: p50 alone, times the floor's": (pytest.approx(1.2), True),
+        f"{SQLITE}: p99 at 32 connections, times the hand-written peer's": (0.25, False),
+        f"{POSTGRESQL}: throughput at 32 connections, times the floor's": (0.6, True),
+        f"{POSTGRESQL}: failed at 128 connections": (1, False),
+        "memory of a worker (RSS), the most": (pytest.approx(94.4, abs=0.05), False),
+    }
+
+
+@pytest.mark.parametrize(("cores", "verdict"), [(2, "not judged"), (4, "no, 0.93 of it")])
+def test_two_workers_are_judged_if_load_and_provider_have_cores_of_their_own(
+    cores: int, verdict: str
+) -> None:
+    """On a smaller machine the mark shows what was measured, and why it says nothing."""
+    (mark,) = computed(scaled=[_scaled(1, 600.0), _scaled(2, 900.0)], cores=cores)
+
+    assert (mark.found, mark.verdict) == (1.5, verdict)
+    assert ("2 cores" in mark.how) is (cores == 2)
 
 
 def test_marks_of_other_parts() -> None:
-    """The slowest adapter, the slowest list, the largest journal, the furthest weight, the start."""
+    """The slowest adapter, the slowest list, the largest journal, the furthest weight, the command."""
     figures = [
         Figure("rapyd create: plan, sign, read", "p50", 70.0, "µs"),
         Figure("revkeen create: plan, sign, read", "p50", 20.0, "µs"),
+        Figure("ordergate --help", "median", 100.0, "ms"),
         Figure("ordergate serve, one account: from its start until ready", "median", 1.2, "s"),
     ]
-    grown = [_grown(1_000, 1_000.0, 2_000), _grown(1_000_000, 850.0, 2_900)]
-    soak = Soak(
-        requests=100,
-        weights=[Weight(10, 100.0), Weight(50, 101.0), Weight(100, 102.0)],
-        largest=106.0,
-        smallest=99.0,
-        failed=0,
-    )
+    grown = [_grown(1_000, 1_000.0, 1_000), _grown(1_000_000, 850.0, 2_500)]
+    weights = [Weight(10, 85.0), Weight(50, 85.5), Weight(100, 86.0)]
+    soak = Soak(requests=100, weights=weights, course=weights, largest=90.0, smallest=84.0, failed=0)
 
-    verdicts = [mark.verdict for mark in computed(figures, [], grown, soak)]
+    verdicts = [mark.verdict for mark in computed(figures=figures, grown=grown, soak=soak)]
 
-    assert verdicts == ["no, 0.85 of it", "yes", "no, 0.94 of it", "no, 0.89 of it", "no, 0.83 of it", "yes"]
+    assert verdicts == [
+        "no, 0.85 of it",
+        "no, 0.80 of it",
+        "no, 0.94 of it",
+        "no, 0.80 of it",
+        "no, 0.95 of it",
+        "no, 0.85 of it",
+        "yes",
+        "no, 0.83 of it",
+    ]
 
 
 def test_what_was_not_run_has_no_marks() -> None:
     """Part of a run says nothing of the others."""
-    assert computed([], [], [], None) == []
+    assert computed() == []
 
 
-def _runs(peer: str, *, rate: float, p50: int, p99: int) -> list[Run]:
+def _runs(peer: str, *, rate: float, p50: int, p99: int, cpu: float) -> list[Run]:
     run = Run(
         peer=peer,
         connections=1,
@@ -83,7 +105,7 @@ def _runs(peer: str, *, rate: float, p50: int, p99: int) -> list[Run]:
         p50=p50,
         p95=p99,
         p99=p99,
-        cpu=1.0,
+        cpu=cpu,
         resident=90.0,
         failed=0,
     )
@@ -93,14 +115,18 @@ def _runs(peer: str, *, rate: float, p50: int, p99: int) -> list[Run]:
     return [run, *others]
 
 
-def _grown(orders: int, rate: float, list_p50: int) -> Grown:
+def _scaled(workers: int, rate: float) -> Scaled:
+    return Scaled(workers=workers, rate=rate, p99=1, cpu=1.0, database_cpu=None, failed=0)
+
+
+def _grown(orders: int, rate: float, list_inside: int) -> Grown:
     return Grown(
         orders=orders,
         mebibytes=1.0,
         rate=rate,
         p50=1,
-        p99=1,
-        list_p50=list_p50,
-        list_inside=1_000,
+        p99=list_inside,
+        list_p50=list_inside + 500,
+        list_inside=list_inside,
         failed=0,
     )
