@@ -72,11 +72,7 @@ def measure(tell: Callable[[str], None], seconds: int) -> list[Step]:
             tell("and its floor")
             with script("floor", folder, "floor.py", stub.url, f"sqlite:///{folder}/floor.db") as peer:
                 floor = _sampled(peer, step_table.FLOOR, sampler, folder, seconds)
-    return [
-        Step(step, round(ours.get(step, 0), 1), round(floor.get(step, 0), 1))
-        for step in STEPS
-        if step in ours or step in floor
-    ]
+    return [Step(step, round(ours.get(step, 0), 1), round(floor.get(step, 0), 1)) for step in STEPS]
 
 
 def _sampled(
