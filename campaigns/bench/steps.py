@@ -79,8 +79,17 @@ def _sampled(
     peer: Peer, rules: Sequence[Rule], sampler: str, folder: Path, seconds: int
 ) -> Mapping[str, float]:
     """Return the microseconds of each step of one peer under load."""
-    file = folder / f"samples-{peer.name}"
     create_orders(peer, CONNECTIONS, 2)
+    before = _thread_seconds(peer.process)
+    run = create_orders(peer, CONNECTIONS, seconds)
+    after = _thread_seconds(peer.process)
+    used = {thread: (end - before.get(thread, 0.0)) / run.requests * 1e6 for thread, end in after.items()}
+    return split(samples(_recorded(peer, sampler, folder, seconds)), rules, used, peer.process)
+
+
+def _recorded(peer: Peer, sampler: str, folder: Path, seconds: int) -> list[str]:
+    """Return the lines of the sampler about one peer under load."""
+    file = folder / f"samples-{peer.name}"
     how = ["--duration", str(seconds), "--rate", str(SAMPLES_A_SECOND), "--format", "raw", "--threads"]
     with subprocess.Popen(
         [sampler, "record", "--pid", str(peer.process), "--output", str(file), *how],
@@ -88,14 +97,11 @@ def _sampled(
         stderr=subprocess.STDOUT,
         text=True,
     ) as sampling:
-        before = _thread_seconds(peer.process)
-        run = create_orders(peer, CONNECTIONS, seconds + 1)
-        after = _thread_seconds(peer.process)
+        create_orders(peer, CONNECTIONS, seconds + 1)
         said, _ = sampling.communicate(timeout=60)
     if sampling.returncode != 0 or not file.exists():
         raise MeasuringFailedError(f"{SAMPLER} ended with {sampling.returncode}: {said.strip()}")
-    used = {thread: (end - before.get(thread, 0.0)) / run.requests * 1e6 for thread, end in after.items()}
-    return split(samples(file.read_text().splitlines()), rules, used, peer.process)
+    return file.read_text().splitlines()
 
 
 def _thread_seconds(process: int) -> dict[int, float]:
