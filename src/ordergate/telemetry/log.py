@@ -7,11 +7,13 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Coroutine, MutableMapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, MutableMapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache, partial, wraps
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, ParamSpec, Protocol, TextIO, TypeVar
 
 import msgspec
@@ -69,6 +71,36 @@ class CallFacts:
 
 current_call: ContextVar[CallFacts | None] = ContextVar("ordergate_call", default=None)
 
+_bound: ContextVar[Mapping[str, str]] = ContextVar("ordergate_log", default=MappingProxyType({}))
+"""The ids in every log line of this task. structlog's own context has a variable for each id, which costs more."""
+
+
+def bind(**ids: str) -> None:
+    """Put ids into all further log lines of this task, and of the tasks that it starts."""
+    _bound.set({**_bound.get(), **ids})
+
+
+@contextlib.contextmanager
+def in_call(facts: CallFacts) -> Iterator[None]:
+    """Collect the facts of a request or of background work in a block; its log lines have a ``request_id``."""
+    token = current_call.set(facts)
+    ids = _bound.set({"request_id": facts.request_id})
+    try:
+        yield
+    finally:
+        _bound.reset(ids)
+        current_call.reset(token)
+
+
+@contextlib.contextmanager
+def bound(**ids: str) -> Iterator[None]:
+    """Put ids into the log lines of a block; ids that the block binds end with the block."""
+    token = _bound.set({**_bound.get(), **ids})
+    try:
+        yield
+    finally:
+        _bound.reset(token)
+
 
 def root_path() -> str:
     """Return the prefix of every URL for the caller of this request."""
@@ -102,7 +134,7 @@ def note_operation(operation: str, order: str) -> None:
     facts = current_call.get()
     if facts is not None:
         facts.operation, facts.order = operation, order
-    structlog.contextvars.bind_contextvars(operation_id=operation, order_id=order)
+    bind(operation_id=operation, order_id=order)
 
 
 def note_order(order: str) -> None:
@@ -110,7 +142,7 @@ def note_order(order: str) -> None:
     facts = current_call.get()
     if facts is not None:
         facts.order = order
-    structlog.contextvars.bind_contextvars(order_id=order)
+    bind(order_id=order)
 
 
 def journal_time(
@@ -240,25 +272,24 @@ def _unfailing(processors: Sequence[Processor]) -> Processor:
 
 
 def _processors(*, pretty: bool) -> list[Processor]:
-    return [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        *_renderers(pretty=pretty),
-    ]
-
-
-def _renderers(*, pretty: bool) -> list[Any]:
     if pretty:
         plain = structlog.dev.ConsoleRenderer(exception_formatter=_printable_traceback)
-        return [redact_event, _printable_event, plain]
+        return [_with_context, redact_event, _printable_event, plain]
     # A traceback shows places, never values: its frames contain signed requests and people's data.
     where = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
     return [
+        _with_context,
         structlog.processors.ExceptionRenderer(where),
         redact_event,
         structlog.processors.JSONRenderer(serializer=_json),
     ]
+
+
+def _with_context(_logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Add the ids of the task, the level and the time."""
+    level = "error" if method == "exception" else method
+    now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return {**_bound.get(), **event, "level": level, "timestamp": now}
 
 
 def _printable_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -4,8 +4,7 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import structlog
@@ -17,11 +16,14 @@ from ordergate.domain.identifiers import is_id, new_id
 from ordergate.gateway.runtime.concurrency import Place
 from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.listener.connections import REFUSED_BODY, Answer
-from ordergate.telemetry.log import CallFacts, current_call
+from ordergate.telemetry.log import CallFacts, in_call
 from ordergate.telemetry.metrics import Times
 from ordergate.web import door
 from ordergate.web.overload import Overload
 from ordergate.web.problems import READS, document, headers_and_body, send_problem
+
+if TYPE_CHECKING:
+    from ordergate.telemetry.tracing import RequestSpan
 
 _API = "/v1/"
 _FIRST_PROBLEM = 400
@@ -60,10 +62,13 @@ class Edge:
         if exchange.place is None:
             await self._overload.refuse(scope, exchange.send, facts)
             return
-        with self._observed(scope, exchange, exchange.place):
-            await self._serve(
-                scope, self._overload.body(exchange.place, _body_receiver(scope, receive)), exchange
-            )
+        body = self._overload.body(exchange.place, _body_receiver(scope, receive))
+        with in_call(facts):
+            span = self._begin(scope, facts)
+            try:
+                await self._serve(scope, body, exchange)
+            finally:
+                self._end(scope, exchange, exchange.place, span)
 
     async def _serve(self, scope: Any, receive: Receive, exchange: "_Exchange") -> None:
         """Answer at the door, or by the application."""
@@ -82,28 +87,23 @@ class Edge:
                 raise
             await _answer(_stopping(scope), scope, exchange.send, (b"connection", b"close"))
 
-    @contextlib.contextmanager
-    def _observed(self, scope: Any, exchange: "_Exchange", place: Place) -> Iterator[None]:
-        """Measure, trace and log the request while it is served."""
-        metrics, tracing, facts = self._runtime.metrics, self._runtime.tracing, exchange.facts
-        token = current_call.set(facts)
-        structlog.contextvars.bind_contextvars(request_id=facts.request_id)
-        traced = None if tracing is None else tracing.begin_request(scope, facts)
-        metrics.in_flight += 1
-        try:
-            yield
-        finally:
-            place.leave()
-            metrics.in_flight -= 1
-            status, times, route = exchange.status, exchange.times(), scope.get("path_template")
-            metrics.request_served(scope["method"], route, status, times)
-            if scope["method"] not in READS and scope["path"].startswith(_API):
-                metrics.write_answered(facts.account, failed=status >= _FIRST_FAILURE)
-            _log_request(scope, status, facts, times.total)
-            if traced is not None:
-                traced.end(route, status, facts)
-            structlog.contextvars.unbind_contextvars("request_id", "operation_id", "order_id")
-            current_call.reset(token)
+    def _begin(self, scope: Any, facts: CallFacts) -> "RequestSpan | None":
+        self._runtime.metrics.in_flight += 1
+        tracing = self._runtime.tracing
+        return None if tracing is None else tracing.begin_request(scope, facts)
+
+    def _end(self, scope: Any, exchange: "_Exchange", place: Place, span: "RequestSpan | None") -> None:
+        """Measure, log and trace the request that was served."""
+        metrics, facts = self._runtime.metrics, exchange.facts
+        place.leave()
+        metrics.in_flight -= 1
+        status, times, route = exchange.status, exchange.times(), scope.get("path_template")
+        metrics.request_served(scope["method"], route, status, times)
+        if scope["method"] not in READS and scope["path"].startswith(_API):
+            metrics.write_answered(facts.account, failed=status >= _FIRST_FAILURE)
+        _log_request(scope, status, facts, times.total)
+        if span is not None:
+            span.end(route, status, facts)
 
     def refuse(self, code: str, detail: str, status: int | None = None) -> Answer:
         """Return the answer to a request of which the application hears nothing: it is refused before it is whole.
