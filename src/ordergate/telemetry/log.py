@@ -309,11 +309,11 @@ def _printable_traceback(stream: TextIO, error: Any) -> None:
 
 def _json(event: Any, default: Callable[[Any], Any]) -> str:
     """Return an event in ASCII: line ends and control characters are escaped."""
-    with contextlib.suppress(ValueError, TypeError, OverflowError):  # what only the slower one can write
+    try:
         line = msgspec.json.encode(event, enc_hook=default)
-        if line.isascii():
-            return line.decode("ascii")
-    return json.dumps(event, default=default)
+    except (ValueError, TypeError, OverflowError):  # what only the slower one can write
+        return json.dumps(event, default=default)
+    return line.decode("ascii") if line.isascii() else json.dumps(event, default=default)
 
 
 class _Libraries(logging.Handler):

@@ -69,7 +69,7 @@ class Incoming(Protocol):
         ...
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """Return the body as it arrives.
+        """Return the body, piece by piece as it arrives.
 
         Raises:
             httpx.TransportError: The exchange ended before the body did.
@@ -217,12 +217,20 @@ class _Answer:
     def raw_headers(self) -> Sequence[tuple[bytes, bytes]]:
         return self._response.raw_headers
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    def chunks(self) -> AsyncIterator[bytes]:
+        return self
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
         try:
-            async for chunk in self._response.content.iter_any():
-                yield chunk
+            chunk = await self._response.content.readany()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _broken(error) from error
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
 
     async def close(self) -> None:
         self._response.close()

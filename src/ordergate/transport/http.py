@@ -139,8 +139,9 @@ def _request(account: Account, signed: WireRequest) -> Outgoing:
     headers = [("Host", host), *signed.headers, _USER_AGENT]
     if signed.body:
         headers.append(("Content-Length", str(len(signed.body))))
-    if not all(name.isascii() and value.isascii() for name, value in headers):
-        raise UnicodeError("a header that is not ASCII")
+    for name, value in headers:
+        if not (name.isascii() and value.isascii()):
+            raise UnicodeError(f"the header {name!a} is not ASCII")
     timeout = _timeout(account.connect_timeout, account.read_timeout)
     return Outgoing(signed.method, url, headers, signed.body, timeout)
 

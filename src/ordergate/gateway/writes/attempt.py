@@ -100,7 +100,7 @@ async def _is_known(runtime: Runtime, claimed: ClaimedOperation, created: Applie
     """Return whether the journal already has the order that a create returned."""
     native = created.order.provider_order_id
     try:
-        return bool(await runtime.journal.read(tx.orders.find_imported(claimed.account.name, [native])))
+        return await runtime.journal.read(tx.orders.is_known(claimed.account.name, native))
     except JournalUnavailableError:
         return False  # the answer is recorded once the journal is there again
 

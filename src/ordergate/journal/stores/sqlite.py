@@ -8,7 +8,7 @@ import sqlite3
 import stat
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import TextIO, TypeVar
 from ordergate.host.steady_clock import TOLERATED, uptime
 from ordergate.journal.errors import JournalUnavailableError, ListTooSlowError
 from ordergate.journal.journal import LIST_SECONDS, Journal
-from ordergate.journal.statements import migrations, newer_schema, statements
+from ordergate.journal.statements import migrations, newer_schema, numbered, statements
 from ordergate.journal.stores.group_commit import GroupWriter
 from ordergate.journal.transaction import Batch, Query, RolledBack, Rows, Transaction
 from ordergate.telemetry.log import journal_time
@@ -157,12 +157,11 @@ class SqliteJournal(Journal):
             return result
 
     def _ask(self, connection: sqlite3.Connection, query: Query | Batch, now: int) -> Rows:
-        sql = self._sql.get(query.statement, query.statement)
+        sql, names = numbered(self._sql.get(query.statement, query.statement), "?")
         if isinstance(query, Batch):
-            connection.executemany(sql, ({**each, "now": now} for each in query.parameters))
+            connection.executemany(sql, [_values(names, each, now) for each in query.parameters])
             return []
-        parameters: Mapping[str, object] = {**_host(), **query.parameters, "now": now}
-        return connection.execute(sql, parameters).fetchall()
+        return connection.execute(sql, _values(names, query.parameters, now)).fetchall()
 
     def _writing_connection(self, *, serving: bool) -> sqlite3.Connection:
         connection = _connect(self._path)
@@ -186,6 +185,13 @@ class SqliteJournal(Journal):
         self._opened.append(connection)
         connection.execute("PRAGMA query_only = 1")
         return connection
+
+
+def _values(names: Sequence[str], parameters: Mapping[str, object], now: int) -> list[object]:
+    """Return the values of a statement's parameters, some of which every statement may have."""
+    if "boot" in names:
+        parameters = {**_host(), **parameters}
+    return [now if name == "now" else parameters[name] for name in names]
 
 
 def _steady_clock(path: Path, kept: str) -> Seconds:
