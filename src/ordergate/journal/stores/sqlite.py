@@ -18,6 +18,7 @@ from ordergate.host.steady_clock import TOLERATED, uptime
 from ordergate.journal.errors import JournalUnavailableError, ListTooSlowError
 from ordergate.journal.journal import LIST_SECONDS, Journal
 from ordergate.journal.statements import migrations, newer_schema, numbered, statements
+from ordergate.journal.stores.checkpoints import LOGGED_PAGES, Checkpoints
 from ordergate.journal.stores.group_commit import GroupWriter
 from ordergate.journal.transaction import Batch, Query, RolledBack, Rows, Transaction
 from ordergate.telemetry.log import journal_time
@@ -30,6 +31,7 @@ _LISTERS = 2
 _STEPS = 10_000
 """Instructions of SQLite's machine between two checks of the time: some tenths of a millisecond."""
 _BUSY_SECONDS = 5.0
+_PAUSE = 0.02
 _OLDEST = (3, 35)
 """SQLite's first release with RETURNING and DROP COLUMN (March 2021)."""
 
@@ -67,7 +69,9 @@ class SqliteJournal(Journal):
             if self._lock is not None:
                 self._lock.close()
             raise _unavailable(path, error) from error
-        self._writer = GroupWriter(writing, path)
+        self._checkpoints = Checkpoints(lambda: _connect(path)) if serving else None
+        committed = None if self._checkpoints is None else self._checkpoints.written
+        self._writer = GroupWriter(writing, path, committed)
         self._inline_reader = self._reader(busy_seconds=0)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="journal-reader")
         self._listers = ThreadPoolExecutor(_LISTERS, thread_name_prefix="journal-list")
@@ -76,6 +80,8 @@ class SqliteJournal(Journal):
         """Finish the waiting writes, and close the file."""
         await self._writer.finish()
         await asyncio.to_thread(self._writer.close)
+        if self._checkpoints is not None:
+            await asyncio.to_thread(self._checkpoints.close)
         for pool in (self._readers, self._listers):
             pool.shutdown()
         for connection in self._opened:
@@ -167,6 +173,7 @@ class SqliteJournal(Journal):
         connection = _connect(self._path)
         try:
             if serving:
+                connection.execute(f"PRAGMA wal_autocheckpoint = {LOGGED_PAGES}")
                 connection.execute(self._sql["delete_nodes"])
         except sqlite3.Error:
             connection.close()
@@ -299,9 +306,13 @@ def _connect(path: Path, busy_seconds: float = _BUSY_SECONDS) -> sqlite3.Connect
 
 def _empty_log(path: Path) -> None:
     """Checkpoint the write-ahead log and truncate it, because it contains older pages."""
+    deadline = time.monotonic() + _BUSY_SECONDS
     connection = _connect(path)
     try:
-        busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        while busy := connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(_PAUSE)  # SQLite waits for readers and writers, and not for another checkpoint
     except sqlite3.Error as error:
         raise _unavailable(path, error) from error
     finally:
