@@ -272,24 +272,39 @@ def _unfailing(processors: Sequence[Processor]) -> Processor:
 
 
 def _processors(*, pretty: bool) -> list[Processor]:
-    if pretty:
-        plain = structlog.dev.ConsoleRenderer(exception_formatter=_printable_traceback)
-        return [_with_context, redact_event, _printable_event, plain]
-    # A traceback shows places, never values: its frames contain signed requests and people's data.
-    where = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-    return [
-        _with_context,
-        structlog.processors.ExceptionRenderer(where),
-        redact_event,
-        structlog.processors.JSONRenderer(serializer=_json),
-    ]
+    if not pretty:
+        return [_json_line]
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=_printable_traceback)
+    return [_with_context, redact_event, _with_time, _printable_event, plain]
+
+
+def _json_line(logger: Any, method: str, event: MutableMapping[str, Any]) -> str:
+    """Return an event as a line of JSON."""
+    if "exc_info" in event:
+        event = _tracebacks(logger, method, event)
+    complete = _with_time(logger, method, redact_event(logger, method, _with_context(logger, method, event)))
+    return _json(complete)
+
+
+# A traceback shows places, never values: its frames contain signed requests and people's data.
+_tracebacks = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
+
+
+def _shown(value: Any) -> Any:
+    """Return what a value that JSON has no word for shows of itself."""
+    return repr(value)
 
 
 def _with_context(_logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Add the ids of the task, the level and the time."""
-    level = "error" if method == "exception" else method
-    now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    return {**_bound.get(), **event, "level": level, "timestamp": now}
+    """Add the ids of the task, and the level."""
+    return {**_bound.get(), **event, "level": "error" if method == "exception" else method}
+
+
+def _with_time(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    event["timestamp"] = datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    return event
 
 
 def _printable_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -307,13 +322,13 @@ def _printable_traceback(stream: TextIO, error: Any) -> None:
     stream.write("\n".join(f"  {printable(line)}" for line in text.getvalue().split("\n")))
 
 
-def _json(event: Any, default: Callable[[Any], Any]) -> str:
+def _json(event: Any) -> str:
     """Return an event in ASCII: line ends and control characters are escaped."""
     try:
-        line = msgspec.json.encode(event, enc_hook=default)
+        line = msgspec.json.encode(event, enc_hook=_shown)
     except (ValueError, TypeError, OverflowError):  # what only the slower one can write
-        return json.dumps(event, default=default)
-    return line.decode("ascii") if line.isascii() else json.dumps(event, default=default)
+        return json.dumps(event, default=_shown)
+    return line.decode("ascii") if line.isascii() else json.dumps(event, default=_shown)
 
 
 class _Libraries(logging.Handler):

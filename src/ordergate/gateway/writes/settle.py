@@ -6,6 +6,7 @@ The process that sent the write, recovery, and a person who resolves the operati
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import TypeVar
 
 import msgspec
@@ -72,7 +73,7 @@ async def settle_applied(runtime: Runtime, claimed: ClaimedOperation, outcome: A
     )
     raced = False
     for _ in range(_RACES):
-        record = _record_after(runtime, claimed, outcome)
+        record = _record_after(claimed, outcome, operation.updated_at)
         settled, response = await _settle_as(runtime, claimed, operation, record)
         if settled is False and operation.performed_by == "provider":
             record = msgspec.structs.replace(record, concerns=[*record.concerns, ReviewReason.LATE_WRITE])
@@ -266,8 +267,7 @@ async def wait_until_settled(runtime: Runtime, existing: Existing) -> Existing:
     return existing
 
 
-def _record_after(runtime: Runtime, claimed: ClaimedOperation, outcome: Applied) -> OrderRecord:
-    now = runtime.steady_time()
+def _record_after(claimed: ClaimedOperation, outcome: Applied, now: datetime) -> OrderRecord:
     command, change = claimed.work.command, claimed.work.change
     if isinstance(change, OrderMade):
         if not isinstance(command, CreateOrder):
