@@ -282,8 +282,9 @@ def _json_line(logger: Any, method: str, event: MutableMapping[str, Any]) -> str
     """Return an event as a line of JSON."""
     if "exc_info" in event:
         event = _tracebacks(logger, method, event)
-    complete = _with_time(logger, method, redact_event(logger, method, _with_context(logger, method, event)))
-    return _json(complete)
+    event = redact_event(logger, method, _with_context(logger, method, event))
+    event["timestamp"] = datetime.now(UTC)  # msgspec writes a time faster than Python does
+    return _json(event)
 
 
 # A traceback shows places, never values: its frames contain signed requests and people's data.
@@ -294,7 +295,11 @@ _tracebacks = structlog.processors.ExceptionRenderer(
 
 def _shown(value: Any) -> Any:
     """Return what a value that JSON has no word for shows of itself."""
-    return repr(value)
+    return _time(value) if isinstance(value, datetime) else repr(value)
+
+
+def _time(time: datetime) -> str:
+    return time.isoformat().replace("+00:00", "Z")
 
 
 def _with_context(_logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -303,7 +308,7 @@ def _with_context(_logger: Any, method: str, event: MutableMapping[str, Any]) ->
 
 
 def _with_time(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    event["timestamp"] = datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    event["timestamp"] = _time(datetime.now(UTC))
     return event
 
 
