@@ -62,7 +62,7 @@ class Edge:
         if exchange.place is None:
             await self._overload.refuse(scope, exchange.send, facts)
             return
-        body = self._overload.body(exchange.place, _body_receiver(scope, receive))
+        body = _body_receiver(scope, receive, exchange.place)
         with in_call(facts):
             span = self._begin(scope, facts)
             try:
@@ -76,9 +76,7 @@ class Edge:
             if refused := door.refusal(scope):
                 await _answer(refused, scope, exchange.send)
                 return
-            # While a file is sent, its reader may disconnect at any time.
-            body = receive if scope["method"] in READS else _until_gone(receive)
-            await self.app(scope, body, exchange.send)
+            await self.app(scope, receive, exchange.send)
         except CallerGoneError:
             pass
         except asyncio.CancelledError:
@@ -173,16 +171,24 @@ def _headers(facts: CallFacts, times: Times) -> list[tuple[bytes, bytes]]:
     return headers
 
 
-def _body_receiver(scope: Any, receive: Receive) -> Receive:
-    """Return the receiver of a request's body; it refuses the request if its body is aborted."""
+def _body_receiver(scope: Any, receive: Receive, place: Place) -> Receive:
+    """Return the receiver of a request's body. A wait for the body does not compete.
 
-    async def receive_or_refuse() -> Any:
-        message = await receive()
+    The request is refused if its body is aborted, and ends if the caller disconnects. A read goes on: while a file is
+    sent, its reader may disconnect at any time.
+    """
+    reads = scope["method"] in READS
+
+    async def receive_body() -> Any:
+        with place:
+            message = await receive()
         if refused := scope.get(REFUSED_BODY):
             raise Problem(*refused)
+        if not reads and message["type"] == "http.disconnect":
+            raise CallerGoneError
         return message
 
-    return receive_or_refuse
+    return receive_body
 
 
 def _strip_prefix(scope: Any, root_path: str) -> None:
@@ -191,18 +197,6 @@ def _strip_prefix(scope: Any, root_path: str) -> None:
     if scope["path"] == root_path or scope["path"].startswith(f"{root_path}/"):
         scope["path"] = scope["path"].removeprefix(root_path) or "/"
         scope["raw_path"] = scope["raw_path"].removeprefix(raw) or b"/"
-
-
-def _until_gone(receive: Receive) -> Receive:
-    """Return the receiver of a body; it ends the request if the caller disconnects."""
-
-    async def receive_body() -> Any:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise CallerGoneError
-        return message
-
-    return receive_body
 
 
 async def _answer(problem: Problem, scope: Any, send: Send, *headers: tuple[bytes, bytes]) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 EVERY = 0.2
 """Seconds between two checkpoints: the log stays small, and pages that change often are moved once."""
 
-LOGGED_PAGES = 10_000
-"""Pages of the log (of 4 KiB) after which a commit makes the checkpoint: the log begins anew only after a whole one."""
+LOGGED_PAGES = 20_000
+"""Pages of the log (of 2 KiB) after which a commit makes the checkpoint: the log begins anew only after a whole one."""
 
 
 class Checkpoints:
