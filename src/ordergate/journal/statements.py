@@ -1,6 +1,5 @@
 """Reads the numbered schema files and the named statements of each database."""
 
-import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -11,7 +10,6 @@ Database = Literal["sqlite", "postgresql"]
 
 _SQL = files(__package__) / "sql"
 _MARK = "-- name: "
-_PARAMETER = re.compile(r"(?<!:):([a-z_]+)")
 
 
 @cache
@@ -31,24 +29,6 @@ def migrations(database: Database) -> tuple[tuple[int, tuple[str, ...]], ...]:
     folder = _SQL / database
     numbered = sorted(file.name for file in folder.iterdir() if file.name[:4].isdigit())
     return tuple((int(name[:4]), _split((folder / name).read_text())) for name in numbered)
-
-
-@cache
-def numbered(sql: str, mark: str) -> tuple[str, tuple[str, ...]]:
-    """Return a statement with numbered parameters in place of named ones, and the names in order.
-
-    Args:
-        sql: A statement with parameters like ``:name``.
-        mark: The character before a number in this database.
-    """
-    names: list[str] = []
-
-    def number(match: re.Match[str]) -> str:
-        if match[1] not in names:
-            names.append(match[1])
-        return f"{mark}{names.index(match[1]) + 1}"
-
-    return _PARAMETER.sub(number, sql), tuple(names)
 
 
 def newer_schema(place: str, version: int, newest: int) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import re
 import sqlite3
 import stat
 import threading
@@ -17,7 +18,7 @@ from typing import TextIO, TypeVar
 from ordergate.host.steady_clock import TOLERATED, uptime
 from ordergate.journal.errors import JournalUnavailableError, ListTooSlowError
 from ordergate.journal.journal import LIST_SECONDS, Journal
-from ordergate.journal.statements import migrations, newer_schema, numbered, statements
+from ordergate.journal.statements import migrations, newer_schema, statements
 from ordergate.journal.stores.checkpoints import LOGGED_PAGES, Checkpoints
 from ordergate.journal.stores.group_commit import GroupWriter
 from ordergate.journal.transaction import Batch, Query, RolledBack, Rows, Transaction
@@ -30,6 +31,7 @@ _READERS = 2
 _LISTERS = 2
 _STEPS = 10_000
 """Instructions of SQLite's machine between two checks of the time: some tenths of a millisecond."""
+_PARAMETER = re.compile(":([a-z_]+)")
 _PAGE = 2048
 _BUSY_SECONDS = 5.0
 _PAUSE = 0.02
@@ -164,7 +166,7 @@ class SqliteJournal(Journal):
             return result
 
     def _ask(self, connection: sqlite3.Connection, query: Query | Batch, now: int) -> Rows:
-        sql, names = numbered(self._sql.get(query.statement, query.statement), "?")
+        sql, names = _numbered(self._sql.get(query.statement, query.statement))
         if isinstance(query, Batch):
             connection.executemany(sql, [_values(names, each, now) for each in query.parameters])
             return []
@@ -195,8 +197,15 @@ class SqliteJournal(Journal):
         return connection
 
 
+@cache
+def _numbered(sql: str) -> tuple[str, tuple[str, ...]]:
+    """Replace named parameters by numbers, and return the names in order: SQLite takes long to look names up."""
+    names = tuple(dict.fromkeys(_PARAMETER.findall(sql)))
+    return _PARAMETER.sub(lambda match: f"?{names.index(match[1]) + 1}", sql), names
+
+
 def _values(names: Sequence[str], parameters: Mapping[str, object], now: int) -> list[object]:
-    """Return the values of a statement's parameters, some of which every statement may have."""
+    """Return the values of a statement's parameters: its own, the time, and the host's boot and uptime."""
     if "boot" in names:
         parameters = {**_host(), **parameters}
     return [now if name == "now" else parameters[name] for name in names]
