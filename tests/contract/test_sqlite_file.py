@@ -2,7 +2,9 @@
 
 import asyncio
 import sqlite3
+import sys
 import time
+from asyncio.subprocess import PIPE
 from contextlib import closing
 from pathlib import Path
 
@@ -19,6 +21,8 @@ from ordergate.journal.stores.sqlite import SqliteJournal, upgrade
 
 NEWEST = migrations("sqlite")[-1][0]
 OTHER = "node_2"
+PATIENCE = 60
+"""Seconds after which a condition is given up."""
 ANSWER = StoredResponse(status=201, body=b'{"id": "ord_1"}')
 
 
@@ -247,3 +251,54 @@ async def test_a_clock_that_is_set_between_two_servers_moves_no_age(path: Path) 
 
     assert told == pytest.approx(now - 8 * 86400, abs=60)
     assert unknown == pytest.approx(now, abs=60)
+
+
+# Checkpoints
+
+HOLD_THE_CHECKPOINT_LOCK = """
+import fcntl, sys
+with open(sys.argv[1], "r+b") as index:
+    fcntl.lockf(index, fcntl.LOCK_EX, 1, 121)  # SQLite's lock of a checkpoint, in the index of its log
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+async def test_a_server_moves_its_log_into_the_database_without_a_commit_that_does(path: Path) -> None:
+    """Few pages are written, and soon the log's last frame is in the database."""
+    journal = SqliteJournal(path, serving=True)
+    begun = await claimed(journal)
+
+    assert await asyncio.to_thread(_soon_in, path, begun.id.encode())
+    await journal.close()
+
+
+async def test_an_erasure_waits_for_a_checkpoint_that_runs(path: Path) -> None:
+    """The log can be emptied only by one at a time."""
+    journal = SqliteJournal(path, serving=True)
+    await claimed(journal)
+    index = path.with_name(path.name + "-shm")
+    holder = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", HOLD_THE_CHECKPOINT_LOCK, index, stdin=PIPE, stdout=PIPE
+    )
+    assert holder.stdout is not None
+    assert holder.stdin is not None
+    await holder.stdout.readline()
+
+    erasing = asyncio.create_task(asyncio.to_thread(sqlite._empty_log, path))
+    await asyncio.sleep(0.3)  # long enough for most machines to be refused once
+    holder.stdin.close()
+
+    await erasing
+    assert path.with_name(path.name + "-wal").stat().st_size == 0
+    await holder.wait()
+    await journal.close()
+
+
+def _soon_in(file: Path, text: bytes) -> bool:
+    deadline = time.monotonic() + PATIENCE
+    while text not in file.read_bytes():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True

@@ -212,6 +212,25 @@ async def test_bad_metadata_key(shop: Shop) -> None:
     assert metadata_there(shop) == {}
 
 
+async def test_a_metadata_key_of_the_gateway_s_own(shop: Shop) -> None:
+    """A change cannot set the mark by which recovery finds the order, and the refusal says which names are free."""
+    order = await shop.order()
+    before = metadata_there(shop)
+
+    problem = problem_of(
+        await shop.update(order, metadata={"ordergate_operation": "op_1"}), 422, "invalid_request"
+    )
+
+    assert problem["errors"] == [
+        {
+            "pointer": "/metadata/ordergate_operation",
+            "code": "reserved",
+            "detail": "Keys that begin with ordergate_ are the gateway's own; choose another name.",
+        }
+    ]
+    assert metadata_there(shop) == before
+
+
 async def test_forty_keys_fit(shop: Shop) -> None:
     """Forty keys are carried, and one may take another's place in one change."""
     order = await shop.order(metadata={f"key{index}": index for index in range(40)})

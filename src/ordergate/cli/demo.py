@@ -1,6 +1,5 @@
 """``ordergate demo``."""
 
-import asyncio
 import contextlib
 import sys
 from pathlib import Path
@@ -32,6 +31,8 @@ def demo(store: str | None, port: int, extra_config: Path | None, *, keep: bool,
     ordergate demo
     ordergate demo --keep --json
     """
+    import asyncio
+
     from ordergate.demo.stage import StageError
     from ordergate.demo.tour import TourError
     from ordergate.journal.errors import JournalUnavailableError
@@ -48,6 +49,7 @@ def demo(store: str | None, port: int, extra_config: Path | None, *, keep: bool,
 
 
 async def _run(store: str | None, port: int, extra_config: Path | None, *, keep: bool, as_json: bool) -> None:
+    import asyncio
     import signal
     import time
 

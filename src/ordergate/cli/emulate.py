@@ -1,6 +1,5 @@
 """``ordergate emulate``."""
 
-import asyncio
 import json
 import sys
 from typing import TYPE_CHECKING, Any
@@ -51,6 +50,8 @@ def emulate(
     ordergate emulate NAME --seed 7 --json
     ordergate emulate NAME --webhook-url http://127.0.0.1:8080/hooks/NAME
     """
+    import asyncio
+
     from ordergate.emulation.server import announcement, serve_emulator
     from ordergate.spi.emulator import InvalidControlError
 

@@ -1,6 +1,5 @@
 """Shared by the commands: options, configuration, a gateway for one command, and the output of results and errors."""
 
-import asyncio
 import re
 import sys
 from collections.abc import Awaitable, Callable
@@ -109,6 +108,8 @@ def settings_of(config: Path | None, *, as_json: bool = False) -> "Settings":
 
 def with_gateway(config: Path | None, work: "Callable[[Runtime], Awaitable[T]]") -> T:
     """Open a gateway on the configured store for one command, and run it."""
+    import asyncio
+
     from ordergate.gateway.writes.lease import leased
     from ordergate.server.bootstrap import open_gateway
     from ordergate.telemetry.log import configure_logging

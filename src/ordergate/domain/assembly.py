@@ -124,22 +124,16 @@ def review_reasons(record: OrderRecord) -> list[ReviewReason]:
     seen = record.seen
     canceled = seen.phase is Phase.CANCELED or record.canceled_here is not None
     over = canceled or 0 < seen.amount_paid <= seen.amount_refunded
-    rows = (
-        (seen.phase is Phase.UNMAPPED, ReviewReason.UNMAPPED_STATUS),
-        (
-            not over and (currency_differs(record) or record.expected_total not in {None, seen.total}),
-            ReviewReason.AMOUNT_MISMATCH,
-        ),
-        (
-            canceled and seen.amount_kept > 0,
-            ReviewReason.CANCELED_WITH_MONEY_HELD,
-        ),
-        (
-            not over and seen.confirmation_due and seen.amount_kept != seen.total,
-            ReviewReason.PAYMENT_MISMATCH,
-        ),
-    )
-    return [reason for holds, reason in rows if holds] + record.concerns
+    reasons = []
+    if seen.phase is Phase.UNMAPPED:
+        reasons.append(ReviewReason.UNMAPPED_STATUS)
+    if not over and (currency_differs(record) or record.expected_total not in (None, seen.total)):
+        reasons.append(ReviewReason.AMOUNT_MISMATCH)
+    if canceled and seen.amount_kept > 0:
+        reasons.append(ReviewReason.CANCELED_WITH_MONEY_HELD)
+    if not over and seen.confirmation_due and seen.amount_kept != seen.total:
+        reasons.append(ReviewReason.PAYMENT_MISMATCH)
+    return [*reasons, *record.concerns]
 
 
 def currency_differs(record: OrderRecord) -> bool:

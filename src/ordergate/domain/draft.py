@@ -3,7 +3,7 @@
 Constraints of one field are part of the field. Constraints of several fields are in :func:`draft_errors`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import chain, islice
 from typing import Annotated, Any, Literal
@@ -272,11 +272,11 @@ def draft_errors(draft: Draft) -> list[FieldError]:
     errors = chain(
         _currency_errors(draft.currency),
         _line_errors(draft),
-        _reserved_metadata_errors(draft.metadata, "/metadata"),
+        reserved_metadata_errors(draft.metadata, "/metadata"),
         (
             error
             for index, line in enumerate(draft.line_items)
-            for error in _reserved_metadata_errors(line.metadata, f"/line_items/{index}/metadata")
+            for error in reserved_metadata_errors(line.metadata, f"/line_items/{index}/metadata")
         ),
         _metadata_size_errors(draft),
         _country_errors(draft.shipping_address),
@@ -366,7 +366,8 @@ def _metadata_size_errors(draft: Draft) -> list[FieldError]:
     return [FieldError(pointer="/metadata", code="too_large", detail=detail)]
 
 
-def _reserved_metadata_errors(metadata: dict[str, Any] | None, pointer: str) -> Iterator[FieldError]:
+def reserved_metadata_errors(metadata: Mapping[str, Any] | None, pointer: str) -> Iterator[FieldError]:
+    """Return an error for each metadata key that only the gateway may set."""
     return (
         FieldError(
             pointer=f"{pointer}/{key}",

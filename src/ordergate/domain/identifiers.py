@@ -1,12 +1,13 @@
 """The gateway's own ids: a prefix for the kind, and a UUIDv7, so that ids sort by time."""
 
+import re
 from typing import Final, Literal
 
 import uuid_utils
 
 Prefix = Literal["ord", "op", "li", "ret", "evt", "wh", "dlv", "key", "req", "cmp"]
 
-_LENGTH: Final = 32
+_DIGITS: Final = re.compile("[0-9a-f]{32}")
 
 
 def new_id(prefix: Prefix) -> str:
@@ -17,9 +18,4 @@ def new_id(prefix: Prefix) -> str:
 def is_id(text: str, prefix: Prefix) -> bool:
     """Return whether the text has the form of an id with this prefix."""
     head, separator, digits = text.partition("_")
-    return (
-        head == prefix
-        and separator == "_"
-        and len(digits) == _LENGTH
-        and all(digit in "0123456789abcdef" for digit in digits)
-    )
+    return head == prefix and separator == "_" and _DIGITS.fullmatch(digits) is not None

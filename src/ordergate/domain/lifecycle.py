@@ -148,16 +148,31 @@ class PaymentFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def payment_status(payment: PaymentFacts) -> PaymentStatus:
-    """Derive the payment status: the first matching row decides."""
-    rows = (
-        (payment.refunded > 0 and payment.refunded >= payment.paid, PaymentStatus.REFUNDED),
-        (payment.refunded > 0, PaymentStatus.PARTIALLY_REFUNDED),
-        (payment.in_full or 0 < payment.total <= payment.paid, PaymentStatus.PAID),
-        (payment.pending, PaymentStatus.PENDING),
-        (payment.paid > 0, PaymentStatus.PARTIALLY_PAID),
-        (payment.failed, PaymentStatus.FAILED),
-    )
-    return next((status for holds, status in rows if holds), PaymentStatus.UNPAID)
+    """Derive the payment status: money given back decides first, then money taken, then attempts to take it."""
+    if payment.refunded > 0:
+        whole = payment.refunded >= payment.paid
+        return PaymentStatus.REFUNDED if whole else PaymentStatus.PARTIALLY_REFUNDED
+    if payment.in_full or 0 < payment.total <= payment.paid:
+        return PaymentStatus.PAID
+    if payment.pending:
+        return PaymentStatus.PENDING
+    if payment.paid > 0:
+        return PaymentStatus.PARTIALLY_PAID
+    return PaymentStatus.FAILED if payment.failed else PaymentStatus.UNPAID
+
+
+_REFUNDS = frozenset({PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED})
+_NOTHING_TAKEN = frozenset({PaymentStatus.UNPAID, PaymentStatus.FAILED})
+_BY_PAYMENT = {
+    PaymentStatus.UNPAID: OrderStatus.OPEN,
+    PaymentStatus.FAILED: OrderStatus.OPEN,
+    PaymentStatus.PENDING: OrderStatus.PENDING,
+    PaymentStatus.PARTIALLY_PAID: OrderStatus.PARTIALLY_PAID,
+    PaymentStatus.PAID: OrderStatus.PAID,
+    PaymentStatus.PARTIALLY_REFUNDED: OrderStatus.PARTIALLY_REFUNDED,
+    PaymentStatus.REFUNDED: OrderStatus.REFUNDED,
+}
+"""The status of an order that is in no review, not canceled, and not fulfilled."""
 
 
 def order_status(
@@ -167,18 +182,16 @@ def order_status(
     phase: Phase,
     review: Collection[ReviewReason] = (),
 ) -> OrderStatus:
-    """Derive the order status: the first matching row decides."""
-    rows = (
-        (bool(review), OrderStatus.REVIEW),
-        (payment is PaymentStatus.REFUNDED, OrderStatus.REFUNDED),
-        (phase is Phase.CANCELED, OrderStatus.CANCELED),
-        (payment is PaymentStatus.PARTIALLY_REFUNDED, OrderStatus.PARTIALLY_REFUNDED),
-        (fulfillment is FulfillmentStatus.FULFILLED, OrderStatus.FULFILLED),
-        (payment is PaymentStatus.PAID, OrderStatus.PAID),
-        (payment is PaymentStatus.PARTIALLY_PAID, OrderStatus.PARTIALLY_PAID),
-        (payment is PaymentStatus.PENDING or phase is Phase.PENDING, OrderStatus.PENDING),
-    )
-    return next((status for holds, status in rows if holds), OrderStatus.OPEN)
+    """Derive the order status: a review comes first, then the end of an order, then its payment."""
+    if review:
+        return OrderStatus.REVIEW
+    if phase is Phase.CANCELED and payment is not PaymentStatus.REFUNDED:
+        return OrderStatus.CANCELED
+    if fulfillment is FulfillmentStatus.FULFILLED and payment not in _REFUNDS:
+        return OrderStatus.FULFILLED
+    if phase is Phase.PENDING and payment in _NOTHING_TAKEN:
+        return OrderStatus.PENDING
+    return _BY_PAYMENT[payment]
 
 
 _WAIT = "a payment is in flight; read the order again until it has ended"

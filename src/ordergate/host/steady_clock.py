@@ -18,9 +18,12 @@ TOLERATED = timedelta(seconds=5)
 _log = structlog.get_logger("ordergate.clock")
 
 
+_SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
 def uptime() -> float:
     """Return the seconds since the host's boot, with those of its sleep if the system counts them."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+    return time.clock_gettime(_SINCE_BOOT)
 
 
 class SteadyClock:

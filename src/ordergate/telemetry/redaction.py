@@ -6,6 +6,7 @@ In doubt it masks: a field with a name like a listed one is masked with any valu
 import re
 from collections.abc import Mapping, MutableMapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -111,11 +112,17 @@ def redact_json(body: bytes) -> bytes:
 def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Redact one log event in place; a structlog processor. Most events contain only text and numbers."""
     for name, item in event.items():
-        if _masked(name, item):
+        if _names_secret(name) and _masked(name, item):
             event[name] = MASK
         elif type(item) not in _PLAIN:
             event[name] = redact(item)
     return event
+
+
+@lru_cache(1024)
+def _names_secret(name: str) -> bool:
+    """Return whether a field with this name is masked; the log has few names."""
+    return name.lower() in _MASKED
 
 
 def _masked(name: Any, value: Any) -> bool:

@@ -28,7 +28,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from ordergate.domain.identifiers import is_id
 from ordergate.spi.wire import Headers, WireRequest
-from ordergate.telemetry.log import CallFacts, current_call
+from ordergate.telemetry.log import CallFacts, bind, bound, current_call
 from ordergate.telemetry.metrics import METHODS
 
 CLOSE_SECONDS = 2.0
@@ -82,9 +82,7 @@ class Tracing:
             self._tracer.start_as_current_span(
                 name, context.Context(), record_exception=False, set_status_on_exception=False
             ) as span,
-            structlog.contextvars.bound_contextvars(
-                trace_id=format_trace_id(span.get_span_context().trace_id)
-            ),
+            bound(trace_id=format_trace_id(span.get_span_context().trace_id)),
         ):
             yield
             span.set_attributes(_ids(facts.operation, facts.order))
@@ -131,7 +129,7 @@ class RequestSpan:
         self._method = method
         self._scope = scope
         self._token = context.attach(set_span_in_context(span))
-        structlog.contextvars.bind_contextvars(trace_id=format_trace_id(span.get_span_context().trace_id))
+        bind(trace_id=format_trace_id(span.get_span_context().trace_id))
 
     def end(self, route: str | None, status: int, facts: CallFacts) -> None:
         """Record the request and its status; 0 if the caller disconnected before."""
@@ -154,7 +152,6 @@ class RequestSpan:
             self._span.set_status(StatusCode.ERROR)
         self._span.end()
         context.detach(self._token)
-        structlog.contextvars.unbind_contextvars("trace_id")
 
 
 class ProviderSpan:

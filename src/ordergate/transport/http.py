@@ -1,7 +1,6 @@
 """Sends one signed request and returns its response, or raises with whether the request may have arrived.
 
-Nothing here sends twice: no retries, no redirects, no cookies. httpx is used below its client layer, which
-would add all three.
+Nothing here sends twice: no retries, no redirects, no cookies.
 """
 
 import asyncio
@@ -11,6 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from importlib.metadata import version
 
+import aiohttp
 import httpx
 import structlog
 
@@ -21,7 +21,7 @@ from ordergate.gateway.runtime.ports import Clock, TransportError
 from ordergate.spi.wire import WireRequest, WireResponse
 from ordergate.telemetry.log import current_call
 from ordergate.transport.decoding import TooLongError, read_limited
-from ordergate.transport.engine import AiohttpTransport, reached
+from ordergate.transport.engine import AiohttpEngine, Engine, Outgoing
 
 MAX_ANSWER = 16 * 2**20
 """Maximum bytes of a response; no order is near it."""
@@ -44,7 +44,7 @@ _USER_AGENT = ("user-agent", f"ordergate/{version('ordergate')}")
 class HttpTransport:
     """The way to one base URL over HTTP."""
 
-    def __init__(self, clock: Clock, engine: httpx.AsyncBaseTransport) -> None:
+    def __init__(self, clock: Clock, engine: Engine) -> None:
         """Keep connections of its own, so that no account starves another.
 
         Args:
@@ -59,7 +59,7 @@ class HttpTransport:
     def to(cls, account: Account, clock: Clock) -> "HttpTransport":
         """Return the way to an account; certificates are loaded only if its base URL is ``https:``."""
         secure = account.base_url.startswith("https:")
-        return cls(clock, AiohttpTransport(secure=secure, egress=account.egress))
+        return cls(clock, AiohttpEngine(secure=secure, egress=account.egress))
 
     async def send(self, account: Account, request: WireRequest) -> WireResponse:
         """Sign and send one request, and return the answer.
@@ -81,13 +81,13 @@ class HttpTransport:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._engine.aclose()
+        await self._engine.close()
 
     async def _send(self, account: Account, request: WireRequest) -> WireResponse:
         outgoing = self._outgoing(account, request)
         if self._credentials is None or self._credentials[0] is not account:
             self._credentials = account, credentials_of(account)
-        echoes = Echoes(self._credentials[1], outgoing.headers.raw)
+        echoes = Echoes(self._credentials[1], outgoing.headers)
         try:
             async with asyncio.timeout(account.total_timeout):
                 return await _exchange(self._engine, outgoing, echoes)
@@ -98,7 +98,7 @@ class HttpTransport:
             reason = echoes.mask_text(" ".join(_sentence(account, error).split()))
             raise TransportError(sent, reason, closed=closed) from error
 
-    def _outgoing(self, account: Account, request: WireRequest) -> httpx.Request:
+    def _outgoing(self, account: Account, request: WireRequest) -> Outgoing:
         """Sign just before the send. A request that cannot be written was not sent, and is not the provider's fault."""
         now = int(self._clock().timestamp())
         try:
@@ -109,51 +109,46 @@ class HttpTransport:
             raise TransportError("no", reason, code="internal_error") from error
 
 
-async def _exchange(
-    engine: httpx.AsyncBaseTransport, outgoing: httpx.Request, echoes: Echoes
-) -> WireResponse:
-    response = await engine.handle_async_request(outgoing)
-    headers = {name.lower(): echoes.mask_text(value) for name, value in response.headers.multi_items()}
-    stream = response.stream
-    assert isinstance(stream, httpx.AsyncByteStream)
+async def _exchange(engine: Engine, outgoing: Outgoing, echoes: Echoes) -> WireResponse:
+    response = await engine.send(outgoing)
+    headers = echoes.mask_headers({name.lower(): value for name, value in response.raw_headers})
+    codings = headers.get("content-encoding", "")
     try:
-        body = await read_limited(stream, response.headers.get("content-encoding", ""), MAX_ANSWER)
+        body = await read_limited(response.chunks(), codings, MAX_ANSWER)
     except TooLongError as error:
         raise TransportError("maybe", f"The answer is longer than {MAX_ANSWER} bytes.") from error
     finally:
-        await stream.aclose()
-    return WireResponse(status=response.status_code, headers=headers, body=echoes.mask(body))
+        await response.close()
+    return WireResponse(status=response.status, headers=headers, body=echoes.mask(body))
 
 
 @lru_cache(256)
-def _url(text: str) -> httpx.URL:
-    """Parse an address, which takes long; those that orders are created at are few."""
-    return httpx.URL(text)
+def _address(text: str) -> tuple[str, str]:
+    """Return an address, and its host for the header; parsing takes long, and those of creates are few."""
+    url = httpx.URL(text)
+    return str(url), url.netloc.decode("ascii")
 
 
-def _request(account: Account, signed: WireRequest) -> httpx.Request:
-    timeout = {
-        "connect": account.connect_timeout,
-        "pool": account.connect_timeout,
-        "read": account.read_timeout,
-        "write": account.read_timeout,
-    }
-    url = _url(account.base_url + signed.path)
-    headers = [("Host", url.netloc.decode("ascii")), *signed.headers, _USER_AGENT]
+@lru_cache(256)
+def _timeout(connect: float, read: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(connect=2 * connect, sock_connect=connect, sock_read=read)
+
+
+def _request(account: Account, signed: WireRequest) -> Outgoing:
+    url, host = _address(account.base_url + signed.path)
+    headers = [("Host", host), *signed.headers, _USER_AGENT]
     if signed.body:
         headers.append(("Content-Length", str(len(signed.body))))
-    return httpx.Request(
-        signed.method,
-        url,
-        headers=headers,
-        stream=httpx.ByteStream(signed.body),
-        extensions={"timeout": timeout},
-    )
+    for name, value in headers:
+        if not (name.isascii() and value.isascii()):
+            raise UnicodeError(f"the header {name!a} is not ASCII")
+    timeout = _timeout(account.connect_timeout, account.read_timeout)
+    return Outgoing(signed.method, url, headers, signed.body, timeout)
 
 
-def _sent(request: httpx.Request, error: Exception) -> Sent:
+def _sent(request: Outgoing, error: Exception) -> Sent:
     """Whether a request that failed may have arrived: only one that never had a connection surely has not."""
-    return "no" if reached(request) is False or isinstance(error, NOT_SENT) else "maybe"
+    return "no" if request.reached is False or isinstance(error, NOT_SENT) else "maybe"
 
 
 def _sentence(account: Account, error: Exception) -> str:

@@ -4,8 +4,7 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import structlog
@@ -17,11 +16,14 @@ from ordergate.domain.identifiers import is_id, new_id
 from ordergate.gateway.runtime.concurrency import Place
 from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.listener.connections import REFUSED_BODY, Answer
-from ordergate.telemetry.log import CallFacts, current_call
+from ordergate.telemetry.log import CallFacts, in_call
 from ordergate.telemetry.metrics import Times
 from ordergate.web import door
 from ordergate.web.overload import Overload
 from ordergate.web.problems import READS, document, headers_and_body, send_problem
+
+if TYPE_CHECKING:
+    from ordergate.telemetry.tracing import RequestSpan
 
 _API = "/v1/"
 _FIRST_PROBLEM = 400
@@ -60,10 +62,13 @@ class Edge:
         if exchange.place is None:
             await self._overload.refuse(scope, exchange.send, facts)
             return
-        with self._observed(scope, exchange, exchange.place):
-            await self._serve(
-                scope, self._overload.body(exchange.place, _body_receiver(scope, receive)), exchange
-            )
+        body = _body_receiver(scope, receive, exchange.place)
+        with in_call(facts):
+            span = self._begin(scope, facts)
+            try:
+                await self._serve(scope, body, exchange)
+            finally:
+                self._end(scope, exchange, exchange.place, span)
 
     async def _serve(self, scope: Any, receive: Receive, exchange: "_Exchange") -> None:
         """Answer at the door, or by the application."""
@@ -71,9 +76,7 @@ class Edge:
             if refused := door.refusal(scope):
                 await _answer(refused, scope, exchange.send)
                 return
-            # While a file is sent, its reader may disconnect at any time.
-            body = receive if scope["method"] in READS else _until_gone(receive)
-            await self.app(scope, body, exchange.send)
+            await self.app(scope, receive, exchange.send)
         except CallerGoneError:
             pass
         except asyncio.CancelledError:
@@ -82,28 +85,23 @@ class Edge:
                 raise
             await _answer(_stopping(scope), scope, exchange.send, (b"connection", b"close"))
 
-    @contextlib.contextmanager
-    def _observed(self, scope: Any, exchange: "_Exchange", place: Place) -> Iterator[None]:
-        """Measure, trace and log the request while it is served."""
-        metrics, tracing, facts = self._runtime.metrics, self._runtime.tracing, exchange.facts
-        token = current_call.set(facts)
-        structlog.contextvars.bind_contextvars(request_id=facts.request_id)
-        traced = None if tracing is None else tracing.begin_request(scope, facts)
-        metrics.in_flight += 1
-        try:
-            yield
-        finally:
-            place.leave()
-            metrics.in_flight -= 1
-            status, times, route = exchange.status, exchange.times(), scope.get("path_template")
-            metrics.request_served(scope["method"], route, status, times)
-            if scope["method"] not in READS and scope["path"].startswith(_API):
-                metrics.write_answered(facts.account, failed=status >= _FIRST_FAILURE)
-            _log_request(scope, status, facts, times.total)
-            if traced is not None:
-                traced.end(route, status, facts)
-            structlog.contextvars.unbind_contextvars("request_id", "operation_id", "order_id")
-            current_call.reset(token)
+    def _begin(self, scope: Any, facts: CallFacts) -> "RequestSpan | None":
+        self._runtime.metrics.in_flight += 1
+        tracing = self._runtime.tracing
+        return None if tracing is None else tracing.begin_request(scope, facts)
+
+    def _end(self, scope: Any, exchange: "_Exchange", place: Place, span: "RequestSpan | None") -> None:
+        """Measure, log and trace the request that was served."""
+        metrics, facts = self._runtime.metrics, exchange.facts
+        place.leave()
+        metrics.in_flight -= 1
+        status, times, route = exchange.status, exchange.times(), scope.get("path_template")
+        metrics.request_served(scope["method"], route, status, times)
+        if scope["method"] not in READS and scope["path"].startswith(_API):
+            metrics.write_answered(facts.account, failed=status >= _FIRST_FAILURE)
+        _log_request(scope, status, facts, times.total)
+        if span is not None:
+            span.end(route, status, facts)
 
     def refuse(self, code: str, detail: str, status: int | None = None) -> Answer:
         """Return the answer to a request of which the application hears nothing: it is refused before it is whole.
@@ -173,16 +171,24 @@ def _headers(facts: CallFacts, times: Times) -> list[tuple[bytes, bytes]]:
     return headers
 
 
-def _body_receiver(scope: Any, receive: Receive) -> Receive:
-    """Return the receiver of a request's body; it refuses the request if its body is aborted."""
+def _body_receiver(scope: Any, receive: Receive, place: Place) -> Receive:
+    """Return the receiver of a request's body. A wait for the body does not compete.
 
-    async def receive_or_refuse() -> Any:
-        message = await receive()
+    The request is refused if its body is aborted, and ends if the caller disconnects. A read goes on: while a file is
+    sent, its reader may disconnect at any time.
+    """
+    reads = scope["method"] in READS
+
+    async def receive_body() -> Any:
+        with place:
+            message = await receive()
         if refused := scope.get(REFUSED_BODY):
             raise Problem(*refused)
+        if not reads and message["type"] == "http.disconnect":
+            raise CallerGoneError
         return message
 
-    return receive_or_refuse
+    return receive_body
 
 
 def _strip_prefix(scope: Any, root_path: str) -> None:
@@ -191,18 +197,6 @@ def _strip_prefix(scope: Any, root_path: str) -> None:
     if scope["path"] == root_path or scope["path"].startswith(f"{root_path}/"):
         scope["path"] = scope["path"].removeprefix(root_path) or "/"
         scope["raw_path"] = scope["raw_path"].removeprefix(raw) or b"/"
-
-
-def _until_gone(receive: Receive) -> Receive:
-    """Return the receiver of a body; it ends the request if the caller disconnects."""
-
-    async def receive_body() -> Any:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise CallerGoneError
-        return message
-
-    return receive_body
 
 
 async def _answer(problem: Problem, scope: Any, send: Send, *headers: tuple[bytes, bytes]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import structlog
-from litestar.types import Receive, Send
+from litestar.types import Send
 
 from ordergate.domain.errors import Problem
 from ordergate.gateway.runtime.concurrency import Place, current_place
@@ -48,16 +48,6 @@ class Overload:
         else:
             current_place.set(place)
         return place
-
-    @staticmethod
-    def body(place: Place, receive: Receive) -> Receive:
-        """Return the receiver of a request's body; a wait for the body does not compete."""
-
-        async def receive_aside() -> Any:
-            with place:
-                return await receive()
-
-        return receive_aside
 
     async def refuse(self, scope: Any, send: Send, facts: CallFacts) -> None:
         """Answer 503; of a body nothing is read."""

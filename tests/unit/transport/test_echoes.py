@@ -18,6 +18,7 @@ from ordergate.gateway.runtime.ports import TransportError
 from ordergate.spi.adapter import AdapterSettings
 from ordergate.spi.secret import Secret
 from ordergate.spi.wire import WireRequest
+from ordergate.transport.engine import HttpxEngine
 from ordergate.transport.http import HttpTransport
 
 KEY = 'rk_live_planted/key+"0123'
@@ -76,7 +77,7 @@ async def test_no_credential_comes_back(echo: str, where: str) -> None:
     else:
         headers = {"X-Message": echo} if where == "header" else {}
         route.respond(401, headers=headers, content=b"" if headers else echo.encode())
-    transport = HttpTransport(lambda: NOW, httpx.MockTransport(router.async_handler))
+    transport = HttpTransport(lambda: NOW, HttpxEngine(httpx.MockTransport(router.async_handler)))
     request = WireRequest(method="GET", path="/orders")
 
     if where == "failure":
@@ -97,7 +98,7 @@ async def test_what_is_no_credential_stays() -> None:
     body = b'{"amount": 1234, "url": "https:\\/\\/x.test\\/?a=%20&b=%41", "note": "\\u00e4 other"}'
     router = respx.Router()
     router.get("https://api.example.test/v2/orders").respond(200, content=body)
-    transport = HttpTransport(lambda: NOW, httpx.MockTransport(router.async_handler))
+    transport = HttpTransport(lambda: NOW, HttpxEngine(httpx.MockTransport(router.async_handler)))
 
     answer = await transport.send(_account(), WireRequest(method="GET", path="/orders"))
 
@@ -110,7 +111,7 @@ async def test_what_a_parser_says_of_an_answer_stays_on_one_line() -> None:
     router.get("https://api.example.test/v2/orders").mock(
         side_effect=httpx.RemoteProtocolError("Bad header:\n\n  X\r\nforged")
     )
-    transport = HttpTransport(lambda: NOW, httpx.MockTransport(router.async_handler))
+    transport = HttpTransport(lambda: NOW, HttpxEngine(httpx.MockTransport(router.async_handler)))
 
     with pytest.raises(TransportError) as failed:
         await transport.send(_account(), WireRequest(method="GET", path="/orders"))

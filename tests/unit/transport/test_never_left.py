@@ -14,7 +14,7 @@ from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.accounts.egress import Egress
 from ordergate.gateway.runtime.ports import TransportError
 from ordergate.spi.wire import WireRequest
-from ordergate.transport.engine import AiohttpTransport
+from ordergate.transport.engine import AiohttpEngine
 from ordergate.transport.http import HttpTransport
 
 POST = WireRequest(method="POST", path="/orders", body=b"{}", acts=True)
@@ -23,7 +23,7 @@ POST = WireRequest(method="POST", path="/orders", body=b"{}", acts=True)
 @pytest_asyncio.fixture
 async def transport() -> AsyncIterator[HttpTransport]:
     """The transport as it is in use, with the authorities that the environment names."""
-    made = HttpTransport(lambda: NOW, AiohttpTransport(secure=True))
+    made = HttpTransport(lambda: NOW, AiohttpEngine(secure=True))
     yield made
     await made.close()
 
@@ -32,7 +32,7 @@ async def transport() -> AsyncIterator[HttpTransport]:
 async def ready() -> AsyncIterator[HttpTransport]:
     """A transport whose TLS is set up."""
     egress = Egress(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
-    made = HttpTransport(lambda: NOW, AiohttpTransport(secure=True, egress=egress))
+    made = HttpTransport(lambda: NOW, AiohttpEngine(secure=True, egress=egress))
     yield made
     await made.close()
 

@@ -12,6 +12,7 @@ from ordergate.gateway.runtime.ports import TransportError
 from ordergate.spi.wire import WireRequest
 from ordergate.telemetry.metrics import Metrics
 from ordergate.telemetry.tracing import Tracing
+from ordergate.transport.engine import HttpxEngine
 from ordergate.transport.http import HttpTransport
 from ordergate.transport.observed import ObservedSender
 
@@ -28,7 +29,7 @@ class Watched:
         provider = TracerProvider()
         provider.add_span_processor(SimpleSpanProcessor(self._exporter))
         self.metrics = Metrics()
-        engine = HttpTransport(lambda: NOW, httpx.MockTransport(self._answer))
+        engine = HttpTransport(lambda: NOW, HttpxEngine(httpx.MockTransport(self._answer)))
         self.sender = ObservedSender(
             engine, self.metrics, Tracing(provider, self._exporter) if traced else None
         )

@@ -17,6 +17,7 @@ from ordergate.gateway.runtime.ports import TransportError
 from ordergate.spi.refusals import path_segment
 from ordergate.spi.wire import WireRequest
 from ordergate.telemetry.log import CallFacts, current_call
+from ordergate.transport.engine import HttpxEngine
 from ordergate.transport.http import HttpTransport
 
 GET = WireRequest(method="GET", path="/orders/o_1")
@@ -39,7 +40,7 @@ def router() -> respx.Router:
 @pytest_asyncio.fixture
 async def transport(router: respx.Router) -> AsyncIterator[HttpTransport]:
     """A transport whose engine is the router."""
-    made = HttpTransport(lambda: NOW, httpx.MockTransport(router.async_handler))
+    made = HttpTransport(lambda: NOW, HttpxEngine(httpx.MockTransport(router.async_handler)))
     yield made
     await made.close()
 
@@ -120,7 +121,7 @@ async def test_any_id_and_any_filter_are_sent_unchanged(identifier: str, value: 
     """Whatever an id or a filter holds, its encoded form reaches the wire as the adapter wrote it."""
     router = respx.Router(assert_all_called=False)
     route = router.route().respond(200)
-    transport = HttpTransport(lambda: NOW, httpx.MockTransport(router.async_handler))
+    transport = HttpTransport(lambda: NOW, HttpxEngine(httpx.MockTransport(router.async_handler)))
     path = f"/orders/x{path_segment(identifier)}?{urlencode({'customer': value})}"
 
     await transport.send(account(), WireRequest(method="GET", path=path))
@@ -132,7 +133,7 @@ async def test_each_send_is_signed_anew(router: respx.Router) -> None:
     """Every send is signed over its own time and a nonce that was never used before."""
     route = router.post(f"{URL}/orders").respond(200)
     times = iter(NOW + timedelta(seconds=n) for n in range(20))
-    transport = HttpTransport(lambda: next(times), httpx.MockTransport(router.async_handler))
+    transport = HttpTransport(lambda: next(times), HttpxEngine(httpx.MockTransport(router.async_handler)))
 
     for _ in range(20):
         await transport.send(account(), POST)
@@ -249,7 +250,7 @@ async def test_closing_closes_the_connections(router: respx.Router) -> None:
         async def aclose(self) -> None:
             closed.append(self)
 
-    transport = HttpTransport(lambda: NOW, engine := Engine(router.async_handler))
+    transport = HttpTransport(lambda: NOW, HttpxEngine(engine := Engine(router.async_handler)))
     await transport.close()
 
     assert closed == [engine]

@@ -16,7 +16,7 @@ from tests.unit.transport.conftest import NOW, Handler, Wire, account, serving
 from ordergate.gateway.accounts.account import Account
 from ordergate.gateway.runtime.ports import TransportError
 from ordergate.spi.wire import WireRequest
-from ordergate.transport.engine import AiohttpTransport
+from ordergate.transport.engine import AiohttpEngine
 from ordergate.transport.http import MAX_ANSWER, HttpTransport
 
 POST = WireRequest(
@@ -31,7 +31,7 @@ POST = WireRequest(
 @pytest_asyncio.fixture
 async def transport() -> AsyncIterator[HttpTransport]:
     """The transport as it is in use."""
-    made = HttpTransport(lambda: NOW, AiohttpTransport(secure=False))
+    made = HttpTransport(lambda: NOW, AiohttpEngine(secure=False))
     yield made
     await made.close()
 

@@ -4,7 +4,7 @@ Masked data reaches no merchant, no journal and no log.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -24,7 +24,6 @@ _ESCAPE = re.compile(
     rb"\\u([0-9A-Fa-f]{4})|%([0-9A-Fa-f]{2})|&#x([0-9A-Fa-f]{1,4});|&#([0-9]{1,4});|&(quot|amp|lt|gt|apos);|\\(.)",
     re.DOTALL,
 )
-_SIGNED = frozenset(name.encode() for name in SECRET_NAMES)
 _STARS = MASK.encode()
 
 
@@ -39,11 +38,14 @@ def credentials_of(account: Account) -> tuple[bytes, ...]:
 class Echoes:
     """The secrets of one request: the account's credentials, and the values derived from them."""
 
-    def __init__(self, credentials: Sequence[bytes], headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
+    def __init__(self, credentials: Sequence[bytes], headers: Iterable[tuple[str, str]] = ()) -> None:
         """Search for these credentials, and for the values of the authenticating headers."""
         self._credentials = tuple(credentials)
         signed = (
-            word for name, value in headers if name.lower() in _SIGNED for word in _without_scheme(value)
+            word.encode()
+            for name, value in headers
+            if name.lower() in SECRET_NAMES
+            for word in _without_scheme(value)
         )
         self._words = _longest_first((*credentials, *signed))
 
@@ -56,6 +58,14 @@ class Echoes:
             if any(secret in unescaped for secret in self._credentials):
                 return _escaped(self._credentials).sub(_STARS, body)
         return body
+
+    def mask_headers(self, headers: Mapping[bytes, bytes]) -> dict[str, str]:
+        """Return the headers of an answer as text, with stars for each credential."""
+        decoded = {name.decode("latin-1"): _decoded(value) for name, value in headers.items()}
+        block = b"\n".join(headers.values())
+        if len(block) <= _MAX_ESCAPED and self.mask(block) == block:
+            return decoded
+        return {name: self.mask_text(value) for name, value in decoded.items()}
 
     def mask_text(self, text: str) -> str:
         """Return text with stars for each credential."""
@@ -78,7 +88,15 @@ def _longest_first(words: Iterator[bytes] | Sequence[bytes]) -> tuple[bytes, ...
     return tuple(sorted({word for word in words if len(word) >= _SHORTEST}, key=len, reverse=True))
 
 
-def _without_scheme(value: bytes) -> list[bytes]:
+def _decoded(value: bytes) -> str:
+    """Return a header's text: UTF-8, or else Latin-1, as servers of before send it."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def _without_scheme(value: str) -> list[str]:
     words = value.split()
     return words[1:] or words
 

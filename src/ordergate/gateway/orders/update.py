@@ -8,7 +8,13 @@ from msgspec import UNSET, UnsetType
 from ordergate.domain.assembly import OrderRecord, review_reasons
 from ordergate.domain.changes import FieldsSet
 from ordergate.domain.commands import UpdateOrder
-from ordergate.domain.draft import CustomerBody, Metadata, UpdateBody, refuse_large_extensions
+from ordergate.domain.draft import (
+    CustomerBody,
+    Metadata,
+    UpdateBody,
+    refuse_large_extensions,
+    reserved_metadata_errors,
+)
 from ordergate.domain.errors import FieldError, Problem
 from ordergate.domain.lifecycle import OperationKind, ReviewReason
 from ordergate.domain.order import Customer
@@ -101,15 +107,7 @@ def _merged(record: OrderRecord, body: UpdateBody) -> dict[str, Any] | UnsetType
     if len(kept) > 40:
         detail = "An order has at most 40 metadata keys; this would make more."
         errors.append(FieldError(pointer="/metadata", code="invalid_value", detail=detail))
-    errors += [
-        FieldError(
-            pointer=f"/metadata/{name}",
-            code="reserved",
-            detail="Keys that begin with ordergate_ are the gateway's own; choose another name.",
-        )
-        for name in changes
-        if name.startswith("ordergate_")
-    ]
+    errors += reserved_metadata_errors(changes, "/metadata")
     if errors:
         raise Problem("invalid_request", summary(errors), errors=errors)
     return kept

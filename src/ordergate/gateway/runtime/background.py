@@ -4,11 +4,9 @@ import contextlib
 from collections.abc import Iterator
 from typing import Literal
 
-import structlog
-
 from ordergate.domain.identifiers import new_id
 from ordergate.gateway.runtime.runtime import Runtime
-from ordergate.telemetry.log import CallFacts, current_call
+from ordergate.telemetry.log import CallFacts, bind, in_call
 
 Work = Literal["recovery", "inbound", "polling"]
 
@@ -17,14 +15,10 @@ Work = Literal["recovery", "inbound", "polling"]
 def in_background(runtime: Runtime, work: Work) -> Iterator[None]:
     """Give one piece of work the context of a request: its log lines have a ``request_id``, and its spans a trace."""
     facts = CallFacts(new_id("req"), runtime.configuration.hash)
-    token = current_call.set(facts)
-    try:
-        with structlog.contextvars.bound_contextvars(request_id=facts.request_id, work=work):
-            if runtime.tracing is None:
+    with in_call(facts):
+        bind(work=work)
+        if runtime.tracing is None:
+            yield
+        else:
+            with runtime.tracing.work(work, facts):
                 yield
-            else:
-                with runtime.tracing.work(work, facts):
-                    yield
-    finally:
-        structlog.contextvars.unbind_contextvars("operation_id", "order_id")
-        current_call.reset(token)

@@ -66,7 +66,7 @@ async def attempt_once(
         claimed, outcome = msgspec.structs.replace(claimed, operation=operation), instead
     name = "not_sent" if attempt.sent == "no" else OUTCOME_NAMES.get(type(outcome), "unknown")
     runtime.metrics.attempt(claimed.account.name, kind.value, name)
-    return _with_end(runtime, claimed, attempt, exchanges), outcome
+    return _with_end(claimed, attempt, exchanges), outcome
 
 
 def _done_by_gateway(runtime: Runtime, claimed: ClaimedOperation) -> tuple[ClaimedOperation, Outcome]:
@@ -76,7 +76,7 @@ def _done_by_gateway(runtime: Runtime, claimed: ClaimedOperation) -> tuple[Claim
     attempt = msgspec.structs.replace(
         claimed.operation.attempts[-1], sent="no", closed=True, finished_at=runtime.steady_time()
     )
-    return _with_end(runtime, claimed, attempt), Applied(order=claimed.before.record.seen)
+    return _with_end(claimed, attempt), Applied(order=claimed.before.record.seen)
 
 
 def _done_instead(claimed: ClaimedOperation, refusal: NotApplied) -> Applied | None:
@@ -100,7 +100,7 @@ async def _is_known(runtime: Runtime, claimed: ClaimedOperation, created: Applie
     """Return whether the journal already has the order that a create returned."""
     native = created.order.provider_order_id
     try:
-        return bool(await runtime.journal.read(tx.orders.find_imported(claimed.account.name, [native])))
+        return await runtime.journal.read(tx.orders.is_known(claimed.account.name, native))
     except JournalUnavailableError:
         return False  # the answer is recorded once the journal is there again
 
@@ -129,11 +129,11 @@ def _money(order: ProviderOrder) -> tuple[object, ...]:
 
 
 def _with_end(
-    runtime: Runtime, claimed: ClaimedOperation, attempt: Attempt, exchanges: tuple[Exchange, ...] = ()
+    claimed: ClaimedOperation, attempt: Attempt, exchanges: tuple[Exchange, ...] = ()
 ) -> ClaimedOperation:
     operation = msgspec.structs.replace(
         claimed.operation,
         attempts=(*claimed.operation.attempts[:-1], attempt),
-        updated_at=runtime.steady_time(),
+        updated_at=attempt.finished_at or claimed.operation.updated_at,
     )
     return msgspec.structs.replace(claimed, operation=operation, exchanges=(*claimed.exchanges, *exchanges))

@@ -6,6 +6,7 @@ The process that sent the write, recovery, and a person who resolves the operati
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import TypeVar
 
 import msgspec
@@ -16,6 +17,7 @@ from ordergate.domain.changes import OrderMade, changed, made
 from ordergate.domain.commands import CreateOrder
 from ordergate.domain.errors import Problem
 from ordergate.domain.lifecycle import OperationKind, ReviewReason
+from ordergate.domain.order import Order
 from ordergate.domain.outcome import Applied, NotApplied
 from ordergate.gateway.runtime.concurrency import waiting
 from ordergate.gateway.runtime.order_log import log_settled, log_status
@@ -71,13 +73,11 @@ async def settle_applied(runtime: Runtime, claimed: ClaimedOperation, outcome: A
     )
     raced = False
     for _ in range(_RACES):
-        record = _record_after(runtime, claimed, outcome)
-        response = normal_answer(runtime, operation.kind, record)
-        settled = await _settle(runtime, claimed, operation, response, record)
+        record = _record_after(claimed, outcome, operation.updated_at)
+        settled, response = await _settle_as(runtime, claimed, operation, record)
         if settled is False and operation.performed_by == "provider":
             record = msgspec.structs.replace(record, concerns=[*record.concerns, ReviewReason.LATE_WRITE])
-            response = normal_answer(runtime, operation.kind, record)
-            settled = await _settle(runtime, claimed, operation, response, record, late=True)
+            settled, response = await _settle_as(runtime, claimed, operation, record, late=True)
             if settled is True:
                 _log.warning("operation.late_write", operation_id=operation.id, order_id=operation.order)
         if settled is True:
@@ -96,12 +96,27 @@ async def settle_applied(runtime: Runtime, claimed: ClaimedOperation, outcome: A
     raise outcome_unknown(operation, "The order keeps changing under it.")
 
 
+async def _settle_as(
+    runtime: Runtime,
+    claimed: ClaimedOperation,
+    operation: Operation,
+    record: OrderRecord,
+    *,
+    late: bool = False,
+) -> tuple[bool | Stale, StoredResponse]:
+    """Settle a write that was applied; return the journal's answer, and the caller's."""
+    order = order_from_record(record)
+    response = _answer_with(runtime, operation.kind, record, order)
+    return await _settle(runtime, claimed, operation, response, record, order, late=late), response
+
+
 async def _settle(
     runtime: Runtime,
     claimed: ClaimedOperation,
     operation: Operation,
     response: StoredResponse | None,
     record: OrderRecord | None,
+    order: Order | None = None,
     *,
     late: bool = False,
     probe_in: float | None = None,
@@ -113,6 +128,7 @@ async def _settle(
                 operation,
                 response,
                 record,
+                shown=order,
                 before=claimed.before if record is not None else None,
                 owner=claimed.owner,
                 late=late,
@@ -199,9 +215,13 @@ async def _not_applied(
 
 def normal_answer(runtime: Runtime, kind: OperationKind, record: OrderRecord) -> StoredResponse:
     """Return the answer of an applied write of this kind."""
+    return _answer_with(runtime, kind, record, order_from_record(record))
+
+
+def _answer_with(runtime: Runtime, kind: OperationKind, record: OrderRecord, order: Order) -> StoredResponse:
     if kind is OperationKind.RETURN and record.returns:
         return runtime.renderer.returned(record.returns[-1])
-    return runtime.renderer.order(order_from_record(record), created=kind is OperationKind.CREATE)
+    return runtime.renderer.order(order, created=kind is OperationKind.CREATE)
 
 
 async def answer_of(runtime: Runtime, existing: Existing) -> Answer | None:
@@ -247,8 +267,7 @@ async def wait_until_settled(runtime: Runtime, existing: Existing) -> Existing:
     return existing
 
 
-def _record_after(runtime: Runtime, claimed: ClaimedOperation, outcome: Applied) -> OrderRecord:
-    now = runtime.steady_time()
+def _record_after(claimed: ClaimedOperation, outcome: Applied, now: datetime) -> OrderRecord:
     command, change = claimed.work.command, claimed.work.change
     if isinstance(change, OrderMade):
         if not isinstance(command, CreateOrder):

@@ -217,7 +217,7 @@ async def _claim(
         revision=prepared.before.revision if prepared.before else None,
         settling=prepared.account.settling,
         allow_duplicate=call.allow_duplicate,
-        since=_since(runtime),
+        since=operation.updated_at - runtime.configuration.retention,
         api_key=call.caller.key,
     )
     runtime.work.hold(operation.id)

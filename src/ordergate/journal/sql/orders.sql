@@ -59,6 +59,9 @@ WHERE account = :account AND (state IN ('in_progress', 'unknown') OR due_at IS N
 SELECT record FROM orders WHERE account = :account AND provider_order_id = :provider_order_id
 ORDER BY id DESC LIMIT 1;
 
+-- name: known_order
+SELECT 1 FROM orders WHERE account = :account AND provider_order_id = :provider_order_id LIMIT 1;
+
 -- The key stays taken: a retry must not create the orders again.
 -- name: redact_comparison
 UPDATE comparisons SET body = NULL, ended = 1 WHERE id = :id;

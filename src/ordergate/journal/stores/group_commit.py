@@ -45,10 +45,19 @@ class GroupWriter:
     Belongs to one event loop.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        """Start the thread. The connection is this writer's from now on; `path` is the file behind it."""
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, committed: Callable[[], None] | None = None
+    ) -> None:
+        """Start the thread.
+
+        Args:
+            connection: The writing connection. It is this writer's from now on.
+            path: The file behind it.
+            committed: Called after each commit.
+        """
         self._connection = connection
         self._path = path
+        self._on_commit = committed
         self._file = path.stat().st_ino
         self._open = True
         self._be_patient(0)
@@ -185,6 +194,8 @@ class GroupWriter:
 
     def _commit(self) -> None:
         self._connection.commit()
+        if self._on_commit is not None:
+            self._on_commit()
         self._refuse_lost_file()
 
     def _failed(self, error: Exception, writes: int) -> list[Any]:

@@ -34,7 +34,8 @@ def record_change(before: OrderRecord | None, after: OrderRecord, order: Order) 
         types = events_between(before, after, {row[0] for row in rows}, order=order)
     if types:
         document = codec.encode(order)
-        yield Batch("insert_event", [_event_columns(each, after, document) for each in types])
+        new = [_event_columns(each, after, document) for each in types]
+        yield Query("insert_event", new[0]) if len(new) == 1 else Batch("insert_event", new)
 
 
 def record_settled(operation: Operation) -> Steps[None]:

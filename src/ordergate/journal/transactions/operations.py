@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from ordergate.domain.assembly import OrderRecord
+from ordergate.domain.order import Order
 from ordergate.journal import codec
 from ordergate.journal.records.exchanges import EXCHANGES_KEPT, Exchange, OperationWithExchanges
 from ordergate.journal.records.operations import (
@@ -132,6 +133,7 @@ def settle(
     response: StoredResponse | None,
     order: OrderRecord | None,
     *,
+    shown: Order | None = None,
     before: StoredOrder | None = None,
     owner: str | None = None,
     late: bool = False,
@@ -145,6 +147,7 @@ def settle(
         response: The answer to a repeated key; None if the operation may be sent again, or the answer comes from the
             order.
         order: None if the order has not changed.
+        shown: The canonical order of `order`, if the caller has it.
         before: The order and its row's revision that `order` was made from; None for a new order.
         owner: Settle only if this process has the operation; None for the process that got the provider's response.
         late: Settle only an operation that was settled as not applied.
@@ -167,7 +170,7 @@ def settle(
     ended = yield Query("settle_operation", columns)
     if not ended:
         return False
-    if order is not None and not (yield from orders.write(order, before)):
+    if order is not None and not (yield from orders.write(order, before, shown)):
         raise RolledBack(Stale())
     if ended[0][0] if not late else operation.state == "succeeded":
         yield from events.record_settled(operation)

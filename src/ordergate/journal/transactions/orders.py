@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from ordergate.domain.assembly import OrderRecord, order_from_record
 from ordergate.domain.mode import World
+from ordergate.domain.order import Order
 from ordergate.journal import codec
 from ordergate.journal.records.comparisons import comparison_key
 from ordergate.journal.records.operations import (
@@ -141,6 +142,12 @@ def find_imported(account: str, provider_order_ids: Collection[str]) -> Steps[di
     return found
 
 
+@transaction(inline=True)
+def is_known(account: str, provider_order_id: str) -> Steps[bool]:
+    """Return whether the journal has an order of this account with this id of the provider."""
+    return bool((yield Query("known_order", {"account": account, "provider_order_id": provider_order_id})))
+
+
 @transaction()
 def account_use(account: str) -> Steps[AccountUse]:
     """Count the reasons that prevent the removal of an account."""
@@ -149,9 +156,15 @@ def account_use(account: str) -> Steps[AccountUse]:
     return AccountUse(open_orders=open_orders, unsettled=not_settled)
 
 
-def write(record: OrderRecord, before: StoredOrder | None) -> Steps[bool]:
-    """Write an order and its events; return False if the row is not `before` any more."""
-    order = order_from_record(record)
+def write(record: OrderRecord, before: StoredOrder | None, shown: Order | None = None) -> Steps[bool]:
+    """Write an order and its events; return False if the row is not `before` any more.
+
+    Args:
+        record: The order's new record.
+        before: None for an order that is new.
+        shown: The canonical order of the record, if the caller has it.
+    """
+    order = shown or order_from_record(record)
     columns = codec.order_columns(record, order.status)
     if before is None:
         yield Query("save_order", columns)
