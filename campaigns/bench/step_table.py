@@ -71,7 +71,7 @@ LIBRARIES = (
 """What they do, unless a function of ours that they call has a rule."""
 
 GATEWAY = (
-    _rule(LOG, "ordergate/web/edge.py", "_log_request _observed"),
+    _rule(LOG, "ordergate/web/edge.py", "_begin _end _log_request _logged_ids"),
     _rule(SERVER, "ordergate/web/edge.py"),
     _rule(SERVER, "ordergate/web/app.py"),
     _rule(SERVER, "ordergate/web/overload.py"),
@@ -84,11 +84,13 @@ GATEWAY = (
     _rule(AUTHENTICATE, "ordergate/gateway/access/"),
     _rule(AUTHENTICATE, "ordergate/gateway/runtime/known_keys.py"),
     _rule(AUTHENTICATE, "ordergate/gateway/runtime/key_use.py"),
+    _rule(SEND, "ordergate/gateway/accounts/echoes.py"),
     _rule(ROUTE, "ordergate/gateway/accounts/"),
     _rule(ROUTE, "ordergate/gateway/writes/failover.py"),
     _rule(ROUTE, "aiorwlock/"),
     _rule(TRANSLATE, "ordergate/gateway/orders/create.py"),
     _rule(TRANSLATE, "ordergate/gateway/writes/prepared.py"),
+    _rule(TRANSLATE, "ordergate/spi/plans.py", "start"),
     _rule(TRANSLATE, "ordergate_revkeen/requests.py"),
     _rule(TRANSLATE, "ordergate/domain/commands.py"),
     _rule(CLAIM, "ordergate/gateway/writes/write.py"),
@@ -113,7 +115,7 @@ GATEWAY = (
     _rule(SETTLE, "ordergate/domain/events.py"),
     _rule(SETTLE, "ordergate/domain/checks.py"),
     _rule(SETTLE, "ordergate/journal/codec.py"),
-    _rule(SETTLE, "ordergate/journal/transactions/operations.py", "settle"),
+    _rule(SETTLE, "ordergate/journal/transactions/operations.py"),
     _rule(SETTLE, "ordergate/journal/transactions/orders.py"),
     _rule(SETTLE, "ordergate/journal/transactions/events.py", "record_change _event_columns"),
     _rule(BACKGROUND, "ordergate/journal/transactions/"),
