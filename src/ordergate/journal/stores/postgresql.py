@@ -7,12 +7,11 @@ conflict, the database reports it to one of them, which runs its transaction aga
 import asyncio
 import contextlib
 import random
-import re
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from functools import cache, partial
+from functools import partial
 from typing import Any, TypeVar
 
 import asyncpg
@@ -22,14 +21,20 @@ from ordergate.journal.errors import JournalUnavailableError, ListTooSlowError
 from ordergate.journal.journal import LIST_SECONDS, Journal
 from ordergate.journal.statements import migrations, newer_schema, statements
 from ordergate.journal.stores.conninfo import ConninfoError, Target, file_error, target_of
+from ordergate.journal.stores.postgresql_statements import (
+    Part,
+    UsualCourse,
+    columns_of_usual_row,
+    combined,
+    numbered,
+    usual_course,
+    values,
+)
 from ordergate.journal.transaction import Batch, Query, RolledBack, Rows, Steps, Transaction
 from ordergate.telemetry.log import journal_time
 
 T = TypeVar("T")
 
-_NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
-"""The server's clock: that of a process would make its leases longer or shorter than others think."""
-_PARAMETER = re.compile(r"(?<!:):([a-z_]+)")
 _PATIENCE = 5.0
 """Seconds that a call waits for a connection."""
 _COMMAND_SECONDS = 15
@@ -277,7 +282,7 @@ class PostgresqlJournal(Journal):
         for run in range(_RUNS):
             try:
                 async with self._connection(pool) as connection:
-                    return await self._transact(connection, iter(transaction))
+                    return await self._transact(connection, transaction)
             except RolledBack as undone:
                 result: T = undone.result
                 return result
@@ -370,23 +375,41 @@ class PostgresqlJournal(Journal):
                 f"PostgreSQL: no connection became free, and none could be opened, within {_PATIENCE:g} s"
             ) from error
 
-    async def _transact(self, connection: Any, steps: Steps[T]) -> T:
-        """Carry out, and commit; a single statement commits itself, which spares two round trips."""
+    async def _transact(self, connection: Any, transaction: Transaction[T]) -> T:
+        """Carry out, and commit. One statement commits itself, which spares two round trips."""
+        steps = iter(transaction)
+        rows: Rows | None = None
         try:
-            query: Query | Batch | None = next(steps)
-            rows: Rows = ()
-            if isinstance(query, Query) and query.single_statement and not self._connector.pooled:
-                rows, query = await self._ask(connection, query), None
-                if rows:
-                    steps.send(rows)
-                    raise RuntimeError("a query follows a single statement")
+            query = next(steps)
+            if isinstance(query, Query) and not self._connector.pooled:
+                if query.usual is not None:
+                    course = usual_course(steps, query)
+                    if course is not None and await self._takes_course(connection, course):
+                        result: T = course.result
+                        return result
+                    steps = iter(transaction)
+                    query = next(steps)
+                elif query.single_statement:
+                    rows = await self._ask(connection, query)
+                    if rows:
+                        steps.send(rows)
+                        raise RuntimeError("a query follows a single statement")
         except StopIteration as end:
-            result: T = end.value
-            return result
+            return end.value  # type: ignore[no-any-return]
         async with self._transaction(connection):
-            if query is not None:
+            if rows is None:
                 rows = await self._ask(connection, query)
             return await self._carry_out(connection, steps, rows)
+
+    async def _takes_course(self, connection: Any, course: UsualCourse) -> bool:
+        """Send all queries as one statement; False if an answer is not the usual one: nothing changes then."""
+        parts = (Part(self._text(each), columns_of_usual_row(each)) for each in course.queries)
+        sql, given = combined(tuple(parts))
+        try:
+            await connection.execute(sql, *values(course.queries, given))
+        except asyncpg.DivisionByZeroError:
+            return False
+        return True
 
     @asynccontextmanager
     async def _transaction(self, connection: Any) -> AsyncIterator[None]:
@@ -413,13 +436,17 @@ class PostgresqlJournal(Journal):
             return result
 
     async def _ask(self, connection: Any, query: Query | Batch) -> Rows:
+        sql, names = numbered(self._text(query))
         if isinstance(query, Batch):
-            sql, names = _numbered(self._sql[f"{query.statement}_batch"])
             await connection.execute(sql, *([each[name] for each in query.parameters] for name in names))
             return []
-        sql, names = _numbered(self._sql.get(query.statement, query.statement))
         rows: Rows = await connection.fetch(sql, *(query.parameters[name] for name in names))
         return rows
+
+    def _text(self, query: Query | Batch) -> str:
+        if isinstance(query, Batch):
+            return self._sql[f"{query.statement}_batch"]
+        return self._sql.get(query.statement, query.statement)
 
 
 async def _reset_nothing(_connection: Any) -> None:
@@ -500,22 +527,6 @@ async def _make_version_table(connection: Any) -> None:
             await asyncio.sleep(0.05)
         else:
             return
-
-
-@cache
-def _numbered(sql: str) -> tuple[str, tuple[str, ...]]:
-    """Named parameters to PostgreSQL's numbered ones, and the names in order."""
-    names: list[str] = []
-
-    def number(match: re.Match[str]) -> str:
-        name = match[1]
-        if name == "now":
-            return _NOW
-        if name not in names:
-            names.append(name)
-        return f"${names.index(name) + 1}"
-
-    return _PARAMETER.sub(number, sql), tuple(names)
 
 
 def _unavailable(error: Exception) -> JournalUnavailableError:

@@ -167,8 +167,10 @@ def write(record: OrderRecord, before: StoredOrder | None, shown: Order | None =
     order = shown or order_from_record(record)
     columns = codec.order_columns(record, order.status)
     if before is None:
-        yield Query("save_order", columns)
-    elif not (yield Query("update_order", columns | {"revision": before.revision})):
+        yield Query("save_order", columns, usual=[])
+    elif not (
+        yield Query("update_order", columns | {"revision": before.revision}, usual=[(before.revision + 1,)])
+    ):
         return False
     yield from record_change(None if before is None else before.record, record, order)
     return True

@@ -68,6 +68,15 @@ CREATE INDEX operations_to_prune ON operations (updated_at)
     WHERE state IN ('succeeded', 'failed') AND (idempotency_key IS NOT NULL OR request IS NOT NULL
         OR work IS NOT NULL OR response_status IS NOT NULL OR exchanges IS NOT NULL);
 
+-- Every reference that an operation was ever claimed with. A claim that adds its reference needs no search for
+-- duplicates; any other one locks the row first.
+CREATE TABLE order_references (
+    merchant  TEXT NOT NULL,
+    world     TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    PRIMARY KEY (merchant, world, reference)
+);
+
 CREATE TABLE orders (
     id                TEXT PRIMARY KEY,
     merchant          TEXT NOT NULL,

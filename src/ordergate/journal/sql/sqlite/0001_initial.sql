@@ -68,6 +68,14 @@ CREATE INDEX operations_to_prune ON operations (updated_at)
     WHERE state IN ('succeeded', 'failed') AND (idempotency_key IS NOT NULL OR request IS NOT NULL
         OR work IS NOT NULL OR response_status IS NOT NULL OR exchanges IS NOT NULL);
 
+-- The references of operations. SQLite has a single writer, which searches the operations; the table stays empty.
+CREATE TABLE order_references (
+    merchant  TEXT NOT NULL,
+    world     TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    PRIMARY KEY (merchant, world, reference)
+);
+
 CREATE TABLE orders (
     id                TEXT PRIMARY KEY,
     merchant          TEXT NOT NULL,
