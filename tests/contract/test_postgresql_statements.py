@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import asyncpg
@@ -12,7 +13,7 @@ from tests.contract.conftest import claimed, ended, intent, keep, operation, ord
 
 from ordergate.domain.lifecycle import OperationKind
 from ordergate.journal import transactions as tx
-from ordergate.journal.records.operations import Claimed, Duplicate, Stale
+from ordergate.journal.records.operations import Busy, Claimed, Duplicate, Existing, Stale
 from ordergate.journal.records.orders import StoredOrder
 from ordergate.journal.stores.postgresql import PostgresqlJournal
 
@@ -111,6 +112,85 @@ async def test_a_refused_key_does_not_spoil_a_reference(journal: PostgresqlJourn
     await claimed(journal, operation(reference="A-1"))
 
 
+# Claims of an order
+
+
+async def _sent_last(other: Any) -> str:
+    sent: str = await other.fetchval(
+        "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    return sent
+
+
+async def test_a_change_of_an_order_is_claimed_in_one_statement(
+    journal: PostgresqlJournal, other: Any
+) -> None:
+    """The operation is written and the order's revision is read by one statement."""
+    record = await keep(journal, order())
+
+    await claimed(journal, operation(order=record.id, kind=OperationKind.PAY), revision=1)
+
+    assert (await _sent_last(other)).startswith("WITH part0")
+
+
+async def test_a_claim_sees_what_the_operation_before_it_did(journal: PostgresqlJournal, other: Any) -> None:
+    """A claim that starts before the order's last operation is settled waits for it, and is stale."""
+    record = await keep(journal, order())
+    first = await claimed(journal, operation(order=record.id, kind=OperationKind.PAY), revision=1)
+    async with other.transaction():
+        await other.execute("UPDATE operations SET state = 'succeeded' WHERE id = $1", first.id)
+        await other.execute("UPDATE orders SET revision = revision + 1")
+        late = operation(order=record.id, kind=OperationKind.PAY)
+        claim = await _waiting(other, journal.write(tx.operations.claim(intent(late, revision=1))))
+
+    assert await claim == Stale()
+    assert await journal.read(tx.operations.find(late.id)) is None
+
+
+async def test_a_claim_waits_for_a_redaction_of_its_order(journal: PostgresqlJournal, other: Any) -> None:
+    """A claim of an order that another process is just redacting is stale."""
+    record = await keep(journal, order())
+    late = operation(order=record.id, kind=OperationKind.PAY)
+    async with other.transaction():
+        await other.execute("UPDATE orders SET revision = revision + 1")
+        claim = await _waiting(other, journal.write(tx.operations.claim(intent(late, revision=1))))
+
+    assert await claim == Stale()
+    assert await journal.read(tx.operations.find(late.id)) is None
+
+
+@pytest.mark.parametrize("refused", ["key", "order"])
+async def test_a_refused_claim_is_no_error_of_the_server(
+    journal: PostgresqlJournal, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    """A repeated key and a busy order are everyday cases, so they leave no error in the server's log."""
+    record = await keep(journal, order())
+    first = await claimed(journal, operation(order=record.id, kind=OperationKind.PAY), revision=1)
+    again = operation(key=first.key) if refused == "key" else operation(order=record.id)
+    monkeypatch.setattr(asyncpg, "DivisionByZeroError", ZeroDivisionError)
+
+    claim = await journal.write(tx.operations.claim(intent(again, revision=1)))
+
+    assert claim == (Existing(first, None) if refused == "key" else Busy(first))
+
+
+# Refreshes
+
+
+async def test_a_refresh_changes_no_index(journal: PostgresqlJournal, other: Any) -> None:
+    """An order that is read again and has not changed stays on its page, and no index gets an entry for it."""
+    record = await keep(journal, order())
+    for seconds in range(10):
+        again = msgspec.structs.replace(record, synced_at=record.synced_at + timedelta(seconds=seconds))
+        await journal.write(tx.orders.update(again, seconds + 1))
+    await journal.close()  # then the server has counted
+
+    counted = await other.fetchrow(
+        "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'orders'"
+    )
+    assert tuple(counted) == (10, 10)
+
+
 # Settling
 
 
@@ -120,10 +200,7 @@ async def test_a_create_settles_in_one_statement(journal: PostgresqlJournal, oth
     await journal.write(tx.operations.settle(ended(begun, "succeeded"), None, order(begun.order)))
 
     assert await _types(other, begun.order) == ["order.created"]
-    last = await other.fetchval(
-        "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    )
-    assert last.startswith("WITH part0")
+    assert (await _sent_last(other)).startswith("WITH part0")
 
 
 async def test_an_outcome_that_its_caller_will_not_get_is_an_event(

@@ -382,18 +382,18 @@ class PostgresqlJournal(Journal):
         try:
             query = next(steps)
             if isinstance(query, Query) and not self._connector.pooled:
-                if query.usual is not None:
+                if query.single_statement:
+                    rows = await self._ask(connection, query)
+                    if rows:
+                        steps.send(rows)
+                        raise RuntimeError("a query follows a single statement")
+                elif query.usual is not None:
                     course = usual_course(steps, query)
                     if course is not None and await self._takes_course(connection, course):
                         result: T = course.result
                         return result
                     steps = iter(transaction)
                     query = next(steps)
-                elif query.single_statement:
-                    rows = await self._ask(connection, query)
-                    if rows:
-                        steps.send(rows)
-                        raise RuntimeError("a query follows a single statement")
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
         async with self._transaction(connection):
@@ -406,10 +406,9 @@ class PostgresqlJournal(Journal):
         parts = (Part(self._text(each), columns_of_usual_row(each)) for each in course.queries)
         sql, given = combined(tuple(parts))
         try:
-            await connection.execute(sql, *values(course.queries, given))
+            return bool(await connection.fetch(sql, *values(course.queries, given)))
         except asyncpg.DivisionByZeroError:
             return False
-        return True
 
     @asynccontextmanager
     async def _transaction(self, connection: Any) -> AsyncIterator[None]:

@@ -10,6 +10,7 @@ from ordergate.journal.transaction import Batch, Query, RolledBack, Steps
 _NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 """The server's clock: that of a process would make its leases longer or shorter than others think."""
 _PARAMETER = re.compile(r"(?<!:):([a-z_]+)")
+_READS = re.compile(r"^\s*SELECT\b")
 _RETURNS_ROWS = re.compile(r"^\s*SELECT\b|\bRETURNING\b")
 
 
@@ -85,8 +86,9 @@ def combined(parts: tuple[Part, ...]) -> tuple[str, tuple[tuple[int, str], ...]]
     read what another part writes.
 
     Returns:
-        The statement, which divides by zero if an answer is another one; and the values that it takes, each as the
-        number of its part and the name of the parameter. The values of the usual row have the numbers of its columns.
+        The statement, and the values that it takes, each as the number of its part and the name of the parameter. The
+        values of the usual row have the numbers of its columns. The statement returns a row if each answer is the
+        usual one, and else divides by zero. If only the first part writes, and gives no row, so does the statement.
     """
     given: list[tuple[int, str]] = []
     texts: list[str] = []
@@ -103,7 +105,9 @@ def combined(parts: tuple[Part, ...]) -> tuple[str, tuple[tuple[int, str], ...]]
         is_usual = f"count(*) = 1 AND bool_and({' AND '.join(equal)})" if columns else "count(*) = 0"
         conditions.append(f"(SELECT {is_usual} FROM part{place})")  # noqa: S608 - of our own files
     usual = " AND ".join(conditions) or "true"
-    return f"WITH {', '.join(texts)} SELECT 1 / CASE WHEN {usual} THEN 1 ELSE 0 END", tuple(given)
+    only_first = parts[0].usual > 0 and all(_READS.search(part.sql) for part in parts[1:])
+    rows = " FROM part0" if only_first else ""
+    return f"WITH {', '.join(texts)} SELECT 1 / CASE WHEN {usual} THEN 1 ELSE 0 END{rows}", tuple(given)
 
 
 def values(queries: Sequence[Query | Batch], given: Sequence[tuple[int, str]]) -> list[Any]:

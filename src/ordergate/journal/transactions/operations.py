@@ -44,14 +44,17 @@ def claim(intent: Intent) -> Steps[Claim]:
     """
     operation = intent.operation
     columns = codec.intent_columns(intent)
-    new = "insert_operation" if operation.reference is None else "insert_operation_of_new_reference"
+    if operation.reference is not None:
+        insert = Query("insert_operation_of_new_reference", columns)
+    else:
+        insert = Query("insert_operation", columns, usual=[(operation.id,)])
     # A single statement suffices if nothing conflicts and there is no order yet that could have changed.
-    insert = Query(new, columns, single_statement=intent.revision is None)
+    insert = insert._replace(single_statement=intent.revision is None)
     if len(operation.attempts) > 1 or not (yield insert):
         yield from _claim_despite_conflict(intent, columns)
     # This comes after the insert: the operation before is settled, and its change is visible now.
     if intent.revision is not None:
-        rows = yield Query("order_revision", {"id": operation.order})
+        rows = yield Query("order_revision", {"id": operation.order}, usual=[(intent.revision,)])
         if not rows or rows[0][0] != intent.revision:
             raise RolledBack(Stale())
     return Claimed(operation)
