@@ -11,15 +11,14 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import asyncpg
 import pytest
 import pytest_asyncio
-from tests.contract.conftest import NODE, claimed, ended, intent, keep, operation, order
+from tests.contract.conftest import NODE, claimed, ended, intent, operation, order
 from tests.contract.pooler import PoolerMissing, pooled
 from tests.contract.wire import Wire
 
-from ordergate.domain.lifecycle import OperationKind
 from ordergate.gateway.writes.lease import LEASE
 from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
-from ordergate.journal.records.operations import Busy, Claimed, Duplicate, Existing
+from ordergate.journal.records.operations import Claimed, Duplicate, Existing
 from ordergate.journal.stores.postgresql import PostgresqlJournal, upgrade
 
 ROLE = f"gate_{token_hex(4)}"
@@ -116,17 +115,17 @@ async def test_a_host_that_dies_inside_a_transaction_lets_go_before_its_lease_is
 ) -> None:
     """What a host that fell silent inside a transaction has locked, others have within its lease."""
     survivor = await PostgresqlJournal.open(postgresql_url)
-    record = await keep(survivor, order())
-    begun = operation(order=record.id, kind=OperationKind.PAY)
+    for reference in ("A-0", "A-1"):
+        used = await claimed(survivor, operation(reference=reference))
+        await survivor.write(tx.operations.settle(ended(used, "failed"), None, None))
     async with Wire(postgresql_url) as wire:
         dying = await PostgresqlJournal.open(wire.url)
-        paid = await claimed(dying, operation(order=record.id), revision=1)  # its statements are prepared
-        await survivor.write(tx.operations.settle(ended(paid, "failed"), None, None))
+        await claimed(dying, operation(reference="A-0"))  # its statements are prepared
         wire.sent.clear()
-        last = asyncio.create_task(dying.write(tx.operations.claim(intent(begun, revision=1))))
+        last = asyncio.create_task(dying.write(tx.operations.claim(intent(operation(reference="A-1")))))
         async with asyncio.timeout(60):
-            # It has begun, recorded the write, and locked the order.
-            while len(wire.sent) < 3:  # noqa: ASYNC110 - the moment counts
+            # It has found the reference used, begun, and locked it.
+            while len(wire.sent) < 4:  # noqa: ASYNC110 - the moment counts
                 await asyncio.sleep(0)
         wire.die()
         loop = asyncio.get_running_loop()
@@ -134,9 +133,7 @@ async def test_a_host_that_dies_inside_a_transaction_lets_go_before_its_lease_is
 
         while True:
             with contextlib.suppress(JournalUnavailableError):
-                answer = await survivor.write(
-                    tx.operations.claim(intent(operation(order=record.id), revision=1))
-                )
+                answer = await survivor.write(tx.operations.claim(intent(operation(reference="A-1"))))
                 break
         took = loop.time() - died
 
@@ -146,7 +143,7 @@ async def test_a_host_that_dies_inside_a_transaction_lets_go_before_its_lease_is
         await dying.close()
     await survivor.close()
 
-    assert isinstance(answer, Claimed | Busy)
+    assert isinstance(answer, Claimed | Duplicate)
     assert took < LEASE
 
 

@@ -38,7 +38,7 @@ def record_change(before: OrderRecord | None, after: OrderRecord, order: Order) 
     if types:
         document = codec.encode(order)
         new = [_event_columns(each, after, document) for each in types]
-        yield Query("insert_event", new[0]) if len(new) == 1 else Batch("insert_event", new)
+        yield Query("insert_event", new[0], usual=[]) if len(new) == 1 else Batch("insert_event", new)
 
 
 def record_settled(operation: Operation) -> Steps[None]:
