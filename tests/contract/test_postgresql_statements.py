@@ -182,7 +182,7 @@ async def test_a_refresh_changes_no_index(journal: PostgresqlJournal, other: Any
     record = await keep(journal, order())
     for seconds in range(10):
         again = msgspec.structs.replace(record, synced_at=record.synced_at + timedelta(seconds=seconds))
-        await journal.write(tx.orders.update(again, seconds + 1))
+        await journal.write(tx.orders.update(again, StoredOrder(record, seconds + 1)))
     await journal.close()  # then the server has counted
 
     counted = await other.fetchrow(

@@ -34,11 +34,15 @@ def search(query: OrderQuery) -> Steps[list[OrderRecord]]:
 
 
 @transaction(inline=True, records_events=True)
-def update(record: OrderRecord, revision: int) -> Steps[StoredOrder]:
-    """Record the order as the provider returned it, unless the row has changed since; return the recorded order."""
-    stored = yield from find(record.id)
-    if stored is not None and stored.revision == revision and (yield from write(record, stored)):
-        return StoredOrder(record, revision + 1)
+def update(record: OrderRecord, before: StoredOrder) -> Steps[StoredOrder]:
+    """Record the order as the provider returned it, unless the row has changed since; return the recorded order.
+
+    Args:
+        record: As the provider returned it.
+        before: The order that `record` was made from.
+    """
+    if (yield from write(record, before)):
+        return StoredOrder(record, before.revision + 1)
     stored = yield from find(record.id)
     if stored is None:
         raise LookupError(f"{record.id} is not in the journal")
