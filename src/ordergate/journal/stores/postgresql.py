@@ -21,6 +21,7 @@ from ordergate.journal.errors import JournalUnavailableError, ListTooSlowError
 from ordergate.journal.journal import LIST_SECONDS, Journal
 from ordergate.journal.statements import migrations, newer_schema, statements
 from ordergate.journal.stores.conninfo import ConninfoError, Target, file_error, target_of
+from ordergate.journal.stores.postgresql_pool import Pool
 from ordergate.journal.stores.postgresql_statements import (
     Part,
     UsualCourse,
@@ -167,9 +168,9 @@ class _Connector:
         )
         return await self.connect(command_timeout=command_timeout)
 
-    async def pool(self, *, least: int, most: int) -> Any:
+    async def pool(self, *, least: int, most: int) -> Pool:
         """Make a pool of such connections."""
-        return await asyncpg.create_pool(
+        pool = await asyncpg.create_pool(
             min_size=least,
             max_size=most,
             connect=self.connect,
@@ -177,6 +178,7 @@ class _Connector:
             command_timeout=_COMMAND_SECONDS,
             reset=_reset_nothing,
         )
+        return Pool(pool)
 
     async def _prepare(self, connection: Any) -> bool:
         """Set the session's settings; return whether the other end is the server itself, not a pooler."""
@@ -196,12 +198,12 @@ class _Connector:
 class PostgresqlJournal(Journal):
     """A journal in one database."""
 
-    def __init__(self, pool: "asyncpg.Pool[Any]", checks: "asyncpg.Pool[Any]", connector: _Connector) -> None:
+    def __init__(self, pool: Pool, checks: Pool, connector: _Connector) -> None:
         """Use a pool of connections to an upgraded database, and one for health checks; see :meth:`open`."""
         self._pool = pool
         self._checks = checks
         self._connector = connector
-        self._lists = asyncio.Semaphore(max(pool.get_max_size() // _SHARE_OF_LISTS, 1))
+        self._lists = asyncio.Semaphore(max(pool.size // _SHARE_OF_LISTS, 1))
         self._sql = statements("postgresql")
         self._writing: set[asyncio.Task[Any]] = set()
         self._crowd = asyncio.Lock()
@@ -330,15 +332,17 @@ class PostgresqlJournal(Journal):
             self._lists.release()
 
     @asynccontextmanager
-    async def _connection(self, pool: "asyncpg.Pool[Any]") -> AsyncIterator[Any]:
+    async def _connection(self, pool: Pool) -> AsyncIterator[Any]:
         """Have a connection for a while.
 
         A connection that breaks during a statement is closed. So is a connection to a server that cannot write: after a
         failover another server can, and no older connection is certain to lead there.
         """
         pool, connection = await self._acquired(pool)
+        clean = False
         try:
             yield connection
+            clean = True
         except asyncpg.InternalClientError:
             connection.terminate()
             raise
@@ -347,7 +351,7 @@ class PostgresqlJournal(Journal):
             await self._replace_connections()
             raise
         finally:
-            await pool.release(connection)
+            await pool.release(connection, clean=clean)
 
     async def _replace_connections(self) -> None:
         """Close all present connections after their use.
@@ -359,17 +363,21 @@ class PostgresqlJournal(Journal):
             for pool in (self._pool, self._checks):
                 await pool.expire_connections()
 
-    async def _acquired(self, pool: "asyncpg.Pool[Any]") -> tuple["asyncpg.Pool[Any]", Any]:
+    async def _acquired(self, pool: Pool) -> tuple[Pool, Any]:
         """Wait for a connection; return it, and the pool that it belongs to.
 
         If the server has no slot for another connection, callers wait for the present ones, one after the other.
         """
+        kept = pool.take_kept()
+        if kept is not None:
+            return pool, kept
         try:
-            async with asyncio.timeout(_PATIENCE):
-                with contextlib.suppress(asyncpg.TooManyConnectionsError):
-                    return pool, await pool.acquire()
-                async with self._crowd:
-                    return self._pool, await _retry_without_slot(self._pool.acquire)
+            with pool.waiting(), self._pool.waiting():
+                async with asyncio.timeout(_PATIENCE):
+                    with contextlib.suppress(asyncpg.TooManyConnectionsError):
+                        return pool, await pool.acquire()
+                    async with self._crowd:
+                        return self._pool, await _retry_without_slot(self._pool.acquire)
         except TimeoutError as error:
             raise JournalUnavailableError(
                 f"PostgreSQL: no connection became free, and none could be opened, within {_PATIENCE:g} s"
