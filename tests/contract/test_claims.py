@@ -28,6 +28,7 @@ from ordergate.journal.records.operations import (
     Existing,
     Intent,
     Operation,
+    OrderKnown,
     Stale,
     StoredResponse,
 )
@@ -207,3 +208,23 @@ async def test_one_id_at_two_accounts_is_two_orders(journals: list[Journal]) -> 
     )
 
     assert kept == wanted
+
+
+async def test_an_order_that_was_there_before_is_not_made_just_now(journal: Journal) -> None:
+    """A provider's mistake changes nothing: the operation stays unsettled, and the order its first operation's."""
+    first = await claimed(journal)
+    made = order(first.order)
+    assert (
+        await journal.write(tx.operations.settle(ended(first, "succeeded"), None, made, just_made=True))
+        is True
+    )
+    second = await claimed(journal)
+    mistaken = order(second.order, seen=made.seen)
+
+    settled = await journal.write(
+        tx.operations.settle(ended(second, "succeeded"), None, mistaken, just_made=True)
+    )
+
+    assert settled == OrderKnown()
+    assert await journal.read(tx.operations.find(second.id)) == second
+    assert await journal.read(tx.orders.find(second.order)) is None

@@ -12,8 +12,6 @@ from ordergate.gateway.runtime.runtime import Runtime
 from ordergate.gateway.writes.plans import OUTCOME_NAMES, read_order, send_plan
 from ordergate.gateway.writes.prepared import ClaimedOperation, StartedPlan
 from ordergate.gateway.writes.retry import STORED_REFUSALS
-from ordergate.journal import transactions as tx
-from ordergate.journal.errors import JournalUnavailableError
 from ordergate.journal.records.exchanges import Exchange
 from ordergate.journal.records.operations import Operation
 
@@ -51,11 +49,6 @@ async def attempt_once(
         before=None if claimed.before is None else claimed.before.record.seen,
         started_at=started.started_at,
     )
-    if claimed.before is None and isinstance(outcome, Applied) and await _is_known(runtime, claimed, outcome):
-        outcome = Unknown(
-            reason=f"{claimed.account.adapter.title} has answered with {outcome.order.provider_order_id!r}, an order "
-            "that was there before."
-        )
     if isinstance(outcome, NotApplied) and not outcome.mapped:
         runtime.metrics.unmapped_error(claimed.account.name, kind.value, outcome.provider.code)
         if kind in MOVES_MONEY:
@@ -94,15 +87,6 @@ def _done_instead(claimed: ClaimedOperation, refusal: NotApplied) -> Applied | N
     ):
         return Applied(order=record.seen)
     return None
-
-
-async def _is_known(runtime: Runtime, claimed: ClaimedOperation, created: Applied) -> bool:
-    """Return whether the journal already has the order that a create returned."""
-    native = created.order.provider_order_id
-    try:
-        return await runtime.journal.read(tx.orders.is_known(claimed.account.name, native))
-    except JournalUnavailableError:
-        return False  # the answer is recorded once the journal is there again
 
 
 async def _check_order(

@@ -27,6 +27,7 @@ from ordergate.gateway.writes.retry import (
     is_idempotent,
 )
 from ordergate.gateway.writes.settle import (
+    OrderKnownError,
     answer_of,
     record_persistently,
     settle_applied,
@@ -242,7 +243,10 @@ async def _retry(
 async def _conclude(runtime: Runtime, claimed: ClaimedOperation, outcome: Outcome) -> Answer:
     match outcome:
         case Applied():
-            return await settle_applied(runtime, claimed, outcome)
+            try:
+                return await settle_applied(runtime, claimed, outcome, just_made=claimed.before is None)
+            except OrderKnownError as known:
+                return await _wait_for_recovery(runtime, claimed, Unknown(reason=str(known)))
         case NotApplied():
             return await settle_refused(runtime, claimed, outcome)
         case Unknown():

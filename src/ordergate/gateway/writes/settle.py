@@ -28,7 +28,7 @@ from ordergate.gateway.writes.problems import no_trace, outcome_unknown
 from ordergate.gateway.writes.retry import MARKED, NO_TRACE, STORED_REFUSALS, needs_new_key
 from ordergate.journal import transactions as tx
 from ordergate.journal.errors import JournalUnavailableError
-from ordergate.journal.records.operations import Existing, Operation, Stale, StoredResponse
+from ordergate.journal.records.operations import Existing, Operation, OrderKnown, Stale, StoredResponse
 
 _RACES = 10
 _FIRST_PAUSE = 0.05
@@ -57,11 +57,26 @@ async def record_persistently(runtime: Runtime, record: Callable[[], Awaitable[T
         pause = min(pause * 2, _LONGEST_PAUSE)
 
 
-async def settle_applied(runtime: Runtime, claimed: ClaimedOperation, outcome: Applied) -> Answer:
+class OrderKnownError(Exception):
+    """The provider answered a create with an order that the journal had before."""
+
+
+async def settle_applied(
+    runtime: Runtime, claimed: ClaimedOperation, outcome: Applied, *, just_made: bool = False
+) -> Answer:
     """Record that the write was applied, the order as it is now, and the answer.
 
     If the operation was already settled as not applied, its order goes into review (``late_write``). A write that the
     gateway does itself exists only in the record, so after "not applied" it is not done any more.
+
+    Args:
+        runtime: This process.
+        claimed: The operation.
+        outcome: The order as it is now.
+        just_made: The provider has just answered that it made the order.
+
+    Raises:
+        OrderKnownError: It cannot have made the order just now. Nothing is recorded.
     """
     operation = msgspec.structs.replace(
         claimed.operation,
@@ -74,7 +89,12 @@ async def settle_applied(runtime: Runtime, claimed: ClaimedOperation, outcome: A
     raced = False
     for _ in range(_RACES):
         record = _record_after(claimed, outcome, operation.updated_at)
-        settled, response = await _settle_as(runtime, claimed, operation, record)
+        settled, response = await _settle_as(runtime, claimed, operation, record, just_made=just_made)
+        if isinstance(settled, OrderKnown):
+            raise OrderKnownError(
+                f"{claimed.account.adapter.title} has answered with {outcome.order.provider_order_id!r}, an order that "
+                "was there before."
+            )
         if settled is False and operation.performed_by == "provider":
             record = msgspec.structs.replace(record, concerns=[*record.concerns, ReviewReason.LATE_WRITE])
             settled, response = await _settle_as(runtime, claimed, operation, record, late=True)
@@ -102,12 +122,16 @@ async def _settle_as(
     operation: Operation,
     record: OrderRecord,
     *,
+    just_made: bool = False,
     late: bool = False,
-) -> tuple[bool | Stale, StoredResponse]:
+) -> tuple[bool | Stale | OrderKnown, StoredResponse]:
     """Settle a write that was applied; return the journal's answer, and the caller's."""
     order = order_from_record(record)
     response = _answer_with(runtime, operation.kind, record, order)
-    return await _settle(runtime, claimed, operation, response, record, order, late=late), response
+    settled = await _settle(
+        runtime, claimed, operation, response, record, order, just_made=just_made, late=late
+    )
+    return settled, response
 
 
 async def _settle(
@@ -118,9 +142,10 @@ async def _settle(
     record: OrderRecord | None,
     order: Order | None = None,
     *,
+    just_made: bool = False,
     late: bool = False,
     probe_in: float | None = None,
-) -> bool | Stale:
+) -> bool | Stale | OrderKnown:
     return await record_persistently(
         runtime,
         lambda: runtime.journal.write(
@@ -130,6 +155,7 @@ async def _settle(
                 record,
                 shown=order,
                 before=claimed.before if record is not None else None,
+                just_made=just_made,
                 owner=claimed.owner,
                 late=late,
                 probe_in=probe_in,

@@ -180,6 +180,10 @@ class Stale(msgspec.Struct, frozen=True):
     """The order has changed since it was read."""
 
 
+class OrderKnown(msgspec.Struct, frozen=True):
+    """The journal already has the order that a create made, as its provider says."""
+
+
 class Revoked(msgspec.Struct, frozen=True):
     """The API key that asks for a write has been revoked."""
 

@@ -21,6 +21,7 @@ from ordergate.journal.records.operations import (
     Intent,
     Operation,
     OperationQuery,
+    OrderKnown,
     Revoked,
     Stale,
     StoredResponse,
@@ -135,11 +136,12 @@ def settle(
     *,
     shown: Order | None = None,
     before: StoredOrder | None = None,
+    just_made: bool = False,
     owner: str | None = None,
     late: bool = False,
     probe_in: float | None = None,
     exchanges: Sequence[Exchange] = (),
-) -> Steps[bool | Stale]:
+) -> Steps[bool | Stale | OrderKnown]:
     """Record in one step how an operation ended, the answer to give again, and the order as it is now.
 
     Args:
@@ -149,6 +151,7 @@ def settle(
         order: None if the order has not changed.
         shown: The canonical order of `order`, if the caller has it.
         before: The order and its row's revision that `order` was made from; None for a new order.
+        just_made: The provider has just answered that it made the order, so the journal cannot have it yet.
         owner: Settle only if this process has the operation; None for the process that got the provider's response.
         late: Settle only an operation that was settled as not applied.
         probe_in: Seconds until recovery makes a delayed probe.
@@ -156,8 +159,10 @@ def settle(
 
     Returns:
         False if the operation was settled otherwise, or has another attempt; ``Stale`` if the order has changed since
-        that revision. Nothing changes then.
+        that revision; ``OrderKnown`` if the provider cannot have made the order just now. Nothing changes then.
     """
+    if order is not None and just_made and (yield _known(order)):
+        return OrderKnown()
     said = yield from _with_earlier_exchanges(operation, exchanges)
     columns = codec.operation_columns(operation) | {
         "response_status": response.status if response else None,
@@ -176,6 +181,11 @@ def settle(
     if ended[0][0] if not late else operation.state == "succeeded":
         yield from events.record_settled(operation)
     return True
+
+
+def _known(order: OrderRecord) -> Query:
+    place = {"account": order.account, "provider_order_id": order.seen.provider_order_id}
+    return Query("known_order", place, usual=[])
 
 
 def _with_earlier_exchanges(operation: Operation, exchanges: Sequence[Exchange]) -> Steps[Sequence[Exchange]]:

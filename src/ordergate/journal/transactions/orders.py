@@ -146,12 +146,6 @@ def find_imported(account: str, provider_order_ids: Collection[str]) -> Steps[di
     return found
 
 
-@transaction(inline=True)
-def is_known(account: str, provider_order_id: str) -> Steps[bool]:
-    """Return whether the journal has an order of this account with this id of the provider."""
-    return bool((yield Query("known_order", {"account": account, "provider_order_id": provider_order_id})))
-
-
 @transaction()
 def account_use(account: str) -> Steps[AccountUse]:
     """Count the reasons that prevent the removal of an account."""
