@@ -77,7 +77,12 @@ async def resolve(
     """
     asked = list(wanted)
     linked = [(kind, text) for kind, text, _ in asked if not text.startswith(NATIVE)]
-    found = dict(await journal.read(tx.links.find_native_ids(merchant, world, account.name, linked)))
+    # Most creates without a customer's id have nothing to look up.
+    found = (
+        dict(await journal.read(tx.links.find_native_ids(merchant, world, account.name, linked)))
+        if linked
+        else {}
+    )
     for kind, text, pointer in asked:
         if text.startswith(NATIVE):
             _refuse_foreign(account, kind, pointer)
