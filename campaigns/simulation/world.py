@@ -192,7 +192,7 @@ def read_again(world: World, process: Process) -> None:
             seen = world.network.read(record.seen)
             at_once(
                 process.journal.write(
-                    tx.orders.update(with_snapshot(stored.record, seen, world.clock.utc()), stored.revision)
+                    tx.orders.update(with_snapshot(stored.record, seen, world.clock.utc()), stored)
                 )
             )
 

@@ -9,7 +9,7 @@ import asyncpg
 
 from ordergate.journal.statements import statements
 from ordergate.journal.stores import postgresql, sqlite
-from ordergate.journal.stores.postgresql import _numbered as numbered
+from ordergate.journal.stores.postgresql_statements import numbered
 
 ROWS = 20_000
 """Of each table that grows with the orders."""

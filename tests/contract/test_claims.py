@@ -31,7 +31,7 @@ from ordergate.journal.records.operations import (
     Stale,
     StoredResponse,
 )
-from ordergate.journal.records.orders import OrderQuery
+from ordergate.journal.records.orders import OrderQuery, StoredOrder
 
 MINUTE = timedelta(minutes=1)
 ANSWER = StoredResponse(status=201, body=b"{}")
@@ -144,7 +144,7 @@ async def test_whoever_waits_for_an_order_sees_what_was_done_to_it(journals: lis
 async def test_a_stale_intent_leaves_nothing_behind(journal: Journal) -> None:
     """Neither the intent nor the loss of an expired key remains of a claim that came too late."""
     record = await keep(journal, order())
-    await journal.write(tx.orders.update(record, 1))
+    await journal.write(tx.orders.update(record, StoredOrder(record, 1)))
     old = await _expired(journal, "key-1")
     pay = operation(key="key-1", order=record.id)
 
@@ -161,7 +161,7 @@ async def test_a_stale_next_attempt_leaves_the_first_as_it_was(journal: Journal,
     pay = await claimed(journal, operation(order=record.id, kind=OperationKind.PAY), revision=1)
     failed = ended(pay, "failed")
     await journal.write(tx.operations.settle(failed, None, None))
-    await journal.write(tx.orders.update(record, 1))
+    await journal.write(tx.orders.update(record, StoredOrder(record, 1)))
 
     assert (
         await journal.write(tx.operations.claim(intent(retried(pay), revision=1, request=b"second")))

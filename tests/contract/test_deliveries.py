@@ -60,7 +60,7 @@ async def _happen(journal: Journal, record: OrderRecord, *notes: str) -> None:
     for note in notes:
         stored = await journal.read(tx.orders.find(record.id))
         assert stored is not None
-        await journal.write(tx.orders.update(msgspec.structs.replace(record, notes=note), stored.revision))
+        await journal.write(tx.orders.update(msgspec.structs.replace(record, notes=note), stored))
     await journal.write(tx.deliveries.number_events(ACME, 100))
 
 

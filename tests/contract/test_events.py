@@ -52,7 +52,7 @@ def _paid(record: OrderRecord) -> OrderRecord:
 async def _change(journal: Journal, record: OrderRecord) -> None:
     stored = await journal.read(tx.orders.find(record.id))
     assert stored is not None
-    await journal.write(tx.orders.update(record, stored.revision))
+    await journal.write(tx.orders.update(record, stored))
 
 
 async def test_every_way_to_write_an_order_tells_what_happened(journal: Journal) -> None:
@@ -63,7 +63,7 @@ async def test_every_way_to_write_an_order_tells_what_happened(journal: Journal)
         tx.operations.settle(ended(pay, "succeeded"), None, _paid(record), before=StoredOrder(record, 1))
     )
     noted = msgspec.structs.replace(_paid(record), notes="Ring twice")
-    await journal.write(tx.orders.update(noted, 2))
+    await journal.write(tx.orders.update(noted, StoredOrder(_paid(record), 2)))
     adopted = order(seen=provider_order(provider_order_id="order_2"))
     await journal.write(tx.orders.add_imported(adopted))
     await journal.write(tx.orders.add_imported(msgspec.structs.replace(adopted, notes="again")))
@@ -79,8 +79,8 @@ async def test_what_was_not_written_is_not_told(journal: Journal) -> None:
     """A reading that came too late, a settling that met another change, and one that changed nothing."""
     record = await keep(journal, order())
     later = msgspec.structs.replace(record, synced_at=NOW + timedelta(days=1))
-    await journal.write(tx.orders.update(later, 1))
-    await journal.write(tx.orders.update(_paid(record), 1))
+    await journal.write(tx.orders.update(later, StoredOrder(record, 1)))
+    await journal.write(tx.orders.update(_paid(record), StoredOrder(record, 1)))
     pay = await claimed(journal, operation(order=record.id, kind=OperationKind.PAY))
 
     stale = await journal.write(

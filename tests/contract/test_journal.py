@@ -38,7 +38,7 @@ from ordergate.journal.records.operations import (
     Stale,
     StoredResponse,
 )
-from ordergate.journal.records.orders import OrderQuery
+from ordergate.journal.records.orders import OrderQuery, StoredOrder
 
 MINUTE = timedelta(minutes=1)
 ANSWER = StoredResponse(status=201, body=b'{"id": "ord_1",  "total":20000, "note":"\xc3\xa4\xff\x00"}\n')
@@ -349,7 +349,7 @@ async def test_a_stale_intent_is_told(journal: Journal) -> None:
     """An intent made from an older revision of the order, or of an order that is not there, is stale."""
     record = await keep(journal, order())
     pay = operation(order=record.id, kind=OperationKind.PAY)
-    await journal.write(tx.orders.update(record, 1))
+    await journal.write(tx.orders.update(record, StoredOrder(record, 1)))
 
     assert await journal.write(tx.operations.claim(intent(pay, revision=1))) == Stale()
     assert await journal.write(tx.operations.claim(intent(pay, revision=3))) == Stale()
@@ -539,7 +539,7 @@ async def test_a_refresh_keeps_what_the_provider_said(journal: Journal) -> None:
     record = await keep(journal, order())
     paid = msgspec.structs.replace(record, seen=provider_order(paid_in_full=True), synced_at=NOW + MINUTE)
 
-    stored = await journal.write(tx.orders.update(paid, 1))
+    stored = await journal.write(tx.orders.update(paid, StoredOrder(record, 1)))
 
     assert (stored.record, stored.revision) == (paid, 2)
     assert await journal.read(tx.orders.find(record.id)) == stored
@@ -550,9 +550,11 @@ async def test_a_late_refresh_changes_nothing(journal: Journal) -> None:
     """A read that began before another change is not kept: the reader gets what is kept now."""
     record = await keep(journal, order())
     newer = msgspec.structs.replace(record, seen=provider_order(amount_paid=20000))
-    await journal.write(tx.orders.update(newer, 1))
+    await journal.write(tx.orders.update(newer, StoredOrder(record, 1)))
 
-    stored = await journal.write(tx.orders.update(msgspec.structs.replace(record, notes="late"), 1))
+    stored = await journal.write(
+        tx.orders.update(msgspec.structs.replace(record, notes="late"), StoredOrder(record, 1))
+    )
 
     assert (stored.record, stored.revision) == (newer, 2)
     assert await journal.read(tx.orders.find(record.id)) == stored

@@ -459,7 +459,7 @@ async def test_a_database_that_acknowledges_what_a_crash_forgets_does_not_matter
     try:
         for _ in range(3):
             await claimed(journal)
-            async with journal._pool.acquire() as connection:
+            async with journal._connection(journal._pool) as connection:
                 assert await connection.fetchval("SHOW synchronous_commit") == "on"
     finally:
         await journal.close()

@@ -39,7 +39,7 @@ async def other(postgresql_url: str, journal: PostgresqlJournal) -> AsyncIterato
 async def _changed(journal: PostgresqlJournal, record: OrderRecord, notes: str) -> None:
     stored = await journal.read(tx.orders.find(record.id))
     assert stored is not None
-    await journal.write(tx.orders.update(msgspec.structs.replace(record, notes=notes), stored.revision))
+    await journal.write(tx.orders.update(msgspec.structs.replace(record, notes=notes), stored))
 
 
 async def test_a_number_is_not_overtaken(journal: PostgresqlJournal, other: Any) -> None:

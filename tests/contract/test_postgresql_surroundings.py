@@ -115,14 +115,16 @@ async def test_a_host_that_dies_inside_a_transaction_lets_go_before_its_lease_is
 ) -> None:
     """What a host that fell silent inside a transaction has locked, others have within its lease."""
     survivor = await PostgresqlJournal.open(postgresql_url)
-    begun = operation(reference="A-1")
+    for reference in ("A-0", "A-1"):
+        used = await claimed(survivor, operation(reference=reference))
+        await survivor.write(tx.operations.settle(ended(used, "failed"), None, None))
     async with Wire(postgresql_url) as wire:
         dying = await PostgresqlJournal.open(wire.url)
         await claimed(dying, operation(reference="A-0"))  # its statements are prepared
         wire.sent.clear()
-        last = asyncio.create_task(dying.write(tx.operations.claim(intent(begun))))
+        last = asyncio.create_task(dying.write(tx.operations.claim(intent(operation(reference="A-1")))))
         async with asyncio.timeout(60):
-            # It has begun, locked the reference, looked for it, and recorded the write.
+            # It has found the reference used, begun, and locked it.
             while len(wire.sent) < 4:  # noqa: ASYNC110 - the moment counts
                 await asyncio.sleep(0)
         wire.die()

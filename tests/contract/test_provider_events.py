@@ -388,7 +388,7 @@ async def test_a_reading_makes_an_order_young(journal: Journal) -> None:
     record = await keep(journal, order(synced_at=now - timedelta(hours=1)))
     stored = await journal.read(tx.orders.find(record.id))
     assert stored is not None
-    await journal.write(tx.orders.update(order(record.id, synced_at=now), stored.revision))
+    await journal.write(tx.orders.update(order(record.id, synced_at=now), stored))
 
     assert (
         await journal.write(tx.resync.queue_stale_orders(ACCOUNT, now - timedelta(minutes=5), 9, AT_ONCE))

@@ -100,7 +100,7 @@ async def test_many_changes_of_many_orders_leave_none_of_one(journal: Journal, s
         for record in records:
             stored = await journal.read(tx.orders.find(record.id))
             assert stored is not None
-            await journal.write(tx.orders.update(stored.record, stored.revision))
+            await journal.write(tx.orders.update(stored.record, stored))
 
     await _redact(journal, records[30].id)
 
@@ -155,9 +155,7 @@ async def test_an_order_that_has_changed_is_not_redacted_blindly(journal: Journa
     await _keep(journal, record)
     stored = await journal.read(tx.orders.find(record.id))
     assert stored is not None
-    changed = await journal.write(
-        tx.orders.update(msgspec.structs.replace(record, notes="newer"), stored.revision)
-    )
+    changed = await journal.write(tx.orders.update(msgspec.structs.replace(record, notes="newer"), stored))
 
     assert await journal.write(tx.orders.redact(redacted(record, LATER), stored.revision)) == Stale()
 
@@ -175,7 +173,7 @@ async def test_a_write_that_read_the_order_before_does_not_bring_it_back(journal
 
     late = operation(order=record.id)
     assert await journal.write(tx.operations.claim(intent(late, revision=stored.revision))) == Stale()
-    assert await journal.write(tx.orders.update(record, stored.revision)) == result
+    assert await journal.write(tx.orders.update(record, stored)) == result
     assert await journal.write(tx.operations.claim(intent(late, revision=result.revision))) == Claimed(late)
 
 

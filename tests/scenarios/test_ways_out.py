@@ -39,9 +39,7 @@ async def _kept(shop: Shop, order: Order, **changes: Any) -> Order:
     """Change what is kept of an order, as if it had come to that."""
     stored = await shop.journal.read(tx.orders.find(order["id"]))
     assert stored is not None
-    await shop.journal.write(
-        tx.orders.update(msgspec.structs.replace(stored.record, **changes), stored.revision)
-    )
+    await shop.journal.write(tx.orders.update(msgspec.structs.replace(stored.record, **changes), stored))
     return order
 
 

@@ -16,11 +16,15 @@ class Query(NamedTuple):
 
     Attributes:
         single_statement: If the query is the first of its transaction and returns rows, it is the only one.
+        usual: The usual answer; None if there is no such thing. If each query of a transaction has one, a store may
+            send all of them at once. If an answer is another one, the store undoes them all and runs the transaction
+            again, step by step.
     """
 
     statement: str
     parameters: dict[str, Any]
     single_statement: bool = False
+    usual: Rows | None = None
 
 
 class Batch(NamedTuple):

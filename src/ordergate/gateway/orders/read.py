@@ -94,7 +94,7 @@ async def record_shown_total(runtime: Runtime, stored: StoredOrder, total: int) 
     record = with_shown_total(stored.record, total)
     if record is stored.record:
         return stored
-    return await runtime.journal.write(tx.orders.update(record, stored.revision))
+    return await runtime.journal.write(tx.orders.update(record, stored))
 
 
 async def list_orders(runtime: Runtime, query: OrderQuery) -> Page:

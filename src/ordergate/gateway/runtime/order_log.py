@@ -53,7 +53,7 @@ def log_settled(operation: Operation) -> None:
 
 async def refresh(runtime: Runtime, record: OrderRecord, stored: StoredOrder) -> StoredOrder:
     """Record the order as the provider returned it, unless it has changed since; return the recorded order."""
-    kept = await runtime.journal.write(tx.orders.update(record, stored.revision))
+    kept = await runtime.journal.write(tx.orders.update(record, stored))
     if kept.record == record:
         log_status(stored.record, record)
     return kept

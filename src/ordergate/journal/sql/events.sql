@@ -17,8 +17,8 @@ WHERE order_id = :order_id
   AND arrival > coalesce((SELECT arrival FROM events WHERE id = :after AND order_id = :order_id), 0)
 ORDER BY arrival LIMIT :limit;
 
--- name: recorded_types
-SELECT DISTINCT type FROM events WHERE order_id = :order_id;
+-- name: recorded_type
+SELECT type FROM events WHERE order_id = :order_id AND type = :type LIMIT 1;
 
 -- name: order_purpose
 SELECT purpose FROM orders WHERE id = :id;

@@ -46,6 +46,25 @@ WHERE NOT EXISTS (SELECT 1 FROM api_keys WHERE id = :api_key AND revoked_at IS N
 ON CONFLICT DO NOTHING
 RETURNING id;
 
+-- Returns no row if the key, the order or the reference already has an operation.
+-- name: insert_operation_of_new_reference
+INSERT INTO operations (id, merchant, world, kind, method, path, idempotency_key, content_hash, order_id,
+                        reference, state, created_at, updated_at, record, request, work, account, attempts,
+                        owner, awaited, settles_at, due_at, newest_order)
+SELECT :id, :merchant, :world, :kind, :method, :path, :idempotency_key, :content_hash, :order_id,
+       :reference, :state, :created_at, :updated_at, :record, :request, :work, :account, :attempts, :owner,
+       :awaited, :now + :settling, :now,
+       (SELECT provider_order_id FROM orders WHERE account = :account ORDER BY created_at DESC LIMIT 1)
+WHERE NOT EXISTS (
+    SELECT 1 FROM operations WHERE merchant = :merchant AND world = :world AND reference = :reference)
+  AND NOT EXISTS (SELECT 1 FROM api_keys WHERE id = :api_key AND revoked_at IS NOT NULL)
+ON CONFLICT DO NOTHING
+RETURNING id;
+
+-- Claims of a reference run one after the other. SQLite has a single writer, so they do anyway.
+-- name: lock_reference
+SELECT 1;
+
 -- name: reopen_operation
 UPDATE operations SET state = :state, updated_at = :updated_at, record = :record, request = :request,
                       work = :work, attempts = :attempts, owner = :owner, order_id = :order_id,

@@ -7,12 +7,11 @@ conflict, the database reports it to one of them, which runs its transaction aga
 import asyncio
 import contextlib
 import random
-import re
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from functools import cache, partial
+from functools import partial
 from typing import Any, TypeVar
 
 import asyncpg
@@ -22,14 +21,21 @@ from ordergate.journal.errors import JournalUnavailableError, ListTooSlowError
 from ordergate.journal.journal import LIST_SECONDS, Journal
 from ordergate.journal.statements import migrations, newer_schema, statements
 from ordergate.journal.stores.conninfo import ConninfoError, Target, file_error, target_of
+from ordergate.journal.stores.postgresql_pool import Pool
+from ordergate.journal.stores.postgresql_statements import (
+    Part,
+    UsualCourse,
+    columns_of_usual_row,
+    combined,
+    numbered,
+    usual_course,
+    values,
+)
 from ordergate.journal.transaction import Batch, Query, RolledBack, Rows, Steps, Transaction
 from ordergate.telemetry.log import journal_time
 
 T = TypeVar("T")
 
-_NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
-"""The server's clock: that of a process would make its leases longer or shorter than others think."""
-_PARAMETER = re.compile(r"(?<!:):([a-z_]+)")
 _PATIENCE = 5.0
 """Seconds that a call waits for a connection."""
 _COMMAND_SECONDS = 15
@@ -162,9 +168,9 @@ class _Connector:
         )
         return await self.connect(command_timeout=command_timeout)
 
-    async def pool(self, *, least: int, most: int) -> Any:
+    async def pool(self, *, least: int, most: int) -> Pool:
         """Make a pool of such connections."""
-        return await asyncpg.create_pool(
+        pool = await asyncpg.create_pool(
             min_size=least,
             max_size=most,
             connect=self.connect,
@@ -172,6 +178,7 @@ class _Connector:
             command_timeout=_COMMAND_SECONDS,
             reset=_reset_nothing,
         )
+        return Pool(pool)
 
     async def _prepare(self, connection: Any) -> bool:
         """Set the session's settings; return whether the other end is the server itself, not a pooler."""
@@ -191,12 +198,12 @@ class _Connector:
 class PostgresqlJournal(Journal):
     """A journal in one database."""
 
-    def __init__(self, pool: "asyncpg.Pool[Any]", checks: "asyncpg.Pool[Any]", connector: _Connector) -> None:
+    def __init__(self, pool: Pool, checks: Pool, connector: _Connector) -> None:
         """Use a pool of connections to an upgraded database, and one for health checks; see :meth:`open`."""
         self._pool = pool
         self._checks = checks
         self._connector = connector
-        self._lists = asyncio.Semaphore(max(pool.get_max_size() // _SHARE_OF_LISTS, 1))
+        self._lists = asyncio.Semaphore(max(pool.size // _SHARE_OF_LISTS, 1))
         self._sql = statements("postgresql")
         self._writing: set[asyncio.Task[Any]] = set()
         self._crowd = asyncio.Lock()
@@ -277,7 +284,7 @@ class PostgresqlJournal(Journal):
         for run in range(_RUNS):
             try:
                 async with self._connection(pool) as connection:
-                    return await self._transact(connection, iter(transaction))
+                    return await self._transact(connection, transaction)
             except RolledBack as undone:
                 result: T = undone.result
                 return result
@@ -325,15 +332,17 @@ class PostgresqlJournal(Journal):
             self._lists.release()
 
     @asynccontextmanager
-    async def _connection(self, pool: "asyncpg.Pool[Any]") -> AsyncIterator[Any]:
+    async def _connection(self, pool: Pool) -> AsyncIterator[Any]:
         """Have a connection for a while.
 
         A connection that breaks during a statement is closed. So is a connection to a server that cannot write: after a
         failover another server can, and no older connection is certain to lead there.
         """
         pool, connection = await self._acquired(pool)
+        clean = False
         try:
             yield connection
+            clean = True
         except asyncpg.InternalClientError:
             connection.terminate()
             raise
@@ -342,7 +351,7 @@ class PostgresqlJournal(Journal):
             await self._replace_connections()
             raise
         finally:
-            await pool.release(connection)
+            await pool.release(connection, clean=clean)
 
     async def _replace_connections(self) -> None:
         """Close all present connections after their use.
@@ -354,39 +363,60 @@ class PostgresqlJournal(Journal):
             for pool in (self._pool, self._checks):
                 await pool.expire_connections()
 
-    async def _acquired(self, pool: "asyncpg.Pool[Any]") -> tuple["asyncpg.Pool[Any]", Any]:
+    async def _acquired(self, pool: Pool) -> tuple[Pool, Any]:
         """Wait for a connection; return it, and the pool that it belongs to.
 
         If the server has no slot for another connection, callers wait for the present ones, one after the other.
         """
+        kept = pool.take_kept()
+        if kept is not None:
+            return pool, kept
         try:
-            async with asyncio.timeout(_PATIENCE):
-                with contextlib.suppress(asyncpg.TooManyConnectionsError):
-                    return pool, await pool.acquire()
-                async with self._crowd:
-                    return self._pool, await _retry_without_slot(self._pool.acquire)
+            with pool.waiting(), self._pool.waiting():
+                async with asyncio.timeout(_PATIENCE):
+                    with contextlib.suppress(asyncpg.TooManyConnectionsError):
+                        return pool, await pool.acquire()
+                    async with self._crowd:
+                        return self._pool, await _retry_without_slot(self._pool.acquire)
         except TimeoutError as error:
             raise JournalUnavailableError(
                 f"PostgreSQL: no connection became free, and none could be opened, within {_PATIENCE:g} s"
             ) from error
 
-    async def _transact(self, connection: Any, steps: Steps[T]) -> T:
-        """Carry out, and commit; a single statement commits itself, which spares two round trips."""
+    async def _transact(self, connection: Any, transaction: Transaction[T]) -> T:
+        """Carry out, and commit. One statement commits itself, which spares two round trips."""
+        steps = iter(transaction)
+        rows: Rows | None = None
         try:
-            query: Query | Batch | None = next(steps)
-            rows: Rows = ()
-            if isinstance(query, Query) and query.single_statement and not self._connector.pooled:
-                rows, query = await self._ask(connection, query), None
-                if rows:
-                    steps.send(rows)
-                    raise RuntimeError("a query follows a single statement")
+            query = next(steps)
+            if isinstance(query, Query) and not self._connector.pooled:
+                if query.single_statement:
+                    rows = await self._ask(connection, query)
+                    if rows:
+                        steps.send(rows)
+                        raise RuntimeError("a query follows a single statement")
+                elif query.usual is not None:
+                    course = usual_course(steps, query)
+                    if course is not None and await self._takes_course(connection, course):
+                        result: T = course.result
+                        return result
+                    steps = iter(transaction)
+                    query = next(steps)
         except StopIteration as end:
-            result: T = end.value
-            return result
+            return end.value  # type: ignore[no-any-return]
         async with self._transaction(connection):
-            if query is not None:
+            if rows is None:
                 rows = await self._ask(connection, query)
             return await self._carry_out(connection, steps, rows)
+
+    async def _takes_course(self, connection: Any, course: UsualCourse) -> bool:
+        """Send all queries as one statement; False if an answer is not the usual one: nothing changes then."""
+        parts = (Part(self._text(each), columns_of_usual_row(each)) for each in course.queries)
+        sql, given = combined(tuple(parts))
+        try:
+            return bool(await connection.fetch(sql, *values(course.queries, given)))
+        except asyncpg.DivisionByZeroError:
+            return False
 
     @asynccontextmanager
     async def _transaction(self, connection: Any) -> AsyncIterator[None]:
@@ -413,13 +443,17 @@ class PostgresqlJournal(Journal):
             return result
 
     async def _ask(self, connection: Any, query: Query | Batch) -> Rows:
+        sql, names = numbered(self._text(query))
         if isinstance(query, Batch):
-            sql, names = _numbered(self._sql[f"{query.statement}_batch"])
             await connection.execute(sql, *([each[name] for each in query.parameters] for name in names))
             return []
-        sql, names = _numbered(self._sql.get(query.statement, query.statement))
         rows: Rows = await connection.fetch(sql, *(query.parameters[name] for name in names))
         return rows
+
+    def _text(self, query: Query | Batch) -> str:
+        if isinstance(query, Batch):
+            return self._sql[f"{query.statement}_batch"]
+        return self._sql.get(query.statement, query.statement)
 
 
 async def _reset_nothing(_connection: Any) -> None:
@@ -500,22 +534,6 @@ async def _make_version_table(connection: Any) -> None:
             await asyncio.sleep(0.05)
         else:
             return
-
-
-@cache
-def _numbered(sql: str) -> tuple[str, tuple[str, ...]]:
-    """Named parameters to PostgreSQL's numbered ones, and the names in order."""
-    names: list[str] = []
-
-    def number(match: re.Match[str]) -> str:
-        name = match[1]
-        if name == "now":
-            return _NOW
-        if name not in names:
-            names.append(name)
-        return f"${names.index(name) + 1}"
-
-    return _PARAMETER.sub(number, sql), tuple(names)
 
 
 def _unavailable(error: Exception) -> JournalUnavailableError:

@@ -30,12 +30,15 @@ def record_change(before: OrderRecord | None, after: OrderRecord, order: Order) 
     """
     types = events_between(before, after, order=order)
     if before is not None and not ONCE.isdisjoint(types):
-        rows = yield Query("recorded_types", {"order_id": after.id})
-        types = events_between(before, after, {row[0] for row in rows}, order=order)
+        recorded: set[EventType] = set()
+        for each in sorted(ONCE.intersection(types)):
+            if (yield Query("recorded_type", {"order_id": after.id, "type": each.value}, usual=[])):
+                recorded.add(each)
+        types = events_between(before, after, recorded, order=order)
     if types:
         document = codec.encode(order)
         new = [_event_columns(each, after, document) for each in types]
-        yield Query("insert_event", new[0]) if len(new) == 1 else Batch("insert_event", new)
+        yield Query("insert_event", new[0], usual=[]) if len(new) == 1 else Batch("insert_event", new)
 
 
 def record_settled(operation: Operation) -> Steps[None]:

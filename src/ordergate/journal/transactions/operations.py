@@ -44,30 +44,30 @@ def claim(intent: Intent) -> Steps[Claim]:
     """
     operation = intent.operation
     columns = codec.intent_columns(intent)
-    lock = _reference_lock(operation)
-    if lock is not None:
-        yield lock
-    first = len(operation.attempts) <= 1 and (yield from _duplicate(intent, columns)) is None
+    if operation.reference is not None:
+        insert = Query("insert_operation_of_new_reference", columns)
+    else:
+        insert = Query("insert_operation", columns, usual=[(operation.id,)])
     # A single statement suffices if nothing conflicts and there is no order yet that could have changed.
-    insert = Query("insert_operation", columns, single_statement=lock is None and intent.revision is None)
-    if not (first and (yield insert)):
+    insert = insert._replace(single_statement=intent.revision is None)
+    if len(operation.attempts) > 1 or not (yield insert):
         yield from _claim_despite_conflict(intent, columns)
     # This comes after the insert: the operation before is settled, and its change is visible now.
     if intent.revision is not None:
-        rows = yield Query("order_revision", {"id": operation.order})
+        rows = yield Query("order_revision", {"id": operation.order}, usual=[(intent.revision,)])
         if not rows or rows[0][0] != intent.revision:
             raise RolledBack(Stale())
-    if lock is not None:
-        yield lock._replace(statement="release_lock")
     return Claimed(operation)
 
 
 def _claim_despite_conflict(intent: Intent, columns: dict[str, Any]) -> Steps[None]:
-    """Claim despite a conflicting row, if that is allowed: an expired key, or an earlier attempt.
+    """Claim despite a conflicting row, if that is allowed: an expired key, a used reference, or an earlier attempt.
 
     The conflicting row may be deleted and another one inserted. It is read after it has caused the conflict.
     """
     operation = intent.operation
+    if operation.reference is not None:
+        yield Query("lock_reference", columns)
     if (yield Query("revoked_key", {"api_key": intent.api_key})):
         raise RolledBack(Revoked())
     for _ in range(_LOOKS):
@@ -167,7 +167,8 @@ def settle(
         "probe_in": codec.duration(probe_in),
         "exchanges": codec.encode_exchanges(said),
     }
-    ended = yield Query("settle_operation", columns)
+    at_once = owner is None and not late and _sent_at_once(operation)
+    ended = yield Query("settle_operation", columns, usual=[(0,)] if at_once else None)
     if not ended:
         return False
     if order is not None and not (yield from orders.write(order, before, shown)):
@@ -310,15 +311,6 @@ def count_unknown() -> Steps[UnknownOperations]:
     return UnknownOperations(number=row[0], oldest=max(row[1], 0) / 1000, need_person=row[2])
 
 
-def _reference_lock(operation: Operation) -> Query | None:
-    """Creates with one reference follow each other, so that the second one sees the first."""
-    if operation.reference is None:
-        return None
-    return Query(
-        "acquire_lock", {"name": f"reference {operation.merchant} {operation.world} {operation.reference}"}
-    )
-
-
 def _duplicate(intent: Intent, columns: dict[str, Any]) -> Steps[Duplicate | None]:
     if intent.operation.reference is None:
         return None
@@ -336,6 +328,11 @@ def _conflict(intent: Intent, columns: dict[str, Any]) -> Steps[Duplicate | Busy
         return duplicate
     busy = yield from find_unsettled(intent.operation.order)
     return None if busy is None else Busy(busy)
+
+
+def _sent_at_once(operation: Operation) -> bool:
+    """Whether the first attempt began with the operation, so that its caller waits for the outcome."""
+    return bool(operation.attempts) and operation.attempts[0].started_at == operation.created_at
 
 
 def _existing(row: Row) -> Existing:

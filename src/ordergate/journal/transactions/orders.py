@@ -34,11 +34,15 @@ def search(query: OrderQuery) -> Steps[list[OrderRecord]]:
 
 
 @transaction(inline=True, records_events=True)
-def update(record: OrderRecord, revision: int) -> Steps[StoredOrder]:
-    """Record the order as the provider returned it, unless the row has changed since; return the recorded order."""
-    stored = yield from find(record.id)
-    if stored is not None and stored.revision == revision and (yield from write(record, stored)):
-        return StoredOrder(record, revision + 1)
+def update(record: OrderRecord, before: StoredOrder) -> Steps[StoredOrder]:
+    """Record the order as the provider returned it, unless the row has changed since; return the recorded order.
+
+    Args:
+        record: As the provider returned it.
+        before: The order that `record` was made from.
+    """
+    if (yield from write(record, before)):
+        return StoredOrder(record, before.revision + 1)
     stored = yield from find(record.id)
     if stored is None:
         raise LookupError(f"{record.id} is not in the journal")
@@ -167,8 +171,10 @@ def write(record: OrderRecord, before: StoredOrder | None, shown: Order | None =
     order = shown or order_from_record(record)
     columns = codec.order_columns(record, order.status)
     if before is None:
-        yield Query("save_order", columns)
-    elif not (yield Query("update_order", columns | {"revision": before.revision})):
+        yield Query("save_order", columns, usual=[])
+    elif not (
+        yield Query("update_order", columns | {"revision": before.revision}, usual=[(before.revision + 1,)])
+    ):
         return False
     yield from record_change(None if before is None else before.record, record, order)
     return True

@@ -29,3 +29,12 @@ DELETE FROM resync_jobs WHERE due_at IS NULL AND ctid = ANY (ARRAY(
     SELECT ctid FROM resync_jobs WHERE resynced_at < :since AND due_at IS NULL
     ORDER BY resynced_at LIMIT :limit
     FOR UPDATE SKIP LOCKED));
+
+-- The index finds the period; the rows of the oldest one are sorted.
+-- name: stale_orders
+SELECT provider_order_id FROM orders
+WHERE account = :account AND status IN ('open', 'pending', 'partially_paid', 'paid', 'review')
+  AND synced_period <= :before::bigint / 300000 AND synced_at < :before AND NOT EXISTS (
+    SELECT 1 FROM resync_jobs WHERE resync_jobs.account = orders.account AND due_at IS NOT NULL
+      AND resync_jobs.subject = 'order ' || orders.provider_order_id)
+ORDER BY synced_period, synced_at LIMIT :limit;

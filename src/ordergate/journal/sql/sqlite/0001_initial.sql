@@ -68,6 +68,14 @@ CREATE INDEX operations_to_prune ON operations (updated_at)
     WHERE state IN ('succeeded', 'failed') AND (idempotency_key IS NOT NULL OR request IS NOT NULL
         OR work IS NOT NULL OR response_status IS NOT NULL OR exchanges IS NOT NULL);
 
+-- The references of operations. SQLite has a single writer, which searches the operations; the table stays empty.
+CREATE TABLE order_references (
+    merchant  TEXT NOT NULL,
+    world     TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    PRIMARY KEY (merchant, world, reference)
+);
+
 CREATE TABLE orders (
     id                TEXT PRIMARY KEY,
     merchant          TEXT NOT NULL,
@@ -85,7 +93,9 @@ CREATE TABLE orders (
     -- When the order was last read from the provider; NULL for never.
     synced_at         INTEGER,
     -- The provider's id of the last payment: some provider events contain no other id.
-    payment_id        TEXT
+    payment_id        TEXT,
+    -- PostgreSQL's index of ages needs it; see there.
+    synced_period     INTEGER GENERATED ALWAYS AS (synced_at / 300000) VIRTUAL
 );
 
 CREATE INDEX orders_by_provider_id ON orders (account, provider_order_id);
