@@ -124,12 +124,12 @@ def main(
         except MeasuringFailedError as failed:
             _note(report, part, f"{part} left out: {failed}")
         report.seconds[part] = round(perf_counter() - began, 1)
+        if file is not None:
+            write(report, file)  # a run that is interrupted has the parts that it finished
     shown = "\n\n".join(tables(report))
     if not shown:
         sys.exit(1)  # why is said already
     click.echo(shown)
-    if file is not None:
-        write(report, file)
 
 
 def _begun(file: Path | None, parts: Collection[str], seconds: int) -> Report:
@@ -138,9 +138,12 @@ def _begun(file: Path | None, parts: Collection[str], seconds: int) -> Report:
     if file is None or not file.exists() or set(parts) == set(PARTS):
         return Report(machine=described, load_seconds=seconds)
     try:
-        return continued(file, described, parts)
+        report = continued(file, described, parts)
     except MeasuringFailedError as failed:
         raise click.ClickException(str(failed)) from failed
+    if "peers" in parts:
+        report.load_seconds = seconds
+    return report
 
 
 def _end(number: int, _frame: object) -> None:

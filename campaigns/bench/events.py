@@ -11,12 +11,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
-from tests.builders import provider_order
-
 from campaigns.bench.figures import Figure
 from campaigns.bench.load import create_orders
-from campaigns.bench.receiver import Receiver, add_endpoint, post, receiver
+from campaigns.bench.receiver import Receiver, add_endpoint, call, receiver
 from campaigns.bench.servers import HERE, MeasuringFailedError, Peer, gateway, provider
 
 ENDPOINTS = 4
@@ -39,8 +36,9 @@ def measure(tell: Callable[[str], None]) -> list[Figure]:
             with gateway("events", folder, stub.url, store) as peer:
                 tell("events are made, then delivered")
                 count, figures = _gateway(peer, received)
+                event = json.dumps(call(peer, "/v1/events?limit=1")["data"][0])
             tell("the floor delivers as many")
-            return [*figures, *_floor(received, folder, count)]
+            return [*figures, *_floor(received, folder, count, event)]
 
 
 def _gateway(peer: Peer, received: Receiver) -> tuple[int, list[Figure]]:
@@ -51,18 +49,17 @@ def _gateway(peer: Peer, received: Receiver) -> tuple[int, list[Figure]]:
     count = 0
     for endpoint in endpoints:
         count += int(
-            post(peer, "/v1/webhook_deliveries/replay", {"endpoint": endpoint, "after": 0})["replayed"]
+            call(peer, "/v1/webhook_deliveries/replay", {"endpoint": endpoint, "after": 0})["replayed"]
         )
     received.wait_for(arrived + count, _PATIENCE)
     took, used = time.perf_counter() - began, peer.processor_seconds() - used
     return count, _figures("ordergate", count / took, used / count * 1e6)
 
 
-def _floor(received: Receiver, folder: Path, count: int) -> list[Figure]:
-    body = msgspec.json.encode(provider_order()).decode()
+def _floor(received: Receiver, folder: Path, count: int, event: str) -> list[Figure]:
     command = [sys.executable, str(HERE / "delivery.py"), received.url, f"{folder}/delivery.db", str(count)]
     done = subprocess.run(
-        [*command, str(AT_ONCE), body], capture_output=True, text=True, check=False, timeout=_PATIENCE
+        [*command, str(AT_ONCE), event], capture_output=True, text=True, check=False, timeout=_PATIENCE
     )
     if done.returncode != 0:
         raise MeasuringFailedError(f"the floor of a delivery: {done.stderr}")

@@ -134,12 +134,15 @@ def _in_batches(copies: int) -> Iterator[range]:
 def _originals(connection: sqlite3.Connection) -> list[dict[str, Original]]:
     """An order, its operation and its event as the gateway stored them, with placeholders for the values of a copy."""
     connection.row_factory = sqlite3.Row
-    orders = connection.execute("SELECT * FROM orders ORDER BY id").fetchall()
+    columns = {table: _columns(connection, table) for table in TABLES}
+    orders = connection.execute(f"SELECT {columns['orders']} FROM orders ORDER BY id").fetchall()
     found = []
     for order in orders:
         of_order = {
             table: dict(
-                connection.execute(f"SELECT * FROM {table} WHERE order_id = ?", [order["id"]]).fetchone()
+                connection.execute(
+                    f"SELECT {columns[table]} FROM {table} WHERE order_id = ?", [order["id"]]
+                ).fetchone()
             )
             for table in TABLES[1:]
         }
@@ -156,6 +159,11 @@ def _originals(connection: sqlite3.Connection) -> list[dict[str, Original]]:
         found.append({table: _original(row, own) for table, row in rows.items()})
     connection.row_factory = None
     return found
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> str:
+    """Return the columns that a row is inserted with: all but those that SQLite computes."""
+    return ", ".join(row["name"] for row in connection.execute(f"PRAGMA table_info({table})"))
 
 
 def _original(row: Row, own: dict[str, str]) -> Original:

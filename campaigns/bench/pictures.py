@@ -159,7 +159,7 @@ def _lines(title: str, x_title: str, x: Sequence[int], series: Sequence[Series])
 
 def _scale(chart: Any, largest: float) -> None:
     """Begin at zero, and label four to eight round values."""
-    magnitude = 10 ** math.floor(math.log10(largest))
+    magnitude = 10 ** math.floor(math.log10(max(largest, 1)))
     step = next(step for step in (magnitude * part for part in (0.2, 0.25, 0.5, 1, 2)) if largest / step <= 8)
     count = math.ceil(largest / step)
     chart.range = (0, count * step)

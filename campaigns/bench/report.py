@@ -87,9 +87,12 @@ def continued(file: Path, machine: Machine, parts: Collection[str]) -> Report:
     """Return the report in a file without these parts, so that they can be measured anew.
 
     Raises:
-        MeasuringFailedError: It is of another machine.
+        MeasuringFailedError: It is of another machine, or no report.
     """
-    kept = read(file)
+    try:
+        kept = read(file)
+    except msgspec.DecodeError as error:
+        raise MeasuringFailedError(f"{file} is no report to keep parts of: {error}") from error
     same = all(
         getattr(kept.machine, name) == getattr(machine, name)
         for name in ("processor", "cores", "memory", "system", "python")

@@ -68,7 +68,7 @@ LIBRARIES = (
     _rule(LOG, "structlog/"),
     _rule(LOG, "prometheus_client/"),
 )
-"""What they do, unless a function of ours that they call has a rule."""
+"""The work of libraries, unless they call a function of ours that has a rule."""
 
 GATEWAY = (
     _rule(LOG, "ordergate/web/edge.py", "_begin _end _log_request _logged_ids"),

@@ -1,4 +1,4 @@
-"""A thread that commits the statements of all waiting calls to SQLite at once: what the floors are durable with."""
+"""The durable writes of the floors: a thread commits the statements of all waiting calls to SQLite at once."""
 
 import asyncio
 import sqlite3
