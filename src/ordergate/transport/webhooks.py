@@ -7,6 +7,7 @@ is discarded undecoded.
 
 import asyncio
 import contextlib
+import select
 import ssl
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -278,6 +279,7 @@ class BoundedStream(httpcore.AsyncNetworkStream):
         """Take a connection over."""
         self._inner = inner
         self._left = MAX_ANSWER
+        self._poll: select.poll | None = None
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - as above
         """Read some of an answer.
@@ -312,7 +314,20 @@ class BoundedStream(httpcore.AsyncNetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         """Return the state of the connection."""
-        return self._inner.get_extra_info(info)
+        return self._is_readable() if info == "is_readable" else self._inner.get_extra_info(info)
+
+    def _is_readable(self) -> bool:
+        """Return whether an idle connection was closed by the receiver.
+
+        The pool asks this of every idle connection for each request, so the object that asks the system is kept.
+        """
+        if self._poll is None:
+            socket = self._inner.get_extra_info("socket")
+            if socket is None or socket.fileno() < 0:
+                return True
+            self._poll = select.poll()
+            self._poll.register(socket.fileno(), select.POLLIN)
+        return bool(self._poll.poll(0))
 
 
 def _reason(error: Exception) -> str:
