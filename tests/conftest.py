@@ -20,7 +20,7 @@ from ordergate.gateway.accounts.registry import installed_adapters
 # A machine may be busy, so no example has a deadline. For Hypothesis's own 100 examples of each law:
 # HYPOTHESIS_PROFILE=default uv run pytest
 settings.register_profile(
-    "short", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+    "short", deadline=None, max_examples=35, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 
