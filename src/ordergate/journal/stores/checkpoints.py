@@ -3,9 +3,9 @@
 SQLite does that itself after every thousand pages, inside the commit that writes the last one: all callers wait for it.
 """
 
+import contextlib
 import sqlite3
 import threading
-from collections.abc import Callable
 
 EVERY = 0.2
 """Seconds between two checkpoints: the log stays small, and pages that change often are moved once."""
@@ -20,9 +20,9 @@ class Checkpoints:
     A checkpoint takes only pages that no reader needs any more, and keeps no writer waiting.
     """
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection], every: float = EVERY) -> None:
-        """Start the thread; its connection is its own."""
-        self._connect = connect
+    def __init__(self, connection: sqlite3.Connection, every: float = EVERY) -> None:
+        """Start the thread. The connection is its own from now on."""
+        self._connection = connection
         self._every = every
         self._written = threading.Event()
         self._closed = threading.Event()
@@ -40,16 +40,9 @@ class Checkpoints:
         self._thread.join()
 
     def _run(self) -> None:
-        connection: sqlite3.Connection | None = None
-        try:
+        with contextlib.closing(self._connection):
             while self._written.wait() and not self._closed.wait(self._every):
                 self._written.clear()
-                try:
-                    connection = connection or self._connect()
-                    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-                except sqlite3.Error:
-                    # A full disk, or a file that is gone: writers tell of it, and the next round tries again.
-                    continue
-        finally:
-            if connection is not None:
-                connection.close()
+                # If the disk is full, or the file is gone, writers report it, and the next round tries again.
+                with contextlib.suppress(sqlite3.Error):
+                    self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()

@@ -72,7 +72,7 @@ class SqliteJournal(Journal):
             if self._lock is not None:
                 self._lock.close()
             raise _unavailable(path, error) from error
-        self._checkpoints = Checkpoints(lambda: _connect(path)) if serving else None
+        self._checkpoints = Checkpoints(_connect(path)) if serving else None
         committed = None if self._checkpoints is None else self._checkpoints.written
         self._writer = GroupWriter(writing, path, committed)
         self._inline_reader = self._reader(busy_seconds=0)
