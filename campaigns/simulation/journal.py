@@ -33,8 +33,4 @@ class ImmediateJournal(SqliteJournal):
 
     def abandon(self) -> None:
         """Close the file, as the end of a process does."""
-        self._writer.close()
-        for connection in self._opened:
-            connection.close()
-        if self._lock is not None:
-            self._lock.close()
+        self._end()

@@ -6,6 +6,7 @@ SQLite does that itself after every thousand pages, inside the commit that write
 import contextlib
 import sqlite3
 import threading
+from queue import SimpleQueue
 
 EVERY = 0.2
 """Seconds between two checkpoints: the log stays small, and pages that change often are moved once."""
@@ -24,25 +25,28 @@ class Checkpoints:
         """Start the thread. The connection is its own from now on."""
         self._connection = connection
         self._every = every
-        self._written = threading.Event()
+        self._wakes: SimpleQueue[None] = SimpleQueue()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="journal-checkpoints", daemon=True)
         self._thread.start()
 
     def written(self) -> None:
         """Note that the log has new pages."""
-        self._written.set()
+        if self._wakes.empty():
+            self._wakes.put(None)
 
     def close(self) -> None:
         """End the thread. The last connection that is closed moves what is left."""
         self._closed.set()
-        self._written.set()
+        self._wakes.put(None)
         self._thread.join()
 
     def _run(self) -> None:
         with contextlib.closing(self._connection):
-            while self._written.wait() and not self._closed.wait(self._every):
-                self._written.clear()
+            while True:
+                self._wakes.get()
+                if self._closed.wait(self._every):
+                    return
                 # If the disk is full, or the file is gone, writers report it, and the next round tries again.
                 with contextlib.suppress(sqlite3.Error):
                     self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()

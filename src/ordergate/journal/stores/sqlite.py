@@ -82,9 +82,13 @@ class SqliteJournal(Journal):
     async def close(self) -> None:
         """Finish the waiting writes, and close the file."""
         await self._writer.finish()
-        await asyncio.to_thread(self._writer.close)
+        await asyncio.to_thread(self._end)
+
+    def _end(self) -> None:
+        """End the threads, and close the file."""
+        self._writer.close()
         if self._checkpoints is not None:
-            await asyncio.to_thread(self._checkpoints.close)
+            self._checkpoints.close()
         for pool in (self._readers, self._listers):
             pool.shutdown()
         for connection in self._opened:
