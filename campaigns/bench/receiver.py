@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import socket
 import time
 import urllib.error
 import urllib.request
@@ -12,7 +11,7 @@ from typing import Any
 
 from tests.scenarios.shop import free_port
 
-from campaigns.bench.servers import MeasuringFailedError, Peer, running, tool
+from campaigns.bench.servers import MeasuringFailedError, Peer, listens, running, tool
 
 
 class Receiver:
@@ -66,14 +65,8 @@ http {{
 """
     )
     command = [tool("nginx"), "-c", str(own / "nginx.conf"), "-p", str(own)]
-    with running(command, own / "nginx.out", lambda: _listens(port)):
+    with running(command, own / "nginx.out", lambda: listens(port)):
         yield Receiver(f"http://127.0.0.1:{port}")
-
-
-def _listens(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False
 
 
 def add_endpoint(peer: Peer, url: str) -> str:

@@ -134,7 +134,7 @@ http {{
     )
     log = folder / "nginx.out"
     command = [tool("nginx"), "-c", str(folder / "nginx.conf"), "-p", str(folder)]
-    with running(command, log, lambda: _listens(proxy)) as process:
+    with running(command, log, lambda: listens(proxy)) as process:
         yield (
             Peer("direct call", f"http://127.0.0.1:{stub}", "none", process, log),
             Peer("nginx, reverse proxy", f"http://127.0.0.1:{proxy}", "none", process, log),
@@ -151,7 +151,7 @@ def script(name: str, folder: Path, file: str, *arguments: str) -> Iterator[Peer
     own = (HERE / file).read_text().startswith("# /// script")
     python = [tool("uv"), "run", "--quiet", "--script"] if own else [sys.executable]
     command = [*python, str(HERE / file), str(port), *arguments]
-    with running(command, log, lambda: _listens(port)) as process:
+    with running(command, log, lambda: listens(port)) as process:
         yield Peer(name, f"http://127.0.0.1:{port}", "none", process, log)
 
 
@@ -220,7 +220,8 @@ def is_ready(port: int) -> bool:
         connection.close()
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Return whether something accepts connections at a port of this machine."""
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
     return False

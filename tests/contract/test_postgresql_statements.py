@@ -107,9 +107,11 @@ async def test_a_used_reference_is_claimed_by_one_after_the_other(
 async def test_a_refused_key_does_not_spoil_a_reference(journal: PostgresqlJournal) -> None:
     """A reference whose first claim was refused for its key can be claimed."""
     begun = await claimed(journal)
-    await journal.write(tx.operations.claim(intent(operation(key=begun.key, reference="A-1"))))
+    refused = await journal.write(tx.operations.claim(intent(operation(key=begun.key, reference="A-1"))))
 
-    await claimed(journal, operation(reference="A-1"))
+    claim = await journal.write(tx.operations.claim(intent(operation(reference="A-1"))))
+
+    assert (type(refused), type(claim)) == (Existing, Claimed)
 
 
 # Claims of an order

@@ -67,18 +67,14 @@ class LogWriter:
         if getattr(self._here, "writes", False):
             self.lost += 1
             return len(text)
-        self._here.writes = True
-        try:
-            with self._lock:
-                if self._size + len(line) > MOST_BYTES:
-                    self.lost += 1
-                    return len(text)
-                self._size += len(line)
-                self._lines.append(line)
-                if self._thread is None:
-                    self._start()
-        finally:
-            self._here.writes = False
+        with self._locked():
+            if self._size + len(line) > MOST_BYTES:
+                self.lost += 1
+                return len(text)
+            self._size += len(line)
+            self._lines.append(line)
+            if self._thread is None:
+                self._start()
         if self._wakes.empty():
             self._wakes.put(None)  # no lock of Python's own: the queue may be re-entered
         return len(text)

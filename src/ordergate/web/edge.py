@@ -86,9 +86,10 @@ class Edge:
             await _answer(_stopping(scope), scope, exchange.send, (b"connection", b"close"))
 
     def _begin(self, scope: Any, facts: CallFacts) -> "RequestSpan | None":
-        self._runtime.metrics.in_flight += 1
         tracing = self._runtime.tracing
-        return None if tracing is None else tracing.begin_request(scope, facts)
+        span = None if tracing is None else tracing.begin_request(scope, facts)
+        self._runtime.metrics.in_flight += 1
+        return span
 
     def _end(self, scope: Any, exchange: "_Exchange", place: Place, span: "RequestSpan | None") -> None:
         """Measure, log and trace the request that was served."""

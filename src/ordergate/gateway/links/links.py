@@ -77,7 +77,7 @@ async def resolve(
     """
     asked = list(wanted)
     linked = [(kind, text) for kind, text, _ in asked if not text.startswith(NATIVE)]
-    # Most creates without a customer's id have nothing to look up.
+    # A draft without the merchant's ids costs no read.
     found = (
         dict(await journal.read(tx.links.find_native_ids(merchant, world, account.name, linked)))
         if linked
