@@ -22,21 +22,26 @@ class Checkpoints:
     """
 
     def __init__(self, connection: sqlite3.Connection, every: float = EVERY) -> None:
-        """Start the thread. The connection is its own from now on."""
+        """Take a connection over. The thread starts with the first page of the log."""
         self._connection = connection
         self._every = every
         self._wakes: SimpleQueue[None] = SimpleQueue()
         self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="journal-checkpoints", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
 
     def written(self) -> None:
-        """Note that the log has new pages."""
+        """Note that the log has new pages; only one thread may call this at a time."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="journal-checkpoints", daemon=True)
+            self._thread.start()
         if self._wakes.empty():
             self._wakes.put(None)
 
     def close(self) -> None:
         """End the thread. The last connection that is closed moves what is left."""
+        if self._thread is None:
+            self._connection.close()
+            return
         self._closed.set()
         self._wakes.put(None)
         self._thread.join()
